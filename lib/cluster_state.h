@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#ifndef UNDERSTUDY_CLUSTER_STATE_H
+#define UNDERSTUDY_CLUSTER_STATE_H
+
+#include <glib.h>
+#include <libxml/tree.h>
+
+/*
+ * What a CIB says about our servers, hosts and images, read through Pacemaker's
+ * own pe_status library, so that it agrees with crm_mon. Pure: XML in, structures out.
+ */
+typedef enum {
+    IMAGE_STOPPED,
+    IMAGE_STARTING,
+    IMAGE_RUNNING,
+    IMAGE_STOPPING,
+    IMAGE_FAILED,
+    IMAGE_UNKNOWN, /* no host has reported yet, or it is not managed */
+} image_state_t;
+
+typedef struct cluster_server {
+    char *name;
+    char *resource_id;
+    GHashTable *params;      /* char* -> char*: instance attributes, rules evaluated */
+    GHashTable *utilization; /* char* -> char* */
+    gboolean ticket_granted;
+    gint64 ticket_last_granted_s; /* Unix time, 0 if never */
+    image_state_t image;
+    char *image_host;        /* where it runs or starts or stops, or NULL */
+    gint64 image_changed_s;  /* Unix time of the last start or stop that ended, 0 if unknown */
+    char *image_fail_reason; /* newest exit reason of a failed action of the image, or NULL */
+    char *image_fail_host;
+} cluster_server_t;
+
+typedef struct cluster_host {
+    char *name;
+    char *id;                /* node id in the CIB */
+    gboolean online;         /* may run resources: member, not pending, not unclean */
+    gboolean standby;
+    gboolean maintenance;
+    GHashTable *utilization; /* char* -> char*: published capacity */
+    GHashTable *remaining;   /* char* -> GINT_TO_POINTER: capacity less what runs there */
+    int reach;               /* REACH_ATTRIBUTE: 1, 0, or -1 if not published */
+} cluster_host_t;
+
+typedef struct cluster_state {
+    gboolean quorate;
+    char *dc;                /* name, or NULL */
+    GPtrArray *servers;      /* cluster_server_t*, by name */
+    GPtrArray *hosts;        /* cluster_host_t*, by name */
+} cluster_state_t;
+
+/*!
+ * \brief Read a CIB
+ *
+ * \param[in] cib_xml  the <cib> element; not changed, not kept
+ * \return state, to be freed with cluster_state_free(), or NULL with an error
+ */
+cluster_state_t *cluster_state_parse(xmlNode *cib_xml, GError **error);
+void cluster_state_free(cluster_state_t *state);
+
+const cluster_server_t *cluster_state_server(const cluster_state_t *state, const char *name);
+const char *image_state_name(image_state_t state);
+
+#endif

@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#ifndef UNDERSTUDY_ERROR_H
+#define UNDERSTUDY_ERROR_H
+
+#include <glib.h>
+
+/*
+ * What went wrong, in classes that a caller can act on. Every message is a
+ * sentence for the operator: what is wrong, and what to do about it.
+ */
+typedef enum {
+    UNDERSTUDY_ERROR_FAILED,      /* anything else; a retry may help */
+    UNDERSTUDY_ERROR_CONFIG,      /* wrong on every host until an operator changes it */
+    UNDERSTUDY_ERROR_NOT_HERE,    /* wrong on this host; another one may do */
+    UNDERSTUDY_ERROR_PERMISSION,  /* the store, libvirt or a file refuses us */
+    UNDERSTUDY_ERROR_TIMEOUT,     /* no answer before the deadline */
+    UNDERSTUDY_ERROR_NOT_FOUND,   /* the object asked for does not exist */
+    UNDERSTUDY_ERROR_EXISTS,      /* the object exists already */
+    UNDERSTUDY_ERROR_BUSY,        /* somebody else has it */
+} understudy_error_t;
+
+#define UNDERSTUDY_ERROR (understudy_error_quark())
+GQuark understudy_error_quark(void);
+
+#endif

@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#ifndef UNDERSTUDY_OBSERVER_CLIENT_H
+#define UNDERSTUDY_OBSERVER_CLIENT_H
+
+#include <json-glib/json-glib.h>
+
+/*
+ * One question to the observer daemon of this host over libqb IPC. Requests
+ * and answers are JSON objects in one message each:
+ *
+ *   {"op":"ping"}                        -> {"ok":true}
+ *   {"op":"status"}                      -> {"ok":true,"node":"host1","leader":"host1","in_sync":true,"quorate":true,
+ *                                            "members":[{"node","blind":bool}],
+ *                                            "servers":[{"name","verdict","since_ms","reason",
+ *                                                        "votes":{"up":n,"down":n,"blind":n}}]}
+ *   {"op":"takeover","server":"db1"}     -> {"ok":true}  planned takeover: isolate, then grant
+ *   {"op":"release","server":"db1"}      -> {"ok":true}  end the takeover on the operator's word
+ *   {"op":"history","server":"db1"}      -> {"ok":true,"takeovers":[{"events":[{"event","at_ms","host"?,"detail"?}]}]}
+ *   any, refused                         -> {"ok":false,"error":"a sentence"}
+ */
+#define OBSERVER_IPC_MESSAGE_MAX_BYTES (4 * 1024 * 1024)
+
+/*!
+ * \param[in] op          see above
+ * \param[in] server      or NULL
+ * \param[in] timeout_ms  whole deadline
+ * \return the answer's object (json_object_unref()), or NULL: no daemon here, it
+ *         gave no answer in time, or it answered ok=false (UNDERSTUDY_ERROR_FAILED with its sentence)
+ */
+JsonObject *observer_client_ask(const char *op, const char *server, guint timeout_ms, GError **error);
+
+#endif

@@ -1,0 +1,150 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "probe_spec.h"
+
+#include <gio/gio.h>
+#include <string.h>
+
+#include "error.h"
+
+static gboolean address_is_numeric(const char *address)
+{
+    /* A name would be looked up at every probe, and hang with the name server. */
+    return g_hostname_is_ip_address(address);
+}
+
+static gboolean parse_tcp(probe_spec_t *spec, const char *rest, GError **error)
+{
+    g_autoptr(GSocketConnectable) connectable = g_network_address_parse(rest, 0, NULL);
+    GNetworkAddress *address = (GNetworkAddress *) connectable;
+
+    if (address == NULL || g_network_address_get_port(address) == 0
+        || !address_is_numeric(g_network_address_get_hostname(address))) {
+        g_set_error(error, UNDERSTUDY_ERROR, UNDERSTUDY_ERROR_CONFIG,
+                    "probe '%s': write tcp:ADDRESS:PORT with a numeric address, an IPv6 one in brackets",
+                    spec->text);
+        return FALSE;
+    }
+    spec->address = g_strdup(g_network_address_get_hostname(address));
+    spec->port = g_network_address_get_port(address);
+    return TRUE;
+}
+
+static gboolean parse_icmp(probe_spec_t *spec, const char *rest, GError **error)
+{
+    if (!address_is_numeric(rest)) {
+        g_set_error(error, UNDERSTUDY_ERROR, UNDERSTUDY_ERROR_CONFIG,
+                    "probe '%s': write icmp:ADDRESS with a numeric address", spec->text);
+        return FALSE;
+    }
+    spec->address = g_strdup(rest);
+    return TRUE;
+}
+
+static gboolean parse_http(probe_spec_t *spec, const char *rest, GError **error)
+{
+    g_autoptr(GUri) uri = g_uri_parse(spec->text, G_URI_FLAGS_NONE, NULL);
+
+    (void) rest;
+    if (uri == NULL || g_uri_get_host(uri) == NULL || g_uri_get_host(uri)[0] == '\0') {
+        g_set_error(error, UNDERSTUDY_ERROR, UNDERSTUDY_ERROR_CONFIG,
+                    "probe '%s': write http://HOST[:PORT]/PATH", spec->text);
+        return FALSE;
+    }
+    spec->target = g_strdup(spec->text);
+    return TRUE;
+}
+
+static gboolean parse_pgsql(probe_spec_t *spec, const char *rest, GError **error)
+{
+    if (rest[0] == '\0') {
+        g_set_error(error, UNDERSTUDY_ERROR, UNDERSTUDY_ERROR_CONFIG,
+                    "probe '%s': write pgsql:CONNINFO, say 'pgsql:host=10.0.0.1 user=monitor'", spec->text);
+        return FALSE;
+    }
+    spec->target = g_strdup(rest);
+    return TRUE;
+}
+
+static gboolean parse_exec(probe_spec_t *spec, const char *rest, GError **error)
+{
+    if (!g_shell_parse_argv(rest, NULL, &spec->argv, NULL) || !g_path_is_absolute(spec->argv[0])) {
+        g_set_error(error, UNDERSTUDY_ERROR, UNDERSTUDY_ERROR_CONFIG,
+                    "probe '%s': write exec:PATH with an absolute path", spec->text);
+        return FALSE;
+    }
+    return TRUE;
+}
+
+static const struct {
+    const char *prefix;
+    probe_type_t type;
+    gboolean (*parse)(probe_spec_t *spec, const char *rest, GError **error);
+} probe_types[] = {
+    { "tcp:", PROBE_TCP, parse_tcp },
+    { "icmp:", PROBE_ICMP, parse_icmp },
+    { "http://", PROBE_HTTP, parse_http },
+    { "https://", PROBE_HTTP, parse_http },
+    { "pgsql:", PROBE_PGSQL, parse_pgsql },
+    { "exec:", PROBE_EXEC, parse_exec },
+};
+
+probe_spec_t *probe_spec_parse(const char *text, GError **error)
+{
+    for (gsize i = 0; i < G_N_ELEMENTS(probe_types); i++) {
+        probe_spec_t *spec = NULL;
+
+        if (!g_str_has_prefix(text, probe_types[i].prefix)) {
+            continue;
+        }
+        spec = g_new0(probe_spec_t, 1);
+        spec->type = probe_types[i].type;
+        spec->text = g_strdup(text);
+        if (!probe_types[i].parse(spec, text + strlen(probe_types[i].prefix), error)) {
+            g_clear_pointer(&spec, probe_spec_free);
+        }
+        return spec;
+    }
+    g_set_error(error, UNDERSTUDY_ERROR, UNDERSTUDY_ERROR_CONFIG,
+                "probe '%s': begin with tcp:, icmp:, http://, https://, pgsql: or exec:", text);
+    return NULL;
+}
+
+GPtrArray *probe_spec_list_parse(const char *text, GError **error)
+{
+    g_autoptr(GPtrArray) list = g_ptr_array_new_with_free_func((GDestroyNotify) probe_spec_free);
+    g_auto(GStrv) words = NULL;
+    GError *parse_error = NULL;
+
+    if (!g_shell_parse_argv(text, NULL, &words, &parse_error)) {
+        gboolean empty = g_error_matches(parse_error, G_SHELL_ERROR, G_SHELL_ERROR_EMPTY_STRING);
+
+        g_error_free(parse_error);
+        if (empty) {
+            return g_steal_pointer(&list);
+        }
+        g_set_error(error, UNDERSTUDY_ERROR, UNDERSTUDY_ERROR_CONFIG,
+                    "probes '%s': a quote is not closed", text);
+        return NULL;
+    }
+    for (char **word = words; *word != NULL; word++) {
+        probe_spec_t *spec = probe_spec_parse(*word, error);
+
+        if (spec == NULL) {
+            return NULL;
+        }
+        g_ptr_array_add(list, spec);
+    }
+    return g_steal_pointer(&list);
+}
+
+void probe_spec_free(probe_spec_t *spec)
+{
+    if (spec == NULL) {
+        return;
+    }
+    g_free(spec->text);
+    g_free(spec->address);
+    g_free(spec->target);
+    g_strfreev(spec->argv);
+    g_free(spec);
+}

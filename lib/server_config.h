@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#ifndef UNDERSTUDY_SERVER_CONFIG_H
+#define UNDERSTUDY_SERVER_CONFIG_H
+
+#include <glib.h>
+
+#include "probe_spec.h"
+
+/* What the image's `isolate` parameter asks for before a takeover. */
+typedef enum {
+    ISOLATE_REQUIRED,     /* no takeover until the original is proved out of the way */
+    ISOLATE_CONFIRMED,    /* if no way can be carried out: two rounds without life on any plane count */
+    ISOLATE_BEST_EFFORT,  /* take over after trying */
+} isolate_policy_t;
+
+/* One protected server as the observers see it: the parameters of its
+ * ocf:understudy:image resource, read and range-checked. */
+typedef struct server_config {
+    char *name;
+    char *resource_id;
+    GPtrArray *probes;           /* probe_spec_t*; empty: never judged down */
+    probe_spec_t *recover_probe; /* NULL: returns only by `understudy release` */
+    guint64 probe_interval_ms;
+    guint64 probe_timeout_ms;
+    guint probe_misses;          /* misses in a row until the vote is down */
+    guint64 hold_down_ms;
+    guint64 recover_after_ms;
+    isolate_policy_t isolate;
+    char *store_address;         /* the server's own address on the storage network, or NULL */
+    guint64 isolate_timeout_ms;
+} server_config_t;
+
+/* Defaults, as text because the agent's metadata shows them so. */
+#define DEFAULT_PROBE_INTERVAL   "1s"
+#define DEFAULT_PROBE_TIMEOUT    "1s"
+#define DEFAULT_PROBE_MISSES     "3"
+#define DEFAULT_HOLD_DOWN        "5s"
+#define DEFAULT_RECOVER_AFTER    "10s"
+#define DEFAULT_ISOLATE          "required"
+#define DEFAULT_ISOLATE_TIMEOUT  "60s"
+
+/*!
+ * \brief Read a server's configuration from its image resource
+ *
+ * \param[in]  resource_id  id of the resource; names the server if `server` is not set
+ * \param[in]  params       name -> value of its instance attributes, as they stand in the CIB
+ * \param[out] error        UNDERSTUDY_ERROR_CONFIG; names the parameter and says what is right
+ * \return configuration, to be freed with server_config_free(), or NULL
+ */
+server_config_t *server_config_parse(const char *resource_id, GHashTable *params, GError **error);
+
+/* TRUE if both say the same; so that a CIB change that touches no server changes nothing. */
+gboolean server_config_equal(const server_config_t *a, const server_config_t *b);
+
+void server_config_free(server_config_t *config);
+
+gboolean isolate_policy_parse(const char *text, isolate_policy_t *policy);
+const char *isolate_policy_name(isolate_policy_t policy);
+
+#endif

@@ -1,0 +1,91 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#ifndef UNDERSTUDY_STORE_H
+#define UNDERSTUDY_STORE_H
+
+#include <glib.h>
+
+/*
+ * The store (Ceph) as the parts use it. librados and librbd cost 13 ms of
+ * dynamic linking, so they stand in a module that store_open() loads on
+ * demand: a monitor that does not call it does not pay for it.
+ *
+ * Every call has a deadline: rados_mon_op_timeout, rados_osd_op_timeout and
+ * client_mount_timeout are set before connecting (their defaults wait for ever).
+ * Errors: UNDERSTUDY_ERROR_TIMEOUT, _NOT_FOUND, _PERMISSION, _BUSY, _CONFIG (bad
+ * configuration file or keyring: says which), else _FAILED.
+ */
+typedef struct store store_t;
+
+typedef struct store_options {
+    const char *conf;       /* path of ceph.conf; NULL: /etc/ceph/ceph.conf */
+    const char *user;       /* cephx user without "client."; NULL: admin */
+    const char *keyring;    /* path; NULL: as ceph.conf says */
+    guint timeout_ms;       /* deadline of each operation; 0: 5000 */
+} store_options_t;
+
+/* pool/image or pool/namespace/image, split. */
+typedef struct store_image_name {
+    char *pool;
+    char *namespace;        /* "" if none */
+    char *image;
+} store_image_name_t;
+
+/* Pure; NULL with UNDERSTUDY_ERROR_CONFIG if the text is no image name. Free with store_image_name_free(). */
+store_image_name_t *store_image_name_parse(const char *text, GError **error);
+char *store_image_name_text(const store_image_name_t *name);
+void store_image_name_free(store_image_name_t *name);
+
+typedef struct store_watcher {
+    char *address;          /* "10.0.0.5:0/3853293677": client address with its nonce */
+    char *ip;               /* "10.0.0.5" */
+    gint64 client_id;
+    guint64 cookie;
+} store_watcher_t;
+
+store_t *store_open(const store_options_t *options, GError **error);
+void store_close(store_t *store);
+
+/* TRUE and *exists; an error only if it can't be known. */
+gboolean store_image_exists(store_t *store, const store_image_name_t *name, gboolean *exists, GError **error);
+gboolean store_image_size(store_t *store, const store_image_name_t *name, guint64 *size_bytes, GError **error);
+
+/* Those who have the image open for writing, ours included: store_watcher_t*, frees its elements. */
+GPtrArray *store_image_watchers(store_t *store, const store_image_name_t *name, GError **error);
+
+/* Name of the newest recovery point (snapshot POINT_PREFIX...), NULL without an error if there is none; g_free(). */
+char *store_newest_point(store_t *store, const store_image_name_t *name, GError **error);
+gboolean store_point_create(store_t *store, const store_image_name_t *name, const char *point, GError **error);
+
+/* Copy-on-write clone, O(1). UNDERSTUDY_ERROR_EXISTS if the child exists. */
+gboolean store_image_clone(store_t *store, const store_image_name_t *parent, const char *point,
+                           const store_image_name_t *child, GError **error);
+gboolean store_image_create(store_t *store, const store_image_name_t *name, guint64 size_bytes, GError **error);
+/* UNDERSTUDY_ERROR_BUSY if it has watchers or snapshots. */
+gboolean store_image_remove(store_t *store, const store_image_name_t *name, GError **error);
+/* What was written in the clone and is not in its parent, whole objects. */
+gboolean store_image_own_bytes(store_t *store, const store_image_name_t *name, guint64 *bytes, GError **error);
+
+/* Called with what is done so far; return FALSE to give up. */
+typedef gboolean (*store_progress_fn)(guint64 done_bytes, guint64 total_bytes, void *user_data);
+/* Write a raw file into an existing image, leaving out zeroes. */
+gboolean store_image_import_raw(store_t *store, const store_image_name_t *name, int fd, guint64 size_bytes,
+                                store_progress_fn progress, void *user_data, GError **error);
+
+/* Blocklist ---------------------------------------------------------------*/
+/* An address is "10.0.0.5" (everything from there) or "10.0.0.5:0/3853293677" (one client).
+ * Returns when the entry is committed and this client has the OSD map that holds it. */
+gboolean store_blocklist_add(store_t *store, const char *address, guint64 duration_s, GError **error);
+gboolean store_blocklist_remove(store_t *store, const char *address, GError **error);
+/* All entries as the OSD map spells them ("10.0.0.5:0/0"): char* -> char* (until); unref. */
+GHashTable *store_blocklist_list(store_t *store, GError **error);
+/* TRUE if the entries cover the client address (exactly, or its whole IP). */
+gboolean store_blocklist_covers(GHashTable *entries, const char *address);
+
+/* Own addresses, as a watcher list would show this client: "10.0.0.11:0/12345"; g_free(). */
+char *store_own_address(store_t *store, GError **error);
+/* For libvirt's secret: base64 key of the user from its keyring; wipe and g_free() it. NULL
+ * without an error if cephx is off. Monitor addresses: "10.0.0.1:6789" list for the domain's XML. */
+char *store_user_key(store_t *store, GError **error);
+char **store_monitor_addresses(store_t *store, GError **error);
+
+#endif

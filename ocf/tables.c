@@ -1,0 +1,233 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "tables.h"
+
+#include <gio/gio.h>
+#include <string.h>
+
+#include "error.h"
+#include "names.h"
+#include "probe_spec.h"
+#include "server_config.h"
+#include "store.h"
+
+static gboolean check_failed(GError **error, const char *sentence)
+{
+    g_set_error_literal(error, UNDERSTUDY_ERROR, UNDERSTUDY_ERROR_CONFIG, sentence);
+    return FALSE;
+}
+
+static gboolean check_server(const char *value, GError **error)
+{
+    return server_name_is_valid(value)
+           || check_failed(error, "use letters, digits, '.', '_' and '-', beginning with a letter or digit");
+}
+
+static gboolean check_disks(const char *value, GError **error)
+{
+    g_auto(GStrv) words = g_strsplit_set(value, " \t,", -1);
+    guint count = 0;
+
+    for (char **word = words; *word != NULL; word++) {
+        store_image_name_t *name = NULL;
+
+        if (**word == '\0') {
+            continue;
+        }
+        name = store_image_name_parse(*word, error);
+        if (name == NULL) {
+            return FALSE;
+        }
+        store_image_name_free(name);
+        count++;
+    }
+    return count > 0 || check_failed(error, "name at least one image as POOL/IMAGE");
+}
+
+static gboolean check_mac(const char *value, GError **error)
+{
+    gboolean good = strlen(value) == 17;
+
+    for (guint i = 0; good && i < 17; i++) {
+        good = (i % 3 == 2) ? value[i] == ':' : g_ascii_isxdigit(value[i]);
+    }
+    /* The lowest bit of the first byte marks a multicast address. */
+    good = good && (g_ascii_xdigit_value(value[1]) & 1) == 0;
+    return good || check_failed(error, "write a unicast MAC address as 52:54:00:12:34:56");
+}
+
+static gboolean check_address(const char *value, GError **error)
+{
+    return g_hostname_is_ip_address(value) || check_failed(error, "write a numeric IPv4 or IPv6 address");
+}
+
+static gboolean check_absolute_path(const char *value, GError **error)
+{
+    return g_path_is_absolute(value) || check_failed(error, "write an absolute path");
+}
+
+static gboolean check_probe(const char *value, GError **error)
+{
+    probe_spec_t *spec = probe_spec_parse(value, error);
+
+    if (spec == NULL) {
+        return FALSE;
+    }
+    probe_spec_free(spec);
+    return TRUE;
+}
+
+static gboolean check_probes(const char *value, GError **error)
+{
+    GPtrArray *list = probe_spec_list_parse(value, error);
+
+    if (list == NULL) {
+        return FALSE;
+    }
+    g_ptr_array_unref(list);
+    return TRUE;
+}
+
+static const char *const isolate_choices[] = { "required", "confirmed", "best-effort", NULL };
+static const char *const domain_type_choices[] = { "auto", "kvm", "qemu", NULL };
+
+const ocf_param_t image_params[] = {
+    { .name = "server", .type = OCF_TYPE_STRING, .unique_group = "server", .check = check_server,
+      .shortdesc = "Name of the protected server",
+      .longdesc = "Name of the physical server that this image stands in for. "
+                  "If it is not set, it is the resource's id without \"" IMAGE_RESOURCE_PREFIX "\"." },
+    { .name = "disks", .type = OCF_TYPE_STRING, .required = TRUE, .unique_group = "disks", .check = check_disks,
+      .shortdesc = "Recovery images in Ceph, system disk first",
+      .longdesc = "The server's recovery images as POOL/IMAGE or POOL/NAMESPACE/IMAGE, separated by blanks; "
+                  "the first one is booted. A start runs a copy-on-write clone of each one's newest recovery point "
+                  "(snapshot \"" POINT_PREFIX "...\"), or the clones that are there from an earlier takeover." },
+    { .name = "run_pool", .type = OCF_TYPE_STRING,
+      .shortdesc = "Pool for the run images",
+      .longdesc = "Pool that holds the copy-on-write clones that the hosts boot. "
+                  "If it is not set, it is the pool of each recovery image." },
+    { .name = "template", .type = OCF_TYPE_STRING, .check = check_absolute_path,
+      .shortdesc = "Domain XML to use instead of the built-in one",
+      .longdesc = "Path of a libvirt domain XML, the same on every host. Name, UUID and disks are set by the agent; "
+                  "the rest is kept as it stands. If it is not set, a small virtio machine is built from the "
+                  "parameters below." },
+    { .name = "vcpus", .type = OCF_TYPE_INTEGER, .default_text = "1", .min = 1, .max = 1024,
+      .shortdesc = "Number of virtual CPUs",
+      .longdesc = "Virtual CPUs of the built-in machine. Also write it into the resource's utilization as \""
+                  UTILIZATION_CPU "\"." },
+    { .name = "memory_mib", .type = OCF_TYPE_INTEGER, .default_text = "1024", .min = 16, .max = 16 * 1024 * 1024,
+      .shortdesc = "Memory in MiB",
+      .longdesc = "Memory of the built-in machine. Also write it into the resource's utilization as \""
+                  UTILIZATION_MEMORY "\"." },
+    { .name = "mac", .type = OCF_TYPE_STRING, .unique_group = "mac", .check = check_mac,
+      .shortdesc = "MAC address of the image",
+      .longdesc = "One MAC address for life: the original's where the network allows it, so that no client keeps a "
+                  "stale neighbour entry. If it is not set, one is derived from the server's name, the same at "
+                  "every start on every host." },
+    { .name = "bridge", .type = OCF_TYPE_STRING, .default_text = "br0",
+      .shortdesc = "Bridge of the service network on the hosts",
+      .longdesc = "Name of the Linux bridge that the image's network card is attached to, the same on every host." },
+    { .name = "service_address", .type = OCF_TYPE_STRING, .unique_group = "service_address", .check = check_address,
+      .shortdesc = "Address that the clients use",
+      .longdesc = "The server's service address. It is announced on the bridge (gratuitous ARP or unsolicited "
+                  "neighbour advertisement) when the image starts, so that clients and switches find it at once." },
+    { .name = "domain_type", .type = OCF_TYPE_SELECT, .default_text = "auto", .choices = domain_type_choices,
+      .shortdesc = "Hardware virtualization or emulation",
+      .longdesc = "\"auto\" uses KVM where the host offers it, and software emulation otherwise." },
+    { .name = "ceph_conf", .type = OCF_TYPE_STRING, .default_text = "/etc/ceph/ceph.conf", .check = check_absolute_path,
+      .shortdesc = "Configuration file of the Ceph client",
+      .longdesc = "Path of the ceph.conf that names the monitors, the same on every host." },
+    { .name = "ceph_user", .type = OCF_TYPE_STRING, .default_text = "understudy",
+      .shortdesc = "Cephx user of the hosts, without \"client.\"",
+      .longdesc = "User whose keyring the hosts have. It needs \"profile rbd\" on the monitors, so that it may break "
+                  "the lock of a dead client, and on the pools." },
+    { .name = "boot_probe", .type = OCF_TYPE_STRING, .reloadable = TRUE, .check = check_probe,
+      .shortdesc = "What must answer before a start is a success",
+      .longdesc = "tcp:ADDR:PORT or icmp:ADDR on the service address. If it is not set, the start is a success when "
+                  "the machine runs; if it is, when the probe answers, within the start's timeout." },
+    { .name = "store_timeout", .type = OCF_TYPE_DURATION, .default_text = "5s", .reloadable = TRUE,
+      .min = 1000, .max = 300000,
+      .shortdesc = "Deadline of each operation on Ceph",
+      .longdesc = "How long a monitor or an OSD may take to answer." },
+    { .name = "watcher_wait", .type = OCF_TYPE_DURATION, .default_text = "3s", .reloadable = TRUE,
+      .min = 0, .max = 300000,
+      .shortdesc = "How long a start waits for another client to let go",
+      .longdesc = "If another client that is not on Ceph's blocklist has the run image open, the start waits this "
+                  "long and then refuses, naming its address." },
+    { .name = "probes", .type = OCF_TYPE_STRING, .default_text = "", .reloadable = TRUE, .check = check_probes,
+      .shortdesc = "What shows that the server serves",
+      .longdesc = "Probes that the observers send to the original, separated by blanks (quoted as in a shell where "
+                  "one has blanks in it); all must answer: tcp:ADDR:PORT, icmp:ADDR, http://... or https://..., "
+                  "pgsql:CONNINFO (a real query), exec:PATH ARGS (exit status 0, no shell). Without any, the server "
+                  "is never judged to have failed." },
+    { .name = "recover_probe", .type = OCF_TYPE_STRING, .reloadable = TRUE, .check = check_probe,
+      .shortdesc = "What shows that the original is back",
+      .longdesc = "A probe on the server's management address, which the image never has. Without it the server "
+                  "takes its place again only by \"understudy release\"." },
+    { .name = "probe_interval", .type = OCF_TYPE_DURATION, .default_text = DEFAULT_PROBE_INTERVAL, .reloadable = TRUE,
+      .min = 100, .max = 3600000,
+      .shortdesc = "Time between two probes",
+      .longdesc = "How often each observer probes the server." },
+    { .name = "probe_timeout", .type = OCF_TYPE_DURATION, .default_text = DEFAULT_PROBE_TIMEOUT, .reloadable = TRUE,
+      .min = 50, .max = 60000,
+      .shortdesc = "How long a probe may take",
+      .longdesc = "A probe that has not been answered by then is a miss." },
+    { .name = "probe_misses", .type = OCF_TYPE_INTEGER, .default_text = DEFAULT_PROBE_MISSES, .reloadable = TRUE,
+      .min = 1, .max = 1000,
+      .shortdesc = "Misses in a row that count as down",
+      .longdesc = "An observer votes \"down\" after so many misses in a row, and \"up\" again after one answer." },
+    { .name = "hold_down", .type = OCF_TYPE_DURATION, .default_text = DEFAULT_HOLD_DOWN, .reloadable = TRUE,
+      .min = 0, .max = 3600000,
+      .shortdesc = "Time between the two rounds of confirmation",
+      .longdesc = "After a majority has found the server down twice at once, so long is waited before the second "
+                  "round; any recovery before that ends the doubt." },
+    { .name = "recover_after", .type = OCF_TYPE_DURATION, .default_text = DEFAULT_RECOVER_AFTER, .reloadable = TRUE,
+      .min = 0, .max = 86400000,
+      .shortdesc = "How long the original must be back before the image stops",
+      .longdesc = "The recover_probe must answer a majority of the observers for so long." },
+    { .name = "isolate", .type = OCF_TYPE_SELECT, .default_text = DEFAULT_ISOLATE, .reloadable = TRUE,
+      .choices = isolate_choices,
+      .shortdesc = "What must be proved before a takeover",
+      .longdesc = "\"required\": no takeover until the original has been put out of the way. \"confirmed\": if no way "
+                  "can be carried out (a power cut takes the power switch along), two rounds without life on any "
+                  "plane count. \"best-effort\": take over after trying, although the original may still serve." },
+    { .name = "store_address", .type = OCF_TYPE_STRING, .reloadable = TRUE, .check = check_address,
+      .shortdesc = "The server's own address on the storage network",
+      .longdesc = "If it is set, the address is put on Ceph's blocklist before a takeover." },
+    { .name = "isolate_timeout", .type = OCF_TYPE_DURATION, .default_text = DEFAULT_ISOLATE_TIMEOUT, .reloadable = TRUE,
+      .min = 1000, .max = 3600000,
+      .shortdesc = "Deadline of one attempt to isolate the original",
+      .longdesc = "An attempt that has not succeeded by then is a failure and is made again." },
+    { .name = NULL }
+};
+
+const ocf_param_t observer_params[] = {
+    { .name = "references", .type = OCF_TYPE_STRING, .default_text = "", .check = check_probes,
+      .shortdesc = "Addresses that answer as long as this host's service network works",
+      .longdesc = "Probes (tcp:ADDR:PORT, icmp:ADDR) of routers, switches or clients on the service network, "
+                  "separated by blanks. While none of them answers, this host's votes are \"blind\" and no image "
+                  "is placed on it if another host can do better. Without any, a host is never blind." },
+    { .name = "ceph_conf", .type = OCF_TYPE_STRING, .default_text = "/etc/ceph/ceph.conf", .check = check_absolute_path,
+      .shortdesc = "Configuration file of the Ceph client",
+      .longdesc = "Used to put a failed server's storage address on the blocklist." },
+    { .name = "ceph_user", .type = OCF_TYPE_STRING, .default_text = "understudy",
+      .shortdesc = "Cephx user, without \"client.\"",
+      .longdesc = "User whose keyring the hosts have." },
+    { .name = NULL }
+};
+
+const ocf_param_t capacity_params[] = {
+    { .name = "cpu_reserve", .type = OCF_TYPE_INTEGER, .default_text = "0", .reloadable = TRUE, .min = 0, .max = 4096,
+      .shortdesc = "CPUs kept for the host itself",
+      .longdesc = "Number of CPUs that are never given to images." },
+    { .name = "memory_reserve_mib", .type = OCF_TYPE_INTEGER, .default_text = "512", .reloadable = TRUE,
+      .min = 0, .max = 16 * 1024 * 1024,
+      .shortdesc = "Memory kept for the host itself, in MiB",
+      .longdesc = "Memory that is never given to images." },
+    { .name = "memory_step_mib", .type = OCF_TYPE_INTEGER, .default_text = "256", .reloadable = TRUE,
+      .min = 1, .max = 1024 * 1024,
+      .shortdesc = "Step in which memory is published, in MiB",
+      .longdesc = "Coarse steps keep the published numbers still: each change makes Pacemaker think again." },
+    { .name = "settle", .type = OCF_TYPE_DURATION, .default_text = "20s", .reloadable = TRUE, .min = 0, .max = 3600000,
+      .shortdesc = "How long a load must last before it is published",
+      .longdesc = "A change of the host's own load is published when it has lasted this long." },
+    { .name = NULL }
+};
