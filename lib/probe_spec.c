@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "probe_spec.h"
 
-#include <gio/gio.h>
 #include <string.h>
 
 #include "error.h"
@@ -14,18 +13,21 @@ static gboolean address_is_numeric(const char *address)
 
 static gboolean parse_tcp(probe_spec_t *spec, const char *rest, GError **error)
 {
-    g_autoptr(GSocketConnectable) connectable = g_network_address_parse(rest, 0, NULL);
-    GNetworkAddress *address = (GNetworkAddress *) connectable;
+    /* GLib's URI parser knows addresses, brackets and ports; GIO's costs a
+     * monitor the loading of GIO. */
+    g_autofree char *text = g_strconcat("tcp://", rest, NULL);
+    g_autofree char *host = NULL;
+    int port = 0;
 
-    if (address == NULL || g_network_address_get_port(address) == 0
-        || !address_is_numeric(g_network_address_get_hostname(address))) {
+    if (!g_uri_split_network(text, G_URI_FLAGS_NONE, NULL, &host, &port, NULL)
+        || port <= 0 || strchr(rest, '/') != NULL || !address_is_numeric(host)) {
         g_set_error(error, UNDERSTUDY_ERROR, UNDERSTUDY_ERROR_CONFIG,
                     "probe '%s': write tcp:ADDRESS:PORT with a numeric address, an IPv6 one in brackets",
                     spec->text);
         return FALSE;
     }
-    spec->address = g_strdup(g_network_address_get_hostname(address));
-    spec->port = g_network_address_get_port(address);
+    spec->address = g_steal_pointer(&host);
+    spec->port = (guint16) port;
     return TRUE;
 }
 

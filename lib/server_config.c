@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "server_config.h"
 
-#include <gio/gio.h>
-
 #include "duration.h"
 #include "error.h"
 #include "names.h"
