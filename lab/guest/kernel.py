@@ -10,7 +10,9 @@ from .run import BuildError, run
 HERE = Path(__file__).resolve().parent
 
 # ext4 (which also mounts ext2), the serial port and packet sockets are built into the cloud kernel.
-BOOT_MODULES = ("virtio_pci", "virtio_blk", "virtio_net", "button", "evdev", "pvpanic_pci")
+# virtio_rng comes first: PostgreSQL waits for random numbers, and without a source that takes a second.
+BOOT_MODULES = ("virtio_pci", "virtio_rng", "virtio_blk", "virtio_net", "button", "evdev",
+                "pvpanic_pci")
 
 
 def kernel_release() -> str:
