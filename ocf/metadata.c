@@ -23,7 +23,8 @@ static const char *const type_names[] = {
     [OCF_TYPE_STRING] = "string",
     [OCF_TYPE_INTEGER] = "integer",
     [OCF_TYPE_BOOLEAN] = "boolean",
-    [OCF_TYPE_SELECT] = "select",
+    /* "select" is OCF 1.1 only, and the 1.0 DTD can't be taught it. */
+    [OCF_TYPE_SELECT] = "string",
     [OCF_TYPE_DURATION] = "string",
 };
 
@@ -51,15 +52,7 @@ static void append_content(GString *xml, const ocf_param_t *param)
     if (param->default_text != NULL) {
         append_escaped(xml, " default=\"%s\"", param->default_text);
     }
-    if (param->type != OCF_TYPE_SELECT) {
-        g_string_append(xml, "/>\n");
-        return;
-    }
-    g_string_append(xml, ">\n");
-    for (const char *const *choice = param->choices; *choice != NULL; choice++) {
-        append_escaped(xml, "        <option value=\"%s\"/>\n", *choice);
-    }
-    g_string_append(xml, "      </content>\n");
+    g_string_append(xml, "/>\n");
 }
 
 static void append_param(GString *xml, const ocf_param_t *param)
