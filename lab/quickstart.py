@@ -1,0 +1,173 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""From a clean clone on a fresh Debian 12 to a demo, or to a full check, in one command.
+
+    quickstart demo     install, build, bring a whole site up, show takeovers and returns
+    quickstart check    install, build, run every test; ends with "N passed, N failed"
+"""
+
+import argparse
+import fcntl
+import os
+import signal
+import subprocess
+import sys
+import xml.etree.ElementTree as ET
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+TOP = Path(__file__).resolve().parents[1]
+sys.path[0] = str(TOP)      # this folder holds a module named "site"
+
+from lab import machine     # noqa: E402
+from lab.progress import StepFailed, run_step   # noqa: E402
+
+BUILD = TOP / "build"
+LOG = BUILD / "quickstart.log"
+LAB = TOP / "lab/lab"
+CONFIGURE = ["--prefix=/usr", "--sysconfdir=/etc", "--localstatedir=/var"]
+PYTEST_FOLDERS = ("tests/scheduler", "tests/system")
+
+
+@dataclass
+class Count:
+    """Results of tests."""
+
+    passed: int = 0
+    failed: int = 0
+    skipped: int = 0
+
+    def add(self, other: "Count") -> None:
+        """Sum up."""
+        self.passed += other.passed
+        self.failed += other.failed
+        self.skipped += other.skipped
+
+
+def main() -> int:
+    """Do what was asked for; 0 only if all of it held."""
+    parser = argparse.ArgumentParser(prog="quickstart", description=__doc__,
+                                     formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("what", choices=("demo", "check"))
+    args = parser.parse_args()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    signal.signal(signal.SIGHUP, lambda *_: sys.exit(129))
+    try:
+        machine.check(TOP)
+        BUILD.mkdir(exist_ok=True)
+        with alone():
+            prepare()
+            return {"demo": demo, "check": check}[args.what]()
+    except (machine.Unfit, StepFailed) as error:
+        print(f"quickstart: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("quickstart: interrupted", file=sys.stderr)
+        return 130
+
+
+@contextmanager
+def alone():
+    """Two runs in one tree would build over each other."""
+    with open(BUILD / "quickstart.lock", "w", encoding="ascii") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise machine.Unfit("Another quickstart runs in this tree: wait for it to end.") from None
+        LOG.unlink(missing_ok=True)
+        yield
+
+
+def prepare() -> None:
+    """Install, build and install the build."""
+    machine.install(machine.packages(TOP / "packages.txt", TOP / "lab/packages.txt"), LOG)
+    if (TOP / "config.status").exists():
+        # A build in the source tree keeps configure from building elsewhere.
+        run_step("clearing a build in the source tree", ["make", "distclean"], LOG, cwd=TOP)
+    if _is_older(TOP / "configure", [*TOP.glob("*.ac"), *TOP.glob("*/Makefile.am"), TOP / "Makefile.am"]):
+        run_step("autogen.sh", ["./autogen.sh"], LOG, cwd=TOP)
+    if _is_older(BUILD / "config.status", [TOP / "configure"]):
+        run_step("configure", [TOP / "configure", *CONFIGURE], LOG, cwd=BUILD)
+    run_step("make", ["make", f"-j{os.cpu_count()}"], LOG, cwd=BUILD)
+    run_step("make install", ["make", "install"], LOG, cwd=BUILD)
+
+
+def _is_older(made: Path, sources: list[Path]) -> bool:
+    return not made.exists() or made.stat().st_mtime < max(path.stat().st_mtime for path in sources)
+
+
+def demo() -> int:
+    """The story, in a lab of its own that is gone afterwards."""
+    with lab_is_up():
+        return subprocess.run([str(TOP / "lab/demo.py")], check=False).returncode
+
+
+@contextmanager
+def lab_is_up():
+    """A lab for as long as the block lasts."""
+    try:
+        run_step("bringing the lab up", [LAB, "up"], LOG, notes=True, timeout_s=900)
+        yield
+    finally:
+        run_step("taking the lab down", [LAB, "down"], LOG, timeout_s=300)
+
+
+def check() -> int:
+    """Every test; what did not run counts as failed."""
+    total = Count()
+    total.add(make_check())
+    for folder in PYTEST_FOLDERS:
+        if (TOP / folder).is_dir():
+            total.add(pytest(folder))
+    if total.skipped:
+        print(f"{total.skipped} skipped: see {LOG}")
+    print(f"{total.passed} passed, {total.failed} failed")
+    return 0 if total.failed == 0 and total.passed > 0 else 1
+
+
+def make_check() -> Count:
+    """The tests that Automake runs, from the results that it leaves beside their logs."""
+    for old in BUILD.rglob("*.trs"):
+        old.unlink()
+    code = run_step("make check", ["make", "check"], LOG, cwd=BUILD, ok=range(-64, 256), notes=True)
+    count = Count()
+    for result in sorted(BUILD.rglob("*.trs")):
+        for line in result.read_text(encoding="utf-8").splitlines():
+            if line.startswith(":test-result:"):
+                _count(count, line.split()[1], result.stem)
+    if code != 0 and count.failed == 0:
+        _count(count, "ERROR", "make check itself")
+    return count
+
+
+def _count(count: Count, result: str, name: str) -> None:
+    if result in ("PASS", "XFAIL"):
+        count.passed += 1
+    elif result == "SKIP":
+        count.skipped += 1
+    else:
+        count.failed += 1
+        print(f"{result}: {name}")
+
+
+def pytest(folder: str) -> Count:
+    """One folder of pytest's tests, from its JUnit report."""
+    report = BUILD / f"{folder.replace('/', '-')}.xml"
+    report.unlink(missing_ok=True)
+    code = run_step(f"pytest {folder}", ["/usr/bin/python3", "-m", "pytest", "-v", "-p", "no:cacheprovider",
+                                         f"--junitxml={report}", folder],
+                    LOG, cwd=TOP, ok=range(-64, 256), notes=True)
+    count = Count()
+    if report.exists():
+        for case in ET.parse(report).getroot().iter("testcase"):
+            kinds = {part.tag for part in case}
+            result = "FAIL" if kinds & {"failure", "error"} else "SKIP" if "skipped" in kinds else "PASS"
+            _count(count, result, f"{case.get('classname')}.{case.get('name')}")
+    if code != 0 and count.failed == 0:
+        _count(count, "ERROR", f"pytest {folder} itself")
+    return count
+
+
+if __name__ == "__main__":
+    sys.exit(main())
