@@ -23,6 +23,7 @@ typedef struct cluster_server {
     char *resource_id;
     GHashTable *params;      /* char* -> char*: instance attributes, rules evaluated */
     GHashTable *utilization; /* char* -> char* */
+    GHashTable *host_scores; /* char* host -> GINT_TO_POINTER: location constraints and failed starts; -1000000 bans */
     gboolean ticket_granted;
     gint64 ticket_last_granted_s; /* Unix time, 0 if never */
     image_state_t image;
@@ -40,11 +41,14 @@ typedef struct cluster_host {
     gboolean maintenance;
     GHashTable *utilization; /* char* -> char*: published capacity */
     GHashTable *remaining;   /* char* -> GINT_TO_POINTER: capacity less what runs there */
+    guint resource_count;    /* all resources that run there, ours or not */
+    GPtrArray *images;       /* char*: names of the servers whose images are there, by name */
     int reach;               /* REACH_ATTRIBUTE: 1, 0, or -1 if not published */
 } cluster_host_t;
 
 typedef struct cluster_state {
     gboolean quorate;
+    gboolean balanced;       /* placement-strategy=balanced */
     char *dc;                /* name, or NULL */
     GPtrArray *servers;      /* cluster_server_t*, by name */
     GPtrArray *hosts;        /* cluster_host_t*, by name */

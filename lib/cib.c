@@ -1,0 +1,307 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "cib.h"
+
+#include <errno.h>
+#include <grp.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <crm/cib.h>
+#include <crm/common/results.h>
+#include <crm/common/xml.h>
+#include <crm/msg_xml.h>
+
+#include "error.h"
+#include "names.h"
+
+/* A CIB manager that is busy with an election answers within a few seconds;
+ * libcib's own default of two minutes is too long for a command and a daemon. */
+#define CALL_TIMEOUT_S 15
+
+struct cib_connection {
+    cib_t *api;
+    cib_changed_fn changed;
+    cib_lost_fn lost;
+    void *user_data;
+    guint changed_source; /* pending call of changed(), 0 if none */
+};
+
+/* libcib's callbacks carry no pointer of ours, so that only one connection of a
+ * process can be told of changes. */
+static cib_connection_t *watching;
+
+static void set_call_error(GError **error, int rc, const char *what)
+{
+    int code = UNDERSTUDY_ERROR_FAILED;
+    const char *advice = "see the log of pacemaker-based";
+
+    switch (rc) {
+        case -pcmk_err_old_data:
+            code = UNDERSTUDY_ERROR_BUSY;
+            advice = "it was changed by somebody else at the same time; try again";
+            break;
+        case -ETIME:
+        case -ETIMEDOUT:
+            code = UNDERSTUDY_ERROR_TIMEOUT;
+            advice = "look at the cluster with crm_mon";
+            break;
+        case -EACCES:
+        case -EPERM:
+            code = UNDERSTUDY_ERROR_PERMISSION;
+            advice = "run this as root or as a member of group haclient";
+            break;
+        case -pcmk_err_schema_validation:
+        case -pcmk_err_transform_failed:
+            code = UNDERSTUDY_ERROR_CONFIG;
+            advice = "the result would not be a valid configuration";
+            break;
+        case -ENOTCONN:
+        case -ECOMM:
+            advice = "start Pacemaker on this host";
+            break;
+        default:
+            break;
+    }
+    g_set_error(error, UNDERSTUDY_ERROR, code, "cannot %s the cluster's configuration (%s): %s", what,
+                pcmk_strerror(rc), advice);
+}
+
+/* Pacemaker lets root, hacluster and the members of haclient in. */
+static gboolean user_is_admitted(void)
+{
+    const struct group *group = getgrnam("haclient");
+    int count = 0;
+    gboolean admitted = FALSE;
+
+    if (geteuid() == 0) {
+        return TRUE;
+    }
+    if (group == NULL) {
+        return FALSE;
+    }
+    admitted = getegid() == group->gr_gid;
+    count = getgroups(0, NULL);
+    if (!admitted && count > 0) {
+        g_autofree gid_t *groups = g_new0(gid_t, count);
+
+        count = getgroups(count, groups);
+        for (int i = 0; i < count; i++) {
+            admitted = admitted || groups[i] == group->gr_gid;
+        }
+    }
+    return admitted;
+}
+
+static void set_connect_error(GError **error, int rc)
+{
+    const char *file = g_getenv("CIB_file");
+
+    if (file != NULL) {
+        g_set_error(error, UNDERSTUDY_ERROR, UNDERSTUDY_ERROR_FAILED,
+                    "cannot read a CIB from %s (%s): set CIB_file to a CIB, or unset it to use the running cluster",
+                    file, pcmk_strerror(rc));
+    } else if (!user_is_admitted()) {
+        g_set_error_literal(error, UNDERSTUDY_ERROR, UNDERSTUDY_ERROR_PERMISSION,
+                            "the cluster refuses this user: run this as root or as a member of group haclient");
+    } else {
+        g_set_error(error, UNDERSTUDY_ERROR, UNDERSTUDY_ERROR_FAILED,
+                    "the cluster does not run on this host (%s): start corosync and pacemaker", pcmk_strerror(rc));
+    }
+}
+
+cib_connection_t *cib_connection_open(const char *client_name, GError **error)
+{
+    cib_connection_t *cib = NULL;
+    int rc = pcmk_ok;
+
+    /* Without it the first use of a file CIB fails with a schema error. */
+    crm_xml_init();
+    cib = g_new0(cib_connection_t, 1);
+    cib->api = cib_new();
+    if (cib->api == NULL) {
+        set_connect_error(error, -ENOTCONN);
+        g_free(cib);
+        return NULL;
+    }
+    cib->api->call_timeout = CALL_TIMEOUT_S;
+    rc = cib->api->cmds->signon(cib->api, client_name, cib_command);
+    if (rc != pcmk_ok) {
+        set_connect_error(error, rc);
+        cib_delete(cib->api);
+        g_free(cib);
+        return NULL;
+    }
+    return cib;
+}
+
+void cib_connection_close(cib_connection_t *cib)
+{
+    if (cib == NULL) {
+        return;
+    }
+    if (watching == cib) {
+        watching = NULL;
+    }
+    if (cib->changed_source != 0) {
+        g_source_remove(cib->changed_source);
+    }
+    /* For a file this is what writes it. */
+    cib->api->cmds->signoff(cib->api);
+    cib_delete(cib->api);
+    g_free(cib);
+}
+
+static gboolean call_changed(gpointer user_data)
+{
+    cib_connection_t *cib = user_data;
+
+    cib->changed_source = 0;
+    cib->changed(cib->user_data);
+    return G_SOURCE_REMOVE;
+}
+
+/* A transition brings many changes in a row; the idle source makes one call of what has queued up. */
+static void on_diff(const char *event, xmlNode *message)
+{
+    (void) event;
+    (void) message;
+    if (watching != NULL && watching->changed_source == 0) {
+        watching->changed_source = g_idle_add(call_changed, watching);
+    }
+}
+
+static void on_disconnect(gpointer user_data)
+{
+    cib_connection_t *cib = watching;
+
+    (void) user_data;
+    watching = NULL; /* tell it once */
+    if (cib != NULL && cib->lost != NULL) {
+        cib->lost(cib->user_data);
+    }
+}
+
+gboolean cib_connection_watch(cib_connection_t *cib, cib_changed_fn changed, cib_lost_fn lost, void *user_data,
+                              GError **error)
+{
+    int rc = pcmk_ok;
+
+    g_return_val_if_fail(watching == NULL || watching == cib, FALSE);
+    cib->changed = changed;
+    cib->lost = lost;
+    cib->user_data = user_data;
+    watching = cib;
+    rc = cib->api->cmds->set_connection_dnotify(cib->api, on_disconnect);
+    if (rc == pcmk_ok) {
+        cib->api->cmds->del_notify_callback(cib->api, T_CIB_DIFF_NOTIFY, on_diff);
+        rc = cib->api->cmds->add_notify_callback(cib->api, T_CIB_DIFF_NOTIFY, on_diff);
+    }
+    if (rc != pcmk_ok) {
+        watching = NULL;
+        set_call_error(error, rc, "follow");
+        return FALSE;
+    }
+    return TRUE;
+}
+
+xmlNode *cib_connection_query(cib_connection_t *cib, GError **error)
+{
+    xmlNode *cib_xml = NULL;
+    int rc = cib->api->cmds->query(cib->api, NULL, &cib_xml, cib_sync_call | cib_scope_local);
+
+    if (rc != pcmk_ok) {
+        free_xml(cib_xml);
+        set_call_error(error, rc, "read");
+        return NULL;
+    }
+    return cib_xml;
+}
+
+void cib_xml_free(xmlNode *cib_xml)
+{
+    free_xml(cib_xml);
+}
+
+gboolean cib_connection_modify(cib_connection_t *cib, const char *section, xmlNode *fragment, GError **error)
+{
+    int rc = cib->api->cmds->modify(cib->api, section, fragment, cib_sync_call | cib_can_create);
+
+    if (rc != pcmk_ok) {
+        set_call_error(error, rc, "change");
+        return FALSE;
+    }
+    return TRUE;
+}
+
+gboolean cib_connection_replace(cib_connection_t *cib, xmlNode *cib_xml, GError **error)
+{
+    /* A replacement of the whole CIB is refused by every host if its
+     * admin_epoch.epoch.num_updates is behind: lib/cib/cib_ops.c,
+     * cib_process_replace(). One of a section would not be checked. */
+    int rc = cib->api->cmds->replace(cib->api, NULL, cib_xml, cib_sync_call);
+
+    if (rc != pcmk_ok) {
+        set_call_error(error, rc, "change");
+        return FALSE;
+    }
+    return TRUE;
+}
+
+/* Value of the ticket's `granted` in <tickets>, or NULL if it has none. */
+static const char *ticket_granted(const xmlNode *tickets, const char *ticket_id)
+{
+    for (xmlNode *ticket = tickets != NULL ? tickets->children : NULL; ticket != NULL; ticket = ticket->next) {
+        const char *id = ticket->type == XML_ELEMENT_NODE ? crm_element_value(ticket, XML_ATTR_ID) : NULL;
+
+        if (g_strcmp0(id, ticket_id) == 0) {
+            return crm_element_value(ticket, "granted");
+        }
+    }
+    return NULL;
+}
+
+static void add_ticket(xmlNode *tickets, const char *ticket_id, gboolean granted)
+{
+    xmlNode *ticket = create_xml_node(tickets, XML_CIB_TAG_TICKET_STATE);
+
+    crm_xml_add(ticket, XML_ATTR_ID, ticket_id);
+    crm_xml_add(ticket, "granted", granted ? "true" : "false");
+    if (granted) {
+        g_autofree char *now_s = g_strdup_printf("%" G_GINT64_FORMAT, g_get_real_time() / G_USEC_PER_SEC);
+
+        crm_xml_add(ticket, "last-granted", now_s);
+    }
+}
+
+gboolean cib_tickets_set(cib_connection_t *cib, const char *const *servers, gboolean granted, GError **error)
+{
+    xmlNode *old = NULL;
+    xmlNode *status = NULL;
+    xmlNode *tickets = NULL;
+    gboolean done = TRUE;
+    /* A ticket that is as it should be is left alone, so that a new leader that
+     * publishes again does not make the scheduler run. */
+    int rc = cib->api->cmds->query(cib->api, "/" XML_TAG_CIB "/" XML_CIB_TAG_STATUS "/" XML_CIB_TAG_TICKETS, &old,
+                                   cib_sync_call | cib_scope_local | cib_xpath);
+
+    if (rc != pcmk_ok && rc != -ENXIO) {
+        set_call_error(error, rc, "read");
+        return FALSE;
+    }
+    status = create_xml_node(NULL, XML_CIB_TAG_STATUS);
+    tickets = create_xml_node(status, XML_CIB_TAG_TICKETS);
+    for (; *servers != NULL; servers++) {
+        g_autofree char *ticket_id = server_ticket_id(*servers);
+        const char *value = ticket_granted(old, ticket_id);
+
+        if (crm_is_true(value) != granted) {
+            add_ticket(tickets, ticket_id, granted);
+        }
+    }
+    if (tickets->children != NULL) {
+        done = cib_connection_modify(cib, XML_CIB_TAG_STATUS, status, error);
+    }
+    free_xml(status);
+    free_xml(old);
+    return done;
+}

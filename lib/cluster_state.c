@@ -1,0 +1,497 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "cluster_state.h"
+
+#include <string.h>
+
+#include <libxml/xpath.h>
+
+#include <crm/common/util.h>
+#include <crm/common/xml.h>
+#include <crm/msg_xml.h>
+#include <crm/pengine/complex.h>
+#include <crm/pengine/rules.h>
+#include <crm/pengine/status.h>
+
+#include "error.h"
+#include "names.h"
+
+#define SCORE_INFINITY 1000000 /* crm/crm.h, INFINITY */
+
+static const char *const image_state_names[] = {
+    [IMAGE_STOPPED] = "stopped", [IMAGE_STARTING] = "starting", [IMAGE_RUNNING] = "running",
+    [IMAGE_STOPPING] = "stopping", [IMAGE_FAILED] = "failed", [IMAGE_UNKNOWN] = "unknown",
+};
+
+const char *image_state_name(image_state_t state)
+{
+    return image_state_names[state];
+}
+
+static void server_free(gpointer data)
+{
+    cluster_server_t *server = data;
+
+    g_free(server->name);
+    g_free(server->resource_id);
+    g_clear_pointer(&server->params, g_hash_table_unref);
+    g_clear_pointer(&server->utilization, g_hash_table_unref);
+    g_clear_pointer(&server->host_scores, g_hash_table_unref);
+    g_free(server->image_host);
+    g_free(server->image_fail_reason);
+    g_free(server->image_fail_host);
+    g_free(server);
+}
+
+static void host_free(gpointer data)
+{
+    cluster_host_t *host = data;
+
+    g_free(host->name);
+    g_free(host->id);
+    g_clear_pointer(&host->utilization, g_hash_table_unref);
+    g_clear_pointer(&host->remaining, g_hash_table_unref);
+    g_clear_pointer(&host->images, g_ptr_array_unref);
+    g_free(host);
+}
+
+void cluster_state_free(cluster_state_t *state)
+{
+    if (state == NULL) {
+        return;
+    }
+    g_free(state->dc);
+    g_ptr_array_unref(state->servers);
+    g_ptr_array_unref(state->hosts);
+    g_free(state);
+}
+
+const cluster_server_t *cluster_state_server(const cluster_state_t *state, const char *name)
+{
+    for (guint i = 0; i < state->servers->len; i++) {
+        const cluster_server_t *server = g_ptr_array_index(state->servers, i);
+
+        if (strcmp(server->name, name) == 0) {
+            return server;
+        }
+    }
+    return NULL;
+}
+
+static GHashTable *copy_texts(GHashTable *texts)
+{
+    GHashTable *copy = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
+    GHashTableIter iter;
+    gpointer name = NULL;
+    gpointer value = NULL;
+
+    if (texts == NULL) {
+        return copy;
+    }
+    g_hash_table_iter_init(&iter, texts);
+    while (g_hash_table_iter_next(&iter, &name, &value)) {
+        g_hash_table_insert(copy, g_strdup(name), g_strdup(value));
+    }
+    return copy;
+}
+
+/* As the scheduler reads a utilization: a whole number, clipped. */
+static int utilization_value(const char *text)
+{
+    gint64 value = text != NULL ? g_ascii_strtoll(text, NULL, 10) : 0;
+
+    return (int) CLAMP(value, G_MININT, G_MAXINT);
+}
+
+static int scores_add(int a, int b)
+{
+    if (a <= -SCORE_INFINITY || b <= -SCORE_INFINITY) {
+        return -SCORE_INFINITY;
+    }
+    if (a >= SCORE_INFINITY || b >= SCORE_INFINITY) {
+        return SCORE_INFINITY;
+    }
+    return CLAMP(a + b, -SCORE_INFINITY, SCORE_INFINITY);
+}
+
+/* Placement scores --------------------------------------------------------*/
+
+static int rule_score(xmlNode *rule, const pe_node_t *node, pe_working_set_t *set)
+{
+    const char *attribute = crm_element_value(rule, XML_RULE_ATTR_SCORE_ATTRIBUTE);
+
+    if (!pe_test_rule(rule, node->details->attrs, RSC_ROLE_UNKNOWN, set->now, NULL, NULL)) {
+        return 0;
+    }
+    if (attribute != NULL) {
+        const char *value = g_hash_table_lookup(node->details->attrs, attribute);
+
+        return value != NULL ? char2score(value) : -SCORE_INFINITY;
+    }
+    return char2score(crm_element_value(rule, XML_RULE_ATTR_SCORE));
+}
+
+/* One rsc_location that names the resource itself (not a pattern or a set). */
+static int location_score(xmlNode *location, const pe_node_t *node, pe_working_set_t *set)
+{
+    const char *node_name = crm_element_value(location, "node");
+    int score = 0;
+
+    if (node_name != NULL) {
+        return strcmp(node_name, node->details->uname) == 0
+               ? char2score(crm_element_value(location, XML_RULE_ATTR_SCORE)) : 0;
+    }
+    for (xmlNode *rule = location->children; rule != NULL; rule = rule->next) {
+        if (rule->type == XML_ELEMENT_NODE && strcmp((const char *) rule->name, XML_TAG_RULE) == 0) {
+            score = scores_add(score, rule_score(rule, node, set));
+        }
+    }
+    return score;
+}
+
+/* A failed start bans the host until it is cleaned up (start-failure-is-fatal): fail-count-ID#start_0=INFINITY. */
+static int failure_score(const pe_resource_t *resource, const pe_node_t *node)
+{
+    g_autofree char *prefix = g_strdup_printf("fail-count-%s#", resource->id);
+    GHashTableIter iter;
+    gpointer name = NULL;
+    gpointer value = NULL;
+    int failures = 0;
+
+    g_hash_table_iter_init(&iter, node->details->attrs);
+    while (g_hash_table_iter_next(&iter, &name, &value)) {
+        if (g_str_has_prefix(name, prefix)) {
+            failures = scores_add(failures, char2score(value));
+        }
+    }
+    return failures > 0 && failures >= resource->migration_threshold ? -SCORE_INFINITY : 0;
+}
+
+static GHashTable *host_scores(const pe_resource_t *resource, pe_working_set_t *set, xmlNode *constraints)
+{
+    GHashTable *scores = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+
+    for (GList *item = set->nodes; item != NULL; item = item->next) {
+        const pe_node_t *node = item->data;
+        gboolean mentioned = FALSE;
+        int score = failure_score(resource, node);
+
+        for (xmlNode *one = constraints != NULL ? constraints->children : NULL; one != NULL; one = one->next) {
+            if (one->type == XML_ELEMENT_NODE && strcmp((const char *) one->name, XML_CONS_TAG_RSC_LOCATION) == 0
+                && g_strcmp0(crm_element_value(one, XML_LOC_ATTR_SOURCE), resource->id) == 0) {
+                int added = location_score(one, node, set);
+
+                mentioned = mentioned || added != 0;
+                score = scores_add(score, added);
+            }
+        }
+        if (!mentioned && !pcmk_is_set(set->flags, pe_flag_symmetric_cluster)) {
+            score = -SCORE_INFINITY;
+        }
+        g_hash_table_insert(scores, g_strdup(node->details->uname), GINT_TO_POINTER(score));
+    }
+    return scores;
+}
+
+/* Servers -----------------------------------------------------------------*/
+
+static gint64 attribute_integer(xmlNode *xml, const char *name)
+{
+    const char *text = crm_element_value(xml, name);
+
+    return text != NULL ? g_ascii_strtoll(text, NULL, 10) : 0;
+}
+
+/* Unix time of the last start or stop of the resource that ended well. */
+static gint64 last_change_s(xmlXPathContext *context, const char *resource_id)
+{
+    g_autofree char *path = g_strdup_printf("//" XML_LRM_TAG_RESOURCE "[@id='%s']/" XML_LRM_TAG_RSC_OP, resource_id);
+    xmlXPathObject *found = xmlXPathEvalExpression((const xmlChar *) path, context);
+    gint64 newest_s = 0;
+
+    for (int i = 0; found != NULL && found->nodesetval != NULL && i < found->nodesetval->nodeNr; i++) {
+        xmlNode *op = found->nodesetval->nodeTab[i];
+        const char *task = crm_element_value(op, XML_LRM_ATTR_TASK);
+
+        if ((g_strcmp0(task, "start") == 0 || g_strcmp0(task, "stop") == 0)
+            && attribute_integer(op, XML_LRM_ATTR_RC) == 0
+            && attribute_integer(op, XML_LRM_ATTR_OPSTATUS) == 0) {
+            newest_s = MAX(newest_s, attribute_integer(op, XML_RSC_OP_LAST_CHANGE));
+        }
+    }
+    xmlXPathFreeObject(found);
+    return newest_s;
+}
+
+/* The newest failed action of the resource with a reason or at least a return code. */
+static void read_failure(cluster_server_t *server, const pe_resource_t *resource, pe_working_set_t *set)
+{
+    gint64 newest_s = -1;
+    xmlNode *newest = NULL;
+
+    for (xmlNode *op = set->failed != NULL ? set->failed->children : NULL; op != NULL; op = op->next) {
+        const char *key = op->type == XML_ELEMENT_NODE ? crm_element_value(op, XML_LRM_ATTR_TASK_KEY) : NULL;
+        gint64 changed_s = 0;
+
+        if (key == NULL || !g_str_has_prefix(key, resource->id) || key[strlen(resource->id)] != '_') {
+            continue;
+        }
+        changed_s = attribute_integer(op, XML_RSC_OP_LAST_CHANGE);
+        if (changed_s > newest_s) {
+            newest_s = changed_s;
+            newest = op;
+        }
+    }
+    if (newest != NULL) {
+        const char *reason = crm_element_value(newest, XML_LRM_ATTR_EXIT_REASON);
+        const char *task = crm_element_value(newest, XML_LRM_ATTR_TASK);
+
+        if (reason != NULL && *reason != '\0') {
+            server->image_fail_reason = g_strdup_printf("%s failed: %s", task, reason);
+        } else {
+            server->image_fail_reason = g_strdup_printf("%s failed with code %s and gave no reason", task,
+                                                        crm_element_value(newest, XML_LRM_ATTR_RC));
+        }
+        server->image_fail_host = g_strdup(crm_element_value(newest, XML_ATTR_UNAME));
+    }
+}
+
+static gboolean is_pending(const pe_resource_t *resource, const char *task)
+{
+    return g_strcmp0(resource->pending_task, task) == 0;
+}
+
+static image_state_t read_image_state(const pe_resource_t *resource)
+{
+    if (is_pending(resource, "stop")) {
+        return IMAGE_STOPPING;
+    }
+    if (is_pending(resource, "start") || is_pending(resource, "migrate_to") || is_pending(resource, "migrate_from")) {
+        return IMAGE_STARTING;
+    }
+    if (!pcmk_is_set(resource->flags, pe_rsc_managed)) {
+        return resource->running_on != NULL ? IMAGE_RUNNING : IMAGE_UNKNOWN;
+    }
+    if (resource->running_on != NULL) {
+        return pcmk_is_set(resource->flags, pe_rsc_failed) ? IMAGE_FAILED : IMAGE_RUNNING;
+    }
+    /* Before the first probe has ended nobody knows. */
+    return resource->known_on != NULL && g_hash_table_size(resource->known_on) > 0 ? IMAGE_STOPPED : IMAGE_UNKNOWN;
+}
+
+static const pe_node_t *image_node(const pe_resource_t *resource)
+{
+    if (resource->pending_node != NULL) {
+        return resource->pending_node;
+    }
+    return resource->running_on != NULL ? resource->running_on->data : NULL;
+}
+
+static cluster_server_t *read_server(pe_resource_t *resource, pe_working_set_t *set, xmlXPathContext *context,
+                                     xmlNode *constraints)
+{
+    cluster_server_t *server = g_new0(cluster_server_t, 1);
+    const pe_node_t *node = image_node(resource);
+    const pe_ticket_t *ticket = NULL;
+    g_autofree char *ticket_id = NULL;
+    const char *name = NULL;
+
+    server->resource_id = g_strdup(resource->id);
+    server->params = copy_texts(pe_rsc_params(resource, NULL, set));
+    name = g_hash_table_lookup(server->params, "server");
+    if (name == NULL || *name == '\0') {
+        name = resource_id_server(resource->id);
+    }
+    server->name = g_strdup(name != NULL ? name : resource->id);
+    server->utilization = copy_texts(resource->utilization);
+    server->host_scores = host_scores(resource, set, constraints);
+    ticket_id = server_ticket_id(server->name);
+    ticket = g_hash_table_lookup(set->tickets, ticket_id);
+    if (ticket != NULL) {
+        server->ticket_granted = ticket->granted;
+        server->ticket_last_granted_s = MAX(ticket->last_granted, 0);
+    }
+    server->image = read_image_state(resource);
+    server->image_host = node != NULL ? g_strdup(node->details->uname) : NULL;
+    server->image_changed_s = last_change_s(context, resource->id);
+    read_failure(server, resource, set);
+    return server;
+}
+
+static gboolean is_image(const pe_resource_t *resource)
+{
+    return resource->variant == pe_native
+           && g_strcmp0(crm_element_value(resource->xml, XML_AGENT_ATTR_CLASS), "ocf") == 0
+           && g_strcmp0(crm_element_value(resource->xml, XML_AGENT_ATTR_PROVIDER), OCF_PROVIDER) == 0
+           && g_strcmp0(crm_element_value(resource->xml, XML_ATTR_TYPE), "image") == 0;
+}
+
+/* Images stand alone or, if an operator likes it so, in a group. */
+static void collect_images(GList *resources, GPtrArray *images)
+{
+    for (GList *item = resources; item != NULL; item = item->next) {
+        pe_resource_t *resource = item->data;
+
+        if (pcmk_is_set(resource->flags, pe_rsc_orphan)) {
+            continue;
+        }
+        if (is_image(resource)) {
+            g_ptr_array_add(images, resource);
+        } else if (resource->variant == pe_group) {
+            collect_images(resource->children, images);
+        }
+    }
+}
+
+/* Hosts -------------------------------------------------------------------*/
+
+static void subtract_utilization(GHashTable *remaining, GHashTable *utilization)
+{
+    GHashTableIter iter;
+    gpointer name = NULL;
+    gpointer value = NULL;
+
+    if (utilization == NULL) {
+        return;
+    }
+    g_hash_table_iter_init(&iter, utilization);
+    while (g_hash_table_iter_next(&iter, &name, &value)) {
+        gpointer old = NULL;
+
+        if (g_hash_table_lookup_extended(remaining, name, NULL, &old)) {
+            g_hash_table_insert(remaining, g_strdup(name),
+                                GINT_TO_POINTER(GPOINTER_TO_INT(old) - utilization_value(value)));
+        }
+    }
+}
+
+static GHashTable *read_remaining(const pe_node_t *node)
+{
+    GHashTable *remaining = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+    GHashTableIter iter;
+    gpointer name = NULL;
+    gpointer value = NULL;
+
+    g_hash_table_iter_init(&iter, node->details->utilization);
+    while (g_hash_table_iter_next(&iter, &name, &value)) {
+        g_hash_table_insert(remaining, g_strdup(name), GINT_TO_POINTER(utilization_value(value)));
+    }
+    for (GList *item = node->details->running_rsc; item != NULL; item = item->next) {
+        subtract_utilization(remaining, ((const pe_resource_t *) item->data)->utilization);
+    }
+    return remaining;
+}
+
+static int read_reach(const pe_node_t *node)
+{
+    const char *text = g_hash_table_lookup(node->details->attrs, REACH_ATTRIBUTE);
+
+    if (text == NULL || *text == '\0') {
+        return -1;
+    }
+    return strcmp(text, "1") == 0 ? 1 : 0;
+}
+
+static cluster_host_t *read_host(const pe_node_t *node)
+{
+    cluster_host_t *host = g_new0(cluster_host_t, 1);
+
+    host->name = g_strdup(node->details->uname);
+    host->id = g_strdup(node->details->id);
+    host->online = node->details->online && !node->details->pending && !node->details->unclean
+                   && !node->details->shutdown;
+    host->standby = node->details->standby || node->details->standby_onfail;
+    host->maintenance = node->details->maintenance;
+    host->utilization = copy_texts(node->details->utilization);
+    host->remaining = read_remaining(node);
+    host->resource_count = g_list_length(node->details->running_rsc);
+    host->reach = read_reach(node);
+    host->images = g_ptr_array_new_with_free_func(g_free);
+    return host;
+}
+
+/* The whole ---------------------------------------------------------------*/
+
+static gint compare_servers(gconstpointer a, gconstpointer b)
+{
+    return strcmp((*(cluster_server_t *const *) a)->name, (*(cluster_server_t *const *) b)->name);
+}
+
+static gint compare_hosts(gconstpointer a, gconstpointer b)
+{
+    return strcmp((*(cluster_host_t *const *) a)->name, (*(cluster_host_t *const *) b)->name);
+}
+
+static void list_images_of_hosts(cluster_state_t *state)
+{
+    for (guint i = 0; i < state->hosts->len; i++) {
+        cluster_host_t *host = g_ptr_array_index(state->hosts, i);
+
+        for (guint j = 0; j < state->servers->len; j++) {
+            const cluster_server_t *server = g_ptr_array_index(state->servers, j);
+
+            if (g_strcmp0(server->image_host, host->name) == 0) {
+                g_ptr_array_add(host->images, g_strdup(server->name));
+            }
+        }
+    }
+}
+
+static cluster_state_t *read_state(pe_working_set_t *set)
+{
+    cluster_state_t *state = g_new0(cluster_state_t, 1);
+    xmlXPathContext *context = xmlXPathNewContext(set->input->doc);
+    xmlXPathObject *found = xmlXPathEvalExpression((const xmlChar *) "/" XML_TAG_CIB "/" XML_CIB_TAG_CONFIGURATION
+                                                   "/" XML_CIB_TAG_CONSTRAINTS, context);
+    xmlNode *constraints = found != NULL && found->nodesetval != NULL && found->nodesetval->nodeNr > 0
+                           ? found->nodesetval->nodeTab[0] : NULL;
+    g_autoptr(GPtrArray) images = g_ptr_array_new();
+
+    state->quorate = pcmk_is_set(set->flags, pe_flag_have_quorum);
+    state->balanced = g_strcmp0(set->placement_strategy, "balanced") == 0;
+    state->dc = set->dc_node != NULL ? g_strdup(set->dc_node->details->uname) : NULL;
+    state->servers = g_ptr_array_new_with_free_func(server_free);
+    state->hosts = g_ptr_array_new_with_free_func(host_free);
+    collect_images(set->resources, images);
+    for (guint i = 0; i < images->len; i++) {
+        g_ptr_array_add(state->servers, read_server(g_ptr_array_index(images, i), set, context, constraints));
+    }
+    for (GList *item = set->nodes; item != NULL; item = item->next) {
+        g_ptr_array_add(state->hosts, read_host(item->data));
+    }
+    g_ptr_array_sort(state->servers, compare_servers);
+    g_ptr_array_sort(state->hosts, compare_hosts);
+    list_images_of_hosts(state);
+    xmlXPathFreeObject(found);
+    xmlXPathFreeContext(context);
+    return state;
+}
+
+cluster_state_t *cluster_state_parse(xmlNode *cib_xml, GError **error)
+{
+    pe_working_set_t *set = NULL;
+    cluster_state_t *state = NULL;
+    xmlNode *input = NULL;
+
+    crm_xml_init();
+    input = copy_xml(cib_xml);
+    /* pe_status reads the current schema; only an old CIB needs the costly upgrade. */
+    if (!g_str_has_prefix(crm_element_value(input, XML_ATTR_VALIDATION) != NULL
+                          ? crm_element_value(input, XML_ATTR_VALIDATION) : "", "pacemaker-3")
+        && !cli_config_update(&input, NULL, FALSE)) {
+        free_xml(input);
+        g_set_error_literal(error, UNDERSTUDY_ERROR, UNDERSTUDY_ERROR_CONFIG,
+                            "the cluster's configuration is older than Pacemaker can read: run cibadmin --upgrade");
+        return NULL;
+    }
+    set = pe_new_working_set();
+    set->input = input;
+    set->flags |= pe_flag_no_counts | pe_flag_no_compat;
+    if (!cluster_status(set)) {
+        g_set_error_literal(error, UNDERSTUDY_ERROR, UNDERSTUDY_ERROR_FAILED,
+                            "the cluster's configuration can't be understood: check it with crm_verify --live-check");
+    } else {
+        state = read_state(set);
+    }
+    pe_free_working_set(set); /* and the input */
+    return state;
+}

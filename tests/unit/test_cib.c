@@ -1,0 +1,176 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* lib/cib on a file: Pacemaker's own file backend, no daemon. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <glib/gstdio.h>
+#include <string.h>
+
+#include "cib.h"
+#include "cib_fixture.h"
+#include "cluster_state.h"
+#include "error.h"
+
+typedef struct fixture {
+    char *folder;
+    char *path;
+} fixture_t;
+
+static int setup(void **state)
+{
+    static const char text[] = CIB_TEXT("1", CIB_IMAGE("db1") CIB_IMAGE("db2"), CIB_TICKET("db1") CIB_TICKET("db2"),
+                                        "", "");
+    fixture_t *fixture = g_new0(fixture_t, 1);
+
+    fixture->folder = g_dir_make_tmp("understudy-cib-XXXXXX", NULL);
+    fixture->path = g_build_filename(fixture->folder, "cib.xml", NULL);
+    g_assert_true(g_file_set_contents(fixture->path, text, -1, NULL));
+    g_setenv("CIB_file", fixture->path, TRUE);
+    g_setenv("CIB_shadow_dir", fixture->folder, TRUE);
+    *state = fixture;
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    fixture_t *fixture = *state;
+
+    g_unlink(fixture->path);
+    g_rmdir(fixture->folder);
+    g_free(fixture->path);
+    g_free(fixture->folder);
+    g_free(fixture);
+    return 0;
+}
+
+static cib_connection_t *open_cib(void)
+{
+    GError *error = NULL;
+    cib_connection_t *cib = cib_connection_open("test", &error);
+
+    assert_null(error);
+    assert_non_null(cib);
+    return cib;
+}
+
+static gboolean ticket_is_granted(cib_connection_t *cib, const char *server)
+{
+    xmlNode *xml = cib_connection_query(cib, NULL);
+    cluster_state_t *parsed = cluster_state_parse(xml, NULL);
+    gboolean granted = cluster_state_server(parsed, server)->ticket_granted;
+
+    cluster_state_free(parsed);
+    cib_xml_free(xml);
+    return granted;
+}
+
+static char *cib_version(cib_connection_t *cib)
+{
+    xmlNode *xml = cib_connection_query(cib, NULL);
+    xmlChar *epoch = xmlGetProp(xml, (const xmlChar *) "epoch");
+    xmlChar *updates = xmlGetProp(xml, (const xmlChar *) "num_updates");
+    char *version = g_strdup_printf("%s.%s", epoch, updates);
+
+    xmlFree(epoch);
+    xmlFree(updates);
+    cib_xml_free(xml);
+    return version;
+}
+
+static void test_tickets_change_together(void **state)
+{
+    static const char *const both[] = { "db1", "db2", NULL };
+    static const char *const first[] = { "db1", NULL };
+    cib_connection_t *cib = open_cib();
+
+    (void) state;
+    assert_false(ticket_is_granted(cib, "db1"));
+    assert_true(cib_tickets_set(cib, both, TRUE, NULL));
+    assert_true(ticket_is_granted(cib, "db1"));
+    assert_true(ticket_is_granted(cib, "db2"));
+    assert_true(cib_tickets_set(cib, first, FALSE, NULL));
+    assert_false(ticket_is_granted(cib, "db1"));
+    assert_true(ticket_is_granted(cib, "db2"));
+    cib_connection_close(cib);
+}
+
+static void test_granting_again_changes_nothing(void **state)
+{
+    static const char *const first[] = { "db1", NULL };
+    cib_connection_t *cib = open_cib();
+    g_autofree char *before = NULL;
+    g_autofree char *after = NULL;
+
+    (void) state;
+    assert_true(cib_tickets_set(cib, first, TRUE, NULL));
+    before = cib_version(cib);
+    assert_true(cib_tickets_set(cib, first, TRUE, NULL));
+    after = cib_version(cib);
+    assert_string_equal(before, after);
+    cib_connection_close(cib);
+}
+
+static void test_replace_refuses_what_is_out_of_date(void **state)
+{
+    static const char *const first[] = { "db1", NULL };
+    cib_connection_t *cib = open_cib();
+    xmlNode *old = cib_connection_query(cib, NULL);
+    xmlNode *current = NULL;
+    GError *error = NULL;
+
+    (void) state;
+    /* Somebody else is quicker. */
+    assert_true(cib_tickets_set(cib, first, TRUE, NULL));
+    assert_false(cib_connection_replace(cib, old, &error));
+    assert_true(g_error_matches(error, UNDERSTUDY_ERROR, UNDERSTUDY_ERROR_BUSY));
+    g_error_free(error);
+    assert_true(ticket_is_granted(cib, "db1"));
+    cib_xml_free(old);
+
+    current = cib_connection_query(cib, NULL);
+    assert_true(cib_connection_replace(cib, current, NULL));
+    cib_xml_free(current);
+    cib_connection_close(cib);
+}
+
+static void test_changes_reach_the_file(void **state)
+{
+    const fixture_t *fixture = *state;
+    static const char *const first[] = { "db1", NULL };
+    cib_connection_t *cib = open_cib();
+    g_autofree char *text = NULL;
+
+    assert_true(cib_tickets_set(cib, first, TRUE, NULL));
+    cib_connection_close(cib);
+    assert_true(g_file_get_contents(fixture->path, &text, NULL, NULL));
+    assert_non_null(strstr(text, "takeover-db1"));
+}
+
+static void test_missing_file_is_a_sentence(void **state)
+{
+    GError *error = NULL;
+
+    (void) state;
+    g_setenv("CIB_file", "/nonexistent/cib.xml", TRUE);
+    assert_null(cib_connection_open("test", &error));
+    assert_non_null(error);
+    assert_non_null(strstr(error->message, "/nonexistent/cib.xml"));
+    g_error_free(error);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(test_tickets_change_together, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_granting_again_changes_nothing, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_replace_refuses_what_is_out_of_date, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_changes_reach_the_file, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_missing_file_is_a_sentence, setup, teardown),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,158 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <string.h>
+
+#include <crm/common/xml.h>
+
+#include "cib.h"
+#include "cib_fixture.h"
+#include "cluster_state.h"
+
+#define NOT_RUNNING(server, host) CIB_HISTORY(server, CIB_OP(server, host, "monitor", "7", ""))
+#define GRANTED "<tickets><ticket_state id='takeover-db1' granted='true' last-granted='1700000001'/></tickets>"
+
+static const char running[] = CIB_TEXT(
+    "1", CIB_IMAGE("db1") CIB_IMAGE("db2"), CIB_TICKET("db1") CIB_TICKET("db2"), GRANTED,
+    CIB_STATE("1", "1", "", NOT_RUNNING("db1", "host1") NOT_RUNNING("db2", "host1"))
+    CIB_STATE("2", "1", "", CIB_HISTORY("db1", CIB_OP("db1", "host2", "start", "0", "")) NOT_RUNNING("db2", "host2"))
+    CIB_STATE("3", "0", "", NOT_RUNNING("db1", "host3") NOT_RUNNING("db2", "host3")));
+
+static cluster_state_t *parse(const char *text)
+{
+    xmlNode *xml = NULL;
+    cluster_state_t *state = NULL;
+    GError *error = NULL;
+
+    crm_xml_init();
+    xml = string2xml(text);
+    assert_non_null(xml);
+    state = cluster_state_parse(xml, &error);
+    assert_null(error);
+    assert_non_null(state);
+    cib_xml_free(xml);
+    return state;
+}
+
+static int score_of(const cluster_server_t *server, const char *host)
+{
+    return GPOINTER_TO_INT(g_hash_table_lookup(server->host_scores, host));
+}
+
+static void test_running_image(void **state)
+{
+    cluster_state_t *cluster = parse(running);
+    const cluster_server_t *db1 = cluster_state_server(cluster, "db1");
+    const cluster_server_t *db2 = cluster_state_server(cluster, "db2");
+
+    (void) state;
+    assert_true(cluster->quorate);
+    assert_true(cluster->balanced);
+    assert_string_equal(cluster->dc, "host1");
+    assert_int_equal(cluster->servers->len, 2);
+    assert_int_equal(db1->image, IMAGE_RUNNING);
+    assert_string_equal(db1->image_host, "host2");
+    assert_true(db1->ticket_granted);
+    assert_int_equal(db1->ticket_last_granted_s, 1700000001);
+    assert_int_equal(db1->image_changed_s, 1700000000);
+    assert_string_equal(g_hash_table_lookup(db1->params, "disks"), "images/db1");
+    assert_int_equal(db2->image, IMAGE_STOPPED);
+    assert_null(db2->image_host);
+    assert_false(db2->ticket_granted);
+    cluster_state_free(cluster);
+}
+
+static void test_hosts_and_what_they_have_left(void **state)
+{
+    cluster_state_t *cluster = parse(running);
+    const cluster_host_t *host2 = g_ptr_array_index(cluster->hosts, 1);
+    const cluster_host_t *host3 = g_ptr_array_index(cluster->hosts, 2);
+
+    (void) state;
+    assert_int_equal(cluster->hosts->len, 3);
+    assert_string_equal(host2->name, "host2");
+    assert_true(host2->online);
+    assert_int_equal(GPOINTER_TO_INT(g_hash_table_lookup(host2->remaining, "cpu")), 7);
+    assert_int_equal(GPOINTER_TO_INT(g_hash_table_lookup(host2->remaining, "hv_memory")), 15360);
+    assert_string_equal(g_hash_table_lookup(host2->utilization, "cpu"), "8");
+    assert_int_equal(host2->images->len, 1);
+    assert_string_equal(g_ptr_array_index(host2->images, 0), "db1");
+    assert_int_equal(host2->resource_count, 1);
+    assert_int_equal(host2->reach, 1);
+    assert_int_equal(host3->reach, 0);
+    cluster_state_free(cluster);
+}
+
+static void test_reach_is_a_score(void **state)
+{
+    cluster_state_t *cluster = parse(running);
+    const cluster_server_t *db2 = cluster_state_server(cluster, "db2");
+
+    (void) state;
+    assert_int_equal(score_of(db2, "host1"), 100000);
+    assert_int_equal(score_of(db2, "host3"), 0);
+    cluster_state_free(cluster);
+}
+
+static void test_failed_start_bans_and_says_why(void **state)
+{
+    cluster_state_t *cluster = parse(CIB_TEXT(
+        "1", CIB_IMAGE("db1"), CIB_TICKET("db1"), GRANTED,
+        CIB_STATE("1", "1", "", NOT_RUNNING("db1", "host1"))
+        CIB_STATE("2", "1", "<nvpair id='f' name='fail-count-standby-db1#start_0' value='INFINITY'/>",
+                  CIB_HISTORY("db1",
+                              "<lrm_rsc_op id='standby-db1_last_failure_0' operation_key='standby-db1_start_0'"
+                              " operation='start' crm-debug-origin='test' crm_feature_set='3.16.1'"
+                              " transition-key='1:1:0:2668bbeb-06d5-40f9-936d-24cb7f87006a'"
+                              " transition-magic='0:1;1:1:0:2668bbeb-06d5-40f9-936d-24cb7f87006a' on_node='host2'"
+                              " call-id='2' rc-code='1' op-status='0' interval='0' last-rc-change='1700000000'"
+                              " exec-time='1' queue-time='0' exit-reason='10.0.0.9 has the image open'/>"
+                              CIB_OP("db1", "host2", "stop", "0", "")))));
+    const cluster_server_t *db1 = cluster_state_server(cluster, "db1");
+
+    (void) state;
+    assert_int_equal(score_of(db1, "host2"), -1000000);
+    assert_int_equal(score_of(db1, "host1"), 100000);
+    assert_non_null(db1->image_fail_reason);
+    assert_non_null(strstr(db1->image_fail_reason, "10.0.0.9 has the image open"));
+    assert_string_equal(db1->image_fail_host, "host2");
+    cluster_state_free(cluster);
+}
+
+static void test_pending_start_and_no_report(void **state)
+{
+    cluster_state_t *cluster = parse(CIB_TEXT(
+        "0", CIB_IMAGE("db1") CIB_IMAGE("db2"), CIB_TICKET("db1"), GRANTED,
+        CIB_STATE("1", "1", "", CIB_HISTORY("db1",
+            "<lrm_rsc_op id='standby-db1_last_0' operation_key='standby-db1_start_0' operation='start'"
+            " crm-debug-origin='test' crm_feature_set='3.16.1'"
+            " transition-key='1:1:0:2668bbeb-06d5-40f9-936d-24cb7f87006a'"
+            " transition-magic='-1:193;1:1:0:2668bbeb-06d5-40f9-936d-24cb7f87006a' on_node='host1' call-id='-1'"
+            " rc-code='193' op-status='-1' interval='0' last-rc-change='1700000000' exec-time='0'/>"))));
+
+    (void) state;
+    assert_false(cluster->quorate);
+    assert_int_equal(cluster_state_server(cluster, "db1")->image, IMAGE_STARTING);
+    assert_string_equal(cluster_state_server(cluster, "db1")->image_host, "host1");
+    assert_int_equal(cluster_state_server(cluster, "db2")->image, IMAGE_UNKNOWN);
+    assert_false(((cluster_host_t *) g_ptr_array_index(cluster->hosts, 1))->online);
+    cluster_state_free(cluster);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_running_image),
+        cmocka_unit_test(test_hosts_and_what_they_have_left),
+        cmocka_unit_test(test_reach_is_a_score),
+        cmocka_unit_test(test_failed_start_bans_and_says_why),
+        cmocka_unit_test(test_pending_start_and_no_report),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
