@@ -11,8 +11,9 @@
  *
  * Every call has a deadline: rados_mon_op_timeout, rados_osd_op_timeout and
  * client_mount_timeout are set before connecting (their defaults wait for ever).
- * Errors: UNDERSTUDY_ERROR_TIMEOUT, _NOT_FOUND, _PERMISSION, _BUSY, _CONFIG (bad
- * configuration file or keyring: says which), else _FAILED.
+ * Errors: UNDERSTUDY_ERROR_TIMEOUT, _NOT_FOUND, _EXISTS, _PERMISSION, _BUSY,
+ * _NOT_HERE (this host's configuration file, keyring or module is missing or bad:
+ * says which), else _FAILED.
  */
 typedef struct store store_t;
 
@@ -54,11 +55,18 @@ GPtrArray *store_image_watchers(store_t *store, const store_image_name_t *name, 
 
 /* Name of the newest recovery point (snapshot POINT_PREFIX...), NULL without an error if there is none; g_free(). */
 char *store_newest_point(store_t *store, const store_image_name_t *name, GError **error);
+/* Names of all recovery points, newest first, NULL-terminated, maybe empty; g_strfreev(). */
+char **store_image_points(store_t *store, const store_image_name_t *name, GError **error);
 gboolean store_point_create(store_t *store, const store_image_name_t *name, const char *point, GError **error);
 
-/* Copy-on-write clone, O(1). UNDERSTUDY_ERROR_EXISTS if the child exists. */
+/* Copy-on-write clone, O(1). UNDERSTUDY_ERROR_EXISTS if the child exists. The last step marks
+ * the child as complete: a caller that is killed on the way leaves a child without the mark. */
 gboolean store_image_clone(store_t *store, const store_image_name_t *parent, const char *point,
                            const store_image_name_t *child, GError **error);
+/* What store_image_clone() made of an image: TRUE and *complete; *point is the recovery point that
+ * it was cloned from (g_free()), NULL if it has no parent. */
+gboolean store_clone_state(store_t *store, const store_image_name_t *name, gboolean *complete, char **point,
+                           GError **error);
 gboolean store_image_create(store_t *store, const store_image_name_t *name, guint64 size_bytes, GError **error);
 /* UNDERSTUDY_ERROR_BUSY if it has watchers or snapshots. */
 gboolean store_image_remove(store_t *store, const store_image_name_t *name, GError **error);

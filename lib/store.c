@@ -1,0 +1,118 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "store.h"
+
+#include "module.h"
+#include "store_module.h"
+
+/* Set by the first store_open() that succeeds in loading the module; nobody has a store_t before that. */
+static const store_ops_t *ops = NULL;
+
+store_t *store_open(const store_options_t *options, GError **error)
+{
+    if (ops == NULL) {
+        ops = module_load(STORE_MODULE_FILE, STORE_MODULE_SYMBOL, error);
+    }
+    return ops != NULL ? ops->open(options, error) : NULL;
+}
+
+void store_close(store_t *store)
+{
+    if (store != NULL) {
+        ops->close(store);
+    }
+}
+
+gboolean store_image_exists(store_t *store, const store_image_name_t *name, gboolean *exists, GError **error)
+{
+    return ops->image_exists(store, name, exists, error);
+}
+
+gboolean store_image_size(store_t *store, const store_image_name_t *name, guint64 *size_bytes, GError **error)
+{
+    return ops->image_size(store, name, size_bytes, error);
+}
+
+GPtrArray *store_image_watchers(store_t *store, const store_image_name_t *name, GError **error)
+{
+    return ops->image_watchers(store, name, error);
+}
+
+char *store_newest_point(store_t *store, const store_image_name_t *name, GError **error)
+{
+    g_auto(GStrv) points = ops->image_points(store, name, error);
+
+    return points != NULL ? g_strdup(points[0]) : NULL;
+}
+
+char **store_image_points(store_t *store, const store_image_name_t *name, GError **error)
+{
+    return ops->image_points(store, name, error);
+}
+
+gboolean store_point_create(store_t *store, const store_image_name_t *name, const char *point, GError **error)
+{
+    return ops->point_create(store, name, point, error);
+}
+
+gboolean store_image_clone(store_t *store, const store_image_name_t *parent, const char *point,
+                           const store_image_name_t *child, GError **error)
+{
+    return ops->image_clone(store, parent, point, child, error);
+}
+
+gboolean store_clone_state(store_t *store, const store_image_name_t *name, gboolean *complete, char **point,
+                           GError **error)
+{
+    return ops->clone_state(store, name, complete, point, error);
+}
+
+gboolean store_image_create(store_t *store, const store_image_name_t *name, guint64 size_bytes, GError **error)
+{
+    return ops->image_create(store, name, size_bytes, error);
+}
+
+gboolean store_image_remove(store_t *store, const store_image_name_t *name, GError **error)
+{
+    return ops->image_remove(store, name, error);
+}
+
+gboolean store_image_own_bytes(store_t *store, const store_image_name_t *name, guint64 *bytes, GError **error)
+{
+    return ops->image_own_bytes(store, name, bytes, error);
+}
+
+gboolean store_image_import_raw(store_t *store, const store_image_name_t *name, int fd, guint64 size_bytes,
+                                store_progress_fn progress, void *user_data, GError **error)
+{
+    return ops->image_import_raw(store, name, fd, size_bytes, progress, user_data, error);
+}
+
+gboolean store_blocklist_add(store_t *store, const char *address, guint64 duration_s, GError **error)
+{
+    return ops->blocklist_add(store, address, duration_s, error);
+}
+
+gboolean store_blocklist_remove(store_t *store, const char *address, GError **error)
+{
+    return ops->blocklist_remove(store, address, error);
+}
+
+GHashTable *store_blocklist_list(store_t *store, GError **error)
+{
+    return ops->blocklist_list(store, error);
+}
+
+char *store_own_address(store_t *store, GError **error)
+{
+    return ops->own_address(store, error);
+}
+
+char *store_user_key(store_t *store, GError **error)
+{
+    return ops->user_key(store, error);
+}
+
+char **store_monitor_addresses(store_t *store, GError **error)
+{
+    return ops->monitor_addresses(store, error);
+}

@@ -1,0 +1,531 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The module store.so: RBD images. */
+#include "config.h" /* SEEK_DATA */
+
+#include <errno.h>
+#include <string.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "error.h"
+#include "names.h"
+#include "store_address.h"
+#include "store_private.h"
+
+/* Metadata key of a clone that store_image_clone() has finished; its value is PARENT@POINT. */
+#define COMPLETE_KEY        "understudy_clone"
+#define METADATA_MAX_BYTES  1024
+#define CLONE_FORMAT        2          /* needs no protected snapshot */
+#define IMPORT_CHUNK_BYTES  (4U << 20) /* RBD's default object size */
+#define IMPORT_IN_FLIGHT    8U
+
+gboolean store_pool_open(store_t *store, const store_image_name_t *name, rados_ioctx_t *io, GError **error)
+{
+    int rc = rados_ioctx_create(store->cluster, name->pool, io);
+
+    if (rc == -ENOENT) {
+        g_set_error(error, UNDERSTUDY_ERROR, UNDERSTUDY_ERROR_NOT_FOUND, "there is no pool '%s' in Ceph", name->pool);
+        return FALSE;
+    }
+    if (rc < 0) {
+        return store_fail(error, rc, "can't use pool '%s'", name->pool);
+    }
+    if (name->namespace[0] != '\0') {
+        rados_ioctx_set_namespace(*io, name->namespace);
+    }
+    return TRUE;
+}
+
+static gboolean image_fail(GError **error, int rc, const store_image_name_t *name, const char *what)
+{
+    g_autofree char *text = store_image_name_text(name);
+
+    if (rc == -ENOENT) {
+        g_set_error(error, UNDERSTUDY_ERROR, UNDERSTUDY_ERROR_NOT_FOUND, "there is no image %s in Ceph", text);
+        return FALSE;
+    }
+    return store_fail(error, rc, "can't %s image %s", what, text);
+}
+
+gboolean opened_image_open(store_t *store, const store_image_name_t *name, gboolean for_writing,
+                           opened_image_t *opened, GError **error)
+{
+    int rc = 0;
+
+    memset(opened, 0, sizeof *opened);
+    if (!store_pool_open(store, name, &opened->io, error)) {
+        return FALSE;
+    }
+    rc = for_writing ? rbd_open(opened->io, name->image, &opened->image, NULL)
+                     : rbd_open_read_only(opened->io, name->image, &opened->image, NULL);
+    if (rc < 0) {
+        opened->image = NULL;
+        opened_image_close(opened);
+        return image_fail(error, rc, name, "open");
+    }
+    return TRUE;
+}
+
+void opened_image_close(opened_image_t *opened)
+{
+    if (opened->image != NULL) {
+        rbd_close(opened->image);
+    }
+    if (opened->io != NULL) {
+        rados_ioctx_destroy(opened->io);
+    }
+    memset(opened, 0, sizeof *opened);
+}
+
+gboolean store_do_image_exists(store_t *store, const store_image_name_t *name, gboolean *exists, GError **error)
+{
+    opened_image_t opened;
+    rados_ioctx_t io = NULL;
+    GError *open_error = NULL;
+
+    /* A missing pool is an error of its own: asking for an image in it is a mistake. */
+    if (!store_pool_open(store, name, &io, error)) {
+        return FALSE;
+    }
+    rados_ioctx_destroy(io);
+    *exists = opened_image_open(store, name, FALSE, &opened, &open_error);
+    if (*exists) {
+        opened_image_close(&opened);
+        return TRUE;
+    }
+    if (g_error_matches(open_error, UNDERSTUDY_ERROR, UNDERSTUDY_ERROR_NOT_FOUND)) {
+        g_error_free(open_error);
+        return TRUE;
+    }
+    g_propagate_error(error, open_error);
+    return FALSE;
+}
+
+gboolean store_do_image_size(store_t *store, const store_image_name_t *name, guint64 *size_bytes, GError **error)
+{
+    opened_image_t opened;
+    int rc = 0;
+
+    if (!opened_image_open(store, name, FALSE, &opened, error)) {
+        return FALSE;
+    }
+    rc = rbd_get_size(opened.image, size_bytes);
+    opened_image_close(&opened);
+    return rc >= 0 || image_fail(error, rc, name, "read the size of");
+}
+
+static void watcher_free(gpointer data)
+{
+    store_watcher_t *watcher = data;
+
+    g_free(watcher->address);
+    g_free(watcher->ip);
+    g_free(watcher);
+}
+
+static GPtrArray *watchers_copy(const rbd_image_watcher_t *raw, size_t count)
+{
+    GPtrArray *watchers = g_ptr_array_new_with_free_func(watcher_free);
+
+    for (size_t i = 0; i < count; i++) {
+        store_watcher_t *watcher = g_new0(store_watcher_t, 1);
+
+        watcher->address = g_strdup(raw[i].addr);
+        watcher->ip = store_address_ip(raw[i].addr);
+        watcher->client_id = raw[i].id;
+        watcher->cookie = raw[i].cookie;
+        g_ptr_array_add(watchers, watcher);
+    }
+    return watchers;
+}
+
+GPtrArray *store_do_image_watchers(store_t *store, const store_image_name_t *name, GError **error)
+{
+    opened_image_t opened;
+    size_t count = 8;
+    g_autofree rbd_image_watcher_t *raw = NULL;
+    GPtrArray *watchers = NULL;
+    int rc = -ERANGE;
+
+    if (!opened_image_open(store, name, FALSE, &opened, error)) {
+        return NULL;
+    }
+    while (rc == -ERANGE) { /* count is what it takes then */
+        g_free(raw);
+        raw = g_new0(rbd_image_watcher_t, count);
+        rc = rbd_watchers_list(opened.image, raw, &count);
+    }
+    if (rc < 0) {
+        image_fail(error, rc, name, "list the watchers of");
+    } else {
+        watchers = watchers_copy(raw, count);
+        rbd_watchers_list_cleanup(raw, count);
+    }
+    opened_image_close(&opened);
+    return watchers;
+}
+
+static int compare_newest_first(const void *a, const void *b)
+{
+    const rbd_snap_info_t *snap_a = a;
+    const rbd_snap_info_t *snap_b = b;
+
+    return snap_a->id < snap_b->id ? 1 : snap_a->id > snap_b->id ? -1 : 0;
+}
+
+char **store_do_image_points(store_t *store, const store_image_name_t *name, GError **error)
+{
+    opened_image_t opened;
+    g_autofree rbd_snap_info_t *snaps = NULL;
+    g_autoptr(GStrvBuilder) points = g_strv_builder_new();
+    int size = 16;
+    int count = -ERANGE;
+
+    if (!opened_image_open(store, name, FALSE, &opened, error)) {
+        return NULL;
+    }
+    while (count == -ERANGE) {
+        g_free(snaps);
+        snaps = g_new0(rbd_snap_info_t, size);
+        count = rbd_snap_list(opened.image, snaps, &size);
+    }
+    opened_image_close(&opened);
+    if (count < 0) {
+        image_fail(error, count, name, "list the recovery points of");
+        return NULL;
+    }
+    qsort(snaps, (size_t) count, sizeof *snaps, compare_newest_first);
+    for (int i = 0; i < count; i++) {
+        if (g_str_has_prefix(snaps[i].name, POINT_PREFIX)) {
+            g_strv_builder_add(points, snaps[i].name);
+        }
+    }
+    for (int i = 0; i < count; i++) {
+        free((char *) snaps[i].name); /* rbd_snap_list_end() looks for an end mark that sorting has moved */
+    }
+    return g_strv_builder_end(points);
+}
+
+gboolean store_do_point_create(store_t *store, const store_image_name_t *name, const char *point, GError **error)
+{
+    opened_image_t opened;
+    int rc = 0;
+
+    if (!opened_image_open(store, name, TRUE, &opened, error)) {
+        return FALSE;
+    }
+    rc = rbd_snap_create(opened.image, point);
+    opened_image_close(&opened);
+    if (rc == -EEXIST) {
+        g_autofree char *text = store_image_name_text(name);
+
+        g_set_error(error, UNDERSTUDY_ERROR, UNDERSTUDY_ERROR_EXISTS, "%s has a snapshot %s already", text, point);
+        return FALSE;
+    }
+    return rc >= 0 || image_fail(error, rc, name, "make a recovery point of");
+}
+
+static int clone_format_2(rados_ioctx_t parent_io, const char *parent, const char *point, rados_ioctx_t child_io,
+                          const char *child)
+{
+    rbd_image_options_t options = NULL;
+    int rc = 0;
+
+    rbd_image_options_create(&options);
+    rc = rbd_image_options_set_uint64(options, RBD_IMAGE_OPTION_CLONE_FORMAT, CLONE_FORMAT);
+    if (rc >= 0) {
+        rc = rbd_clone3(parent_io, parent, point, child_io, child, options);
+    }
+    rbd_image_options_destroy(options);
+    return rc;
+}
+
+static gboolean clone_mark_complete(store_t *store, const store_image_name_t *child, const char *origin,
+                                    GError **error)
+{
+    opened_image_t opened;
+    int rc = 0;
+
+    if (!opened_image_open(store, child, TRUE, &opened, error)) {
+        return FALSE;
+    }
+    rc = rbd_metadata_set(opened.image, COMPLETE_KEY, origin);
+    opened_image_close(&opened);
+    return rc >= 0 || image_fail(error, rc, child, "mark");
+}
+
+gboolean store_do_image_clone(store_t *store, const store_image_name_t *parent, const char *point,
+                              const store_image_name_t *child, GError **error)
+{
+    g_autofree char *parent_text = store_image_name_text(parent);
+    g_autofree char *child_text = store_image_name_text(child);
+    g_autofree char *origin = g_strconcat(parent_text, "@", point, NULL);
+    rados_ioctx_t parent_io = NULL;
+    rados_ioctx_t child_io = NULL;
+    int rc = 0;
+
+    if (!store_pool_open(store, parent, &parent_io, error)) {
+        return FALSE;
+    }
+    if (!store_pool_open(store, child, &child_io, error)) {
+        rados_ioctx_destroy(parent_io);
+        return FALSE;
+    }
+    rc = clone_format_2(parent_io, parent->image, point, child_io, child->image);
+    rados_ioctx_destroy(parent_io);
+    rados_ioctx_destroy(child_io);
+    if (rc == -ENOENT) {
+        g_set_error(error, UNDERSTUDY_ERROR, UNDERSTUDY_ERROR_NOT_FOUND, "there is no %s in Ceph", origin);
+        return FALSE;
+    }
+    if (rc == -EEXIST) {
+        g_set_error(error, UNDERSTUDY_ERROR, UNDERSTUDY_ERROR_EXISTS, "image %s exists already", child_text);
+        return FALSE;
+    }
+    if (rc < 0) {
+        return store_fail(error, rc, "can't clone %s to %s", origin, child_text);
+    }
+    return clone_mark_complete(store, child, origin, error);
+}
+
+static char *parent_point(rbd_image_t image, int *rc)
+{
+    rbd_linked_image_spec_t parent;
+    rbd_snap_spec_t snap;
+    char *point = NULL;
+
+    memset(&parent, 0, sizeof parent);
+    memset(&snap, 0, sizeof snap);
+    *rc = rbd_get_parent(image, &parent, &snap);
+    if (*rc >= 0) {
+        point = g_strdup(snap.name);
+        rbd_linked_image_spec_cleanup(&parent);
+        rbd_snap_spec_cleanup(&snap);
+    } else if (*rc == -ENOENT) {
+        *rc = 0; /* no parent */
+    }
+    return point;
+}
+
+gboolean store_do_clone_state(store_t *store, const store_image_name_t *name, gboolean *complete, char **point,
+                              GError **error)
+{
+    opened_image_t opened;
+    char value[METADATA_MAX_BYTES];
+    size_t value_bytes = sizeof value;
+    int metadata_rc = 0;
+    int parent_rc = 0;
+
+    if (!opened_image_open(store, name, FALSE, &opened, error)) {
+        return FALSE;
+    }
+    metadata_rc = rbd_metadata_get(opened.image, COMPLETE_KEY, value, &value_bytes);
+    *point = parent_point(opened.image, &parent_rc);
+    opened_image_close(&opened);
+    if (metadata_rc < 0 && metadata_rc != -ENOENT && metadata_rc != -ERANGE) {
+        g_clear_pointer(point, g_free);
+        return image_fail(error, metadata_rc, name, "read the metadata of");
+    }
+    if (parent_rc < 0) {
+        return image_fail(error, parent_rc, name, "read the parent of");
+    }
+    *complete = metadata_rc != -ENOENT;
+    return TRUE;
+}
+
+gboolean store_do_image_create(store_t *store, const store_image_name_t *name, guint64 size_bytes, GError **error)
+{
+    g_autofree char *text = store_image_name_text(name);
+    rbd_image_options_t options = NULL;
+    rados_ioctx_t io = NULL;
+    int rc = 0;
+
+    if (!store_pool_open(store, name, &io, error)) {
+        return FALSE;
+    }
+    rbd_image_options_create(&options);
+    rc = rbd_create4(io, name->image, size_bytes, options);
+    rbd_image_options_destroy(options);
+    rados_ioctx_destroy(io);
+    if (rc == -EEXIST) {
+        g_set_error(error, UNDERSTUDY_ERROR, UNDERSTUDY_ERROR_EXISTS, "image %s exists already", text);
+        return FALSE;
+    }
+    return rc >= 0 || store_fail(error, rc, "can't create image %s", text);
+}
+
+gboolean store_do_image_remove(store_t *store, const store_image_name_t *name, GError **error)
+{
+    g_autofree char *text = store_image_name_text(name);
+    rados_ioctx_t io = NULL;
+    int rc = 0;
+
+    if (!store_pool_open(store, name, &io, error)) {
+        return FALSE;
+    }
+    rc = rbd_remove(io, name->image);
+    rados_ioctx_destroy(io);
+    if (rc == -EBUSY || rc == -ENOTEMPTY) {
+        g_set_error(error, UNDERSTUDY_ERROR, UNDERSTUDY_ERROR_BUSY, "image %s is in use or has snapshots", text);
+        return FALSE;
+    }
+    return rc >= 0 || image_fail(error, rc, name, "remove");
+}
+
+static int own_bytes_add(uint64_t offset, size_t length, int exists, void *user_data)
+{
+    guint64 *sum = user_data;
+
+    (void) offset;
+    *sum += exists != 0 ? length : 0;
+    return 0;
+}
+
+/* Whole objects: with whole_object = 0 a discard of a whole object that hides the parent's data is not reported. */
+gboolean store_do_image_own_bytes(store_t *store, const store_image_name_t *name, guint64 *bytes, GError **error)
+{
+    opened_image_t opened;
+    uint64_t size_bytes = 0;
+    int rc = 0;
+
+    if (!opened_image_open(store, name, FALSE, &opened, error)) {
+        return FALSE;
+    }
+    *bytes = 0;
+    rc = rbd_get_size(opened.image, &size_bytes);
+    if (rc >= 0) {
+        rc = rbd_diff_iterate2(opened.image, NULL, 0, size_bytes, 0, 1, own_bytes_add, bytes);
+    }
+    opened_image_close(&opened);
+    return rc >= 0 || image_fail(error, rc, name, "find what was written in");
+}
+
+/* Import ------------------------------------------------------------------*/
+
+/* Writes under way, oldest first from `first`; each slot keeps its buffer. */
+typedef struct import {
+    rbd_image_t image;
+    struct {
+        rbd_completion_t completion;
+        char *buffer;
+    } slots[IMPORT_IN_FLIGHT];
+    guint next;
+    int rc; /* first error */
+} import_t;
+
+static void import_slot_wait(import_t *import, guint slot)
+{
+    rbd_completion_t completion = import->slots[slot].completion;
+
+    if (completion == NULL) {
+        return;
+    }
+    rbd_aio_wait_for_complete(completion);
+    if (import->rc >= 0) {
+        import->rc = (int) rbd_aio_get_return_value(completion);
+    }
+    rbd_aio_release(completion);
+    import->slots[slot].completion = NULL;
+}
+
+static gboolean bytes_are_zero(const char *bytes, gsize length)
+{
+    return length == 0 || (bytes[0] == 0 && memcmp(bytes, bytes + 1, length - 1) == 0);
+}
+
+static int read_full(int fd, char *buffer, gsize length, guint64 offset)
+{
+    gsize done = 0;
+
+    while (done < length) {
+        ssize_t count = pread(fd, buffer + done, length - done, (off_t) (offset + done));
+
+        if (count < 0 && errno != EINTR) {
+            return -errno;
+        }
+        if (count == 0) {
+            return -EIO; /* the file is shorter than it was */
+        }
+        done += count > 0 ? (gsize) count : 0;
+    }
+    return 0;
+}
+
+static void import_chunk(import_t *import, int fd, guint64 offset, gsize length)
+{
+    guint slot = import->next;
+    int rc = 0;
+
+    import_slot_wait(import, slot);
+    rc = import->rc >= 0 ? read_full(fd, import->slots[slot].buffer, length, offset) : import->rc;
+    if (rc >= 0 && !bytes_are_zero(import->slots[slot].buffer, length)) {
+        rc = rbd_aio_create_completion(NULL, NULL, &import->slots[slot].completion);
+        if (rc >= 0) {
+            rc = rbd_aio_write(import->image, offset, length, import->slots[slot].buffer,
+                               import->slots[slot].completion);
+        }
+        import->next = (slot + 1) % IMPORT_IN_FLIGHT;
+    }
+    import->rc = rc < 0 ? rc : import->rc;
+}
+
+/* Where data is next at or after the offset; a file system that knows no holes says: here. */
+static guint64 next_data(int fd, guint64 offset, guint64 size_bytes)
+{
+    off_t data = lseek(fd, (off_t) offset, SEEK_DATA);
+
+    if (data < 0) {
+        return errno == ENXIO ? size_bytes : offset;
+    }
+    return (guint64) data - (guint64) data % IMPORT_CHUNK_BYTES;
+}
+
+static gboolean import_run(import_t *import, int fd, guint64 size_bytes, store_progress_fn progress, void *user_data)
+{
+    guint64 offset = 0;
+
+    while (import->rc >= 0 && offset < size_bytes) {
+        offset = MIN(MAX(next_data(fd, offset, size_bytes), offset), size_bytes);
+        if (offset < size_bytes) {
+            gsize length = (gsize) MIN(size_bytes - offset, IMPORT_CHUNK_BYTES);
+
+            import_chunk(import, fd, offset, length);
+            offset += length;
+        }
+        if (progress != NULL && !progress(offset, size_bytes, user_data)) {
+            return FALSE;
+        }
+    }
+    return TRUE;
+}
+
+gboolean store_do_image_import_raw(store_t *store, const store_image_name_t *name, int fd, guint64 size_bytes,
+                                   store_progress_fn progress, void *user_data, GError **error)
+{
+    opened_image_t opened;
+    import_t import;
+    gboolean wanted = TRUE;
+
+    if (!opened_image_open(store, name, TRUE, &opened, error)) {
+        return FALSE;
+    }
+    memset(&import, 0, sizeof import);
+    import.image = opened.image;
+    for (guint i = 0; i < IMPORT_IN_FLIGHT; i++) {
+        import.slots[i].buffer = g_malloc(IMPORT_CHUNK_BYTES);
+    }
+    wanted = import_run(&import, fd, size_bytes, progress, user_data);
+    for (guint i = 0; i < IMPORT_IN_FLIGHT; i++) {
+        import_slot_wait(&import, i);
+        g_free(import.slots[i].buffer);
+    }
+    if (import.rc >= 0 && wanted) {
+        import.rc = rbd_flush(opened.image);
+    }
+    opened_image_close(&opened);
+    if (!wanted) {
+        g_set_error_literal(error, UNDERSTUDY_ERROR, UNDERSTUDY_ERROR_FAILED, "the import was given up");
+        return FALSE;
+    }
+    return import.rc >= 0 || image_fail(error, import.rc, name, "write");
+}

@@ -1,0 +1,322 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The module store.so: the connection to Ceph. */
+#include "store_module.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <glib/gstdio.h>
+#include <json-glib/json-glib.h>
+
+#include "error.h"
+#include "store_private.h"
+
+#define DEFAULT_CONF       "/etc/ceph/ceph.conf"
+#define DEFAULT_USER       "admin"
+#define DEFAULT_TIMEOUT_MS 5000
+#define CONF_VALUE_MAX_BYTES 4096
+
+extern const store_ops_t understudy_store_ops;
+
+static const struct {
+    int errno_value;
+    understudy_error_t code;
+} error_classes[] = {
+    { ETIMEDOUT, UNDERSTUDY_ERROR_TIMEOUT },   { ENOENT, UNDERSTUDY_ERROR_NOT_FOUND },
+    { EEXIST, UNDERSTUDY_ERROR_EXISTS },       { EPERM, UNDERSTUDY_ERROR_PERMISSION },
+    { EACCES, UNDERSTUDY_ERROR_PERMISSION },   { EBUSY, UNDERSTUDY_ERROR_BUSY },
+    { ENOTEMPTY, UNDERSTUDY_ERROR_BUSY },      { EROFS, UNDERSTUDY_ERROR_BUSY },
+};
+
+gboolean store_fail(GError **error, int rc, const char *format, ...)
+{
+    understudy_error_t code = UNDERSTUDY_ERROR_FAILED;
+    g_autofree char *what = NULL;
+    va_list args;
+
+    for (gsize i = 0; i < G_N_ELEMENTS(error_classes); i++) {
+        if (error_classes[i].errno_value == -rc) {
+            code = error_classes[i].code;
+        }
+    }
+    va_start(args, format);
+    what = g_strdup_vprintf(format, args);
+    va_end(args);
+    /* -ESHUTDOWN is how Ceph spells "blocklisted" (rados.h: EBLOCKLISTED). */
+    g_set_error(error, UNDERSTUDY_ERROR, code, "%s: %s", what,
+                rc == -ESHUTDOWN ? "this host is on Ceph's blocklist" : g_strerror(-rc));
+    return FALSE;
+}
+
+gboolean store_monitor_command(store_t *store, const char *command_json, char **output, GError **error)
+{
+    const char *commands[] = { command_json };
+    char *reply = NULL;
+    size_t reply_bytes = 0;
+    char *status = NULL;
+    size_t status_bytes = 0;
+    int rc = rados_mon_command(store->cluster, commands, 1, NULL, 0, &reply, &reply_bytes, &status, &status_bytes);
+
+    if (rc < 0) {
+        g_autofree char *text = g_strndup(status != NULL ? status : "", status_bytes);
+
+        store_fail(error, rc, "Ceph's monitors refuse a command%s%s", text[0] != '\0' ? ": " : "", g_strstrip(text));
+    } else if (output != NULL) {
+        *output = g_strndup(reply != NULL ? reply : "", reply_bytes);
+    }
+    rados_buffer_free(reply);
+    rados_buffer_free(status);
+    return rc >= 0;
+}
+
+static char *conf_get(store_t *store, const char *option)
+{
+    g_autofree char *value = g_malloc0(CONF_VALUE_MAX_BYTES);
+
+    return rados_conf_get(store->cluster, option, value, CONF_VALUE_MAX_BYTES) == 0 ? g_steal_pointer(&value) : NULL;
+}
+
+static gboolean cephx_is_on(store_t *store)
+{
+    g_autofree char *required = conf_get(store, "auth_client_required");
+
+    return required == NULL || strstr(required, "cephx") != NULL;
+}
+
+/* The first of the files that the option `keyring` lists that is there. */
+static char *keyring_path(store_t *store, GError **error)
+{
+    g_autofree char *list = conf_get(store, "keyring");
+    g_auto(GStrv) paths = g_strsplit_set(list != NULL ? list : "", ",; ", -1);
+
+    for (char **path = paths; *path != NULL; path++) {
+        if (**path != '\0' && g_access(*path, R_OK) == 0) {
+            return g_strdup(*path);
+        }
+    }
+    g_set_error(error, UNDERSTUDY_ERROR, UNDERSTUDY_ERROR_NOT_HERE,
+                "no keyring of client.%s here: put it at %s", store->user,
+                paths[0] != NULL ? paths[0] : "the path that ceph.conf names");
+    return NULL;
+}
+
+static gboolean keyring_is_there(store_t *store, GError **error)
+{
+    g_autofree char *key = conf_get(store, "key");
+    g_autofree char *keyfile = conf_get(store, "keyfile");
+    g_autofree char *path = NULL;
+
+    if (!cephx_is_on(store) || (key != NULL && key[0] != '\0') || (keyfile != NULL && keyfile[0] != '\0')) {
+        return TRUE;
+    }
+    path = keyring_path(store, error);
+    return path != NULL;
+}
+
+/* Without these three Ceph waits for ever, or for 300 s when it connects. Whole seconds, rounded up:
+ * the options' type. The rest keeps librados from writing to stderr, which Pacemaker logs: our errors say it. */
+static void options_set(store_t *store, guint timeout_ms)
+{
+    g_autofree char *timeout_s = g_strdup_printf("%u", (timeout_ms + 999) / 1000);
+    const struct {
+        const char *option;
+        const char *value;
+    } settings[] = {
+        { "rados_mon_op_timeout", timeout_s }, { "rados_osd_op_timeout", timeout_s },
+        { "client_mount_timeout", timeout_s }, { "log_to_stderr", "false" },
+        { "err_to_stderr", "false" },          { "keyring", store->keyring },
+    };
+
+    for (gsize i = 0; i < G_N_ELEMENTS(settings); i++) {
+        if (settings[i].value != NULL) {
+            (void) rados_conf_set(store->cluster, settings[i].option, settings[i].value);
+        }
+    }
+}
+
+static gboolean conf_read(store_t *store, GError **error)
+{
+    int rc = 0;
+
+    if (g_access(store->conf, R_OK) != 0) {
+        g_set_error(error, UNDERSTUDY_ERROR, UNDERSTUDY_ERROR_NOT_HERE, "can't read %s: %s", store->conf,
+                    g_strerror(errno));
+        return FALSE;
+    }
+    rc = rados_conf_read_file(store->cluster, store->conf);
+    if (rc < 0) {
+        g_set_error(error, UNDERSTUDY_ERROR, UNDERSTUDY_ERROR_NOT_HERE, "%s is no valid ceph.conf: %s", store->conf,
+                    g_strerror(-rc));
+        return FALSE;
+    }
+    return TRUE;
+}
+
+static gboolean cluster_connect(store_t *store, guint timeout_ms, GError **error)
+{
+    int rc = rados_connect(store->cluster);
+
+    if (rc == -ETIMEDOUT) {
+        g_set_error(error, UNDERSTUDY_ERROR, UNDERSTUDY_ERROR_TIMEOUT,
+                    "no Ceph monitor of %s answered within %u s: check the storage network", store->conf,
+                    (timeout_ms + 999) / 1000);
+    } else if (rc == -EACCES || rc == -EPERM) {
+        store_fail(error, rc, "Ceph refuses client.%s: check its keyring", store->user);
+    } else if (rc < 0) {
+        g_set_error(error, UNDERSTUDY_ERROR, UNDERSTUDY_ERROR_FAILED,
+                    "can't connect to Ceph as client.%s with %s: %s", store->user, store->conf, g_strerror(-rc));
+    }
+    return rc >= 0;
+}
+
+static void close_store(store_t *store)
+{
+    if (store->cluster != NULL) {
+        rados_shutdown(store->cluster);
+    }
+    g_free(store->conf);
+    g_free(store->user);
+    g_free(store->keyring);
+    g_free(store);
+}
+
+static store_t *open_store(const store_options_t *options, GError **error)
+{
+    store_t *store = g_new0(store_t, 1);
+    guint timeout_ms = options->timeout_ms > 0 ? options->timeout_ms : DEFAULT_TIMEOUT_MS;
+    int rc = 0;
+
+    store->conf = g_strdup(options->conf != NULL ? options->conf : DEFAULT_CONF);
+    store->user = g_strdup(options->user != NULL ? options->user : DEFAULT_USER);
+    store->keyring = g_strdup(options->keyring);
+    rc = rados_create(&store->cluster, store->user);
+    if (rc < 0) {
+        store->cluster = NULL;
+        store_fail(error, rc, "can't make a Ceph client for client.%s", store->user);
+    }
+    if (rc >= 0 && conf_read(store, error)) {
+        options_set(store, timeout_ms);
+        if (keyring_is_there(store, error) && cluster_connect(store, timeout_ms, error)) {
+            return store;
+        }
+    }
+    close_store(store);
+    return NULL;
+}
+
+static char *own_address(store_t *store, GError **error)
+{
+    char *addresses = NULL;
+    int rc = rados_getaddrs(store->cluster, &addresses);
+    g_autofree char *copy = NULL;
+
+    if (rc < 0) {
+        store_fail(error, rc, "Ceph does not say which address this host has");
+        return NULL;
+    }
+    copy = g_strdup(addresses);
+    rados_buffer_free(addresses);
+    return g_steal_pointer(&copy);
+}
+
+/* A keyring is a key file with one group a user. */
+static char *key_from_keyring(const char *path, const char *user, GError **error)
+{
+    g_autoptr(GKeyFile) keyring = g_key_file_new();
+    g_autofree char *group = g_strconcat("client.", user, NULL);
+    g_autofree char *content = NULL;
+    gsize content_bytes = 0;
+    char *key = NULL;
+
+    if (!g_file_get_contents(path, &content, &content_bytes, error)) {
+        return NULL;
+    }
+    if (g_key_file_load_from_data(keyring, content, content_bytes, G_KEY_FILE_NONE, NULL)) {
+        key = g_key_file_get_value(keyring, group, "key", NULL);
+    }
+    explicit_bzero(content, content_bytes);
+    if (key == NULL) {
+        g_set_error(error, UNDERSTUDY_ERROR, UNDERSTUDY_ERROR_NOT_HERE, "%s has no key of client.%s", path, user);
+    }
+    return key;
+}
+
+static char *user_key(store_t *store, GError **error)
+{
+    g_autofree char *key = NULL;
+    g_autofree char *keyfile = NULL;
+    g_autofree char *path = NULL;
+    char *content = NULL;
+
+    if (!cephx_is_on(store)) {
+        return NULL;
+    }
+    key = conf_get(store, "key");
+    if (key != NULL && key[0] != '\0') {
+        return g_steal_pointer(&key);
+    }
+    keyfile = conf_get(store, "keyfile");
+    if (keyfile != NULL && keyfile[0] != '\0') {
+        return g_file_get_contents(keyfile, &content, NULL, error) ? g_strstrip(content) : NULL;
+    }
+    path = keyring_path(store, error);
+    return path != NULL ? key_from_keyring(path, store->user, error) : NULL;
+}
+
+/* The address that QEMU's librados is to try: msgr2 where the monitor has it. `addrvec` is the list of
+ * {"type":"v2","addr":"10.0.0.1:3300","nonce":0}. */
+static const char *monitor_address(JsonObject *monitor)
+{
+    JsonObject *addresses = json_object_get_object_member(monitor, "public_addrs");
+    JsonArray *list = addresses != NULL ? json_object_get_array_member(addresses, "addrvec") : NULL;
+
+    return list != NULL && json_array_get_length(list) > 0
+               ? json_object_get_string_member(json_array_get_object_element(list, 0), "addr")
+               : NULL;
+}
+
+static char **monitor_addresses(store_t *store, GError **error)
+{
+    g_autoptr(JsonParser) parser = json_parser_new();
+    g_autoptr(GStrvBuilder) found = g_strv_builder_new();
+    g_autofree char *output = NULL;
+    JsonArray *monitors = NULL;
+
+    if (!store_monitor_command(store, "{\"prefix\":\"mon dump\",\"format\":\"json\"}", &output, error)
+        || !json_parser_load_from_data(parser, output, -1, error)) {
+        return NULL;
+    }
+    monitors = json_object_get_array_member(json_node_get_object(json_parser_get_root(parser)), "mons");
+    for (guint i = 0; monitors != NULL && i < json_array_get_length(monitors); i++) {
+        const char *address = monitor_address(json_array_get_object_element(monitors, i));
+
+        if (address != NULL) {
+            g_strv_builder_add(found, address);
+        }
+    }
+    return g_strv_builder_end(found);
+}
+
+const store_ops_t understudy_store_ops = {
+    .open = open_store,
+    .close = close_store,
+    .image_exists = store_do_image_exists,
+    .image_size = store_do_image_size,
+    .image_watchers = store_do_image_watchers,
+    .image_points = store_do_image_points,
+    .point_create = store_do_point_create,
+    .image_clone = store_do_image_clone,
+    .clone_state = store_do_clone_state,
+    .image_create = store_do_image_create,
+    .image_remove = store_do_image_remove,
+    .image_own_bytes = store_do_image_own_bytes,
+    .image_import_raw = store_do_image_import_raw,
+    .blocklist_add = store_do_blocklist_add,
+    .blocklist_remove = store_do_blocklist_remove,
+    .blocklist_list = store_do_blocklist_list,
+    .own_address = own_address,
+    .user_key = user_key,
+    .monitor_addresses = monitor_addresses,
+};

@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#ifndef UNDERSTUDY_STORE_MODULE_H
+#define UNDERSTUDY_STORE_MODULE_H
+
+#include "store.h"
+
+/* File name of the module, and the one symbol in it: a const store_ops_t. */
+#define STORE_MODULE_FILE   "store.so"
+#define STORE_MODULE_SYMBOL "understudy_store_ops"
+
+/* What the module does; each member is the function of store.h with its name. */
+typedef struct store_ops {
+    store_t *(*open)(const store_options_t *options, GError **error);
+    void (*close)(store_t *store);
+    gboolean (*image_exists)(store_t *store, const store_image_name_t *name, gboolean *exists, GError **error);
+    gboolean (*image_size)(store_t *store, const store_image_name_t *name, guint64 *size_bytes, GError **error);
+    GPtrArray *(*image_watchers)(store_t *store, const store_image_name_t *name, GError **error);
+    char **(*image_points)(store_t *store, const store_image_name_t *name, GError **error);
+    gboolean (*point_create)(store_t *store, const store_image_name_t *name, const char *point, GError **error);
+    gboolean (*image_clone)(store_t *store, const store_image_name_t *parent, const char *point,
+                            const store_image_name_t *child, GError **error);
+    gboolean (*clone_state)(store_t *store, const store_image_name_t *name, gboolean *complete, char **point,
+                            GError **error);
+    gboolean (*image_create)(store_t *store, const store_image_name_t *name, guint64 size_bytes, GError **error);
+    gboolean (*image_remove)(store_t *store, const store_image_name_t *name, GError **error);
+    gboolean (*image_own_bytes)(store_t *store, const store_image_name_t *name, guint64 *bytes, GError **error);
+    gboolean (*image_import_raw)(store_t *store, const store_image_name_t *name, int fd, guint64 size_bytes,
+                                 store_progress_fn progress, void *user_data, GError **error);
+    gboolean (*blocklist_add)(store_t *store, const char *address, guint64 duration_s, GError **error);
+    gboolean (*blocklist_remove)(store_t *store, const char *address, GError **error);
+    GHashTable *(*blocklist_list)(store_t *store, GError **error);
+    char *(*own_address)(store_t *store, GError **error);
+    char *(*user_key)(store_t *store, GError **error);
+    char **(*monitor_addresses)(store_t *store, GError **error);
+} store_ops_t;
+
+#endif

@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#ifndef UNDERSTUDY_STORE_PRIVATE_H
+#define UNDERSTUDY_STORE_PRIVATE_H
+
+#include <rados/librados.h>
+#include <rbd/librbd.h>
+
+#include "store.h"
+
+/* Inside the module only. */
+struct store {
+    rados_t cluster;
+    char *conf;
+    char *user;
+    char *keyring; /* as set by the caller, or NULL */
+};
+
+/* Sets *error from a negative errno of Ceph: "FORMAT...: strerror". Always returns FALSE. */
+gboolean store_fail(GError **error, int rc, const char *format, ...) G_GNUC_PRINTF(3, 4);
+
+/* One command to the monitors; *output is NUL-terminated and freed by the caller with g_free(). */
+gboolean store_monitor_command(store_t *store, const char *command_json, char **output, GError **error);
+
+gboolean store_do_image_exists(store_t *store, const store_image_name_t *name, gboolean *exists, GError **error);
+gboolean store_do_image_size(store_t *store, const store_image_name_t *name, guint64 *size_bytes, GError **error);
+GPtrArray *store_do_image_watchers(store_t *store, const store_image_name_t *name, GError **error);
+char **store_do_image_points(store_t *store, const store_image_name_t *name, GError **error);
+gboolean store_do_point_create(store_t *store, const store_image_name_t *name, const char *point, GError **error);
+gboolean store_do_image_clone(store_t *store, const store_image_name_t *parent, const char *point,
+                              const store_image_name_t *child, GError **error);
+gboolean store_do_clone_state(store_t *store, const store_image_name_t *name, gboolean *complete, char **point,
+                              GError **error);
+gboolean store_do_image_create(store_t *store, const store_image_name_t *name, guint64 size_bytes, GError **error);
+gboolean store_do_image_remove(store_t *store, const store_image_name_t *name, GError **error);
+gboolean store_do_image_own_bytes(store_t *store, const store_image_name_t *name, guint64 *bytes, GError **error);
+gboolean store_do_image_import_raw(store_t *store, const store_image_name_t *name, int fd, guint64 size_bytes,
+                                   store_progress_fn progress, void *user_data, GError **error);
+
+/* Opens an image; the caller closes both with rbd_close() and rados_ioctx_destroy(). A read-only
+ * handle registers no watch, so that looking at an image does not make us one of its watchers. */
+typedef struct opened_image {
+    rados_ioctx_t io;
+    rbd_image_t image;
+} opened_image_t;
+gboolean store_pool_open(store_t *store, const store_image_name_t *name, rados_ioctx_t *io, GError **error);
+gboolean opened_image_open(store_t *store, const store_image_name_t *name, gboolean for_writing,
+                           opened_image_t *opened, GError **error);
+void opened_image_close(opened_image_t *opened);
+
+gboolean store_do_blocklist_add(store_t *store, const char *address, guint64 duration_s, GError **error);
+gboolean store_do_blocklist_remove(store_t *store, const char *address, GError **error);
+GHashTable *store_do_blocklist_list(store_t *store, GError **error);
+
+#endif
