@@ -12,6 +12,7 @@
 #include "run_dir.h"
 #include "tables.h"
 
+#define DAEMON_PATH SBINDIR "/understudy-observerd"
 #define PID_FILE UNDERSTUDY_RUN_DIR "/observer.pid"
 #define PING_TIMEOUT_MS 2000
 #define POLL_MS 50
@@ -60,7 +61,7 @@ static gboolean wait_until(condition_fn condition, pid_t pid, guint timeout_ms, 
 static gboolean daemon_spawn(const ocf_call_t *call, GError **error)
 {
     const char *argv[] = {
-        SBINDIR "/understudy-observerd",
+        DAEMON_PATH,
         "--references", ocf_value_string(call->values, "references"),
         "--ceph-conf", ocf_value_string(call->values, "ceph_conf"),
         "--ceph-user", ocf_value_string(call->values, "ceph_user"),
@@ -144,8 +145,8 @@ static ocf_rc_t observer_monitor(const ocf_call_t *call)
 
 static ocf_rc_t observer_validate(const ocf_call_t *call)
 {
-    if (call->check_level >= 10 && !g_file_test(SBINDIR "/understudy-observerd", G_FILE_TEST_IS_EXECUTABLE)) {
-        ocf_exit_reason("%s is missing: install understudy on this host", SBINDIR "/understudy-observerd");
+    if (call->check_level >= 10 && !g_file_test(DAEMON_PATH, G_FILE_TEST_IS_EXECUTABLE)) {
+        ocf_exit_reason("%s is missing: install understudy on this host", DAEMON_PATH);
         return OCF_RC_INSTALLED;
     }
     return OCF_RC_SUCCESS;
