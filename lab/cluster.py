@@ -1,0 +1,170 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Corosync and Pacemaker on the cloud hosts, and what is asked of them."""
+
+import base64
+import xml.etree.ElementTree as ET
+
+from lab import process
+from lab.node import Node, Plan
+from lab.service import Service
+from lab.site import Site
+
+# Corosync's two links, in the order of their numbers.
+LINKS = ("mgmt", "svc")
+
+# What the cluster starts with, before anybody configures it. dc-deadtime is how
+# long the first election waits for others: 20 s by default.
+CLUSTER_PROPERTIES = {"dc-deadtime": "1s", "stonith-enabled": "false"}
+
+
+def corosync_conf(site: Site) -> str:
+    nodes = ""
+    for host in site.host_names:
+        rings = "".join(f"        ring{i}_addr: {site.address(host, net)}\n" for i, net in enumerate(LINKS))
+        nodes += f"    node {{\n        name: {host}\n        nodeid: {site.index(host)}\n{rings}    }}\n"
+    return f"""totem {{
+    version: 2
+    cluster_name: {site.name}
+    transport: knet
+    crypto_cipher: none
+    crypto_hash: none
+    token: 1000
+}}
+nodelist {{
+{nodes}}}
+quorum {{
+    provider: corosync_votequorum
+    expected_votes: {site.hosts}
+}}
+system {{
+    move_to_root_cgroup: no
+}}
+logging {{
+    to_stderr: no
+    to_syslog: no
+    to_logfile: yes
+    logfile: /var/log/corosync/corosync.log
+    timestamp: hires
+}}
+"""
+
+
+def first_cib(site: Site) -> str:
+    cib = ET.Element("cib", {"epoch": "1", "num_updates": "0", "admin_epoch": "0", "validate-with": "pacemaker-3.9",
+                             "crm_feature_set": "3.6.1"})
+    configuration = ET.SubElement(cib, "configuration")
+    crm_config = ET.SubElement(configuration, "crm_config")
+    properties = ET.SubElement(crm_config, "cluster_property_set", id="cib-bootstrap-options")
+    for name, value in CLUSTER_PROPERTIES.items():
+        ET.SubElement(properties, "nvpair", id=f"cib-bootstrap-options-{name}", name=name, value=value)
+    nodes = ET.SubElement(configuration, "nodes")
+    for host in site.host_names:
+        ET.SubElement(nodes, "node", id=str(site.index(host)), uname=host)
+    for part in ("resources", "constraints"):
+        ET.SubElement(configuration, part)
+    ET.SubElement(cib, "status")
+    return ET.tostring(cib, encoding="unicode") + "\n"
+
+
+def plan(site: Site, host: str, first_boot: bool) -> Plan:
+    """A host's part of the cluster. Its CIB is its own from the first boot on."""
+    authkey = base64.b64encode(site.uuid("authkey").encode()).decode()
+    result = Plan(
+        services=[
+            Service("corosync", ["corosync", "-f"], check=["corosync-cfgtool", "-s"], restart=False),
+            # 100: pacemakerd was fenced and must not come back by itself.
+            Service("pacemaker", ["pacemakerd"], after=("corosync",), check=["crmadmin", "-P"], stays_down=(0, 100),
+                    environment={"PCMK_logfile": "/var/log/pacemaker/pacemaker.log", "PCMK_logfacility": "none"}),
+        ],
+        files={
+            "/etc/corosync/corosync.conf": (corosync_conf(site), 0o644),
+            "/etc/pacemaker/authkey": (authkey + "\n", 0o640),
+        },
+        folders={
+            "/var/log/corosync": ("root", "root", 0o755),
+            "/var/log/pacemaker": ("hacluster", "haclient", 0o770),
+            "/var/log/crmsh": ("root", "root", 0o755),
+            "/var/log/pcsd": ("root", "root", 0o700),
+            "/var/log/cluster": ("root", "root", 0o755),
+        },
+        owners={"/etc/pacemaker/authkey": ("hacluster", "haclient")},
+    )
+    if first_boot:
+        path = "/var/lib/pacemaker/cib/cib.xml"
+        result.files[path] = (first_cib(site), 0o600)
+        result.owners[path] = ("hacluster", "haclient")
+    return result
+
+
+# --- questions ---------------------------------------------------------------
+
+def crm_mon(node: Node, timeout_s: float = 30) -> ET.Element | None:
+    """What crm_mon says on a host; None when the cluster does not answer there."""
+    done = node.exec("crm_mon", "--output-as=xml", check=False, timeout_s=timeout_s)
+    if done.returncode != 0:
+        return None
+    return ET.fromstring(done.stdout)
+
+
+def summary(node: Node) -> dict | None:
+    """{'quorate': bool, 'dc': name or None, 'online': [names]} as a host sees it; None without an answer."""
+    xml = crm_mon(node)
+    dc = xml.find("summary/current_dc") if xml is not None else None
+    if dc is None:
+        return None
+    return {"quorate": dc.get("with_quorum") == "true",
+            "dc": dc.get("name") if dc.get("present") == "true" else None,
+            "online": [n.get("name") for n in xml.findall("nodes/node") if n.get("online") == "true"]}
+
+
+def wait_ready(site: Site, node: Node, timeout_s: float = 60) -> None:
+    """Until all hosts are online in a quorate cluster with a DC."""
+    def ready():
+        found = summary(node)
+        return found is not None and found["quorate"] and found["dc"] and len(found["online"]) == site.hosts
+    process.wait_until(ready, timeout_s, f"all of {', '.join(site.host_names)} to be online in a quorate cluster",
+                       poll_s=0.2)
+
+
+# --- fencing -----------------------------------------------------------------
+
+PASSWORD_SCRIPT = "/etc/understudy-lab/bmc-password"
+
+
+def fencing_files(password: str) -> dict:
+    """The script from which fence_ipmilan gets the password: none in the CIB."""
+    return {PASSWORD_SCRIPT: (f"#!/bin/sh\nprintf %s '{password}'\n", 0o700)}
+
+
+def configure_fencing(site: Site, node: Node, user: str) -> None:
+    """A fence_ipmilan resource for every server and host, and stonith-enabled=true, in one change of the CIB."""
+    work = "/run/lab-fencing"
+    node.exec("mkdir", "-p", work)
+    node.exec("pcs", "cluster", "cib", f"{work}/before.xml")
+    node.exec("cp", f"{work}/before.xml", f"{work}/after.xml")
+    known = {e.get("id") for e in ET.fromstring(node.exec("cat", f"{work}/before.xml").stdout).iter("primitive")}
+    for target in site.powered_names:
+        name = f"power-{target}"
+        if name in known:
+            continue
+        options = [f"ip={site.bmc_address(target)}", f"username={user}", f"password_script={PASSWORD_SCRIPT}",
+                   "lanplus=1", "cipher=3", f"pcmk_host_list={target}", "pcmk_host_check=static-list"]
+        if site.kind(target) == "server":
+            options.append("pcmk_reboot_action=off")  # a fenced server stays off
+        node.exec("pcs", "-f", f"{work}/after.xml", "stonith", "create", name, "fence_ipmilan", *options,
+                  "op", "monitor", "interval=60s")
+        if site.kind(target) == "host":
+            node.exec("pcs", "-f", f"{work}/after.xml", "constraint", "location", name, "avoids", target)
+    node.exec("pcs", "-f", f"{work}/after.xml", "property", "set", "stonith-enabled=true")
+    node.exec("pcs", "cluster", "cib-push", f"{work}/after.xml", f"diff-against={work}/before.xml")
+
+
+def wait_fencing(site: Site, node: Node, timeout_s: float = 60) -> None:
+    """Until every fence resource is started."""
+    def started():
+        xml = crm_mon(node)
+        if xml is None:
+            return False
+        running = {r.get("id") for r in xml.iter("resource") if r.get("role") == "Started"}
+        return running >= {f"power-{t}" for t in site.powered_names}
+    process.wait_until(started, timeout_s, "the fence devices to start: see 'crm_mon -1' on a host", poll_s=0.2)
