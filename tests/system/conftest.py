@@ -1,0 +1,48 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Fixtures of the system tests: a running lab, and one whose servers are all adopted.
+
+The lab is named by UNDERSTUDY_LAB (default: understudy); it is brought up if it
+does not run, and left running: quickstart takes it down.
+"""
+
+import os
+import sys
+from pathlib import Path
+
+import pytest
+
+TOP = Path(__file__).resolve().parents[2]
+sys.path[:0] = [str(TOP), str(Path(__file__).parent)]
+
+from lab.api import Lab                                  # noqa: E402
+from lab.site import DEFAULT_NAME, LabError, Site        # noqa: E402
+from protected import Protected                          # noqa: E402
+
+
+@pytest.fixture(scope="session")
+def lab():
+    """The lab, up."""
+    name = os.environ.get("UNDERSTUDY_LAB", DEFAULT_NAME)
+    try:
+        site = Site.load(name)
+    except LabError:
+        site = Site() if name == DEFAULT_NAME else None
+        assert site is not None, f"lab {name} does not run: bring it up with lab/lab --name {name} up"
+        Lab(site).up()
+    return Lab(site)
+
+
+@pytest.fixture(scope="session")
+def adopted(lab):
+    """The lab with every server adopted, its standby image a tiny guest that boots in seconds."""
+    site = Protected(lab)
+    site.adopt_all()
+    return site
+
+
+@pytest.fixture
+def protected(adopted):
+    """As `adopted`, and at rest before and after: every server healthy, every image stopped."""
+    adopted.settle()
+    yield adopted
+    adopted.settle()

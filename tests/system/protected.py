@@ -1,0 +1,187 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""A lab whose servers are protected, seen and handled from outside as an operator and a client do."""
+
+import json
+import subprocess
+import xml.etree.ElementTree as ET
+
+from lab.api import Lab, wait_until
+from lab.guest import build
+from lab.guest.kvm import domain_type
+from lab.site import LabError, POOL
+
+# Short, so that the tests are; the order of things does not depend on it.
+TIMING = {"probe_interval": "500ms", "probe_timeout": "500ms", "probe_misses": "3", "hold_down": "2s",
+          "recover_after": "2s"}
+IMAGE_MEMORY_MIB = 256
+TAKEOVER_TIMEOUT_S = 90
+RETURN_TIMEOUT_S = 90
+
+
+class Protected:
+    """What the system tests do with a lab. Every question is asked of the real thing."""
+
+    def __init__(self, lab: Lab):
+        self.lab = lab
+        self.site = lab.site
+        self.servers = lab.site.server_names
+        self.hosts = lab.site.host_names
+
+    # --- the product's and the cluster's own words ------------------------------
+
+    def any_host(self) -> str:
+        """A host that runs: where commands are typed."""
+        for host in self.hosts:
+            if self.lab.node(host).state() == "running":
+                return host
+        raise LabError("No host is running.")
+
+    def run(self, *argv, host: str | None = None, check=True, timeout_s: float = 120) -> subprocess.CompletedProcess:
+        """A command on a host."""
+        return self.lab.exec(host or self.any_host(), *argv, check=check, timeout_s=timeout_s)
+
+    def understudy(self, *argv, **options) -> subprocess.CompletedProcess:
+        """The operator's command."""
+        return self.run("understudy", *argv, **options)
+
+    def status(self, host: str | None = None) -> dict:
+        """understudy status --json"""
+        return json.loads(self.understudy("status", "--json", host=host).stdout)
+
+    def server(self, name: str, host: str | None = None) -> dict:
+        """One server of the status."""
+        return next(s for s in self.status(host)["servers"] if s["name"] == name)
+
+    def verdict(self, name: str, host: str | None = None) -> str:
+        """The verdict on a server."""
+        return self.server(name, host)["verdict"]
+
+    def ranked_hosts(self) -> list[str]:
+        """Hosts that could take an image, best first, by understudy hosts."""
+        rows = json.loads(self.understudy("hosts", "--json").stdout)["hosts"]
+        return [row["name"] for row in sorted(rows, key=lambda row: row["rank"]) if row["eligible"]]
+
+    def cib(self, host: str | None = None) -> ET.Element:
+        """The cluster's configuration and status."""
+        return ET.fromstring(self.run("cibadmin", "--query", host=host).stdout)
+
+    def granted_tickets(self, host: str | None = None) -> set[str]:
+        """Tickets that stand granted in the CIB."""
+        return {t.get("id") for t in self.cib(host).iter("ticket_state") if t.get("granted") == "true"}
+
+    def images_running(self, host: str | None = None) -> dict[str, str]:
+        """server -> host where Pacemaker runs its image, by crm_mon."""
+        tree = ET.fromstring(self.run("crm_mon", "-1", "--output-as=xml", host=host).stdout)
+        running = {}
+        for resource in tree.iter("resource"):
+            name = resource.get("id", "")
+            if name.startswith("standby-") and resource.get("role") == "Started":
+                node = resource.find("node")
+                if node is not None:
+                    running[name.removeprefix("standby-")] = node.get("name")
+        return running
+
+    def domains(self) -> dict[str, list[str]]:
+        """host -> names of the domains that libvirt runs there."""
+        found = {}
+        for host in self.hosts:
+            if self.lab.node(host).state() == "running":
+                done = self.run("virsh", "-c", "qemu:///system", "list", "--name", host=host, check=False)
+                found[host] = done.stdout.split()
+        return found
+
+    def domain_hosts(self, server: str) -> list[str]:
+        """Every host on which libvirt runs the server's image: at most one, ever."""
+        return [host for host, names in self.domains().items() if f"standby-{server}" in names]
+
+    def store_images(self) -> list[str]:
+        """Images in the pool, as the store lists them."""
+        return json.loads(self.run("rbd", "--id", "understudy", "ls", POOL, "--format", "json").stdout)
+
+    def watchers(self, image: str) -> list[str]:
+        """Addresses that have an image open."""
+        done = self.run("rbd", "--id", "understudy", "status", f"{POOL}/{image}", "--format", "json")
+        watchers = json.loads(done.stdout).get("watchers", [])
+        return [w["address"] for w in (watchers.values() if isinstance(watchers, dict) else watchers)]
+
+    # --- the client's side ---------------------------------------------------------
+
+    def answering(self, server: str) -> str | None:
+        """Who answers on the service address: "server", "image" or nobody (None)."""
+        address = self.site.address(server, "svc")
+        done = self.lab.exec("client", "curl", "-s", "-m", "2", f"http://{address}:8008/", check=False)
+        if done.returncode == 0 and server in done.stdout:
+            return "image"
+        done = self.lab.exec("client", "/usr/lib/postgresql/15/bin/pg_isready", "-q", "-t", "2", "-h", address,
+                             check=False)
+        return "server" if done.returncode == 0 else None
+
+    # --- waiting ----------------------------------------------------------------------
+
+    def wait_verdict(self, server: str, *verdicts: str, timeout_s: float = TAKEOVER_TIMEOUT_S) -> None:
+        """Until the verdict on a server is one of these."""
+        wait_until(lambda: self.verdict(server) in verdicts, timeout_s,
+                   f"{server} to be {' or '.join(verdicts)}", poll_s=0.2)
+
+    def wait_taken_over(self, *servers: str, timeout_s: float = TAKEOVER_TIMEOUT_S) -> dict[str, str]:
+        """Until the servers' images answer their clients; where each runs."""
+        for server in servers:
+            wait_until(lambda s=server: self.answering(s) == "image", timeout_s,
+                       f"the image of {server} to answer", poll_s=0.3)
+        wait_until(lambda: set(servers) <= self.images_running().keys(), 20, "crm_mon to show the images started")
+        running = self.images_running()
+        return {server: running[server] for server in servers}
+
+    def wait_returned(self, *servers: str, timeout_s: float = RETURN_TIMEOUT_S) -> None:
+        """Until the originals serve again and their images are stopped."""
+        for server in servers:
+            self.wait_verdict(server, "healthy", timeout_s=timeout_s)
+            wait_until(lambda s=server: self.answering(s) == "server", 30, f"{server} to answer", poll_s=0.3)
+
+    # --- doing ------------------------------------------------------------------------
+
+    def adopt(self, server: str, *more: str, host: str | None = None) -> subprocess.CompletedProcess:
+        """understudy adopt, with the lab's addresses and short times."""
+        image = build.make_tiny_image(self.site, server)
+        address = self.site.address(server, "svc")
+        timing = [word for name, value in TIMING.items() for word in ("--set", f"{name}={value}")]
+        return self.understudy(
+            "adopt", server, "--disk", f"{POOL}/{server}={image}",
+            "--probe", f"tcp:{address}:5432", "--recover-probe", f"icmp:{self.site.address(server, 'mgmt')}",
+            "--service-address", address, "--mac", self.site.mac(server, "svc"), "--bridge", "br-svc",
+            "--memory-mib", str(IMAGE_MEMORY_MIB), "--set", f"domain_type={domain_type()}",
+            "--store-address", self.site.address(server, "store"),
+            "--reference", f"icmp:{self.site.address('client', 'svc')}", *timing, *more, host=host)
+
+    def adopt_all(self) -> None:
+        """Every server of the lab; nothing changes for those that are adopted already."""
+        for server in self.servers:
+            self.adopt(server)
+        for server in self.servers:
+            wait_until(lambda s=server: self.verdict(s) == "healthy" and self.server(s)["votes"]["up"] > 0, 60,
+                       f"{server} to be seen")
+
+    def settle(self) -> None:
+        """Everything mended: nodes on, links up, no load; servers healthy, images stopped."""
+        for node in self.hosts + self.servers:
+            state = self.lab.node(node).state()
+            if state == "frozen":
+                self.lab.thaw(node)
+            for network in list(self.lab.node(node).cut):
+                self.lab.heal(node, network)
+            if state == "crashed":
+                self.lab.boot(node)
+        for host in self.hosts:
+            self.lab.load(host, 0, 0)
+        for server in self.servers:
+            self.lab.service(server, "start", "postgresql")
+        self.run("crm_resource", "--cleanup")
+        for server in self.servers:
+            wait_until(lambda s=server: self.at_rest(s), 120, f"{server} to be healthy and its image stopped",
+                       poll_s=0.5)
+
+    def at_rest(self, server: str) -> bool:
+        """Healthy, image stopped, original serves."""
+        row = self.server(server)
+        return (row["verdict"] == "healthy" and not row["ticket"] and row["image"]["state"] == "stopped"
+                and self.answering(server) == "server")
