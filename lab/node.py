@@ -101,7 +101,7 @@ class Node:
             "name": self.name, "disk": str(disk), "lxcfs": str(self.site.lxcfs_dir) if plan.lxcfs else None,
             "services": {s.name: s.files("/run/service", "/var/log") for s in plan.services},
             "files": self._common_files() | plan.files,
-            **{f: getattr(plan, f) for f in ("folders", "owners", "removed", "binds")},
+            **{f: getattr(plan, f) for f in ("folders", "owners", "removed", "binds", "memory_mib")},
         }
         plan_file = disk / "plan.json"
         write_atomically(plan_file, json.dumps(first), mode=0o600)
@@ -150,7 +150,6 @@ class Node:
             process.kill(pid, signal.SIGKILL)
         self.cgroup.kill()
         net.remove(self.site.netns(self.name))
-        self.cgroup.remove()
         if self._load():
             self._save(pid=None, load=None)
 

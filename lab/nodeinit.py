@@ -38,6 +38,15 @@ def overlay(target: str, store: Path):
     mount("overlay", target, "overlay", 0, f"lowerdir={target},upperdir={store}/upper,workdir={store}/work")
 
 
+def limit_memory_of_numa_node(memory_mib: int):
+    """What libvirt takes the size of a machine from; lxcfs has no such file."""
+    shown = Path("/sys/devices/system/node/node0/meminfo")
+    if shown.exists():
+        own = Path("/run/node0-meminfo")
+        own.write_text(f"Node 0 MemTotal: {memory_mib << 10} kB\nNode 0 MemFree: {memory_mib << 10} kB\n")
+        bind(own, shown)
+
+
 def write_files(files: dict):
     for path, (text, mode) in files.items():
         path = Path(path)
@@ -74,6 +83,9 @@ def main():
     if plan["lxcfs"]:
         for name in ("stat", "meminfo", "cpuinfo", "loadavg", "uptime"):
             bind(f"{plan['lxcfs']}/proc/{name}", f"/proc/{name}")
+        online = "sys/devices/system/cpu/online"  # what sysconf() counts CPUs by
+        bind(f"{plan['lxcfs']}/{online}", f"/{online}")
+        limit_memory_of_numa_node(plan["memory_mib"])
 
     socket.sethostname(plan["name"])
     for folder, (owner, group, mode) in plan["folders"].items():
