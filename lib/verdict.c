@@ -1,0 +1,513 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "verdict.h"
+
+static const char *const verdict_names[VERDICT_COUNT] = {
+    [VERDICT_HEALTHY] = "healthy",
+    [VERDICT_SUSPECT] = "suspect",
+    [VERDICT_DOUBTED] = "doubted",
+    [VERDICT_ISOLATING] = "isolating",
+    [VERDICT_FAILED] = "failed",
+    [VERDICT_RETURNING] = "returning",
+};
+
+static const char *const vote_names[VOTE_COUNT] = {
+    [VOTE_NONE] = "none",
+    [VOTE_UP] = "up",
+    [VOTE_MISSING] = "missing",
+    [VOTE_DOWN] = "down",
+    [VOTE_BLIND] = "blind",
+};
+
+const char *verdict_name(verdict_t verdict)
+{
+    return ((guint) verdict < VERDICT_COUNT) ? verdict_names[verdict] : "unknown";
+}
+
+gboolean verdict_parse(const char *text, verdict_t *verdict)
+{
+    for (guint i = 0; i < VERDICT_COUNT; i++) {
+        if (g_strcmp0(text, verdict_names[i]) == 0) {
+            *verdict = (verdict_t) i;
+            return TRUE;
+        }
+    }
+    return FALSE;
+}
+
+const char *vote_name(vote_t vote)
+{
+    return ((guint) vote < VOTE_COUNT) ? vote_names[vote] : "unknown";
+}
+
+/* Tallies -----------------------------------------------------------------*/
+
+void verdict_tally_add(verdict_tally_t *tally, vote_t vote)
+{
+    tally->members++;
+    tally->votes[(guint) vote < VOTE_COUNT ? vote : VOTE_NONE]++;
+}
+
+static gboolean is_majority(const verdict_tally_t *tally, guint votes)
+{
+    return votes * 2 > tally->members - tally->votes[VOTE_BLIND];
+}
+
+gboolean verdict_tally_is_down(const verdict_tally_t *tally)
+{
+    return is_majority(tally, tally->votes[VOTE_DOWN]);
+}
+
+gboolean verdict_tally_is_up(const verdict_tally_t *tally)
+{
+    return is_majority(tally, tally->votes[VOTE_UP]);
+}
+
+gboolean verdict_tally_is_away(const verdict_tally_t *tally)
+{
+    return is_majority(tally, tally->votes[VOTE_DOWN] + tally->votes[VOTE_MISSING]);
+}
+
+static gboolean tally_has_life(const verdict_tally_t *tally)
+{
+    return tally->votes[VOTE_UP] + tally->votes[VOTE_MISSING] > 0;
+}
+
+/* Records -----------------------------------------------------------------*/
+
+void verdict_record_clear(verdict_record_t *record)
+{
+    g_free(record->reason);
+    *record = (verdict_record_t) { 0 };
+}
+
+void verdict_record_copy(verdict_record_t *to, const verdict_record_t *from)
+{
+    char *reason = g_strdup(from->reason);
+
+    g_free(to->reason);
+    *to = *from;
+    to->reason = reason;
+}
+
+void verdict_decision_clear(verdict_decision_t *decision)
+{
+    verdict_record_clear(&decision->next);
+    *decision = (verdict_decision_t) { 0 };
+}
+
+/* Decisions ---------------------------------------------------------------*/
+
+/* Takes the reason over. */
+static void propose(const verdict_view_t *view, verdict_decision_t *decision, verdict_t verdict, char *reason)
+{
+    decision->change = TRUE;
+    decision->next = (verdict_record_t) {
+        .epoch = view->record->epoch + 1,
+        .verdict = verdict,
+        .since_wall_ms = view->record->since_wall_ms,
+        .reason = reason,
+    };
+}
+
+/* The same verdict with something noted: what is not noted stays as it is. */
+static void propose_note(const verdict_view_t *view, verdict_decision_t *decision, const char *reason)
+{
+    propose(view, decision, view->record->verdict, g_strdup(reason));
+    decision->next.by_operator = view->record->by_operator;
+    decision->next.seen_away = view->record->seen_away;
+    decision->next.quiet_rounds = view->record->quiet_rounds;
+}
+
+static void propose_by_operator(const verdict_view_t *view, verdict_decision_t *decision, verdict_t verdict,
+                                const char *reason)
+{
+    propose(view, decision, verdict, g_strdup(reason));
+    decision->next.by_operator = TRUE;
+}
+
+static void wake_at(verdict_decision_t *decision, gint64 at_ms)
+{
+    decision->wake_ms = MIN(decision->wake_ms, at_ms);
+}
+
+static gint64 later(gint64 since_ms, guint64 delay_ms)
+{
+    return (since_ms == VERDICT_NEVER) ? VERDICT_NEVER : since_ms + (gint64) delay_ms;
+}
+
+typedef enum {
+    ROUND_WAIT,      /* none has been asked, or answers are missing and may still come */
+    ROUND_ANSWERED,  /* by all */
+    ROUND_OVERDUE,   /* some have not answered in time */
+} round_state_t;
+
+/* Ask a round if none was asked since `from_ms`, and tell how the last one stands. */
+static round_state_t round_run(const verdict_view_t *view, verdict_decision_t *decision, gint64 from_ms)
+{
+    gint64 deadline_ms = 0;
+
+    if (view->round_asked_ms == VERDICT_NEVER || view->round_asked_ms < from_ms) {
+        decision->ask_round = TRUE;
+        return ROUND_WAIT;
+    }
+    if (view->round_complete) {
+        return ROUND_ANSWERED;
+    }
+    deadline_ms = view->round_asked_ms + (gint64) view->config->probe_timeout_ms + VERDICT_ROUND_GRACE_MS;
+    if (view->now_ms >= deadline_ms) {
+        return ROUND_OVERDUE;
+    }
+    wake_at(decision, deadline_ms);
+    return ROUND_WAIT;
+}
+
+static char *tally_sentence(const char *prefix, const verdict_tally_t *tally)
+{
+    return g_strdup_printf("%s: %u of %u observers find it down, %u up, %u blind", prefix,
+                           tally->votes[VOTE_DOWN], tally->members,
+                           tally->votes[VOTE_UP] + tally->votes[VOTE_MISSING], tally->votes[VOTE_BLIND]);
+}
+
+/* Isolation by an operator's wish needs no confirmation: he knows that it is up. */
+static gboolean decide_takeover_request(const verdict_view_t *view, verdict_decision_t *decision)
+{
+    if (view->request != VERDICT_REQUEST_TAKEOVER) {
+        return FALSE;
+    }
+    propose_by_operator(view, decision, VERDICT_ISOLATING, "takeover asked for by the operator");
+    return TRUE;
+}
+
+static gboolean decide_release_request(const verdict_view_t *view, verdict_decision_t *decision)
+{
+    if (view->request != VERDICT_REQUEST_RELEASE) {
+        return FALSE;
+    }
+    propose_by_operator(view, decision, VERDICT_RETURNING, "release asked for by the operator");
+    return TRUE;
+}
+
+static void decide_healthy(const verdict_view_t *view, verdict_decision_t *decision)
+{
+    if (decide_takeover_request(view, decision)) {
+        return;
+    }
+    if (view->config->probes->len == 0) {
+        return; /* never judged: its ticket is the operator's own */
+    }
+    if (view->ticket_granted) {
+        /* Granted by hand beside a healthy original: two would serve. */
+        decision->ticket = TICKET_REVOKE;
+    }
+    if (verdict_tally_is_down(&view->service)) {
+        propose(view, decision, VERDICT_SUSPECT, tally_sentence("votes", &view->service));
+    }
+}
+
+/* Both rounds: from `from_ms` on, every observer is asked; a majority must say down. */
+static void decide_by_round(const verdict_view_t *view, verdict_decision_t *decision, gint64 from_ms,
+                            const char *round_name, verdict_t confirmed)
+{
+    switch (round_run(view, decision, from_ms)) {
+        case ROUND_WAIT:
+            return;
+        case ROUND_ANSWERED:
+        case ROUND_OVERDUE:
+            break;
+    }
+    if (verdict_tally_is_down(&view->round_service)) {
+        propose(view, decision, confirmed, tally_sentence(round_name, &view->round_service));
+    } else if (view->round_complete) {
+        propose(view, decision, VERDICT_HEALTHY, tally_sentence(round_name, &view->round_service));
+    } else {
+        decision->ask_round = TRUE; /* silence proves nothing either way */
+    }
+}
+
+static gboolean decide_recovered(const verdict_view_t *view, verdict_decision_t *decision)
+{
+    if (verdict_tally_is_down(&view->service)) {
+        return FALSE;
+    }
+    propose(view, decision, VERDICT_HEALTHY, tally_sentence("recovered", &view->service));
+    return TRUE;
+}
+
+static void decide_suspect(const verdict_view_t *view, verdict_decision_t *decision)
+{
+    if (decide_takeover_request(view, decision) || decide_recovered(view, decision)) {
+        return;
+    }
+    decide_by_round(view, decision, G_MININT64, "round 1", VERDICT_DOUBTED);
+}
+
+static void decide_doubted(const verdict_view_t *view, verdict_decision_t *decision)
+{
+    gint64 hold_down_over_ms = later(view->verdict_since_ms, view->config->hold_down_ms);
+
+    if (decide_takeover_request(view, decision) || decide_recovered(view, decision)) {
+        return;
+    }
+    if (view->now_ms < hold_down_over_ms) {
+        wake_at(decision, hold_down_over_ms);
+        return;
+    }
+    decide_by_round(view, decision, hold_down_over_ms, "round 2", VERDICT_ISOLATING);
+}
+
+static gint64 next_attempt_ms(const verdict_view_t *view)
+{
+    guint doublings = MIN(view->isolation_attempts, 6);
+
+    if (view->isolation_attempts == 0) {
+        return view->now_ms;
+    }
+    return view->isolation_ended_ms + MIN(1000 << (doublings - 1), VERDICT_ISOLATION_PAUSE_MAX_MS);
+}
+
+static gboolean round_is_quiet(const verdict_view_t *view)
+{
+    if (tally_has_life(&view->round_service) || tally_has_life(&view->round_management)
+        || !verdict_tally_is_down(&view->round_service)) {
+        return FALSE;
+    }
+    return view->config->recover_probe == NULL || verdict_tally_is_down(&view->round_management);
+}
+
+/* isolate=confirmed and no way could be carried out: two rounds without life, a hold-down apart. */
+static void decide_quiet_rounds(const verdict_view_t *view, verdict_decision_t *decision)
+{
+    guint quiet_rounds = view->record->quiet_rounds;
+    gint64 from_ms = view->record_since_ms;
+    gint64 again_ms = 0;
+
+    if (quiet_rounds > 0) {
+        from_ms = later(view->record_since_ms, view->config->hold_down_ms);
+        if (view->now_ms < from_ms) {
+            wake_at(decision, from_ms);
+            return;
+        }
+    }
+    if (round_run(view, decision, from_ms) == ROUND_WAIT) {
+        return;
+    }
+    if (round_is_quiet(view)) {
+        if (quiet_rounds + 1 >= 2) {
+            propose(view, decision, VERDICT_FAILED,
+                    g_strdup_printf("confirmed without life on any plane in two rounds; %s",
+                                    view->isolation_sentence != NULL ? view->isolation_sentence : ""));
+            return;
+        }
+        propose_note(view, decision, view->record->reason);
+        decision->next.quiet_rounds = quiet_rounds + 1;
+        return;
+    }
+    if (quiet_rounds > 0) {
+        propose_note(view, decision, "not isolated, and the original still shows life");
+        decision->next.quiet_rounds = 0;
+        return;
+    }
+    again_ms = view->round_asked_ms + (gint64) MAX(view->config->hold_down_ms, 1000);
+    if (view->now_ms >= again_ms) {
+        decision->ask_round = TRUE;
+    } else {
+        wake_at(decision, again_ms);
+    }
+}
+
+static gboolean decide_isolation_result(const verdict_view_t *view, verdict_decision_t *decision)
+{
+    const char *sentence = view->isolation_sentence != NULL ? view->isolation_sentence : "no reason was given";
+    g_autofree char *reason = NULL;
+
+    if (view->isolation_result == ISOLATION_NONE) {
+        return FALSE;
+    }
+    if (view->isolation_result == ISOLATION_DONE) {
+        propose(view, decision, VERDICT_FAILED, g_strdup_printf("isolated: %s", sentence));
+        decision->next.by_operator = view->record->by_operator;
+        return TRUE;
+    }
+    if (view->config->isolate == ISOLATE_BEST_EFFORT) {
+        propose(view, decision, VERDICT_FAILED,
+                g_strdup_printf("NOT ISOLATED, taken over all the same (isolate=best-effort), "
+                                "the original may still serve: %s", sentence));
+        decision->next.by_operator = view->record->by_operator;
+        return TRUE;
+    }
+    reason = g_strdup_printf("not isolated: %s", sentence);
+    /* A note begins a new record and with it the rounds anew: not between two quiet rounds. */
+    if (view->record->quiet_rounds == 0 && g_strcmp0(reason, view->record->reason) != 0) {
+        propose_note(view, decision, reason);
+        return TRUE;
+    }
+    return FALSE;
+}
+
+static void decide_isolating(const verdict_view_t *view, verdict_decision_t *decision)
+{
+    gint64 attempt_ms = next_attempt_ms(view);
+
+    if (decide_release_request(view, decision) || decide_isolation_result(view, decision)) {
+        return;
+    }
+    if (!view->isolation_running) {
+        if (view->now_ms >= attempt_ms) {
+            decision->start_isolation = TRUE;
+        } else {
+            wake_at(decision, attempt_ms);
+        }
+    }
+    /* With the store still open to it, a quiet original could wake up and write. */
+    if (view->config->isolate == ISOLATE_CONFIRMED && view->isolation_result == ISOLATION_NOT_CONFIRMED) {
+        decide_quiet_rounds(view, decision);
+    }
+}
+
+static void decide_failed(const verdict_view_t *view, verdict_decision_t *decision)
+{
+    gint64 returned_ms = later(view->returned_since_ms, view->config->recover_after_ms);
+    gboolean returned = view->config->recover_probe != NULL && view->record->seen_away
+                        && view->returned_since_ms != VERDICT_NEVER;
+
+    if (decide_release_request(view, decision)) {
+        return;
+    }
+    /* Not granted again once the original is back, say after an outage of the quorum. */
+    if (!view->ticket_granted && !returned) {
+        decision->ticket = TICKET_GRANT;
+    }
+    if (!view->record->seen_away && view->config->recover_probe != NULL
+        && verdict_tally_is_away(&view->management)) {
+        /* Only an original that was away can return: one that was isolated from
+         * the store alone has answered all the time. */
+        propose_note(view, decision, view->record->reason);
+        decision->next.seen_away = TRUE;
+        return;
+    }
+    if (!returned) {
+        return;
+    }
+    if (view->now_ms >= returned_ms) {
+        propose(view, decision, VERDICT_RETURNING, g_strdup("the original answers on its management address"));
+    } else {
+        wake_at(decision, returned_ms);
+    }
+}
+
+/* TRUE if it has been decided that the original serves. */
+static gboolean decide_serves(const verdict_view_t *view, verdict_decision_t *decision)
+{
+    gint64 settled_ms = later(view->image_stopped_since_ms, VERDICT_STOPPED_SETTLE_MS);
+    gint64 again_ms = 0;
+
+    if (view->ticket_granted || view->image != IMAGE_VIEW_STOPPED || settled_ms == VERDICT_NEVER) {
+        return FALSE;
+    }
+    if (view->now_ms < settled_ms) {
+        wake_at(decision, settled_ms);
+        return FALSE;
+    }
+    if (view->config->probes->len == 0) {
+        propose(view, decision, VERDICT_HEALTHY, g_strdup("the image has stopped"));
+        return TRUE;
+    }
+    /* A standing vote may still be the image's: ask anew now that it has stopped. */
+    if (round_run(view, decision, settled_ms) == ROUND_WAIT) {
+        return FALSE;
+    }
+    if (verdict_tally_is_up(&view->round_service)) {
+        propose(view, decision, VERDICT_HEALTHY, g_strdup("the original serves again"));
+        return TRUE;
+    }
+    again_ms = view->round_asked_ms + (gint64) view->config->probe_interval_ms;
+    if (view->now_ms >= again_ms) {
+        decision->ask_round = TRUE;
+    } else {
+        wake_at(decision, again_ms);
+    }
+    return FALSE;
+}
+
+static void decide_returning(const verdict_view_t *view, verdict_decision_t *decision)
+{
+    gint64 gone_ms = later(view->gone_since_ms, view->config->hold_down_ms);
+    gint64 serve_ms = later(view->image_stopped_since_ms, view->config->recover_after_ms + VERDICT_SERVE_GRACE_MS);
+
+    if (decide_takeover_request(view, decision)) {
+        return;
+    }
+    if (view->ticket_granted) {
+        decision->ticket = TICKET_REVOKE;
+    }
+    if (decide_serves(view, decision)) {
+        return;
+    }
+    /* It had been let back: nothing less than a new isolation is safe. On an
+     * operator's word only the service counts. */
+    if (!view->record->by_operator && gone_ms != VERDICT_NEVER) {
+        if (view->now_ms >= gone_ms) {
+            decision->ticket = TICKET_KEEP;
+            decision->ask_round = FALSE;
+            propose(view, decision, VERDICT_ISOLATING, g_strdup("the original went away again while it returned"));
+            return;
+        }
+        wake_at(decision, gone_ms);
+    }
+    if (serve_ms != VERDICT_NEVER && view->config->probes->len > 0) {
+        if (view->now_ms >= serve_ms) {
+            decision->ask_round = FALSE;
+            propose(view, decision, VERDICT_ISOLATING,
+                    g_strdup("the original came back but does not serve, although its image has stopped"));
+            return;
+        }
+        wake_at(decision, serve_ms);
+    }
+}
+
+static void (*const deciders[VERDICT_COUNT])(const verdict_view_t *view, verdict_decision_t *decision) = {
+    [VERDICT_HEALTHY] = decide_healthy,
+    [VERDICT_SUSPECT] = decide_suspect,
+    [VERDICT_DOUBTED] = decide_doubted,
+    [VERDICT_ISOLATING] = decide_isolating,
+    [VERDICT_FAILED] = decide_failed,
+    [VERDICT_RETURNING] = decide_returning,
+};
+
+void verdict_decide(const verdict_view_t *view, verdict_decision_t *decision)
+{
+    *decision = (verdict_decision_t) { .wake_ms = VERDICT_NEVER };
+    deciders[view->record->verdict](view, decision);
+    if (view->request != VERDICT_REQUEST_NONE && !decision->change) {
+        decision->request_done = TRUE;
+    }
+}
+
+/* Requests ----------------------------------------------------------------*/
+
+/* Why not: by request and verdict; NULL where it can be done. */
+static const char *const refusals[][VERDICT_COUNT] = {
+    [VERDICT_REQUEST_TAKEOVER] = {
+        [VERDICT_ISOLATING] = "its takeover is under way already",
+        [VERDICT_FAILED] = "it is taken over already",
+    },
+    [VERDICT_REQUEST_RELEASE] = {
+        [VERDICT_HEALTHY] = "it is not taken over",
+        [VERDICT_SUSPECT] = "it is not taken over",
+        [VERDICT_DOUBTED] = "it is not taken over",
+        [VERDICT_RETURNING] = "it is returning already",
+    },
+};
+
+char *verdict_request_refusal(verdict_request_t request, const char *server, const verdict_record_t *record)
+{
+    const char *refusal = NULL;
+
+    if (record == NULL || record->epoch == 0) {
+        return g_strdup_printf("The observers know no server %s: see `understudy status`", server);
+    }
+    if (request != VERDICT_REQUEST_NONE) {
+        refusal = refusals[request][record->verdict];
+    }
+    return (refusal != NULL) ? g_strdup_printf("Server %s: %s", server, refusal) : NULL;
+}

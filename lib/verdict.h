@@ -1,0 +1,169 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#ifndef UNDERSTUDY_VERDICT_H
+#define UNDERSTUDY_VERDICT_H
+
+#include <glib.h>
+
+#include "server_config.h"
+
+/*
+ * The verdict on one server: what the leader of the observers proposes next.
+ * Pure: no clock (times are arguments, in milliseconds of this host's monotonic
+ * clock), no socket, no global. The same view always gives the same decision, so a
+ * new leader goes on where the old one was killed: it looks at the same record.
+ */
+typedef enum {
+    VERDICT_HEALTHY,
+    VERDICT_SUSPECT,    /* a majority votes down; round 1 is under way */
+    VERDICT_DOUBTED,    /* round 1 said the same; the hold-down, then round 2 */
+    VERDICT_ISOLATING,  /* latched: the original is being put out of the way */
+    VERDICT_FAILED,     /* the ticket is granted, the image runs */
+    VERDICT_RETURNING,  /* the ticket is revoked, the image stops, the original serves */
+} verdict_t;
+#define VERDICT_COUNT 6
+
+const char *verdict_name(verdict_t verdict);
+gboolean verdict_parse(const char *text, verdict_t *verdict);
+
+/* What one observer holds of a server on one plane. */
+typedef enum {
+    VOTE_NONE,    /* nothing is known yet, or the plane is not watched now */
+    VOTE_UP,
+    VOTE_MISSING, /* misses, but fewer than probe_misses in a row */
+    VOTE_DOWN,
+    VOTE_BLIND,   /* it misses the server, and its own references too */
+} vote_t;
+#define VOTE_COUNT 5
+
+const char *vote_name(vote_t vote);
+
+/* The votes of the observers that are in sync, counted. */
+typedef struct verdict_tally {
+    guint members;
+    guint votes[VOTE_COUNT];
+} verdict_tally_t;
+
+void verdict_tally_add(verdict_tally_t *tally, vote_t vote);
+
+/* Majorities of the observers that are not blind. One that has not voted counts as
+ * present, for neither side: silence is no proof. */
+gboolean verdict_tally_is_down(const verdict_tally_t *tally);
+gboolean verdict_tally_is_up(const verdict_tally_t *tally);
+/* A majority misses it at this moment, however short. */
+gboolean verdict_tally_is_away(const verdict_tally_t *tally);
+
+/* What is replicated of a server. Each change has the next epoch; a proposal is
+ * applied only if it is the next one, so two leaders for a moment do no harm. */
+typedef struct verdict_record {
+    guint64 epoch;           /* 0: no record yet */
+    verdict_t verdict;
+    gint64 since_wall_ms;    /* when the verdict began, Unix time of the leader */
+    char *reason;            /* a sentence, or "" */
+    gboolean by_operator;    /* an operator asked for this takeover or this return */
+    gboolean seen_away;      /* FAILED: the original has been missed on its management address since */
+    guint quiet_rounds;      /* ISOLATING, isolate=confirmed: rounds without life so far */
+} verdict_record_t;
+
+void verdict_record_copy(verdict_record_t *to, const verdict_record_t *from);
+void verdict_record_clear(verdict_record_t *record);
+
+typedef enum {
+    VERDICT_REQUEST_NONE,
+    VERDICT_REQUEST_TAKEOVER,
+    VERDICT_REQUEST_RELEASE,
+} verdict_request_t;
+
+/* How an attempt to isolate ended. The values are the helper's exit statuses. */
+typedef enum {
+    ISOLATION_DONE = 0,         /* proved: the original is out of the way */
+    ISOLATION_NOT_CONFIRMED = 1,/* no way could be carried out; the store keeps it out if it has a store address */
+    ISOLATION_STORE_OPEN = 2,   /* and its store address could not be put on the blocklist */
+    ISOLATION_NONE = 255,       /* no attempt has ended yet */
+} isolation_result_t;
+
+typedef enum {
+    IMAGE_VIEW_UNKNOWN,
+    IMAGE_VIEW_STOPPED,
+    IMAGE_VIEW_ACTIVE,   /* starts, runs or stops somewhere */
+} image_view_t;
+
+#define VERDICT_NEVER G_MAXINT64
+
+/* All that a decision may look at. Times that are "not so now" are VERDICT_NEVER. */
+typedef struct verdict_view {
+    gint64 now_ms;
+    const server_config_t *config;
+    const verdict_record_t *record;
+    gint64 verdict_since_ms;        /* when this verdict was applied here */
+    gint64 record_since_ms;         /* when the record last changed here */
+    verdict_request_t request;
+
+    verdict_tally_t service;        /* standing votes on the probes */
+    verdict_tally_t management;     /* standing votes on the recover_probe */
+    gint64 returned_since_ms;       /* a majority sees the management address, without a miss, since */
+    gint64 gone_since_ms;           /* a majority holds the management address down since */
+
+    /* The last round that was asked under this record. */
+    gint64 round_asked_ms;
+    gboolean round_complete;        /* all members have answered */
+    verdict_tally_t round_service;
+    verdict_tally_t round_management;
+
+    /* This host's attempts under this verdict. */
+    gboolean isolation_running;
+    guint isolation_attempts;       /* ended ones */
+    gint64 isolation_ended_ms;
+    isolation_result_t isolation_result;
+    const char *isolation_sentence; /* of the last attempt, or NULL */
+
+    /* From the CIB. */
+    gboolean ticket_granted;
+    image_view_t image;
+    gint64 image_stopped_since_ms;  /* ticket not granted and image stopped, since */
+} verdict_view_t;
+
+typedef enum {
+    TICKET_KEEP,
+    TICKET_GRANT,
+    TICKET_REVOKE,
+} ticket_action_t;
+
+/* What is to be done now. Everything but `next` may be asked for again by a new leader. */
+typedef struct verdict_decision {
+    gboolean change;          /* propose `next` */
+    verdict_record_t next;    /* its epoch is the record's plus one; since_wall_ms is left to the caller */
+    gboolean ask_round;
+    gboolean start_isolation;
+    gboolean request_done;    /* the request changes nothing: forget it */
+    ticket_action_t ticket;
+    gint64 wake_ms;           /* look again then at the latest, VERDICT_NEVER: when something changes */
+} verdict_decision_t;
+
+/*!
+ * \brief Decide what the leader does next about one server
+ *
+ * To be called only on the leader, in sync, in a quorate partition.
+ *
+ * \param[in]  view      what is known
+ * \param[out] decision  to be cleared with verdict_decision_clear()
+ */
+void verdict_decide(const verdict_view_t *view, verdict_decision_t *decision);
+void verdict_decision_clear(verdict_decision_t *decision);
+
+/*!
+ * \brief Say why a request can't be granted now
+ *
+ * \return a sentence to be freed with g_free(), or NULL if it can
+ */
+char *verdict_request_refusal(verdict_request_t request, const char *server, const verdict_record_t *record);
+
+/* How long a round waits for answers: a probe's time limit and a second for the way. */
+#define VERDICT_ROUND_GRACE_MS 1000
+/* Pause before the next attempt to isolate: 1 s, doubled up to this. */
+#define VERDICT_ISOLATION_PAUSE_MAX_MS 30000
+/* A start that was on its way when the ticket was revoked may show up this late. */
+#define VERDICT_STOPPED_SETTLE_MS 1000
+/* The original may need this much longer than recover_after to serve again. */
+#define VERDICT_SERVE_GRACE_MS 30000
+
+#endif

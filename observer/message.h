@@ -1,0 +1,91 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#ifndef UNDERSTUDY_MESSAGE_H
+#define UNDERSTUDY_MESSAGE_H
+
+#include <glib.h>
+
+#include "history.h"
+#include "verdict.h"
+
+/*
+ * What the observers multicast to their CPG group: GLib's own GVariant
+ * serialization, little endian, checked against the type of each message. Pure.
+ */
+typedef enum {
+    MESSAGE_HELLO = 1,  /* who I am; sent by all when the group changes, and when it changes itself */
+    MESSAGE_VOTES,      /* some votes of the sender */
+    MESSAGE_ASK,        /* a round: everybody probes the server at once */
+    MESSAGE_ANSWER,     /* to a round */
+    MESSAGE_RECORD,     /* a transition, or something noted */
+    MESSAGE_EVENT,      /* for the history */
+    MESSAGE_REQUEST,    /* of an operator, from any host */
+    MESSAGE_SNAPSHOT,   /* the table, in one or more parts */
+    MESSAGE_FORGET,     /* the server is no longer in the configuration */
+} message_type_t;
+#define MESSAGE_TYPE_COUNT (MESSAGE_FORGET + 1)
+
+typedef struct message_vote {
+    const char *server;
+    vote_t service;
+    vote_t management;
+    gint64 first_miss_wall_ms; /* 0: it answers */
+} message_vote_t;
+
+typedef struct message_entry {
+    const char *server;
+    verdict_record_t record;
+    gint64 age_ms;         /* how long the verdict has lasted */
+    GPtrArray *takeovers;  /* history_takeover_t*, or NULL */
+} message_entry_t;
+
+/* Which members are used depends on the type. Texts of a decoded message live as
+ * long as the message does. */
+typedef struct message {
+    message_type_t type;
+    const char *server;             /* ASK, ANSWER, RECORD, EVENT, REQUEST, FORGET */
+
+    const char *node;               /* HELLO */
+    guint64 version;                /* HELLO: of the sender's table */
+    gboolean in_sync;               /* HELLO */
+    gboolean able;                  /* HELLO: it reaches the CIB */
+    gboolean blind;                 /* HELLO, VOTES */
+
+    GArray *votes;                  /* VOTES: message_vote_t */
+
+    guint64 epoch;                  /* ASK, ANSWER */
+    guint32 round;                  /* ASK, ANSWER */
+    vote_t service;                 /* ANSWER */
+    vote_t management;              /* ANSWER */
+
+    verdict_record_t record;        /* RECORD */
+
+    const char *event;              /* EVENT */
+    gint64 at_ms;                   /* EVENT */
+    const char *host;               /* EVENT */
+    const char *detail;             /* EVENT */
+
+    verdict_request_t request;      /* REQUEST */
+    guint64 request_id;             /* REQUEST: tells the sender which question it answers */
+
+    gboolean first;                 /* SNAPSHOT: the first part */
+    gboolean last;                  /* SNAPSHOT: the last part */
+    GPtrArray *entries;             /* SNAPSHOT: message_entry_t* */
+
+    GVariant *body;                 /* of a decoded message: holds its texts */
+} message_t;
+
+GBytes *message_encode(const message_t *message);
+
+/*!
+ * \brief Read a message from another host, which may be of another version or damaged
+ *
+ * \param[out] error  UNDERSTUDY_ERROR_FAILED with a sentence
+ * \return message, to be freed with message_free(), or NULL
+ */
+message_t *message_decode(gconstpointer data, gsize size_bytes, GError **error);
+void message_free(message_t *message);
+
+message_entry_t *message_entry_new(const char *server, const verdict_record_t *record, gint64 age_ms);
+void message_entry_free(message_entry_t *entry);
+
+#endif

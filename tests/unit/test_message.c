@@ -1,0 +1,257 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "error.h"
+#include "message.h"
+
+static message_t *there_and_back(const message_t *message)
+{
+    GBytes *bytes = message_encode(message);
+    gsize size_bytes = 0;
+    gconstpointer data = g_bytes_get_data(bytes, &size_bytes);
+    GError *error = NULL;
+    message_t *back = message_decode(data, size_bytes, &error);
+
+    assert_null(error);
+    assert_non_null(back);
+    assert_int_equal(back->type, message->type);
+    g_bytes_unref(bytes);
+    return back;
+}
+
+static void test_hello(void **state)
+{
+    message_t message = { .type = MESSAGE_HELLO, .node = "host1", .version = 77, .in_sync = TRUE, .blind = TRUE };
+    message_t *back = there_and_back(&message);
+
+    (void) state;
+    assert_string_equal(back->node, "host1");
+    assert_int_equal(back->version, 77);
+    assert_true(back->in_sync);
+    assert_false(back->able);
+    assert_true(back->blind);
+    message_free(back);
+}
+
+static void test_votes(void **state)
+{
+    message_vote_t votes[] = { { "db1", VOTE_DOWN, VOTE_NONE, 1234 }, { "db2", VOTE_UP, VOTE_BLIND, 0 } };
+    message_t message = { .type = MESSAGE_VOTES, .votes = g_array_new(FALSE, FALSE, sizeof(message_vote_t)) };
+    message_t *back = NULL;
+
+    (void) state;
+    g_array_append_vals(message.votes, votes, 2);
+    back = there_and_back(&message);
+    assert_int_equal(back->votes->len, 2);
+    assert_string_equal(g_array_index(back->votes, message_vote_t, 1).server, "db2");
+    assert_int_equal(g_array_index(back->votes, message_vote_t, 0).service, VOTE_DOWN);
+    assert_int_equal(g_array_index(back->votes, message_vote_t, 0).first_miss_wall_ms, 1234);
+    assert_int_equal(g_array_index(back->votes, message_vote_t, 1).management, VOTE_BLIND);
+    message_free(back);
+    g_array_unref(message.votes);
+}
+
+static void test_rounds(void **state)
+{
+    message_t ask = { .type = MESSAGE_ASK, .server = "db1", .epoch = 9, .round = 2 };
+    message_t answer = { .type = MESSAGE_ANSWER, .server = "db1", .epoch = 9, .round = 2,
+                         .service = VOTE_DOWN, .management = VOTE_UP };
+    message_t *back = there_and_back(&ask);
+
+    (void) state;
+    assert_string_equal(back->server, "db1");
+    assert_int_equal(back->epoch, 9);
+    assert_int_equal(back->round, 2);
+    message_free(back);
+    back = there_and_back(&answer);
+    assert_int_equal(back->service, VOTE_DOWN);
+    assert_int_equal(back->management, VOTE_UP);
+    message_free(back);
+}
+
+static void test_record(void **state)
+{
+    message_t message = { .type = MESSAGE_RECORD, .server = "db1",
+                          .record = { .epoch = 5, .verdict = VERDICT_ISOLATING, .since_wall_ms = 42,
+                                      .reason = (char *) "because", .by_operator = TRUE, .seen_away = TRUE,
+                                      .quiet_rounds = 1 } };
+    message_t *back = there_and_back(&message);
+
+    (void) state;
+    assert_int_equal(back->record.epoch, 5);
+    assert_int_equal(back->record.verdict, VERDICT_ISOLATING);
+    assert_int_equal(back->record.since_wall_ms, 42);
+    assert_string_equal(back->record.reason, "because");
+    assert_true(back->record.by_operator && back->record.seen_away);
+    assert_int_equal(back->record.quiet_rounds, 1);
+    message_free(back);
+}
+
+static void test_event_request_and_forget(void **state)
+{
+    message_t event = { .type = MESSAGE_EVENT, .server = "db1", .event = "started", .at_ms = 99, .host = "host2" };
+    message_t request = { .type = MESSAGE_REQUEST, .server = "db1", .request = VERDICT_REQUEST_RELEASE,
+                          .request_id = 3 };
+    message_t forget = { .type = MESSAGE_FORGET, .server = "db1" };
+    message_t *back = there_and_back(&event);
+
+    (void) state;
+    assert_string_equal(back->event, "started");
+    assert_string_equal(back->host, "host2");
+    assert_string_equal(back->detail, "");
+    message_free(back);
+    back = there_and_back(&request);
+    assert_int_equal(back->request, VERDICT_REQUEST_RELEASE);
+    assert_int_equal(back->request_id, 3);
+    message_free(back);
+    message_free(there_and_back(&forget));
+}
+
+static void test_snapshot_carries_records_and_history(void **state)
+{
+    verdict_record_t record = { .epoch = 3, .verdict = VERDICT_FAILED, .reason = (char *) "r" };
+    message_t message = { .type = MESSAGE_SNAPSHOT, .first = TRUE,
+                          .entries = g_ptr_array_new_with_free_func((GDestroyNotify) message_entry_free) };
+    message_entry_t *entry = message_entry_new("db1", &record, 1500);
+    history_takeover_t *takeover = history_takeover_new();
+    message_t *back = NULL;
+
+    (void) state;
+    history_takeover_append(takeover, "isolating", 10, "", "why");
+    history_takeover_append(takeover, "started", 20, "host1", "");
+    entry->takeovers = g_ptr_array_new_with_free_func((GDestroyNotify) history_takeover_free);
+    g_ptr_array_add(entry->takeovers, takeover);
+    g_ptr_array_add(message.entries, entry);
+    g_ptr_array_add(message.entries, message_entry_new("db2", &record, 0));
+
+    back = there_and_back(&message);
+    assert_true(back->first);
+    assert_false(back->last);
+    assert_int_equal(back->entries->len, 2);
+    entry = g_ptr_array_index(back->entries, 0);
+    assert_string_equal(entry->server, "db1");
+    assert_int_equal(entry->age_ms, 1500);
+    assert_int_equal(entry->record.verdict, VERDICT_FAILED);
+    takeover = g_ptr_array_index(entry->takeovers, 0);
+    assert_true(takeover->latched);
+    assert_int_equal(takeover->events->len, 2);
+    assert_string_equal(((history_event_t *) g_ptr_array_index(takeover->events, 1))->host, "host1");
+    message_free(back);
+    g_ptr_array_unref(message.entries);
+}
+
+static void assert_refused(gconstpointer data, gsize size_bytes)
+{
+    GError *error = NULL;
+
+    assert_null(message_decode(data, size_bytes, &error));
+    assert_true(g_error_matches(error, UNDERSTUDY_ERROR, UNDERSTUDY_ERROR_FAILED));
+    g_error_free(error);
+}
+
+static void assert_variant_refused(GVariant *variant)
+{
+    GVariant *sunk = g_variant_ref_sink(variant);
+
+    assert_refused(g_variant_get_data(sunk), g_variant_get_size(sunk));
+    g_variant_unref(sunk);
+}
+
+static void test_strangers_are_refused(void **state)
+{
+    (void) state;
+    assert_refused("", 0);
+    assert_refused("hello world, this is no message", 31);
+    assert_variant_refused(g_variant_new("(yyv)", 2, MESSAGE_FORGET, g_variant_new("(s)", "db1")));
+    assert_variant_refused(g_variant_new("(yyv)", 1, 0, g_variant_new("(s)", "db1")));
+    assert_variant_refused(g_variant_new("(yyv)", 1, 200, g_variant_new("(s)", "db1")));
+    assert_variant_refused(g_variant_new("(yyv)", 1, MESSAGE_ASK, g_variant_new("(s)", "db1")));
+    assert_variant_refused(g_variant_new("(yyv)", 1, MESSAGE_FORGET, g_variant_new("(s)", "../db1")));
+    assert_variant_refused(g_variant_new("(yyv)", 1, MESSAGE_ANSWER, g_variant_new("(stuyy)", "db1", (guint64) 1, 1,
+                                                                                  99, 0)));
+    assert_variant_refused(g_variant_new("(yyv)", 1, MESSAGE_REQUEST, g_variant_new("(syt)", "db1", 7,
+                                                                                   (guint64) 1)));
+    assert_variant_refused(g_variant_new("(yyv)", 1, MESSAGE_RECORD,
+                                         g_variant_new("(s(tyxsbbu))", "db1", (guint64) 1, 77, (gint64) 0, "", FALSE,
+                                                       FALSE, 0)));
+}
+
+/* Each byte of a message damaged in turn: refused or read, never a crash (run under the sanitizers). */
+static void test_damage_does_not_crash(void **state)
+{
+    verdict_record_t record = { .epoch = 3, .verdict = VERDICT_FAILED, .reason = (char *) "reason" };
+    message_t message = { .type = MESSAGE_SNAPSHOT, .first = TRUE, .last = TRUE,
+                          .entries = g_ptr_array_new_with_free_func((GDestroyNotify) message_entry_free) };
+    GBytes *bytes = NULL;
+    gsize size_bytes = 0;
+    const guchar *data = NULL;
+
+    (void) state;
+    g_ptr_array_add(message.entries, message_entry_new("db1", &record, 1500));
+    bytes = message_encode(&message);
+    data = g_bytes_get_data(bytes, &size_bytes);
+    for (gsize i = 0; i < size_bytes; i++) {
+        for (guint bit = 0; bit < 8; bit++) {
+            g_autofree guchar *copy = g_memdup2(data, size_bytes);
+
+            copy[i] ^= (guchar) (1 << bit);
+            message_free(message_decode(copy, size_bytes, NULL));
+        }
+        message_free(message_decode(data, i, NULL));
+    }
+    g_bytes_unref(bytes);
+    g_ptr_array_unref(message.entries);
+}
+
+static void test_history_keeps_takeovers_apart(void **state)
+{
+    history_t *history = history_new();
+
+    (void) state;
+    assert_false(history_add(history, "started", 1, "host1", "")); /* belongs to none */
+    assert_true(history_add(history, "first_miss", 1, "", ""));
+    assert_true(history_add(history, "suspect", 2, "", ""));
+    assert_true(history_add(history, "healthy", 3, "", ""));
+    assert_int_equal(history_takeovers(history)->len, 0); /* a doubt that passed */
+
+    assert_true(history_add(history, "suspect", 4, "", ""));
+    assert_true(history_add(history, "isolating", 5, "", ""));
+    assert_true(history_add(history, "started", 6, "host1", ""));
+    assert_false(history_add(history, "started", 7, "host1", ""));
+    assert_true(history_add(history, "started", 8, "host2", ""));
+    assert_true(history_has(history, "started", NULL));
+    assert_true(history_add(history, "isolating", 9, "", "again")); /* another takeover */
+    assert_false(history_has(history, "started", NULL));
+    assert_true(history_add(history, "healthy", 10, "", ""));
+    assert_false(history_add(history, "stopped", 11, "", ""));
+    assert_int_equal(history_takeovers(history)->len, 2);
+
+    for (guint i = 0; i < 3 * HISTORY_TAKEOVERS_MAX; i++) {
+        assert_true(history_add(history, "isolating", 100 + i, "", ""));
+    }
+    assert_int_equal(history_takeovers(history)->len, HISTORY_TAKEOVERS_MAX);
+    history_free(history);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_hello),
+        cmocka_unit_test(test_votes),
+        cmocka_unit_test(test_rounds),
+        cmocka_unit_test(test_record),
+        cmocka_unit_test(test_event_request_and_forget),
+        cmocka_unit_test(test_snapshot_carries_records_and_history),
+        cmocka_unit_test(test_strangers_are_refused),
+        cmocka_unit_test(test_damage_does_not_crash),
+        cmocka_unit_test(test_history_keeps_takeovers_apart),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

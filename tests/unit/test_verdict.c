@@ -1,0 +1,702 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "verdict.h"
+
+/* A server with three observers at a fixed time; each test sets what differs. */
+typedef struct {
+    server_config_t *config;
+    verdict_record_t record;
+    verdict_view_t view;
+    verdict_decision_t decision;
+} fixture_t;
+
+#define NOW_MS 1000000
+
+static server_config_t *config_new(const char *isolate)
+{
+    GHashTable *params = g_hash_table_new(g_str_hash, g_str_equal);
+    server_config_t *config = NULL;
+
+    g_hash_table_insert(params, (gpointer) "probes", (gpointer) "tcp:10.0.0.1:5432");
+    g_hash_table_insert(params, (gpointer) "recover_probe", (gpointer) "icmp:10.1.0.1");
+    g_hash_table_insert(params, (gpointer) "isolate", (gpointer) isolate);
+    config = server_config_parse("standby-db1", params, NULL);
+    g_hash_table_unref(params);
+    assert_non_null(config);
+    return config;
+}
+
+/* Three votes as letters: u(p) m(issing) d(own) b(lind) n(one). */
+static verdict_tally_t tally(const char *votes)
+{
+    verdict_tally_t result = { 0 };
+
+    for (const char *vote = votes; *vote != '\0'; vote++) {
+        switch (*vote) {
+            case 'u': verdict_tally_add(&result, VOTE_UP); break;
+            case 'm': verdict_tally_add(&result, VOTE_MISSING); break;
+            case 'd': verdict_tally_add(&result, VOTE_DOWN); break;
+            case 'b': verdict_tally_add(&result, VOTE_BLIND); break;
+            default: verdict_tally_add(&result, VOTE_NONE); break;
+        }
+    }
+    return result;
+}
+
+static void fixture_init(fixture_t *fixture, verdict_t verdict, const char *isolate)
+{
+    *fixture = (fixture_t) { .config = config_new(isolate) };
+    fixture->record = (verdict_record_t) { .epoch = 7, .verdict = verdict, .reason = g_strdup("") };
+    fixture->view = (verdict_view_t) {
+        .now_ms = NOW_MS,
+        .config = fixture->config,
+        .record = &fixture->record,
+        .verdict_since_ms = NOW_MS,
+        .record_since_ms = NOW_MS,
+        .service = tally("uuu"),
+        .management = tally("nnn"),
+        .returned_since_ms = VERDICT_NEVER,
+        .gone_since_ms = VERDICT_NEVER,
+        .round_asked_ms = VERDICT_NEVER,
+        .isolation_result = ISOLATION_NONE,
+        .image = IMAGE_VIEW_STOPPED,
+        .image_stopped_since_ms = VERDICT_NEVER,
+    };
+}
+
+static void fixture_clear(fixture_t *fixture)
+{
+    verdict_decision_clear(&fixture->decision);
+    verdict_record_clear(&fixture->record);
+    server_config_free(fixture->config);
+}
+
+static const verdict_decision_t *decide(fixture_t *fixture)
+{
+    verdict_decision_clear(&fixture->decision);
+    verdict_decide(&fixture->view, &fixture->decision);
+    return &fixture->decision;
+}
+
+static void assert_next(const verdict_decision_t *decision, verdict_t verdict)
+{
+    assert_true(decision->change);
+    assert_int_equal(decision->next.epoch, 8);
+    assert_string_equal(verdict_name(decision->next.verdict), verdict_name(verdict));
+    assert_non_null(decision->next.reason);
+}
+
+static void round_is(fixture_t *fixture, gint64 asked_ms, gboolean complete, const char *service,
+                     const char *management)
+{
+    fixture->view.round_asked_ms = asked_ms;
+    fixture->view.round_complete = complete;
+    fixture->view.round_service = tally(service);
+    fixture->view.round_management = tally(management);
+}
+
+static void test_majorities_leave_out_the_blind_and_count_the_silent(void **state)
+{
+    static const struct {
+        const char *votes;
+        gboolean is_down;
+        gboolean is_up;
+        gboolean is_away;
+    } cases[] = {
+        { "uuu", FALSE, TRUE, FALSE },  { "ddd", TRUE, FALSE, TRUE },  { "ddu", TRUE, FALSE, TRUE },
+        { "duu", FALSE, TRUE, FALSE },  { "bbb", FALSE, FALSE, FALSE }, { "bbd", TRUE, FALSE, TRUE },
+        { "bbu", FALSE, TRUE, FALSE },  { "bdu", FALSE, FALSE, FALSE }, { "bdd", TRUE, FALSE, TRUE },
+        { "nnn", FALSE, FALSE, FALSE }, { "nnd", FALSE, FALSE, FALSE }, { "ndd", TRUE, FALSE, TRUE },
+        { "mmm", FALSE, FALSE, TRUE },  { "mmd", FALSE, FALSE, TRUE },  { "uum", FALSE, TRUE, FALSE },
+        { "d", TRUE, FALSE, TRUE },     { "dn", FALSE, FALSE, FALSE },  { "b", FALSE, FALSE, FALSE },
+        { "", FALSE, FALSE, FALSE },
+    };
+
+    (void) state;
+    for (gsize i = 0; i < G_N_ELEMENTS(cases); i++) {
+        verdict_tally_t votes = tally(cases[i].votes);
+
+        assert_int_equal(verdict_tally_is_down(&votes), cases[i].is_down);
+        assert_int_equal(verdict_tally_is_up(&votes), cases[i].is_up);
+        assert_int_equal(verdict_tally_is_away(&votes), cases[i].is_away);
+    }
+}
+
+static void test_healthy_leaves_only_on_a_majority(void **state)
+{
+    static const struct {
+        const char *votes;
+        gboolean leaves;
+    } cases[] = {
+        { "uuu", FALSE }, { "duu", FALSE }, { "ddu", TRUE }, { "ddd", TRUE }, { "bbb", FALSE },
+        { "bbu", FALSE }, { "bdu", FALSE }, { "nnd", FALSE }, { "mmm", FALSE },
+    };
+
+    (void) state;
+    for (gsize i = 0; i < G_N_ELEMENTS(cases); i++) {
+        fixture_t fixture;
+
+        fixture_init(&fixture, VERDICT_HEALTHY, "required");
+        fixture.view.service = tally(cases[i].votes);
+        if (cases[i].leaves) {
+            assert_next(decide(&fixture), VERDICT_SUSPECT);
+        } else {
+            assert_false(decide(&fixture)->change);
+        }
+        assert_int_equal(fixture.decision.ticket, TICKET_KEEP);
+        fixture_clear(&fixture);
+    }
+}
+
+static void test_ticket_granted_by_hand_beside_a_healthy_original_is_revoked(void **state)
+{
+    fixture_t fixture;
+
+    (void) state;
+    fixture_init(&fixture, VERDICT_HEALTHY, "required");
+    fixture.view.ticket_granted = TRUE;
+    assert_int_equal(decide(&fixture)->ticket, TICKET_REVOKE);
+    /* Without probes nobody judges it: the ticket is the operator's. */
+    g_ptr_array_set_size(fixture.config->probes, 0);
+    assert_int_equal(decide(&fixture)->ticket, TICKET_KEEP);
+    fixture.view.service = tally("ddd");
+    assert_false(decide(&fixture)->change);
+    fixture_clear(&fixture);
+}
+
+static void test_suspect_asks_round_1_and_waits_for_it(void **state)
+{
+    fixture_t fixture;
+
+    (void) state;
+    fixture_init(&fixture, VERDICT_SUSPECT, "required");
+    fixture.view.service = tally("ddd");
+    assert_true(decide(&fixture)->ask_round);
+    assert_false(fixture.decision.change);
+
+    round_is(&fixture, NOW_MS - 10, FALSE, "dnn", "nnn");
+    assert_false(decide(&fixture)->ask_round);
+    assert_false(fixture.decision.change);
+    assert_int_equal(fixture.decision.wake_ms, NOW_MS - 10 + 1000 + VERDICT_ROUND_GRACE_MS);
+    fixture_clear(&fixture);
+}
+
+static void test_rounds_are_judged_by_majority(void **state)
+{
+    static const struct {
+        const char *answers;
+        gboolean complete;
+        gboolean overdue;
+        const char *next; /* or NULL: no change */
+        gboolean ask;
+    } cases[] = {
+        { "ddd", TRUE, FALSE, "confirmed", FALSE }, { "ddu", TRUE, FALSE, "confirmed", FALSE },
+        { "duu", TRUE, FALSE, "healthy", FALSE },   { "bbb", TRUE, FALSE, "healthy", FALSE },
+        { "bdu", TRUE, FALSE, "healthy", FALSE },   { "bbd", TRUE, FALSE, "confirmed", FALSE },
+        { "ddn", FALSE, FALSE, NULL, FALSE },       { "ddn", FALSE, TRUE, "confirmed", FALSE },
+        { "dnn", FALSE, TRUE, NULL, TRUE },         { "nnn", FALSE, TRUE, NULL, TRUE },
+    };
+    static const struct {
+        verdict_t from;
+        verdict_t confirmed;
+    } rounds[] = { { VERDICT_SUSPECT, VERDICT_DOUBTED }, { VERDICT_DOUBTED, VERDICT_ISOLATING } };
+
+    (void) state;
+    for (gsize r = 0; r < G_N_ELEMENTS(rounds); r++) {
+        for (gsize i = 0; i < G_N_ELEMENTS(cases); i++) {
+            fixture_t fixture;
+
+            fixture_init(&fixture, rounds[r].from, "required");
+            fixture.view.verdict_since_ms = NOW_MS - 60000;
+            fixture.view.service = tally("ddd");
+            round_is(&fixture, NOW_MS - (cases[i].overdue ? 2000 : 100), cases[i].complete, cases[i].answers, "nnn");
+            decide(&fixture);
+            assert_int_equal(fixture.decision.change, cases[i].next != NULL);
+            assert_int_equal(fixture.decision.ask_round, cases[i].ask);
+            if (cases[i].next != NULL) {
+                gboolean confirmed = g_strcmp0(cases[i].next, "confirmed") == 0;
+
+                assert_next(&fixture.decision, confirmed ? rounds[r].confirmed : VERDICT_HEALTHY);
+            }
+            fixture_clear(&fixture);
+        }
+    }
+}
+
+static void test_recovery_before_isolation_returns_to_healthy(void **state)
+{
+    static const verdict_t verdicts[] = { VERDICT_SUSPECT, VERDICT_DOUBTED };
+    static const char *const recovered[] = { "uuu", "duu", "umm", "bbb", "mmm" };
+
+    (void) state;
+    for (gsize v = 0; v < G_N_ELEMENTS(verdicts); v++) {
+        for (gsize i = 0; i < G_N_ELEMENTS(recovered); i++) {
+            fixture_t fixture;
+
+            fixture_init(&fixture, verdicts[v], "required");
+            fixture.view.service = tally(recovered[i]);
+            assert_next(decide(&fixture), VERDICT_HEALTHY);
+            assert_false(fixture.decision.start_isolation);
+            fixture_clear(&fixture);
+        }
+    }
+}
+
+static void test_doubted_waits_for_the_hold_down(void **state)
+{
+    fixture_t fixture;
+
+    (void) state;
+    fixture_init(&fixture, VERDICT_DOUBTED, "required");
+    fixture.view.service = tally("ddd");
+    fixture.view.verdict_since_ms = NOW_MS - 4999;
+    assert_false(decide(&fixture)->change);
+    assert_false(fixture.decision.ask_round);
+    assert_int_equal(fixture.decision.wake_ms, NOW_MS + 1);
+
+    fixture.view.verdict_since_ms = NOW_MS - 5000;
+    assert_true(decide(&fixture)->ask_round);
+    /* An answer from before the end of the hold-down is no round 2. */
+    round_is(&fixture, NOW_MS - 100, TRUE, "ddd", "nnn");
+    assert_true(decide(&fixture)->ask_round);
+    assert_false(fixture.decision.change);
+    fixture_clear(&fixture);
+}
+
+static void test_isolating_is_latched(void **state)
+{
+    fixture_t fixture;
+
+    (void) state;
+    fixture_init(&fixture, VERDICT_ISOLATING, "required");
+    fixture.view.service = tally("uuu");
+    fixture.view.management = tally("uuu");
+    assert_true(decide(&fixture)->start_isolation);
+    assert_false(fixture.decision.change);
+    assert_int_equal(fixture.decision.ticket, TICKET_KEEP);
+    fixture.view.isolation_running = TRUE;
+    assert_false(decide(&fixture)->start_isolation);
+    fixture_clear(&fixture);
+}
+
+static void test_isolation_results_by_policy(void **state)
+{
+    static const struct {
+        const char *isolate;
+        isolation_result_t result;
+        gboolean taken_over;
+    } cases[] = {
+        { "required", ISOLATION_DONE, TRUE },
+        { "required", ISOLATION_NOT_CONFIRMED, FALSE },
+        { "required", ISOLATION_STORE_OPEN, FALSE },
+        { "confirmed", ISOLATION_DONE, TRUE },
+        { "confirmed", ISOLATION_NOT_CONFIRMED, FALSE },
+        { "confirmed", ISOLATION_STORE_OPEN, FALSE },
+        { "best-effort", ISOLATION_DONE, TRUE },
+        { "best-effort", ISOLATION_NOT_CONFIRMED, TRUE },
+        { "best-effort", ISOLATION_STORE_OPEN, TRUE },
+    };
+
+    (void) state;
+    for (gsize i = 0; i < G_N_ELEMENTS(cases); i++) {
+        fixture_t fixture;
+
+        fixture_init(&fixture, VERDICT_ISOLATING, cases[i].isolate);
+        fixture.view.isolation_attempts = 1;
+        fixture.view.isolation_ended_ms = NOW_MS;
+        fixture.view.isolation_result = cases[i].result;
+        fixture.view.isolation_sentence = "the power switch says hello";
+        decide(&fixture);
+        assert_true(fixture.decision.change);
+        assert_next(&fixture.decision, cases[i].taken_over ? VERDICT_FAILED : VERDICT_ISOLATING);
+        assert_non_null(g_strstr_len(fixture.decision.next.reason, -1, "the power switch says hello"));
+        if (cases[i].result != ISOLATION_DONE) {
+            assert_non_null(g_strstr_len(fixture.decision.next.reason, -1, cases[i].taken_over ? "NOT ISOLATED"
+                                                                                               : "not isolated"));
+        }
+        assert_int_equal(fixture.decision.ticket, TICKET_KEEP);
+        fixture_clear(&fixture);
+    }
+}
+
+static void test_isolation_is_retried_with_growing_pauses(void **state)
+{
+    static const gint64 pauses_ms[] = { 1000, 2000, 4000, 8000, 16000, 30000, 30000, 30000 };
+
+    (void) state;
+    for (gsize i = 0; i < G_N_ELEMENTS(pauses_ms); i++) {
+        fixture_t fixture;
+
+        fixture_init(&fixture, VERDICT_ISOLATING, "required");
+        g_free(fixture.record.reason);
+        fixture.record.reason = g_strdup("not isolated: no");
+        fixture.view.isolation_result = ISOLATION_NOT_CONFIRMED;
+        fixture.view.isolation_sentence = "no";
+        fixture.view.isolation_attempts = (guint) i + 1;
+        fixture.view.isolation_ended_ms = NOW_MS - pauses_ms[i] + 1;
+        assert_false(decide(&fixture)->start_isolation);
+        assert_int_equal(fixture.decision.wake_ms, NOW_MS + 1);
+        fixture.view.isolation_ended_ms = NOW_MS - pauses_ms[i];
+        assert_true(decide(&fixture)->start_isolation);
+        fixture_clear(&fixture);
+    }
+}
+
+static void confirmed_init(fixture_t *fixture, guint quiet_rounds)
+{
+    fixture_init(fixture, VERDICT_ISOLATING, "confirmed");
+    g_free(fixture->record.reason);
+    fixture->record.reason = g_strdup("not isolated: no");
+    fixture->record.quiet_rounds = quiet_rounds;
+    fixture->view.isolation_result = ISOLATION_NOT_CONFIRMED;
+    fixture->view.isolation_sentence = "no";
+    fixture->view.isolation_attempts = 1;
+    fixture->view.isolation_ended_ms = NOW_MS - 100;
+    fixture->view.record_since_ms = NOW_MS - 100;
+}
+
+static void test_confirmed_needs_two_quiet_rounds_a_hold_down_apart(void **state)
+{
+    fixture_t fixture;
+
+    (void) state;
+    confirmed_init(&fixture, 0);
+    assert_true(decide(&fixture)->ask_round);
+    round_is(&fixture, NOW_MS - 50, TRUE, "ddd", "ddd");
+    assert_next(decide(&fixture), VERDICT_ISOLATING);
+    assert_int_equal(fixture.decision.next.quiet_rounds, 1);
+    fixture_clear(&fixture);
+
+    confirmed_init(&fixture, 1);
+    assert_false(decide(&fixture)->ask_round);
+    assert_false(fixture.decision.change);
+    fixture.view.record_since_ms = NOW_MS - 5000;
+    assert_true(decide(&fixture)->ask_round);
+    round_is(&fixture, NOW_MS, TRUE, "ddd", "ddd");
+    assert_next(decide(&fixture), VERDICT_FAILED);
+    fixture_clear(&fixture);
+}
+
+static void test_confirmed_sees_life_on_any_plane(void **state)
+{
+    static const struct {
+        const char *service;
+        const char *management;
+    } cases[] = {
+        { "ddu", "ddd" }, { "ddd", "ddu" }, { "ddd", "ddm" }, { "bbb", "bbb" }, { "ddd", "nnn" }, { "nnn", "ddd" },
+    };
+
+    (void) state;
+    for (gsize i = 0; i < G_N_ELEMENTS(cases); i++) {
+        for (guint quiet_rounds = 0; quiet_rounds < 2; quiet_rounds++) {
+            fixture_t fixture;
+
+            confirmed_init(&fixture, quiet_rounds);
+            fixture.view.record_since_ms = NOW_MS - 5000;
+            round_is(&fixture, NOW_MS, TRUE, cases[i].service, cases[i].management);
+            decide(&fixture);
+            if (quiet_rounds > 0) {
+                assert_next(&fixture.decision, VERDICT_ISOLATING);
+                assert_int_equal(fixture.decision.next.quiet_rounds, 0);
+            } else {
+                assert_false(fixture.decision.change);
+            }
+            fixture_clear(&fixture);
+        }
+    }
+}
+
+static void test_confirmed_counts_nothing_while_the_store_is_open(void **state)
+{
+    static const isolation_result_t results[] = { ISOLATION_STORE_OPEN, ISOLATION_NONE };
+
+    (void) state;
+    for (gsize i = 0; i < G_N_ELEMENTS(results); i++) {
+        fixture_t fixture;
+
+        confirmed_init(&fixture, 1);
+        fixture.view.isolation_result = results[i];
+        fixture.view.record_since_ms = NOW_MS - 60000;
+        round_is(&fixture, NOW_MS, TRUE, "ddd", "ddd");
+        decide(&fixture);
+        assert_false(fixture.decision.change && fixture.decision.next.verdict == VERDICT_FAILED);
+        fixture_clear(&fixture);
+    }
+}
+
+static void test_failed_grants_until_granted(void **state)
+{
+    fixture_t fixture;
+
+    (void) state;
+    fixture_init(&fixture, VERDICT_FAILED, "required");
+    assert_int_equal(decide(&fixture)->ticket, TICKET_GRANT);
+    fixture.view.ticket_granted = TRUE;
+    assert_int_equal(decide(&fixture)->ticket, TICKET_KEEP);
+    assert_false(fixture.decision.change);
+    fixture_clear(&fixture);
+}
+
+static void test_only_failed_ever_grants(void **state)
+{
+    (void) state;
+    for (guint verdict = 0; verdict < VERDICT_COUNT; verdict++) {
+        fixture_t fixture;
+
+        fixture_init(&fixture, (verdict_t) verdict, "best-effort");
+        fixture.view.service = tally("ddd");
+        fixture.view.management = tally("ddd");
+        fixture.view.now_ms += 3600000;
+        assert_int_equal(decide(&fixture)->ticket == TICKET_GRANT, verdict == VERDICT_FAILED);
+        fixture_clear(&fixture);
+    }
+}
+
+static void test_failed_returns_after_recover_after(void **state)
+{
+    fixture_t fixture;
+
+    (void) state;
+    fixture_init(&fixture, VERDICT_FAILED, "required");
+    fixture.view.ticket_granted = TRUE;
+    fixture.record.seen_away = TRUE;
+    fixture.view.management = tally("uuu");
+    fixture.view.returned_since_ms = NOW_MS - 9999;
+    assert_false(decide(&fixture)->change);
+    assert_int_equal(fixture.decision.wake_ms, NOW_MS + 1);
+    fixture.view.returned_since_ms = NOW_MS - 10000;
+    assert_next(decide(&fixture), VERDICT_RETURNING);
+    assert_false(fixture.decision.next.by_operator);
+    fixture_clear(&fixture);
+}
+
+static void test_service_answers_do_not_return_it(void **state)
+{
+    fixture_t fixture;
+
+    (void) state;
+    /* The service address belongs to the image now. */
+    fixture_init(&fixture, VERDICT_FAILED, "required");
+    fixture.view.ticket_granted = TRUE;
+    fixture.record.seen_away = TRUE;
+    fixture.view.service = tally("uuu");
+    fixture.view.management = tally("ddd");
+    fixture.view.now_ms += 3600000;
+    assert_false(decide(&fixture)->change);
+    assert_int_equal(fixture.decision.ticket, TICKET_KEEP);
+    fixture_clear(&fixture);
+}
+
+static void test_original_that_never_went_away_does_not_return(void **state)
+{
+    fixture_t fixture;
+
+    (void) state;
+    fixture_init(&fixture, VERDICT_FAILED, "required");
+    fixture.view.ticket_granted = TRUE;
+    fixture.view.management = tally("uuu");
+    fixture.view.returned_since_ms = NOW_MS - 3600000;
+    assert_false(decide(&fixture)->change);
+    /* ... until it has been missed once. */
+    fixture.view.returned_since_ms = VERDICT_NEVER;
+    fixture.view.management = tally("mmu");
+    assert_next(decide(&fixture), VERDICT_FAILED);
+    assert_true(fixture.decision.next.seen_away);
+    fixture_clear(&fixture);
+}
+
+static void test_no_second_grant_once_the_original_is_back(void **state)
+{
+    fixture_t fixture;
+
+    (void) state;
+    fixture_init(&fixture, VERDICT_FAILED, "required");
+    fixture.record.seen_away = TRUE;
+    fixture.view.management = tally("uuu");
+    fixture.view.returned_since_ms = NOW_MS - 10;
+    assert_int_equal(decide(&fixture)->ticket, TICKET_KEEP);
+    fixture_clear(&fixture);
+}
+
+static void returning_init(fixture_t *fixture)
+{
+    fixture_init(fixture, VERDICT_RETURNING, "required");
+    fixture->view.management = tally("uuu");
+    fixture->view.image_stopped_since_ms = NOW_MS - VERDICT_STOPPED_SETTLE_MS;
+}
+
+static void test_returning_revokes_and_waits_for_the_image(void **state)
+{
+    fixture_t fixture;
+
+    (void) state;
+    returning_init(&fixture);
+    fixture.view.ticket_granted = TRUE;
+    fixture.view.image = IMAGE_VIEW_ACTIVE;
+    fixture.view.image_stopped_since_ms = VERDICT_NEVER;
+    round_is(&fixture, NOW_MS - 10, TRUE, "uuu", "uuu"); /* it is the image that answers */
+    assert_int_equal(decide(&fixture)->ticket, TICKET_REVOKE);
+    assert_false(fixture.decision.change);
+    fixture.view.ticket_granted = FALSE;
+    assert_int_equal(decide(&fixture)->ticket, TICKET_KEEP);
+    assert_false(fixture.decision.change);
+    fixture.view.image = IMAGE_VIEW_UNKNOWN;
+    assert_false(decide(&fixture)->change);
+    fixture_clear(&fixture);
+}
+
+static void test_returning_asks_anew_after_the_stop(void **state)
+{
+    fixture_t fixture;
+
+    (void) state;
+    returning_init(&fixture);
+    round_is(&fixture, NOW_MS - 10, TRUE, "uuu", "uuu"); /* from before the stop had settled */
+    assert_true(decide(&fixture)->ask_round);
+    assert_false(fixture.decision.change);
+    fixture.view.now_ms += 10;
+    round_is(&fixture, NOW_MS + 5, TRUE, "uuu", "uuu");
+    assert_next(decide(&fixture), VERDICT_HEALTHY);
+    fixture_clear(&fixture);
+
+    returning_init(&fixture);
+    fixture.view.now_ms += 10;
+    round_is(&fixture, NOW_MS + 5, TRUE, "ddu", "uuu");
+    assert_false(decide(&fixture)->change);
+    assert_int_equal(fixture.decision.wake_ms, NOW_MS + 5 + 1000);
+    fixture.view.now_ms = NOW_MS + 5 + 1000;
+    assert_true(decide(&fixture)->ask_round);
+    fixture_clear(&fixture);
+}
+
+static void test_returning_isolates_again_what_went_away(void **state)
+{
+    fixture_t fixture;
+
+    (void) state;
+    returning_init(&fixture);
+    fixture.view.management = tally("ddd");
+    fixture.view.gone_since_ms = NOW_MS - 4999;
+    fixture.view.image_stopped_since_ms = VERDICT_NEVER;
+    assert_false(decide(&fixture)->change);
+    fixture.view.gone_since_ms = NOW_MS - 5000;
+    assert_next(decide(&fixture), VERDICT_ISOLATING); /* never straight to failed: it had been let back */
+    fixture.record.by_operator = TRUE;
+    assert_false(decide(&fixture)->change);
+    fixture_clear(&fixture);
+}
+
+static void test_returning_gives_up_on_a_service_that_does_not_start(void **state)
+{
+    fixture_t fixture;
+
+    (void) state;
+    returning_init(&fixture);
+    fixture.view.now_ms = fixture.view.image_stopped_since_ms + 10000 + VERDICT_SERVE_GRACE_MS - 1;
+    round_is(&fixture, fixture.view.now_ms - 10, TRUE, "ddd", "uuu");
+    assert_false(decide(&fixture)->change);
+    fixture.view.now_ms++;
+    assert_next(decide(&fixture), VERDICT_ISOLATING);
+    fixture_clear(&fixture);
+}
+
+static void test_requests(void **state)
+{
+    static const struct {
+        verdict_request_t request;
+        verdict_t verdict;
+        gboolean changes;
+        verdict_t next;
+    } cases[] = {
+        { VERDICT_REQUEST_TAKEOVER, VERDICT_HEALTHY, TRUE, VERDICT_ISOLATING },
+        { VERDICT_REQUEST_TAKEOVER, VERDICT_SUSPECT, TRUE, VERDICT_ISOLATING },
+        { VERDICT_REQUEST_TAKEOVER, VERDICT_DOUBTED, TRUE, VERDICT_ISOLATING },
+        { VERDICT_REQUEST_TAKEOVER, VERDICT_ISOLATING, FALSE, VERDICT_ISOLATING },
+        { VERDICT_REQUEST_TAKEOVER, VERDICT_FAILED, FALSE, VERDICT_FAILED },
+        { VERDICT_REQUEST_TAKEOVER, VERDICT_RETURNING, TRUE, VERDICT_ISOLATING },
+        { VERDICT_REQUEST_RELEASE, VERDICT_HEALTHY, FALSE, VERDICT_HEALTHY },
+        { VERDICT_REQUEST_RELEASE, VERDICT_ISOLATING, TRUE, VERDICT_RETURNING },
+        { VERDICT_REQUEST_RELEASE, VERDICT_FAILED, TRUE, VERDICT_RETURNING },
+        { VERDICT_REQUEST_RELEASE, VERDICT_RETURNING, FALSE, VERDICT_RETURNING },
+    };
+
+    (void) state;
+    for (gsize i = 0; i < G_N_ELEMENTS(cases); i++) {
+        g_autofree char *refusal = NULL;
+        fixture_t fixture;
+
+        fixture_init(&fixture, cases[i].verdict, "required");
+        fixture.view.request = cases[i].request;
+        decide(&fixture);
+        assert_int_equal(fixture.decision.change, cases[i].changes);
+        assert_int_equal(fixture.decision.request_done, !cases[i].changes);
+        if (cases[i].changes) {
+            assert_next(&fixture.decision, cases[i].next);
+            assert_true(fixture.decision.next.by_operator);
+        }
+        refusal = verdict_request_refusal(cases[i].request, "db1", &fixture.record);
+        assert_int_equal(refusal == NULL, cases[i].changes);
+        fixture_clear(&fixture);
+    }
+}
+
+static void test_unknown_server_is_refused(void **state)
+{
+    g_autofree char *refusal = verdict_request_refusal(VERDICT_REQUEST_TAKEOVER, "db9", NULL);
+
+    (void) state;
+    assert_non_null(g_strstr_len(refusal, -1, "db9"));
+}
+
+static void test_names_are_read_back(void **state)
+{
+    verdict_t verdict = VERDICT_HEALTHY;
+
+    (void) state;
+    for (guint i = 0; i < VERDICT_COUNT; i++) {
+        assert_true(verdict_parse(verdict_name((verdict_t) i), &verdict));
+        assert_int_equal(verdict, i);
+    }
+    assert_false(verdict_parse("dead", &verdict));
+    assert_false(verdict_parse(NULL, &verdict));
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_majorities_leave_out_the_blind_and_count_the_silent),
+        cmocka_unit_test(test_healthy_leaves_only_on_a_majority),
+        cmocka_unit_test(test_ticket_granted_by_hand_beside_a_healthy_original_is_revoked),
+        cmocka_unit_test(test_suspect_asks_round_1_and_waits_for_it),
+        cmocka_unit_test(test_rounds_are_judged_by_majority),
+        cmocka_unit_test(test_recovery_before_isolation_returns_to_healthy),
+        cmocka_unit_test(test_doubted_waits_for_the_hold_down),
+        cmocka_unit_test(test_isolating_is_latched),
+        cmocka_unit_test(test_isolation_results_by_policy),
+        cmocka_unit_test(test_isolation_is_retried_with_growing_pauses),
+        cmocka_unit_test(test_confirmed_needs_two_quiet_rounds_a_hold_down_apart),
+        cmocka_unit_test(test_confirmed_sees_life_on_any_plane),
+        cmocka_unit_test(test_confirmed_counts_nothing_while_the_store_is_open),
+        cmocka_unit_test(test_failed_grants_until_granted),
+        cmocka_unit_test(test_only_failed_ever_grants),
+        cmocka_unit_test(test_failed_returns_after_recover_after),
+        cmocka_unit_test(test_service_answers_do_not_return_it),
+        cmocka_unit_test(test_original_that_never_went_away_does_not_return),
+        cmocka_unit_test(test_no_second_grant_once_the_original_is_back),
+        cmocka_unit_test(test_returning_revokes_and_waits_for_the_image),
+        cmocka_unit_test(test_returning_asks_anew_after_the_stop),
+        cmocka_unit_test(test_returning_isolates_again_what_went_away),
+        cmocka_unit_test(test_returning_gives_up_on_a_service_that_does_not_start),
+        cmocka_unit_test(test_requests),
+        cmocka_unit_test(test_unknown_server_is_refused),
+        cmocka_unit_test(test_names_are_read_back),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
