@@ -2,10 +2,12 @@
 """The store: one monitor, one manager and one OSD, with cephx, on the storage network."""
 
 import base64
+import contextlib
 import json
 import os
 import struct
 import time
+from subprocess import DEVNULL, PIPE, TimeoutExpired
 from pathlib import Path
 
 from lab import process
@@ -173,8 +175,8 @@ class Store:
 
     # --- questions -----------------------------------------------------------
 
-    def admin(self) -> "Admin":
-        return Admin(self)
+    def admin(self, timeout_s: int = 30) -> "Admin":
+        return Admin(self, timeout_s)
 
     def wait_healthy(self, admin: "Admin", timeout_s: float = HEALTH_TIMEOUT_S) -> None:
         def healthy():
@@ -188,7 +190,7 @@ class Store:
     def health(self) -> str:
         """HEALTH_OK, HEALTH_WARN, HEALTH_ERR, or 'no answer'."""
         try:
-            with self.admin() as admin:
+            with self.admin(timeout_s=3) as admin:
                 return admin.ask("status")["health"]["status"]
         except LabError:
             return "no answer"
@@ -200,31 +202,34 @@ class Admin:
     One Python program that stays: the `ceph` command takes half a second to load, every time.
     """
 
-    TIMEOUT_S = 30
-
-    def __init__(self, store: Store):
+    def __init__(self, store: Store, timeout_s: int):
         self._store = store
+        self._timeout_s = timeout_s
 
     def __enter__(self):
         program = Path(__file__).with_name("monclient.py")
-        self._process = self._store.node.popen("/usr/bin/python3", "-I", str(program), str(self.TIMEOUT_S),
-                                               stdin=-1, stdout=-1, text=True)
+        self._process = self._store.node.popen("/usr/bin/python3", "-I", str(program), str(self._timeout_s),
+                                               stdin=PIPE, stdout=PIPE, stderr=DEVNULL, text=True)
         return self
 
     def __exit__(self, *_):
-        self._process.stdin.close()
-        self._process.stdout.close()
+        for pipe in (self._process.stdin, self._process.stdout):
+            with contextlib.suppress(BrokenPipeError):
+                pipe.close()
         try:
             self._process.wait(timeout=5)
-        except Exception:  # it may hang in librados when the monitor is gone
+        except TimeoutExpired:  # it may hang in librados when the monitor is gone
             self._process.kill()
             self._process.wait()
 
     def ask(self, prefix: str, **arguments):
         """Runs a monitor command; returns its JSON answer, or None. LabError when the monitor refuses it."""
-        self._process.stdin.write(json.dumps({"prefix": prefix, "format": "json"} | arguments) + "\n")
-        self._process.stdin.flush()
-        line = self._process.stdout.readline()
+        try:
+            self._process.stdin.write(json.dumps({"prefix": prefix, "format": "json"} | arguments) + "\n")
+            self._process.stdin.flush()
+            line = self._process.stdout.readline()
+        except BrokenPipeError:
+            line = ""
         if not line:
             raise LabError("The store's monitor does not answer: see 'lab/lab exec store sv status mon'.")
         answer = json.loads(line)

@@ -57,7 +57,7 @@ def execute(lab: Lab, node_name: str, argv: list[str]) -> int:
     command = node.command(argv)
     node.cgroup.enter()
     if Path.cwd() != Path("/"):
-        command[1:1] = ["--wd=" + os.getcwd()]
+        command[1:1] = ["--wdns=" + os.getcwd()]
     os.execvpe(command[0], command, node.environment())
 
 

@@ -99,6 +99,8 @@ def main():
         shutil.chown(path, owner, group)
     for service, files in plan["services"].items():
         write_files({f"/run/service/{service}/{name}": (text, 0o755) for name, text in files.items()})
+    Path("/run/service").mkdir(exist_ok=True)
+    os.utime("/run/service", (0, 0))  # runsvdir waits a second with a folder that has just changed
 
     os.chdir("/")
     environment = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "HOME": "/root", "SVDIR": "/run/service",
