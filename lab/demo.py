@@ -150,7 +150,7 @@ class Story:
 
     def ranking(self) -> list[dict]:
         """The hosts as placement would choose them, best first."""
-        return sorted((host for host in standby.ask(self.lab, "hosts")["hosts"] if host.get("rank")),
+        return sorted((host for host in standby.ask(self.lab, "hosts")["hosts"] if host["eligible"]),
                       key=lambda host: host["rank"])
 
     def normal(self) -> None:
@@ -226,7 +226,7 @@ class Story:
     def runs_on(self, server: str) -> list[str]:
         """The hosts that have a domain of a server's, asked of libvirt."""
         return [host for host, names in standby.domains(self.lab).items()
-                if any(server in name.split("-") or name == server for name in names)]
+                if f"standby-{server}" in names]
 
     def claim_undisturbed(self, servers: list[str], since_s: float) -> None:
         """What did not fail went on."""

@@ -8,44 +8,34 @@ from pathlib import Path
 from lab import process
 from lab.api import Lab
 from lab.net import HOST_BRIDGE
-from lab.site import CEPHX_USER, POOL, POSTGRES_PORT, LabError
+from lab.site import POOL, POSTGRES_PORT, LabError
 
 IMAGE_MEMORY_MIB = 256
 ADOPT_TIMEOUT_S = 180
 
 
-def parameters(lab: Lab, server: str, domain_type: str) -> dict[str, str]:
-    """The parameters of a server's image resource in this lab."""
+def adopt_options(lab: Lab, server: str, domain_type: str) -> list[str]:
+    """The options of `understudy adopt` for a server of this lab, all but its disk."""
     site = lab.site
     service, mgmt = site.address(server, "svc"), site.address(server, "mgmt")
-    return {
-        "probes": f"'pgsql:host={service} port={POSTGRES_PORT} user=postgres dbname=postgres connect_timeout=1'",
+    return [
+        "--probe", f"'pgsql:host={service} port={POSTGRES_PORT} user=postgres dbname=postgres connect_timeout=2'",
         # PostgreSQL waits for the service address, so the management address is what shows that a server is back.
-        "recover_probe": f"icmp:{mgmt}",
-        "boot_probe": f"tcp:{service}:{POSTGRES_PORT}",
-        "service_address": service,
-        "store_address": site.address(server, "store"),
-        "mac": site.mac(server, "svc"),
-        "bridge": HOST_BRIDGE,
-        "vcpus": "1",
-        "memory_mib": str(IMAGE_MEMORY_MIB),
-        "domain_type": domain_type,
-        "ceph_user": CEPHX_USER,
-    }
+        "--recover-probe", f"icmp:{mgmt}",
+        "--service-address", service, "--store-address", site.address(server, "store"),
+        "--mac", site.mac(server, "svc"), "--bridge", HOST_BRIDGE, "--memory-mib", str(IMAGE_MEMORY_MIB),
+        "--reference", f"icmp:{site.address('client', 'svc')}",
+        "--set", f"boot_probe=tcp:{service}:{POSTGRES_PORT}", "--set", f"domain_type={domain_type}",
+    ]
 
 
-def adopt(lab: Lab, server: str, host: str | None = None, **changes: str) -> None:
-    """Makes the server's image, imports it into the store and puts the server under protection.
-
-    changes: parameters other than this lab's, or None to leave one out.
-    """
+def adopt(lab: Lab, server: str, *more: str, host: str | None = None) -> None:
+    """Makes the server's image, imports it into the store and puts the server under protection."""
     from lab.guest import build, kvm  # needs packages that other commands do not
     raw = build.make_server_image(lab.site, server)
-    wanted = parameters(lab, server, kvm.domain_type()) | changes
-    words = [f"{name}={value}" for name, value in wanted.items() if value is not None]
     try:
-        lab.exec(host or a_host(lab), "understudy", "adopt", server, "--import", raw,
-                 "--disk", f"{POOL}/{server}", *words, timeout_s=ADOPT_TIMEOUT_S)
+        lab.exec(host or a_host(lab), "understudy", "adopt", server, "--disk", f"{POOL}/{server}={raw}",
+                 *adopt_options(lab, server, kvm.domain_type()), *more, timeout_s=ADOPT_TIMEOUT_S)
     finally:
         raw.unlink(missing_ok=True)
 
