@@ -202,6 +202,13 @@ class Lab:
     def heal(self, name: str, network: str) -> None:
         self.node(name).set_link(network, up=True)
 
+    def block(self, name: str, peer: str) -> None:
+        """Lets a node hear nothing more from another one, on any network, while all others still do."""
+        net.block(self.node(name), peer, True)
+
+    def unblock(self, name: str, peer: str) -> None:
+        net.block(self.node(name), peer, False)
+
     def load(self, name: str, cpu_percent: int, memory_mib: int) -> None:
         """Burns a share of a node's own CPU capacity and holds memory; 0, 0 ends it."""
         load.set_load(self.node(name), cpu_percent, memory_mib)
@@ -216,7 +223,7 @@ class Lab:
         return self.node(name).exec(*argv, check=check, timeout_s=timeout_s, stdin=stdin, **options)
 
     def popen(self, name: str, *argv, **options) -> subprocess.Popen:
-        """Starts a program on a node; it dies with its caller."""
+        """Starts a program on a node; it is killed when the returned process is."""
         return self.node(name).popen(*argv, **options)
 
     # --- questions -----------------------------------------------------------

@@ -37,6 +37,10 @@ def parser() -> argparse.ArgumentParser:
         command = commands.add_parser(name, help=text)
         command.add_argument("node")
         command.add_argument("network", choices=list(NETWORKS))
+    for name, text in {"block": "let a node hear nothing from a peer", "unblock": "let it hear again"}.items():
+        command = commands.add_parser(name, help=text)
+        command.add_argument("node")
+        command.add_argument("peer")
     load = commands.add_parser("load", help="put load on a node; 0 0 ends it")
     load.add_argument("node")
     load.add_argument("cpu_percent", type=int, metavar="CPU%", help="of the node's whole CPU capacity")
@@ -102,6 +106,8 @@ def act(args) -> int:
             getattr(lab, args.command)()
         case "cut" | "heal":
             getattr(lab, args.command)(args.node, args.network)
+        case "block" | "unblock":
+            getattr(lab, args.command)(args.node, args.peer)
         case "load":
             lab.load(args.node, args.cpu_percent, args.memory_mib)
         case "service":

@@ -103,3 +103,16 @@ def set_link(site: Site, node: str, network: str, up: bool) -> None:
     """Cuts or heals a cable at the switch; the node's own configuration stays."""
     site.address(node, network)  # says so if it is not on that network
     _ip(site.netns("switch"), [f"link set {port(node, network)} {'up' if up else 'down'}"])
+
+
+def block(node, peer: str, blocked: bool) -> None:
+    """Drops, or no longer, what comes in from a peer. Dropping what goes out would be an error to the sender."""
+    site = node.site
+    addresses = ", ".join(site.address(peer, network) for network in site.networks(peer))
+    lines = ["add table ip lab", "add set ip lab blocked { type ipv4_addr; }",
+             "add chain ip lab input { type filter hook prerouting priority raw; }",
+             "flush chain ip lab input", "add rule ip lab input ip saddr @blocked drop",
+             f"add element ip lab blocked {{ {addresses} }}"]
+    if not blocked:
+        lines.append(f"delete element ip lab blocked {{ {addresses} }}")
+    node.exec("nft", "-f", "-", stdin="\n".join(lines) + "\n")

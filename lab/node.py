@@ -181,7 +181,7 @@ class Node:
     # --- programs inside -----------------------------------------------------
 
     def command(self, argv) -> list[str]:
-        """The argv that runs a program inside the node; it dies when its caller does."""
+        """The argv that runs a program inside the node; killing it kills the program."""
         self._need_power("run a program")
         if self.cgroup.frozen():
             raise LabError(f"{self.name} is frozen, so it can't run a program: thaw it first.")
