@@ -2,6 +2,7 @@
 #include "capacity_host.h"
 
 #include <libvirt/libvirt.h>
+#include <libvirt/virterror.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

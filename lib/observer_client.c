@@ -1,0 +1,141 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "observer_client.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <string.h>
+
+#include <qb/qbipcc.h>
+
+#include "error.h"
+#include "names.h"
+
+static int left_ms(gint64 deadline_us)
+{
+    gint64 left = (deadline_us - g_get_monotonic_time()) / 1000;
+
+    return left > 0 ? (int) MIN(left, G_MAXINT) : 0;
+}
+
+static void set_unreachable(GError **error, int errno_value)
+{
+    if (errno_value == ETIMEDOUT || errno_value == EAGAIN) {
+        g_set_error_literal(error, UNDERSTUDY_ERROR, UNDERSTUDY_ERROR_TIMEOUT,
+                            "the observer of this host does not answer: see crm_mon and its log");
+    } else if (errno_value == EACCES || errno_value == EPERM) {
+        g_set_error_literal(error, UNDERSTUDY_ERROR, UNDERSTUDY_ERROR_PERMISSION,
+                            "the observer refuses this user: run this as root or as a member of group haclient");
+    } else {
+        g_set_error(error, UNDERSTUDY_ERROR, UNDERSTUDY_ERROR_FAILED,
+                    "no observer runs on this host: start resource " OBSERVER_CLONE_ID " (%s)",
+                    g_strerror(errno_value));
+    }
+}
+
+static qb_ipcc_connection_t *connect_until(gint64 deadline_us, GError **error)
+{
+    struct pollfd ready = { .fd = -1, .events = POLLIN };
+    qb_ipcc_connection_t *connection = qb_ipcc_connect_async(OBSERVER_IPC_NAME, OBSERVER_IPC_MESSAGE_MAX_BYTES,
+                                                             &ready.fd);
+    int rc = 0;
+
+    if (connection == NULL) {
+        set_unreachable(error, errno);
+        return NULL;
+    }
+    rc = poll(&ready, 1, left_ms(deadline_us));
+    if (rc <= 0) {
+        /* The library offers no way to give up such a connection but to go on
+         * with it, which would block; the process that asked ends soon. */
+        set_unreachable(error, rc == 0 ? ETIMEDOUT : errno);
+        return NULL;
+    }
+    rc = qb_ipcc_connect_continue(connection); /* frees the connection if it fails */
+    if (rc != 0) {
+        set_unreachable(error, -rc);
+        return NULL;
+    }
+    return connection;
+}
+
+static char *request_text(const char *op, const char *server)
+{
+    g_autoptr(JsonBuilder) builder = json_builder_new();
+    g_autoptr(JsonNode) root = NULL;
+
+    json_builder_begin_object(builder);
+    json_builder_set_member_name(builder, "op");
+    json_builder_add_string_value(builder, op);
+    if (server != NULL) {
+        json_builder_set_member_name(builder, "server");
+        json_builder_add_string_value(builder, server);
+    }
+    json_builder_end_object(builder);
+    root = json_builder_get_root(builder);
+    return json_to_string(root, FALSE);
+}
+
+static gboolean send_request(qb_ipcc_connection_t *connection, const char *op, const char *server, GError **error)
+{
+    g_autofree char *text = request_text(op, server);
+    struct qb_ipc_request_header header = { .id = 0, .size = (int32_t) (sizeof(header) + strlen(text)) };
+    struct iovec parts[] = {
+        { .iov_base = &header, .iov_len = sizeof(header) },
+        { .iov_base = text, .iov_len = strlen(text) },
+    };
+    ssize_t rc = qb_ipcc_sendv(connection, parts, G_N_ELEMENTS(parts));
+
+    if (rc < 0) {
+        set_unreachable(error, (int) -rc);
+    }
+    return rc >= 0;
+}
+
+static JsonObject *parse_answer(const char *text, gssize length, GError **error)
+{
+    g_autoptr(JsonParser) parser = json_parser_new();
+    JsonObject *answer = NULL;
+
+    if (!json_parser_load_from_data(parser, text, length, NULL)
+        || !JSON_NODE_HOLDS_OBJECT(json_parser_get_root(parser))) {
+        g_set_error_literal(error, UNDERSTUDY_ERROR, UNDERSTUDY_ERROR_FAILED,
+                            "the observer's answer is not understood: is it of another version?");
+        return NULL;
+    }
+    answer = json_node_get_object(json_parser_get_root(parser));
+    if (!json_object_get_boolean_member_with_default(answer, "ok", FALSE)) {
+        g_set_error_literal(error, UNDERSTUDY_ERROR, UNDERSTUDY_ERROR_FAILED,
+                            json_object_get_string_member_with_default(answer, "error", "the observer refuses"));
+        return NULL;
+    }
+    return json_object_ref(answer);
+}
+
+static JsonObject *receive_answer(qb_ipcc_connection_t *connection, gint64 deadline_us, GError **error)
+{
+    g_autofree char *buffer = g_malloc(OBSERVER_IPC_MESSAGE_MAX_BYTES);
+    ssize_t size_bytes = qb_ipcc_recv(connection, buffer, OBSERVER_IPC_MESSAGE_MAX_BYTES, left_ms(deadline_us));
+
+    if (size_bytes < (ssize_t) sizeof(struct qb_ipc_response_header)) {
+        set_unreachable(error, size_bytes < 0 ? (int) -size_bytes : EPROTO);
+        return NULL;
+    }
+    return parse_answer(buffer + sizeof(struct qb_ipc_response_header),
+                        size_bytes - (gssize) sizeof(struct qb_ipc_response_header), error);
+}
+
+JsonObject *observer_client_ask(const char *op, const char *server, guint timeout_ms, GError **error)
+{
+    gint64 deadline_us = g_get_monotonic_time() + timeout_ms * 1000LL;
+    qb_ipcc_connection_t *connection = connect_until(deadline_us, error);
+    JsonObject *answer = NULL;
+
+    if (connection == NULL) {
+        return NULL;
+    }
+    if (send_request(connection, op, server, error)) {
+        answer = receive_answer(connection, deadline_us, error);
+    }
+    qb_ipcc_disconnect(connection);
+    return answer;
+}
