@@ -56,7 +56,7 @@ def ocf_tester(lab, name, instance, params):
 
 def test_ocf_tester_image(adopted):
     lab, site = adopted.lab, adopted.site
-    image = build.make_tiny_image(site, "db1", out=site.dir / "images/ocf-tester.raw", address="10.77.3.240")
+    image = build.make_tiny_image(site, "db1", out=site.dir / "images/ocf-tester.raw", address=f"{site.prefix}.3.240")
     adopted.run("rbd", "--id", "understudy", "import", str(image), f"{POOL}/ocf-tester", check=False)
     adopted.run("rbd", "--id", "understudy", "snap", "create", f"{POOL}/ocf-tester@point-1", check=False)
     ocf_tester(lab, "image", "standby-ocf-tester", {"disks": f"{POOL}/ocf-tester", "bridge": "br-svc",
