@@ -16,24 +16,25 @@ LOCK_DIR = Path("/run/lock")
 POLL_S = 0.02
 
 
-def run(*argv, check=True, timeout_s=60, stdin=None, **options) -> subprocess.CompletedProcess:
-    """Runs a program to its end and captures its text output.
+def run(*argv, check=True, timeout_s=60, stdin=None, shown=None, **options) -> subprocess.CompletedProcess:
+    """Runs a program to its end and captures its text output; errors call it by what is in `shown`.
 
     Raises LabError with the program's own words when it fails (unless check is
     False) or outlives timeout_s seconds.
     """
     argv = [str(a) for a in argv]
+    shown = shown or shlex.join(argv)
     try:
         done = subprocess.run(argv, input=stdin, stdin=subprocess.DEVNULL if stdin is None else None,
                               stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, errors="replace",
                               timeout=timeout_s, **options)
     except FileNotFoundError:
-        raise LabError(f"{argv[0]} is not installed: install the packages in lab/packages.txt.") from None
+        raise LabError(f"'{shown}' can't be run: {argv[0]} is not installed: install the packages in lab/packages.txt.") from None
     except subprocess.TimeoutExpired:
-        raise LabError(f"'{shlex.join(argv)}' was not done after {timeout_s} s.") from None
+        raise LabError(f"'{shown}' was not done after {timeout_s} s.") from None
     if check and done.returncode != 0:
         words = (done.stderr.strip() or done.stdout.strip() or "it said nothing")[-2000:]
-        raise LabError(f"'{shlex.join(argv)}' failed with {done.returncode}: {words}")
+        raise LabError(f"'{shown}' failed with {done.returncode}: {words}")
     return done
 
 
