@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """The lab as a Python object, for the command line and for the system tests."""
 
+import contextlib
 import os
 import shutil
 import subprocess
@@ -12,7 +13,7 @@ from lab.ceph import Store
 from lab.node import Node, Plan
 from lab.power import BmcNode
 from lab.process import wait_until  # noqa: F401  (part of the API)
-from lab.site import BMC_PASSWORD, BMC_USER, CEPHX_USER, LabError, Site
+from lab.site import BMC_PASSWORD, BMC_USER, CEPHX_USER, DEFAULT_ROOT, LabError, Site
 
 
 class Lab:
@@ -112,6 +113,9 @@ class Lab:
         shutil.rmtree(self.site.dir, ignore_errors=True)
         if self.site.dir.exists():
             raise LabError(f"{self.site.dir} can't be removed: look what uses it with 'fuser -vm {self.site.dir}'.")
+        if self.site.dir.parent == DEFAULT_ROOT:
+            with contextlib.suppress(OSError):  # another lab may be in it
+                DEFAULT_ROOT.rmdir()
 
     def fencing(self) -> None:
         """Registers every machine's BMC with Pacemaker and turns fencing on. May be called again."""

@@ -29,7 +29,8 @@ def run(*argv, check=True, timeout_s=60, stdin=None, shown=None, **options) -> s
                               stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, errors="replace",
                               timeout=timeout_s, **options)
     except FileNotFoundError:
-        raise LabError(f"'{shown}' can't be run: {argv[0]} is not installed: install the packages in lab/packages.txt.") from None
+        raise LabError(f"'{shown}' can't be run: {argv[0]} is not installed: "
+                       "install the packages in lab/packages.txt.") from None
     except subprocess.TimeoutExpired:
         raise LabError(f"'{shown}' was not done after {timeout_s} s.") from None
     if check and done.returncode != 0:
