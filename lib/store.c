@@ -71,6 +71,11 @@ gboolean store_image_create(store_t *store, const store_image_name_t *name, guin
     return ops->image_create(store, name, size_bytes, error);
 }
 
+gboolean store_image_rename(store_t *store, const store_image_name_t *name, const char *new_image, GError **error)
+{
+    return ops->image_rename(store, name, new_image, error);
+}
+
 gboolean store_image_remove(store_t *store, const store_image_name_t *name, GError **error)
 {
     return ops->image_remove(store, name, error);

@@ -68,6 +68,8 @@ gboolean store_image_clone(store_t *store, const store_image_name_t *parent, con
 gboolean store_clone_state(store_t *store, const store_image_name_t *name, gboolean *complete, char **point,
                            GError **error);
 gboolean store_image_create(store_t *store, const store_image_name_t *name, guint64 size_bytes, GError **error);
+/* Within the pool; never over another image: UNDERSTUDY_ERROR_EXISTS. */
+gboolean store_image_rename(store_t *store, const store_image_name_t *name, const char *new_image, GError **error);
 /* UNDERSTUDY_ERROR_BUSY if it has watchers or snapshots. */
 gboolean store_image_remove(store_t *store, const store_image_name_t *name, GError **error);
 /* What was written in the clone and is not in its parent, whole objects. */

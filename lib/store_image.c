@@ -354,6 +354,24 @@ gboolean store_do_image_create(store_t *store, const store_image_name_t *name, g
     return rc >= 0 || store_fail(error, rc, "can't create image %s", text);
 }
 
+gboolean store_do_image_rename(store_t *store, const store_image_name_t *name, const char *new_image, GError **error)
+{
+    rados_ioctx_t io = NULL;
+    int rc = 0;
+
+    if (!store_pool_open(store, name, &io, error)) {
+        return FALSE;
+    }
+    rc = rbd_rename(io, name->image, new_image);
+    rados_ioctx_destroy(io);
+    if (rc == -EEXIST) {
+        g_set_error(error, UNDERSTUDY_ERROR, UNDERSTUDY_ERROR_EXISTS, "image %s/%s exists already", name->pool,
+                    new_image);
+        return FALSE;
+    }
+    return rc >= 0 || image_fail(error, rc, name, "rename");
+}
+
 gboolean store_do_image_remove(store_t *store, const store_image_name_t *name, GError **error)
 {
     g_autofree char *text = store_image_name_text(name);

@@ -310,6 +310,7 @@ const store_ops_t understudy_store_ops = {
     .image_clone = store_do_image_clone,
     .clone_state = store_do_clone_state,
     .image_create = store_do_image_create,
+    .image_rename = store_do_image_rename,
     .image_remove = store_do_image_remove,
     .image_own_bytes = store_do_image_own_bytes,
     .image_import_raw = store_do_image_import_raw,
