@@ -136,6 +136,11 @@ def fencing_files(password: str) -> dict:
     return {PASSWORD_SCRIPT: (f"#!/bin/sh\nprintf %s '{password}'\n", 0o700)}
 
 
+def fenced_names(site: Site) -> list[str]:
+    """Whose power the cluster switches: a host that is alone can't be fenced by another."""
+    return site.powered_names if site.hosts > 1 else site.server_names
+
+
 def configure_fencing(site: Site, node: Node, user: str) -> None:
     """A fence_ipmilan resource for every server and host, and stonith-enabled=true, in one change of the CIB."""
     work = "/run/lab-fencing"
@@ -143,7 +148,7 @@ def configure_fencing(site: Site, node: Node, user: str) -> None:
     node.exec("pcs", "cluster", "cib", f"{work}/before.xml")
     node.exec("cp", f"{work}/before.xml", f"{work}/after.xml")
     known = {e.get("id") for e in ET.fromstring(node.exec("cat", f"{work}/before.xml").stdout).iter("primitive")}
-    for target in site.powered_names:
+    for target in fenced_names(site):
         name = f"power-{target}"
         if name in known:
             continue
@@ -166,5 +171,5 @@ def wait_fencing(site: Site, node: Node, timeout_s: float = 60) -> None:
         if xml is None:
             return False
         running = {r.get("id") for r in xml.iter("resource") if r.get("role") == "Started"}
-        return running >= {f"power-{t}" for t in site.powered_names}
+        return running >= {f"power-{t}" for t in fenced_names(site)}
     process.wait_until(started, timeout_s, "the fence devices to start: see 'crm_mon -1' on a host", poll_s=0.2)

@@ -206,7 +206,8 @@ class Node:
         LabError when it fails (unless check is False) or takes longer than timeout_s seconds.
         """
         return process.run(*self.command(argv), check=check, timeout_s=timeout_s, stdin=stdin, cwd="/",
-                           shown=f"{self.name}: {shlex.join(str(a) for a in argv)}", env=self.environment() | options.pop("extra_env", {}),
+                           shown=f"{self.name}: {shlex.join(str(a) for a in argv)}",
+                           env=self.environment() | options.pop("extra_env", {}),
                            preexec_fn=self.cgroup.enter, **options)
 
     def log(self, name: str) -> Path:
