@@ -1,0 +1,356 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "domain_xml.h"
+
+#include <stdarg.h>
+#include <string.h>
+
+#include <libxml/parser.h>
+#include <libxml/tree.h>
+
+#include "error.h"
+
+#define DISK_TARGET_PREFIX "vd"
+#define DISK_BUS           "virtio"
+
+/* Small, and without anything that costs time before the boot loader: no
+ * option ROM for the network card, no video, no USB, no boot menu. pvpanic lets
+ * a panicking guest say so. */
+static const char builtin_machine[] =
+    "<domain>"
+    "<os><type arch='x86_64' machine='q35'>hvm</type><boot dev='hd'/><bootmenu enable='no'/></os>"
+    "<features><acpi/><apic/></features>"
+    "<clock offset='utc'/>"
+    "<on_reboot>restart</on_reboot><on_crash>destroy</on_crash>"
+    "<devices>"
+    "<controller type='usb' model='none'/>"
+    "<interface type='bridge'><source/><model type='virtio'/><rom enabled='no'/></interface>"
+    "<serial type='pty'/>"
+    "<video><model type='none'/></video>"
+    "<memballoon model='none'/>"
+    "<rng model='virtio'><backend model='random'>/dev/urandom</backend></rng>"
+    "<panic model='isa'/>"
+    "</devices>"
+    "</domain>";
+
+static const xmlChar *text_of(const char *text)
+{
+    return (const xmlChar *) text;
+}
+
+static xmlNode *child_find(xmlNode *parent, const char *name)
+{
+    for (xmlNode *child = xmlFirstElementChild(parent); child != NULL; child = xmlNextElementSibling(child)) {
+        if (xmlStrEqual(child->name, text_of(name))) {
+            return child;
+        }
+    }
+    return NULL;
+}
+
+static xmlNode *child_add(xmlNode *parent, const char *name)
+{
+    return xmlNewChild(parent, NULL, text_of(name), NULL);
+}
+
+static xmlNode *child_get(xmlNode *parent, const char *name)
+{
+    xmlNode *child = child_find(parent, name);
+
+    return child != NULL ? child : child_add(parent, name);
+}
+
+static void child_set_text(xmlNode *parent, const char *name, const char *text)
+{
+    xmlNode *child = child_get(parent, name);
+    xmlNode *content = xmlNewDocText(parent->doc, text_of(text));
+
+    xmlNodeSetContent(child, NULL);
+    xmlAddChild(child, content);
+}
+
+/* Name and value pairs, ended by NULL. */
+static void attributes_set(xmlNode *node, ...)
+{
+    va_list args;
+    const char *name = NULL;
+
+    va_start(args, node);
+    for (name = va_arg(args, const char *); name != NULL; name = va_arg(args, const char *)) {
+        xmlSetProp(node, text_of(name), text_of(va_arg(args, const char *)));
+    }
+    va_end(args);
+}
+
+/* "10.0.0.1:3300", "[fd00::1]:3300" */
+static void monitor_add(xmlNode *source, const char *address)
+{
+    const char *colon = strrchr(address, ':');
+    gboolean bracketed = address[0] == '[' && colon != NULL && colon > address + 1;
+    g_autofree char *host = colon != NULL ? g_strndup(address + (bracketed ? 1 : 0),
+                                                      (gsize) (colon - address) - (bracketed ? 2 : 0))
+                                          : g_strdup(address);
+    xmlNode *node = child_add(source, "host");
+
+    attributes_set(node, "name", host, NULL);
+    if (colon != NULL) {
+        attributes_set(node, "port", colon + 1, NULL);
+    }
+}
+
+static xmlNode *disk_source_add(xmlNode *disk, const domain_xml_options_t *options, const char *image)
+{
+    xmlNode *source = child_add(disk, "source");
+
+    attributes_set(source, "protocol", "rbd", "name", image, NULL);
+    for (const char *const *monitor = options->monitors; *monitor != NULL; monitor++) {
+        monitor_add(source, *monitor);
+    }
+    if (options->ceph_conf != NULL) {
+        attributes_set(child_add(source, "config"), "file", options->ceph_conf, NULL);
+    }
+    return source;
+}
+
+static void disk_auth_add(xmlNode *source, const domain_xml_options_t *options)
+{
+    xmlNode *auth = child_add(source, "auth");
+
+    attributes_set(auth, "username", options->ceph_user, NULL);
+    attributes_set(child_add(auth, "secret"), "type", "ceph", "uuid", options->secret_uuid, NULL);
+}
+
+/* A blocklisted or cut-off guest stops at its first I/O error instead of going
+ * on with what it has in its cache. */
+static xmlNode *disk_new(xmlNode *devices, const domain_xml_options_t *options, const char *image)
+{
+    xmlNode *disk = xmlNewDocNode(devices->doc, NULL, text_of("disk"), NULL);
+    xmlNode *source = NULL;
+
+    attributes_set(disk, "type", "network", "device", "disk", NULL);
+    attributes_set(child_add(disk, "driver"), "name", "qemu", "type", "raw", "cache", "writeback", "discard", "unmap",
+                   "error_policy", "stop", "rerror_policy", "stop", NULL);
+    source = disk_source_add(disk, options, image);
+    if (options->secret_uuid != NULL) {
+        disk_auth_add(source, options);
+    }
+    return disk;
+}
+
+/* "disk" is what a disk without the attribute is. */
+static gboolean disk_is_replaced(xmlNode *disk)
+{
+    xmlChar *device = xmlGetProp(disk, text_of("device"));
+    gboolean replaced = device == NULL || xmlStrEqual(device, text_of("disk"));
+
+    xmlFree(device);
+    return replaced;
+}
+
+static GPtrArray *disks_to_replace(xmlNode *devices)
+{
+    GPtrArray *disks = g_ptr_array_new();
+
+    for (xmlNode *child = xmlFirstElementChild(devices); child != NULL; child = xmlNextElementSibling(child)) {
+        if (xmlStrEqual(child->name, text_of("disk")) && disk_is_replaced(child)) {
+            g_ptr_array_add(disks, child);
+        }
+    }
+    return disks;
+}
+
+/* Where the guest finds the disk, and whether it boots from it, are the template's. */
+static void disk_keep_place(xmlNode *disk, xmlNode *old)
+{
+    static const char *const kept[] = { "target", "boot", "address", "serial", "wwn" };
+
+    for (gsize i = 0; i < G_N_ELEMENTS(kept); i++) {
+        xmlNode *child = child_find(old, kept[i]);
+
+        if (child != NULL) {
+            xmlUnlinkNode(child);
+            xmlAddChild(disk, child);
+        }
+    }
+}
+
+static gboolean target_is_used(xmlNode *devices, const char *device)
+{
+    gboolean used = FALSE;
+
+    for (xmlNode *child = xmlFirstElementChild(devices); child != NULL && !used; child = xmlNextElementSibling(child)) {
+        xmlNode *target = xmlStrEqual(child->name, text_of("disk")) ? child_find(child, "target") : NULL;
+        xmlChar *name = target != NULL ? xmlGetProp(target, text_of("dev")) : NULL;
+
+        used = name != NULL && xmlStrEqual(name, text_of(device));
+        xmlFree(name);
+    }
+    return used;
+}
+
+/* vda ... vdz, vdaa ...: as libvirt and the kernel count. */
+static char *target_name(guint index)
+{
+    char letters[8] = { 0 };
+    guint position = sizeof letters - 1;
+
+    index++;
+    while (index > 0 && position > 0) {
+        index--;
+        letters[--position] = (char) ('a' + index % 26);
+        index /= 26;
+    }
+    return g_strconcat(DISK_TARGET_PREFIX, letters + position, NULL);
+}
+
+static void target_add(xmlNode *devices, xmlNode *disk)
+{
+    g_autofree char *name = target_name(0);
+
+    for (guint i = 1; target_is_used(devices, name); i++) {
+        g_free(name);
+        name = target_name(i);
+    }
+    attributes_set(child_add(disk, "target"), "dev", name, "bus", DISK_BUS, NULL);
+}
+
+static void disks_set(xmlNode *devices, const domain_xml_options_t *options)
+{
+    g_autoptr(GPtrArray) old = disks_to_replace(devices);
+    guint index = 0;
+
+    for (const char *const *image = options->images; *image != NULL; image++, index++) {
+        xmlNode *disk = disk_new(devices, options, *image);
+
+        if (index < old->len) {
+            xmlNode *replaced = old->pdata[index];
+
+            disk_keep_place(disk, replaced);
+            xmlReplaceNode(replaced, disk);
+            xmlFreeNode(replaced);
+        } else {
+            xmlAddChild(devices, disk);
+        }
+        if (child_find(disk, "target") == NULL) {
+            target_add(devices, disk);
+        }
+    }
+    for (; index < old->len; index++) {
+        xmlUnlinkNode(old->pdata[index]);
+        xmlFreeNode(old->pdata[index]);
+    }
+}
+
+static void metadata_set(xmlNode *domain, const char *server)
+{
+    xmlNode *metadata = child_get(domain, "metadata");
+    xmlNode *image = xmlNewDocNode(domain->doc, NULL, text_of("image"), NULL);
+    xmlNs *namespace = xmlNewNs(image, text_of(DOMAIN_METADATA_URI), text_of("understudy"));
+
+    xmlSetNs(image, namespace);
+    attributes_set(image, "server", server, NULL);
+    xmlAddChild(metadata, image);
+}
+
+static void machine_set(xmlNode *domain, const domain_xml_options_t *options)
+{
+    g_autofree char *vcpus = g_strdup_printf("%u", options->vcpus);
+    g_autofree char *memory_mib = g_strdup_printf("%" G_GUINT64_FORMAT, options->memory_mib);
+    xmlNode *interface = child_find(child_find(domain, "devices"), "interface");
+
+    attributes_set(domain, "type", options->kvm ? "kvm" : "qemu", NULL);
+    if (options->kvm) {
+        /* Saves the guest 120 ms of timer calibration; `migratable` leaves out what can't be moved. */
+        attributes_set(child_get(domain, "cpu"), "mode", "host-passthrough", "migratable", "on", NULL);
+    }
+    child_set_text(domain, "vcpu", vcpus);
+    child_set_text(domain, "memory", memory_mib);
+    attributes_set(child_find(domain, "memory"), "unit", "MiB", NULL);
+    attributes_set(child_find(interface, "source"), "bridge", options->bridge, NULL);
+}
+
+static char *attribute_copy(xmlNode *parent, const char *child_name, const char *attribute)
+{
+    xmlNode *child = parent != NULL ? child_find(parent, child_name) : NULL;
+    xmlChar *value = child != NULL ? xmlGetProp(child, text_of(attribute)) : NULL;
+    char *copy = g_strdup((const char *) value);
+
+    xmlFree(value);
+    return copy;
+}
+
+static void mac_set(xmlNode *interface, const char *mac)
+{
+    g_autofree char *present = attribute_copy(interface, "mac", "address");
+
+    if (interface != NULL && present == NULL) {
+        attributes_set(child_get(interface, "mac"), "address", mac, NULL);
+    }
+}
+
+static xmlDoc *template_parse(const char *text, GError **error)
+{
+    xmlDoc *document = xmlReadMemory(text, (int) strlen(text), NULL, NULL,
+                                     XML_PARSE_NONET | XML_PARSE_NOERROR | XML_PARSE_NOWARNING | XML_PARSE_NOBLANKS);
+    xmlNode *root = document != NULL ? xmlDocGetRootElement(document) : NULL;
+
+    if (root != NULL && xmlStrEqual(root->name, text_of("domain"))) {
+        return document;
+    }
+    g_set_error_literal(error, UNDERSTUDY_ERROR, UNDERSTUDY_ERROR_CONFIG,
+                        root == NULL ? "the template is no well-formed XML" : "the template is no libvirt <domain>");
+    xmlFreeDoc(document);
+    return NULL;
+}
+
+gboolean domain_xml_build(const domain_xml_options_t *options, domain_xml_t *xml, GError **error)
+{
+    xmlDoc *document = template_parse(options->template_text != NULL ? options->template_text : builtin_machine, error);
+    xmlNode *domain = NULL;
+    xmlNode *devices = NULL;
+    xmlNode *interface = NULL;
+    xmlChar *text = NULL;
+
+    if (document == NULL) {
+        return FALSE;
+    }
+    domain = xmlDocGetRootElement(document);
+    devices = child_get(domain, "devices");
+    if (options->template_text == NULL) {
+        machine_set(domain, options);
+    }
+    child_set_text(domain, "name", options->name);
+    child_set_text(domain, "uuid", options->uuid);
+    child_set_text(domain, "on_poweroff", "destroy");
+    metadata_set(domain, options->server);
+    disks_set(devices, options);
+    interface = child_find(devices, "interface");
+    mac_set(interface, options->mac);
+    xml->mac = attribute_copy(interface, "mac", "address");
+    xml->bridge = attribute_copy(interface, "source", "bridge");
+    xmlDocDumpMemory(document, &text, NULL);
+    xml->text = g_strdup((const char *) text);
+    xmlFree(text);
+    xmlFreeDoc(document);
+    return TRUE;
+}
+
+char *secret_xml_build(const char *uuid, const char *usage)
+{
+    xmlDoc *document = xmlNewDoc(text_of("1.0"));
+    xmlNode *secret = xmlNewDocNode(document, NULL, text_of("secret"), NULL);
+    xmlNode *usage_node = NULL;
+    xmlChar *text = NULL;
+    char *copy = NULL;
+
+    xmlDocSetRootElement(document, secret);
+    attributes_set(secret, "ephemeral", "yes", "private", "yes", NULL);
+    child_set_text(secret, "uuid", uuid);
+    usage_node = child_add(secret, "usage");
+    attributes_set(usage_node, "type", "ceph", NULL);
+    child_set_text(usage_node, "name", usage);
+    xmlDocDumpMemory(document, &text, NULL);
+    copy = g_strdup((const char *) text);
+    xmlFree(text);
+    xmlFreeDoc(document);
+    return copy;
+}
