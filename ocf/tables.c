@@ -151,6 +151,10 @@ const ocf_param_t image_params[] = {
       .shortdesc = "How long a start waits for another client to let go",
       .longdesc = "If another client that is not on Ceph's blocklist has the run image open, the start waits this "
                   "long and then refuses, naming its address." },
+    { .name = "migrate_uri", .type = OCF_TYPE_STRING, .default_text = "qemu+tls://%s/system", .reloadable = TRUE,
+      .shortdesc = "libvirt's URI of the host that a live migration goes to",
+      .longdesc = "libvirt URI with %s where the host's name in the cluster stands. It is used when the resource's "
+                  "meta attribute allow-migrate is true." },
     { .name = "probes", .type = OCF_TYPE_STRING, .default_text = "", .reloadable = TRUE, .check = check_probes,
       .shortdesc = "What shows that the server serves",
       .longdesc = "Probes that the observers send to the original, separated by blanks (quoted as in a shell where "

@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* ocf:understudy:image: a server's standby image as a resource. */
+#include "image_actions.h"
+#include "tables.h"
+
+static const ocf_action_t image_actions[] = {
+    { .name = "start", .timeout_s = 120, .run = image_start },
+    { .name = "stop", .timeout_s = 90, .run = image_stop, .takes_bad_params = TRUE },
+    { .name = "monitor", .timeout_s = 20, .interval_s = 5, .run = image_monitor, .takes_bad_params = TRUE },
+    { .name = "monitor", .timeout_s = 30, .interval_s = 60, .depth = 10, .run = image_monitor,
+      .takes_bad_params = TRUE },
+    { .name = "migrate_to", .timeout_s = 300, .run = image_migrate_to },
+    { .name = "migrate_from", .timeout_s = 60, .run = image_migrate_from },
+    { .name = "validate-all", .timeout_s = 20, .run = image_validate },
+    { .name = "reload-agent", .timeout_s = 20, .run = image_reload_agent },
+    { .name = "meta-data", .timeout_s = 5 },
+    { .name = NULL }
+};
+
+static const ocf_agent_t image_agent = {
+    .name = "image",
+    .shortdesc = "Runs a server's standby image from Ceph RBD",
+    .longdesc = "Boots the standby image of a physical server on this host: copy-on-write clones of its newest "
+                "recovery point in Ceph RBD, in a libvirt domain. Normally stopped: a ticket "
+                "(" "takeover-SERVER) with loss-policy=stop says when it may run.\n\n"
+                "start refuses while anybody else has a run image open who is not on Ceph's blocklist. What an "
+                "earlier takeover wrote is kept. stop asks the guest to shut down, destroys it in time if it does "
+                "not, and succeeds only when no QEMU and no client of this host has the images open. A guest that is "
+                "paused by an I/O error is a failure.",
+    .params = image_params,
+    .actions = image_actions,
+};
+
+int main(int argc, char **argv)
+{
+    return ocf_agent_main(&image_agent, argc, argv);
+}

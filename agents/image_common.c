@@ -1,0 +1,202 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* What several actions of the image agent share. */
+#include <net/if.h>
+#include <string.h>
+
+#include "announce.h"
+#include "boot_probe.h"
+#include "domain_status.h"
+#include "error.h"
+#include "image_actions.h"
+#include "image_disks.h"
+#include "probe_spec.h"
+
+#define BOOT_PROBE_TRY_MS  500
+#define BOOT_PROBE_PAUSE_MS 50
+#define ANNOUNCE_EVERY_MS  500
+/* Kept so that a start that fails can still say why. */
+#define START_RESERVE_MS   1500
+
+guint image_libvirt_timeout_ms(const ocf_call_t *call)
+{
+    return MIN(LIBVIRT_ANSWER_MS, ocf_call_remaining_ms(call, 0) / 2);
+}
+
+gboolean image_identity_of_call(const ocf_call_t *call, image_identity_t *identity, GError **error)
+{
+    return image_identity_init(identity, call->instance, ocf_value_string(call->values, "server"), error);
+}
+
+gboolean image_boot_probe_check(const ocf_call_t *call, GError **error)
+{
+    const char *text = ocf_value_string(call->values, "boot_probe");
+    probe_spec_t *probe = text != NULL ? probe_spec_parse(text, error) : NULL;
+    gboolean good = text == NULL || (probe != NULL && boot_probe_is_usable(probe));
+
+    if (probe != NULL && !good) {
+        g_set_error_literal(error, UNDERSTUDY_ERROR, UNDERSTUDY_ERROR_CONFIG,
+                            "boot_probe: write tcp:ADDR:PORT or icmp:ADDR");
+    }
+    probe_spec_free(probe);
+    return good;
+}
+
+gboolean image_template_read(const ocf_call_t *call, char **text, GError **error)
+{
+    const char *path = ocf_value_string(call->values, "template");
+    GError *read_error = NULL;
+
+    *text = NULL;
+    if (path == NULL || g_file_get_contents(path, text, NULL, &read_error)) {
+        return TRUE;
+    }
+    g_set_error(error, UNDERSTUDY_ERROR, UNDERSTUDY_ERROR_NOT_HERE, "template: %s; put the same file on every host",
+                read_error->message);
+    g_error_free(read_error);
+    return FALSE;
+}
+
+gboolean image_bridge_check(const ocf_call_t *call, GError **error)
+{
+    const char *bridge = ocf_value_string(call->values, "bridge");
+
+    if (ocf_value_string(call->values, "template") == NULL && if_nametoindex(bridge) == 0) {
+        g_set_error(error, UNDERSTUDY_ERROR, UNDERSTUDY_ERROR_NOT_HERE,
+                    "there is no bridge %s on this host: make it, or set bridge", bridge);
+        return FALSE;
+    }
+    return TRUE;
+}
+
+static guint store_timeout_ms(const ocf_call_t *call)
+{
+    return (guint) MIN(ocf_value_duration_ms(call->values, "store_timeout"), ocf_call_remaining_ms(call, 0));
+}
+
+store_t *image_store_open(const ocf_call_t *call, GError **error)
+{
+    const store_options_t options = { .conf = ocf_value_string(call->values, "ceph_conf"),
+                                      .user = ocf_value_string(call->values, "ceph_user"),
+                                      .timeout_ms = store_timeout_ms(call) };
+
+    return store_open(&options, error);
+}
+
+store_t *image_store_open_record(const ocf_call_t *call, const image_record_t *record, GError **error)
+{
+    const store_options_t options = { .conf = record->ceph_conf, .user = record->ceph_user,
+                                      .timeout_ms = store_timeout_ms(call) };
+
+    return store_open(&options, error);
+}
+
+gboolean image_secret_give(const ocf_call_t *call, store_t *store, hypervisor_t *hypervisor, char **secret_uuid,
+                           GError **error)
+{
+    const char *conf = ocf_value_string(call->values, "ceph_conf");
+    const char *user = ocf_value_string(call->values, "ceph_user");
+    g_autofree char *uuid = image_secret_uuid(conf, user);
+    g_autofree char *usage = g_strdup_printf("understudy client.%s of %s", user, conf);
+    GError *key_error = NULL;
+    char *key = store_user_key(store, &key_error);
+    gboolean given = FALSE;
+
+    *secret_uuid = NULL;
+    if (key_error != NULL) {
+        g_propagate_error(error, key_error);
+        return FALSE;
+    }
+    if (key == NULL) {
+        return TRUE;
+    }
+    given = hypervisor_secret_set(hypervisor, uuid, usage, key, image_libvirt_timeout_ms(call), error);
+    explicit_bzero(key, strlen(key));
+    g_free(key);
+    if (given) {
+        *secret_uuid = g_steal_pointer(&uuid);
+    }
+    return given;
+}
+
+gboolean image_record_clients_of(store_t *store, image_record_t *record, const char *domain_name, GError **error)
+{
+    g_autoptr(GPtrArray) clients = image_disks_own_clients(store, record->run_images, error);
+
+    if (clients == NULL) {
+        return FALSE;
+    }
+    for (guint i = 0; i < clients->len; i++) {
+        image_record_add_client(record, clients->pdata[i]);
+    }
+    return image_record_save(record, domain_name, error);
+}
+
+/* Waiting for the guest ---------------------------------------------------*/
+
+typedef struct announcer {
+    announce_frames_t frames;
+    const char *bridge;
+    gint64 next_us;
+} announcer_t;
+
+static void announcer_tick(announcer_t *announcer)
+{
+    g_autoptr(GError) error = NULL;
+
+    if (announcer->frames.count == 0 || g_get_monotonic_time() < announcer->next_us) {
+        return;
+    }
+    announcer->next_us = g_get_monotonic_time() + ANNOUNCE_EVERY_MS * 1000;
+    if (!announce_send(&announcer->frames, announcer->bridge, &error)) {
+        ocf_log("%s", error->message);
+        announcer->frames.count = 0;
+    }
+}
+
+static gboolean domain_is_going(const char *domain_name)
+{
+    domain_status_t status;
+    gboolean going = domain_status_read(domain_name, &status) && strcmp(status.state, "running") == 0;
+
+    domain_status_clear(&status);
+    return going;
+}
+
+ocf_rc_t image_wait_booted(const ocf_call_t *call, const image_identity_t *identity, const char *mac,
+                           const char *bridge)
+{
+    const char *service_address = ocf_value_string(call->values, "service_address");
+    const char *boot_probe = ocf_value_string(call->values, "boot_probe");
+    probe_spec_t *probe = boot_probe != NULL ? probe_spec_parse(boot_probe, NULL) : NULL;
+    announcer_t announcer = { .bridge = bridge };
+    gboolean answered = probe == NULL;
+    gboolean going = TRUE;
+
+    if (service_address != NULL && mac != NULL && bridge != NULL) {
+        announce_build(mac, service_address, &announcer.frames);
+    }
+    announcer_tick(&announcer);
+    while (!answered && going && ocf_call_remaining_ms(call, START_RESERVE_MS) > 0) {
+        guint try_ms = MIN(BOOT_PROBE_TRY_MS, ocf_call_remaining_ms(call, START_RESERVE_MS));
+
+        answered = boot_probe_answers(probe, try_ms);
+        going = answered || domain_is_going(identity->domain_name);
+        announcer_tick(&announcer);
+        if (!answered && going) {
+            g_usleep(BOOT_PROBE_PAUSE_MS * 1000);
+        }
+    }
+    probe_spec_free(probe);
+    announcer.next_us = 0;
+    announcer_tick(&announcer);
+    if (answered) {
+        return OCF_RC_SUCCESS;
+    }
+    if (!going) {
+        ocf_exit_reason("the image of %s stopped while it booted: look at its console", identity->server);
+    } else {
+        ocf_exit_reason("the image of %s runs, but %s did not answer in time: look at its console, or give start "
+                        "a longer timeout", identity->server, boot_probe);
+    }
+    return OCF_RC_GENERIC;
+}

@@ -1,0 +1,164 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Live migration. The disks need no copying: both QEMUs open them, and the
+ * exclusive lock goes from the one to the other when the guest does.
+ */
+#include <string.h>
+
+#include "announce.h"
+#include "domain_state.h"
+#include "error.h"
+#include "image_actions.h"
+#include "image_disks.h"
+#include "qemu_process.h"
+
+#define POLL_MS             50
+#define MIGRATE_RESERVE_MS  3000
+#define HOST_PLACEHOLDER    "%s"
+
+static char *destination_uri(const ocf_call_t *call, GError **error)
+{
+    const char *target = g_getenv("OCF_RESKEY_CRM_meta_migrate_target");
+    g_auto(GStrv) parts = g_strsplit(ocf_value_string(call->values, "migrate_uri"), HOST_PLACEHOLDER, -1);
+
+    if (target == NULL) {
+        g_set_error_literal(error, UNDERSTUDY_ERROR, UNDERSTUDY_ERROR_CONFIG,
+                            "migrate_to is for Pacemaker to call: it says where to");
+        return NULL;
+    }
+    return g_strjoinv(target, parts);
+}
+
+/* The key is libvirt's to hold at the other end before QEMU opens the disks there. */
+static gboolean destination_prepare(const ocf_call_t *call, const char *uri, GError **error)
+{
+    store_t *store = image_store_open(call, error);
+    hypervisor_t *destination = store != NULL ? hypervisor_open(uri, image_libvirt_timeout_ms(call), error) : NULL;
+    g_autofree char *secret_uuid = NULL;
+    gboolean prepared = destination != NULL && image_secret_give(call, store, destination, &secret_uuid, error);
+
+    hypervisor_close(destination);
+    store_close(store);
+    return prepared;
+}
+
+static gboolean migrate(const ocf_call_t *call, const image_identity_t *identity, GError **error)
+{
+    g_autofree char *uri = destination_uri(call, error);
+    hypervisor_t *hypervisor = NULL;
+    gboolean migrated = FALSE;
+
+    if (uri == NULL || !destination_prepare(call, uri, error)) {
+        return FALSE;
+    }
+    hypervisor = hypervisor_open(HYPERVISOR_URI, image_libvirt_timeout_ms(call), error);
+    migrated = hypervisor != NULL
+               && hypervisor_domain_migrate(hypervisor, identity->domain_uuid, uri,
+                                            ocf_call_remaining_ms(call, MIGRATE_RESERVE_MS), error);
+    hypervisor_close(hypervisor);
+    return migrated;
+}
+
+ocf_rc_t image_migrate_to(const ocf_call_t *call)
+{
+    image_identity_t identity;
+    GError *error = NULL;
+    gboolean migrated = image_identity_of_call(call, &identity, &error) && migrate(call, &identity, &error);
+
+    image_identity_clear(&identity);
+    if (!migrated) {
+        /* Whatever went wrong, Pacemaker can still stop it here and start it there. */
+        (void) ocf_fail(error);
+        return OCF_RC_GENERIC;
+    }
+    return OCF_RC_SUCCESS;
+}
+
+static gboolean runs_here(const ocf_call_t *call, const image_identity_t *identity, hypervisor_t *hypervisor,
+                          GError **error)
+{
+    domain_verdict_t verdict = DOMAIN_STOPPED;
+    const char *meaning = NULL;
+    hypervisor_domain_t domain;
+
+    if (!hypervisor_domain_find(hypervisor, identity->domain_uuid, identity->domain_name, &domain,
+                                image_libvirt_timeout_ms(call), error)) {
+        return FALSE;
+    }
+    if (domain.found) {
+        verdict = domain_state_judge(domain.state, domain.reason, &meaning);
+    }
+    hypervisor_domain_clear(&domain);
+    return verdict == DOMAIN_RUNS;
+}
+
+static gboolean wait_runs_here(const ocf_call_t *call, const image_identity_t *identity, GError **error)
+{
+    hypervisor_t *hypervisor = hypervisor_open(HYPERVISOR_URI, image_libvirt_timeout_ms(call), error);
+    GError *find_error = NULL;
+    gboolean runs = FALSE;
+
+    if (hypervisor == NULL) {
+        return FALSE;
+    }
+    runs = runs_here(call, identity, hypervisor, &find_error);
+    while (!runs && find_error == NULL && ocf_call_remaining_ms(call, MIGRATE_RESERVE_MS) > 0) {
+        g_usleep(POLL_MS * 1000);
+        runs = runs_here(call, identity, hypervisor, &find_error);
+    }
+    hypervisor_close(hypervisor);
+    if (find_error != NULL) {
+        g_propagate_error(error, find_error);
+    } else if (!runs) {
+        g_set_error(error, UNDERSTUDY_ERROR, UNDERSTUDY_ERROR_FAILED, "the image of %s did not arrive here",
+                    identity->server);
+    }
+    return runs;
+}
+
+/* What a start on this host would have left. */
+static gboolean record_make(const ocf_call_t *call, const image_identity_t *identity, GError **error)
+{
+    g_autoptr(GPtrArray) disks = image_disks_new(call->values, identity->server);
+    g_auto(GStrv) run_names = image_disks_run_names(disks);
+    image_record_t *record = image_record_new(ocf_value_string(call->values, "ceph_conf"),
+                                              ocf_value_string(call->values, "ceph_user"), run_names);
+    gboolean made = image_record_save(record, identity->domain_name, error);
+    store_t *store = made ? image_store_open(call, error) : NULL;
+
+    made = store != NULL && image_record_clients_of(store, record, identity->domain_name, error);
+    store_close(store);
+    image_record_free(record);
+    return made;
+}
+
+static void service_address_announce(const ocf_call_t *call, const image_identity_t *identity)
+{
+    const char *address = ocf_value_string(call->values, "service_address");
+    const char *mac = ocf_value_string(call->values, "mac");
+    g_autoptr(GError) error = NULL;
+    announce_frames_t frames;
+
+    if (address != NULL && announce_build(mac != NULL ? mac : identity->mac, address, &frames)
+        && !announce_send(&frames, ocf_value_string(call->values, "bridge"), &error)) {
+        ocf_log("%s", error->message);
+    }
+}
+
+ocf_rc_t image_migrate_from(const ocf_call_t *call)
+{
+    image_identity_t identity;
+    GError *error = NULL;
+    gboolean arrived = image_identity_of_call(call, &identity, &error) && wait_runs_here(call, &identity, &error)
+                       && record_make(call, &identity, &error);
+
+    if (arrived) {
+        service_address_announce(call, &identity);
+    }
+    image_identity_clear(&identity);
+    if (!arrived) {
+        (void) ocf_fail(error);
+        return OCF_RC_GENERIC;
+    }
+    return OCF_RC_SUCCESS;
+}

@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#ifndef UNDERSTUDY_IMAGE_RECORD_H
+#define UNDERSTUDY_IMAGE_RECORD_H
+
+#include <glib.h>
+
+/*
+ * What a start leaves for the stop on the same host: which run images it opened
+ * and under which client addresses, so that a stop needs no parameter, and a
+ * dead QEMU's watch (30 s) is told from a stranger's. One key file per resource
+ * in /run/understudy; a boot of the host clears it, as it ends every QEMU.
+ */
+typedef struct image_record {
+    char *ceph_conf;
+    char *ceph_user;
+    char **run_images;     /* "pool/image" */
+    GPtrArray *clients;    /* char*: "10.0.0.11:0/123", ours on this host; frees its elements */
+} image_record_t;
+
+image_record_t *image_record_new(const char *ceph_conf, const char *ceph_user, char **run_images);
+void image_record_free(image_record_t *record);
+
+/* NULL if there is none or it can't be read. */
+image_record_t *image_record_load(const char *domain_name);
+/* Written whole, then put in place. */
+gboolean image_record_save(const image_record_t *record, const char *domain_name, GError **error);
+void image_record_remove(const char *domain_name);
+
+gboolean image_record_has_client(const image_record_t *record, const char *address);
+void image_record_add_client(image_record_t *record, const char *address);
+
+#endif

@@ -1,0 +1,189 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include <string.h>
+
+#include "domain_state.h"
+#include "error.h"
+#include "image_actions.h"
+#include "image_disks.h"
+#include "qemu_process.h"
+
+/* Creating a domain waits for QEMU to open its disks. */
+#define CREATE_RESERVE_MS 1000
+
+typedef struct start {
+    const ocf_call_t *call;
+    image_identity_t identity;
+    hypervisor_t *hypervisor;
+    store_t *store;
+    GPtrArray *disks;
+    char **run_names;
+    image_record_t *record;
+    domain_xml_t xml;
+} start_t;
+
+static void start_clear(start_t *start)
+{
+    image_identity_clear(&start->identity);
+    hypervisor_close(start->hypervisor);
+    store_close(start->store);
+    g_clear_pointer(&start->disks, g_ptr_array_unref);
+    g_strfreev(start->run_names);
+    image_record_free(start->record);
+    domain_xml_clear(&start->xml);
+}
+
+/* TRUE in *running if there is nothing to start. A QEMU that is there and does not run is for a stop to end. */
+static gboolean running_already(start_t *start, gboolean *running, GError **error)
+{
+    hypervisor_domain_t domain;
+    domain_verdict_t verdict = DOMAIN_STOPPED;
+    const char *meaning = NULL;
+    pid_t pid = 0;
+
+    *running = FALSE;
+    if (!hypervisor_domain_find(start->hypervisor, start->identity.domain_uuid, start->identity.domain_name, &domain,
+                                image_libvirt_timeout_ms(start->call), error)) {
+        return FALSE;
+    }
+    if (domain.found) {
+        verdict = domain_state_judge(domain.state, domain.reason, &meaning);
+    }
+    hypervisor_domain_clear(&domain);
+    *running = verdict == DOMAIN_RUNS;
+    if (verdict == DOMAIN_DEGRADED || verdict == DOMAIN_FAILED) {
+        g_set_error(error, UNDERSTUDY_ERROR, UNDERSTUDY_ERROR_BUSY, "%s is there already, but %s",
+                    start->identity.domain_name, meaning);
+        return FALSE;
+    }
+    if (!*running && (!qemu_process_find(start->identity.domain_name, &pid, error) || pid != 0)) {
+        if (pid != 0) {
+            g_set_error(error, UNDERSTUDY_ERROR, UNDERSTUDY_ERROR_BUSY,
+                        "a QEMU of %s runs here (pid %d) that libvirt has lost: stop the resource first",
+                        start->identity.domain_name, (int) pid);
+        }
+        return FALSE;
+    }
+    return TRUE;
+}
+
+static gboolean wants_kvm(start_t *start, gboolean *kvm, GError **error)
+{
+    const char *type = ocf_value_string(start->call->values, "domain_type");
+
+    *kvm = strcmp(type, "kvm") == 0;
+    return strcmp(type, "auto") != 0
+           || hypervisor_offers_kvm(start->hypervisor, kvm, image_libvirt_timeout_ms(start->call), error);
+}
+
+static gboolean xml_make(start_t *start, const char *secret_uuid, GError **error)
+{
+    const ocf_values_t *values = start->call->values;
+    const char *mac = ocf_value_string(values, "mac");
+    g_auto(GStrv) monitors = store_monitor_addresses(start->store, error);
+    g_autofree char *template_text = NULL;
+    gboolean kvm = FALSE;
+
+    if (monitors == NULL || !image_template_read(start->call, &template_text, error) || !wants_kvm(start, &kvm, error)) {
+        return FALSE;
+    }
+    return hypervisor_domain_xml(&(domain_xml_options_t) {
+        .template_text = template_text,
+        .name = start->identity.domain_name,
+        .uuid = start->identity.domain_uuid,
+        .server = start->identity.server,
+        .images = (const char *const *) start->run_names,
+        .monitors = (const char *const *) monitors,
+        .ceph_conf = ocf_value_string(values, "ceph_conf"),
+        .ceph_user = ocf_value_string(values, "ceph_user"),
+        .secret_uuid = secret_uuid,
+        .mac = mac != NULL ? mac : start->identity.mac,
+        .kvm = kvm,
+        .vcpus = (guint) ocf_value_integer(values, "vcpus"),
+        .memory_mib = (guint64) ocf_value_integer(values, "memory_mib"),
+        .bridge = ocf_value_string(values, "bridge"),
+    }, &start->xml, error);
+}
+
+/* From here on a start that is killed leaves a record, so that the stop that follows knows what to look at. */
+static gboolean record_begin(start_t *start, GError **error)
+{
+    const ocf_values_t *values = start->call->values;
+    image_record_t *earlier = image_record_load(start->identity.domain_name);
+    g_autofree char *own_address = store_own_address(start->store, error);
+
+    if (own_address == NULL) {
+        image_record_free(earlier);
+        return FALSE;
+    }
+    start->record = image_record_new(ocf_value_string(values, "ceph_conf"), ocf_value_string(values, "ceph_user"),
+                                     start->run_names);
+    for (guint i = 0; earlier != NULL && i < earlier->clients->len; i++) {
+        image_record_add_client(start->record, earlier->clients->pdata[i]);
+    }
+    image_record_free(earlier);
+    image_record_add_client(start->record, own_address);
+    return image_record_save(start->record, start->identity.domain_name, error);
+}
+
+static gboolean disks_get(start_t *start, GError **error)
+{
+    const ocf_values_t *values = start->call->values;
+    guint wait_ms = (guint) MIN(ocf_value_duration_ms(values, "watcher_wait"),
+                                ocf_call_remaining_ms(start->call, 0) / 2);
+
+    start->store = image_store_open(start->call, error);
+    if (start->store == NULL) {
+        return FALSE;
+    }
+    start->disks = image_disks_new(values, start->identity.server);
+    start->run_names = image_disks_run_names(start->disks);
+    return record_begin(start, error)
+           && image_disks_wait_free(start->store, start->run_names, start->record, wait_ms, error)
+           && image_disks_prepare(start->store, start->disks, error);
+}
+
+static gboolean domain_make(start_t *start, GError **error)
+{
+    g_autofree char *secret_uuid = NULL;
+
+    return image_secret_give(start->call, start->store, start->hypervisor, &secret_uuid, error)
+           && xml_make(start, secret_uuid, error)
+           && hypervisor_domain_create(start->hypervisor, start->xml.text,
+                                       ocf_call_remaining_ms(start->call, CREATE_RESERVE_MS), error);
+}
+
+static ocf_rc_t start_run(start_t *start)
+{
+    GError *error = NULL;
+    gboolean running = FALSE;
+
+    if (!image_boot_probe_check(start->call, &error) || !image_bridge_check(start->call, &error)
+        || !image_identity_of_call(start->call, &start->identity, &error)) {
+        return ocf_fail(error);
+    }
+    start->hypervisor = hypervisor_open(HYPERVISOR_URI, image_libvirt_timeout_ms(start->call), &error);
+    if (start->hypervisor == NULL || !running_already(start, &running, &error)) {
+        return ocf_fail(error);
+    }
+    if (running) {
+        return OCF_RC_SUCCESS;
+    }
+    if (!disks_get(start, &error) || !domain_make(start, &error)) {
+        return ocf_fail(error);
+    }
+    if (!image_record_clients_of(start->store, start->record, start->identity.domain_name, &error)) {
+        /* The image runs; a stop looks again, and has less to go by only if this QEMU has been killed by then. */
+        ocf_log("%s", error->message);
+        g_error_free(error);
+    }
+    return image_wait_booted(start->call, &start->identity, start->xml.mac, start->xml.bridge);
+}
+
+ocf_rc_t image_start(const ocf_call_t *call)
+{
+    start_t start = { .call = call };
+    ocf_rc_t rc = start_run(&start);
+
+    start_clear(&start);
+    return rc;
+}

@@ -1,0 +1,311 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Stop ends the domain whatever else is broken. It goes by the instance's name
+ * alone, and by what the start has recorded; no parameter can make it fail or,
+ * worse, succeed without looking. Success means: no QEMU of this domain lives
+ * here (the kernel's lock on its pid file says so), and no client of this host has
+ * a run image open, unless the store can't be asked, when the first is enough: who
+ * does not live does not write.
+ */
+#include <signal.h>
+
+#include <libvirt/libvirt.h>
+
+#include "domain_status.h"
+#include "error.h"
+#include "image_actions.h"
+#include "image_disks.h"
+#include "qemu_process.h"
+
+#define POLL_MS 50
+
+/* Kept for destroying a guest that does not shut down: libvirt gives QEMU 10 s on SIGTERM to flush,
+ * then kills it; QEMU whose Ceph is gone has been seen to need more than 15 s. */
+#define DESTROY_RESERVE_MIN_MS 17000
+/* Of that, what is kept for ending QEMU by ourselves, and for looking at the watchers. */
+#define SIGNAL_RESERVE_MS      5000
+#define WATCHER_RESERVE_MS     1500
+/* libvirt's shutdown waits for its lock on the domain: half a minute if QEMU does not answer. */
+#define SHUTDOWN_REQUEST_MS    2000
+
+typedef struct stop {
+    const ocf_call_t *call;
+    image_identity_t identity;
+    image_record_t *record;      /* NULL: nothing was started here since the host's boot */
+    hypervisor_t *hypervisor;    /* NULL: libvirtd is dead or hung */
+    char *domain_name;           /* as it is called; differs from identity's if found by UUID */
+    char *domain_uuid;           /* as libvirt knows it */
+    gboolean domain_active;      /* libvirt says that it runs, or is paused */
+    qemu_process_t process;      /* fd -1: there is none */
+} stop_t;
+
+static void stop_clear(stop_t *stop)
+{
+    image_identity_clear(&stop->identity);
+    image_record_free(stop->record);
+    hypervisor_close(stop->hypervisor);
+    qemu_process_close(&stop->process);
+    g_free(stop->domain_name);
+    g_free(stop->domain_uuid);
+}
+
+/* A third of the action's time, at least 17 s, never more than all of it. */
+static guint destroy_reserve_ms(const ocf_call_t *call)
+{
+    return MIN(MAX(DESTROY_RESERVE_MIN_MS, call->timeout_ms / 3), call->timeout_ms * 2 / 3);
+}
+
+/* A call of libvirt that has not come back keeps the connection: use the signals from then on. */
+static void hypervisor_give_up(stop_t *stop, GError *error)
+{
+    ocf_log("going on without libvirt: %s", error->message);
+    g_error_free(error);
+    hypervisor_close(stop->hypervisor);
+    stop->hypervisor = NULL;
+}
+
+/* A domain that somebody has defined stays when it is shut off. */
+static gboolean domain_is_active(const hypervisor_domain_t *domain)
+{
+    return domain->found && domain->state != VIR_DOMAIN_SHUTOFF && domain->state != VIR_DOMAIN_CRASHED;
+}
+
+static void libvirt_ask(stop_t *stop)
+{
+    hypervisor_domain_t domain = { .found = FALSE };
+    GError *error = NULL;
+
+    stop->hypervisor = hypervisor_open(HYPERVISOR_URI, image_libvirt_timeout_ms(stop->call), &error);
+    if (stop->hypervisor == NULL
+        || !hypervisor_domain_find(stop->hypervisor, stop->identity.domain_uuid, stop->identity.domain_name, &domain,
+                                   image_libvirt_timeout_ms(stop->call), &error)) {
+        hypervisor_give_up(stop, error);
+    }
+    if (domain.found) {
+        stop->domain_active = domain_is_active(&domain);
+        stop->domain_name = g_steal_pointer(&domain.name);
+        stop->domain_uuid = g_steal_pointer(&domain.uuid);
+    }
+    hypervisor_domain_clear(&domain);
+}
+
+/* Under which name the domain runs: libvirt's word, else that of its status files. */
+static void domain_name_find(stop_t *stop)
+{
+    domain_status_t status;
+
+    if (stop->domain_name == NULL && domain_status_find_uuid(stop->identity.domain_uuid, &status)) {
+        stop->domain_name = g_strdup(status.name);
+        domain_status_clear(&status);
+    }
+    if (stop->domain_name == NULL) {
+        stop->domain_name = g_strdup(stop->identity.domain_name);
+    }
+}
+
+/* FALSE if it can't be known whether a QEMU lives. */
+static gboolean process_find(stop_t *stop, GError **error)
+{
+    pid_t pid = 0;
+
+    if (!qemu_process_find(stop->domain_name, &pid, error)) {
+        return FALSE;
+    }
+    if (pid > 0 && !qemu_process_open(stop->domain_name, pid, &stop->process)) {
+        ocf_log("QEMU (pid %d) has just ended", (int) pid);
+    }
+    return TRUE;
+}
+
+/* While QEMU lives, what this host has open is QEMU's: note it, in case it must be killed. */
+static void clients_note(stop_t *stop)
+{
+    g_autoptr(GError) error = NULL;
+    store_t *store = NULL;
+
+    if (stop->record == NULL) {
+        return;
+    }
+    store = image_store_open_record(stop->call, stop->record, &error);
+    if (store == NULL || !image_record_clients_of(store, stop->record, stop->identity.domain_name, &error)) {
+        ocf_log("%s", error->message);
+    }
+    store_close(store);
+}
+
+/* libvirt's view, asked until the domain is gone; TRUE if it is, or if libvirt can't be asked. */
+static gboolean libvirt_wait_gone(stop_t *stop, guint timeout_ms)
+{
+    gint64 deadline_us = g_get_monotonic_time() + timeout_ms * 1000LL;
+
+    while (stop->hypervisor != NULL && stop->domain_active) {
+        hypervisor_domain_t domain;
+        GError *error = NULL;
+
+        if (!hypervisor_domain_find(stop->hypervisor, stop->domain_uuid, stop->domain_name, &domain,
+                                    image_libvirt_timeout_ms(stop->call), &error)) {
+            hypervisor_give_up(stop, error);
+            return FALSE;
+        }
+        stop->domain_active = domain_is_active(&domain);
+        hypervisor_domain_clear(&domain);
+        if (stop->domain_active && g_get_monotonic_time() >= deadline_us) {
+            return FALSE;
+        }
+        if (stop->domain_active) {
+            g_usleep(POLL_MS * 1000);
+        }
+    }
+    return !stop->domain_active;
+}
+
+/* The process is what counts; libvirt's word does where there is no process that could be found. */
+static gboolean wait_ended(stop_t *stop, guint timeout_ms)
+{
+    return stop->process.fd >= 0 ? qemu_process_wait(&stop->process, timeout_ms)
+                                 : libvirt_wait_gone(stop, timeout_ms);
+}
+
+static void guest_shut_down(stop_t *stop)
+{
+    GError *error = NULL;
+    guint grace_ms = ocf_call_remaining_ms(stop->call, destroy_reserve_ms(stop->call));
+
+    if (stop->hypervisor == NULL || grace_ms == 0) {
+        return;
+    }
+    if (!hypervisor_domain_shutdown(stop->hypervisor, stop->domain_uuid, MIN(SHUTDOWN_REQUEST_MS, grace_ms), &error)) {
+        hypervisor_give_up(stop, error);
+        return;
+    }
+    grace_ms = ocf_call_remaining_ms(stop->call, destroy_reserve_ms(stop->call));
+    if (!wait_ended(stop, grace_ms)) {
+        ocf_log("the guest did not shut down within its time: destroying it");
+    }
+}
+
+static void domain_destroy(stop_t *stop)
+{
+    guint time_ms = ocf_call_remaining_ms(stop->call, SIGNAL_RESERVE_MS + WATCHER_RESERVE_MS);
+    GError *error = NULL;
+
+    if (stop->hypervisor == NULL || wait_ended(stop, 0)) {
+        return;
+    }
+    if (!hypervisor_domain_destroy(stop->hypervisor, stop->domain_uuid, time_ms, &error)) {
+        hypervisor_give_up(stop, error);
+        return;
+    }
+    (void) wait_ended(stop, ocf_call_remaining_ms(stop->call, SIGNAL_RESERVE_MS + WATCHER_RESERVE_MS));
+}
+
+/* Without libvirt: QEMU takes SIGTERM as an order to end cleanly. */
+static void process_end(stop_t *stop)
+{
+    guint term_ms = ocf_call_remaining_ms(stop->call, SIGNAL_RESERVE_MS + WATCHER_RESERVE_MS);
+
+    if (qemu_process_wait(&stop->process, 0)) {
+        return;
+    }
+    ocf_log("ending QEMU (pid %d) by signals", (int) stop->process.pid);
+    qemu_process_signal(&stop->process, SIGTERM);
+    if (!qemu_process_wait(&stop->process, MIN(term_ms, destroy_reserve_ms(stop->call) / 2))) {
+        qemu_process_signal(&stop->process, SIGKILL);
+        (void) qemu_process_wait(&stop->process, ocf_call_remaining_ms(stop->call, WATCHER_RESERVE_MS));
+    }
+}
+
+/* No client of this host has a run image open; those that the record names, and that have ended, are blocklisted. */
+static gboolean watchers_are_gone(stop_t *stop, GError **error)
+{
+    store_t *store = image_store_open_record(stop->call, stop->record, error);
+    gboolean gone = FALSE;
+
+    if (store == NULL) {
+        return FALSE;
+    }
+    for (;;) {
+        g_autoptr(GPtrArray) clients = image_disks_own_clients(store, stop->record->run_images, error);
+
+        if (clients == NULL) {
+            break;
+        }
+        gone = clients->len == 0;
+        if (gone || ocf_call_remaining_ms(stop->call, WATCHER_RESERVE_MS) == 0) {
+            if (!gone) {
+                g_set_error(error, UNDERSTUDY_ERROR, UNDERSTUDY_ERROR_BUSY,
+                            "QEMU has ended, but this host's client %s still has a run image open: end that client",
+                            (const char *) clients->pdata[0]);
+            }
+            break;
+        }
+        if (!image_disks_block_recorded(store, clients, stop->record, error)) {
+            break;
+        }
+        g_usleep(POLL_MS * 1000);
+    }
+    store_close(store);
+    return gone;
+}
+
+static ocf_rc_t writers_check(stop_t *stop)
+{
+    GError *error = NULL;
+
+    if (stop->record == NULL) {
+        return OCF_RC_SUCCESS;
+    }
+    if (watchers_are_gone(stop, &error)) {
+        image_record_remove(stop->identity.domain_name);
+        return OCF_RC_SUCCESS;
+    }
+    if (g_error_matches(error, UNDERSTUDY_ERROR, UNDERSTUDY_ERROR_BUSY)) {
+        (void) ocf_fail(error);
+        return OCF_RC_GENERIC;
+    }
+    /* The record stays, for the next start to judge the watchers by. */
+    ocf_log("QEMU has ended; who has the run images open can't be told: %s", error->message);
+    g_error_free(error);
+    return OCF_RC_SUCCESS;
+}
+
+static ocf_rc_t stop_run(stop_t *stop)
+{
+    GError *error = NULL;
+
+    if (!image_identity_of_call(stop->call, &stop->identity, &error)) {
+        ocf_exit_reason("%s", error->message);
+        g_error_free(error);
+        return OCF_RC_GENERIC;
+    }
+    stop->record = image_record_load(stop->identity.domain_name);
+    libvirt_ask(stop);
+    domain_name_find(stop);
+    if (!process_find(stop, &error)) {
+        (void) ocf_fail(error);
+        return OCF_RC_GENERIC;
+    }
+    if (stop->process.fd >= 0 || stop->domain_active) {
+        clients_note(stop);
+        guest_shut_down(stop);
+        domain_destroy(stop);
+        process_end(stop);
+        if (!wait_ended(stop, 0)) {
+            ocf_exit_reason("QEMU of %s (pid %d) can't be ended: this host must be fenced", stop->domain_name,
+                            (int) stop->process.pid);
+            return OCF_RC_GENERIC;
+        }
+    }
+    /* libvirt may take a moment to notice: a start that comes next must not find the name taken. */
+    (void) libvirt_wait_gone(stop, ocf_call_remaining_ms(stop->call, WATCHER_RESERVE_MS));
+    return writers_check(stop);
+}
+
+ocf_rc_t image_stop(const ocf_call_t *call)
+{
+    stop_t stop = { .call = call, .process = { .fd = -1 } };
+    ocf_rc_t rc = stop_run(&stop);
+
+    stop_clear(&stop);
+    return rc;
+}

@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include <string.h>
+
+#include "error.h"
+#include "image_actions.h"
+#include "image_disks.h"
+
+#define HOST_CHECKS_LEVEL 10
+
+/* A template is tried out with made-up disks. */
+static gboolean template_check(const ocf_call_t *call, const image_identity_t *identity, GError **error)
+{
+    static const char *const images[] = { "pool/image", NULL };
+    static const char *const none[] = { NULL };
+    domain_xml_t xml = { .text = NULL };
+    char *text = NULL;
+    gboolean good = image_template_read(call, &text, error);
+
+    if (good && text != NULL) {
+        good = hypervisor_domain_xml(&(domain_xml_options_t) {
+            .template_text = text,
+            .name = identity->domain_name,
+            .uuid = identity->domain_uuid,
+            .server = identity->server,
+            .images = images,
+            .monitors = none,
+            .mac = identity->mac,
+        }, &xml, error);
+    }
+    domain_xml_clear(&xml);
+    g_free(text);
+    return good;
+}
+
+static gboolean libvirt_check(const ocf_call_t *call, GError **error)
+{
+    hypervisor_t *hypervisor = hypervisor_open(HYPERVISOR_URI, image_libvirt_timeout_ms(call), error);
+    gboolean wants_kvm = strcmp(ocf_value_string(call->values, "domain_type"), "kvm") == 0;
+    gboolean has_kvm = FALSE;
+    gboolean good = hypervisor != NULL
+                    && hypervisor_offers_kvm(hypervisor, &has_kvm, image_libvirt_timeout_ms(call), error);
+
+    if (good && wants_kvm && !has_kvm) {
+        g_set_error_literal(error, UNDERSTUDY_ERROR, UNDERSTUDY_ERROR_NOT_HERE,
+                            "domain_type is kvm, which this host does not offer: load its module, or set auto");
+        good = FALSE;
+    }
+    hypervisor_close(hypervisor);
+    return good;
+}
+
+static gboolean store_check(const ocf_call_t *call, const image_identity_t *identity, GError **error)
+{
+    g_autoptr(GPtrArray) disks = image_disks_new(call->values, identity->server);
+    store_t *store = image_store_open(call, error);
+    gboolean good = store != NULL && image_disks_check(store, disks, error);
+
+    store_close(store);
+    return good;
+}
+
+ocf_rc_t image_validate(const ocf_call_t *call)
+{
+    image_identity_t identity = { .server = NULL };
+    GError *error = NULL;
+    gboolean good = image_boot_probe_check(call, &error) && image_identity_of_call(call, &identity, &error);
+
+    if (good && call->check_level >= HOST_CHECKS_LEVEL) {
+        good = image_bridge_check(call, &error) && template_check(call, &identity, &error)
+               && libvirt_check(call, &error) && store_check(call, &identity, &error);
+    }
+    image_identity_clear(&identity);
+    return good ? OCF_RC_SUCCESS : ocf_fail(error);
+}
+
+/* Reloadable parameters are read anew by each action: there is nothing to tell a running image. */
+ocf_rc_t image_reload_agent(const ocf_call_t *call)
+{
+    return image_validate(call);
+}
