@@ -1,0 +1,312 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include <stdio.h>
+#include <string.h>
+
+#include <gio/gio.h>
+
+#include "adoption.h"
+#include "cib.h"
+#include "error.h"
+#include "import.h"
+#include "names.h"
+#include "probe_spec.h"
+#include "run.h"
+
+/* Each try loses only against another change of the CIB in the same moment. */
+#define REPLACE_TRIES 20
+
+static void clear_operations(adoption_t *adoption)
+{
+    g_clear_pointer(&adoption->image_operations, g_ptr_array_unref);
+    g_clear_pointer(&adoption->observer_operations, g_ptr_array_unref);
+    g_clear_pointer(&adoption->capacity_operations, g_ptr_array_unref);
+}
+
+/* From the installed agent itself, as pcs does, so that the numbers stand in one place. */
+static GPtrArray *agent_operations(const char *agent, GError **error)
+{
+    const char *root = g_getenv("OCF_ROOT");
+    g_autofree char *path = root != NULL ? g_build_filename(root, "resource.d", OCF_PROVIDER, agent, NULL)
+                                         : g_build_filename(OCF_DIR, agent, NULL);
+    const char *argv[] = { path, "meta-data", NULL };
+    g_autoptr(GSubprocess) process = g_subprocess_newv(argv, G_SUBPROCESS_FLAGS_STDOUT_PIPE, NULL);
+    g_autoptr(GBytes) out = NULL;
+
+    if (process == NULL || !g_subprocess_communicate(process, NULL, NULL, &out, NULL, NULL)
+        || !g_subprocess_get_successful(process)) {
+        g_set_error(error, UNDERSTUDY_ERROR, UNDERSTUDY_ERROR_NOT_HERE,
+                    "the agent %s gives no metadata: install Understudy on this host", path);
+        return NULL;
+    }
+    return operations_parse(g_bytes_get_data(out, NULL), g_bytes_get_size(out), error);
+}
+
+static gboolean read_operations(adoption_t *adoption, GError **error)
+{
+    adoption->image_operations = agent_operations("image", error);
+    if (adoption->image_operations != NULL) {
+        adoption->observer_operations = agent_operations("observer", error);
+    }
+    if (adoption->observer_operations != NULL) {
+        adoption->capacity_operations = agent_operations("capacity", error);
+    }
+    return adoption->capacity_operations != NULL;
+}
+
+/* Options --------------------------------------------------------------------*/
+
+/* One probe a --probe, quoted where it has blanks; what is a list already is taken as it stands. */
+static char *probes_text(const GPtrArray *probes, GError **error)
+{
+    GString *text = g_string_new(NULL);
+
+    for (guint i = 0; i < probes->len; i++) {
+        const char *probe = g_ptr_array_index(probes, i);
+        probe_spec_t *one = probe_spec_parse(probe, NULL);
+        GPtrArray *list = one == NULL ? probe_spec_list_parse(probe, error) : NULL;
+        g_autofree char *quoted = NULL;
+
+        if (one == NULL && list == NULL) {
+            g_string_free(text, TRUE);
+            return NULL;
+        }
+        quoted = one != NULL && strpbrk(probe, " \t'\"\\") != NULL ? g_shell_quote(probe) : g_strdup(probe);
+        g_string_append_printf(text, "%s%s", text->len > 0 ? " " : "", quoted);
+        probe_spec_free(one);
+        g_clear_pointer(&list, g_ptr_array_unref);
+    }
+    return g_string_free(text, FALSE);
+}
+
+static gboolean read_probes(const command_line_t *line, const char *option, char **text, GError **error)
+{
+    const GPtrArray *values = command_line_values(line, option);
+
+    *text = values != NULL ? probes_text(values, error) : NULL;
+    return values == NULL || *text != NULL;
+}
+
+static gboolean read_set(const command_line_t *line, GHashTable *params, GError **error)
+{
+    const GPtrArray *pairs = command_line_values(line, "set");
+
+    for (guint i = 0; pairs != NULL && i < pairs->len; i++) {
+        const char *pair = g_ptr_array_index(pairs, i);
+        const char *equals = strchr(pair, '=');
+
+        if (equals == NULL || equals == pair) {
+            g_set_error(error, UNDERSTUDY_ERROR, UNDERSTUDY_ERROR_CONFIG,
+                        "--set=%s: write PARAM=VALUE, or PARAM= for the default", pair);
+            return FALSE;
+        }
+        g_hash_table_insert(params, g_strndup(pair, equals - pair), g_strdup(equals + 1));
+    }
+    return TRUE;
+}
+
+static gboolean read_disks(const command_line_t *line, GPtrArray *disks, GHashTable *params, GError **error)
+{
+    const GPtrArray *values = command_line_values(line, "disk");
+    GString *text = g_string_new(NULL);
+
+    for (guint i = 0; values != NULL && i < values->len; i++) {
+        disk_t *disk = disk_parse(g_ptr_array_index(values, i), error);
+
+        if (disk == NULL) {
+            g_string_free(text, TRUE);
+            return FALSE;
+        }
+        g_ptr_array_add(disks, disk);
+        g_string_append_printf(text, "%s%s", text->len > 0 ? " " : "", disk->text);
+    }
+    if (text->len > 0) {
+        g_hash_table_insert(params, g_strdup("disks"), g_string_free(text, FALSE));
+    } else {
+        g_string_free(text, TRUE);
+    }
+    return TRUE;
+}
+
+/* The options that are parameters under the same name. */
+static gboolean read_params(const command_line_t *line, GHashTable *params, GError **error)
+{
+    static const char *const names[] = { "recover-probe", "service-address", "mac", "bridge", "vcpus", "memory-mib",
+                                         "isolate", "store-address", NULL };
+    char *probes = NULL;
+
+    for (const char *const *name = names; *name != NULL; name++) {
+        const char *value = command_line_value(line, *name);
+
+        if (value != NULL) {
+            g_hash_table_insert(params, g_strdelimit(g_strdup(*name), "-", '_'), g_strdup(value));
+        }
+    }
+    if (!read_probes(line, "probe", &probes, error)) {
+        return FALSE;
+    }
+    if (probes != NULL) {
+        g_hash_table_insert(params, g_strdup("probes"), probes);
+    }
+    return read_set(line, params, error);
+}
+
+/* Steps ----------------------------------------------------------------------*/
+
+static xmlNode *empty_cib(void)
+{
+    xmlDoc *doc = xmlNewDoc((const xmlChar *) "1.0");
+    xmlNode *cib = xmlNewDocNode(doc, NULL, (const xmlChar *) "cib", NULL);
+
+    xmlDocSetRootElement(doc, cib);
+    return cib;
+}
+
+static void print_snippet(xmlNode *configuration, const char *format)
+{
+    static const struct {
+        const char *format;
+        char *(*print)(xmlNode *);
+    } printers[] = { { "pcs", snippet_pcs }, { "crm", snippet_crm }, { "xml", snippet_xml } };
+
+    for (gsize i = 0; i < G_N_ELEMENTS(printers); i++) {
+        if (strcmp(printers[i].format, format) == 0) {
+            g_autofree char *text = printers[i].print(configuration);
+
+            fputs(text, stdout);
+        }
+    }
+}
+
+/* Without a cluster here it prints what the first adoption would do. */
+static gboolean print(const adoption_t *adoption, cib_connection_t *cib, const char *format, GError **error)
+{
+    xmlNode *before = cib != NULL ? cib_connection_query(cib, NULL) : NULL;
+    xmlDoc *copy = before != NULL ? xmlCopyDoc(before->doc, 1) : NULL;
+    xmlNode *after = copy != NULL ? xmlDocGetRootElement(copy) : empty_cib();
+    gboolean changed = FALSE;
+    gboolean done = adoption_apply(adoption, after, &changed, error);
+
+    if (done) {
+        xmlNode *configuration = adoption_extract(adoption->server, before, after);
+
+        print_snippet(configuration, format);
+        xmlFreeDoc(configuration->doc);
+    }
+    xmlFreeDoc(after->doc);
+    cib_xml_free(before);
+    return done;
+}
+
+/* Wrong parameters are found before the store is touched. Also says whose keyring is to be used. */
+static gboolean rehearse(const adoption_t *adoption, cib_connection_t *cib, char **ceph_conf, char **ceph_user,
+                         GError **error)
+{
+    xmlNode *xml = cib_connection_query(cib, error);
+    gboolean changed = FALSE;
+    gboolean good = xml != NULL && adoption_apply(adoption, xml, &changed, error);
+
+    if (good) {
+        const char *strategy = cib_placement_strategy(xml);
+
+        *ceph_conf = g_strdup(adoption_param(xml, adoption->server, "ceph_conf"));
+        *ceph_user = g_strdup(adoption_param(xml, adoption->server, "ceph_user"));
+        if (g_strcmp0(strategy, "balanced") != 0) {
+            fprintf(stderr, "understudy: placement-strategy is \"%s\" and stays so: images are not spread over the "
+                            "emptiest hosts unless it is \"balanced\"\n", strategy);
+        }
+    }
+    cib_xml_free(xml);
+    return good;
+}
+
+static gboolean prepare_store(const command_line_t *line, const GPtrArray *disks, const char *ceph_conf,
+                              const char *ceph_user, GError **error)
+{
+    const char *import_user = command_line_value(line, "import-user");
+    store_options_t options = { .conf = ceph_conf, .user = import_user != NULL ? import_user : ceph_user };
+    store_t *store = NULL;
+    gboolean done = TRUE;
+
+    if (disks->len == 0) {
+        return TRUE;
+    }
+    store = store_open(&options, error);
+    if (store == NULL) {
+        return FALSE;
+    }
+    for (guint i = 0; done && i < disks->len; i++) {
+        done = disk_import(store, g_ptr_array_index(disks, i), error);
+    }
+    done = done && disks_first_point(store, disks, error);
+    store_close(store);
+    return done;
+}
+
+static gboolean try_change(const adoption_t *adoption, cib_connection_t *cib, gboolean *changed, GError **error)
+{
+    xmlNode *xml = cib_connection_query(cib, error);
+    gboolean done = xml != NULL && adoption_apply(adoption, xml, changed, error)
+                    && (!*changed || cib_connection_replace(cib, xml, error));
+
+    cib_xml_free(xml);
+    return done;
+}
+
+static gboolean change(const adoption_t *adoption, cib_connection_t *cib, GError **error)
+{
+    gboolean changed = FALSE;
+    gboolean done = FALSE;
+
+    for (guint i = 0; i < REPLACE_TRIES; i++) {
+        g_clear_error(error);
+        done = try_change(adoption, cib, &changed, error);
+        if (done || !g_error_matches(*error, UNDERSTUDY_ERROR, UNDERSTUDY_ERROR_BUSY)) {
+            break;
+        }
+    }
+    if (done) {
+        printf(changed ? "%s is set up: its image stays stopped until the ticket " TICKET_PREFIX "%s is granted\n"
+                       : "%s is set up as asked already (ticket " TICKET_PREFIX "%s)\n",
+               adoption->server, adoption->server);
+    }
+    return done;
+}
+
+static gboolean adopt(const command_line_t *line, const adoption_t *adoption, const GPtrArray *disks,
+                      cib_connection_t *cib, GError **error)
+{
+    g_autofree char *ceph_conf = NULL;
+    g_autofree char *ceph_user = NULL;
+
+    return rehearse(adoption, cib, &ceph_conf, &ceph_user, error)
+           && (command_line_has(line, "no-store") || prepare_store(line, disks, ceph_conf, ceph_user, error))
+           && change(adoption, cib, error);
+}
+
+exit_code_t run_adopt(const command_line_t *line, GError **error)
+{
+    const char *format = command_line_value(line, "print");
+    g_autoptr(GHashTable) params = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
+    g_autoptr(GPtrArray) disks = g_ptr_array_new_with_free_func((GDestroyNotify) disk_free);
+    g_autofree char *references = NULL;
+    adoption_t adoption = { .server = line->server, .params = params };
+    cib_connection_t *cib = NULL;
+    gboolean done = FALSE;
+
+    if (!read_disks(line, disks, params, error) || !read_params(line, params, error)
+        || !read_probes(line, "reference", &references, error)) {
+        return EXIT_USAGE;
+    }
+    adoption.references = references;
+    /* First, because Pacemaker's library must be initialized before any XML is made. */
+    cib = cib_connection_open("understudy", format != NULL ? NULL : error);
+    if (cib == NULL && format == NULL) {
+        return exit_code_of(*error);
+    }
+    if (read_operations(&adoption, error)) {
+        done = format != NULL ? print(&adoption, cib, format, error) : adopt(line, &adoption, disks, cib, error);
+    }
+    clear_operations(&adoption);
+    cib_connection_close(cib);
+    return done ? EXIT_OK : exit_code_of(*error);
+}

@@ -1,0 +1,654 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "adoption.h"
+
+#include <string.h>
+
+#include <libxml/parser.h>
+
+#include "error.h"
+#include "names.h"
+#include "tables.h"
+#include "xml_util.h"
+
+#define STICKINESS "1000"
+
+/* XML helpers -------------------------------------------------------------*/
+
+static xmlNode *section(xmlNode *cib, const char *name)
+{
+    return xml_child_or_new(xml_child_or_new(cib, "configuration"), name);
+}
+
+/* The first set of this kind without a rule: with one it holds at times only, which is the operator's affair. */
+static xmlNode *plain_set(const xmlNode *parent, const char *kind)
+{
+    for (xmlNode *node = parent->children; node != NULL; node = node->next) {
+        if (xml_is(node, kind) && xml_child(node, "rule") == NULL) {
+            return node;
+        }
+    }
+    return NULL;
+}
+
+static xmlNode *find_nvpair(const xmlNode *container, const char *name)
+{
+    for (xmlNode *node = container != NULL ? container->children : NULL; node != NULL; node = node->next) {
+        if (xml_is(node, "nvpair") && g_strcmp0(xml_get(node, "name"), name) == 0) {
+            return node;
+        }
+    }
+    return NULL;
+}
+
+/* Value NULL takes the pair away. Returns TRUE if anything was changed. */
+static gboolean set_nvpair(xmlNode *parent, const char *kind, const char *name, const char *value)
+{
+    xmlNode *container = plain_set(parent, kind);
+    xmlNode *pair = find_nvpair(container, name);
+    g_autofree char *id = NULL;
+
+    if (value == NULL) {
+        if (pair != NULL) {
+            xmlUnlinkNode(pair);
+            xmlFreeNode(pair);
+        }
+        return pair != NULL;
+    }
+    if (pair != NULL) {
+        if (g_strcmp0(xml_get(pair, "value"), value) == 0) {
+            return FALSE;
+        }
+        xml_set(pair, "value", value);
+        return TRUE;
+    }
+    if (container == NULL) {
+        g_autofree char *container_id = g_strdup_printf("%s-%s", xml_get(parent, "id"), kind);
+
+        container = xml_add(parent, kind, container_id);
+    }
+    id = g_strdup_printf("%s-%s", xml_get(container, "id"), name);
+    pair = xml_add(container, "nvpair", id);
+    xml_set(pair, "name", name);
+    xml_set(pair, "value", value);
+    return TRUE;
+}
+
+static xmlNode *find_by_id(const xmlNode *parent, const char *id)
+{
+    for (xmlNode *node = parent != NULL ? parent->children : NULL; node != NULL; node = node->next) {
+        xmlNode *inner = NULL;
+
+        if (node->type != XML_ELEMENT_NODE) {
+            continue;
+        }
+        if (g_strcmp0(xml_get(node, "id"), id) == 0) {
+            return node;
+        }
+        inner = find_by_id(node, id);
+        if (inner != NULL) {
+            return inner;
+        }
+    }
+    return NULL;
+}
+
+static gboolean is_our_primitive(const xmlNode *node, const char *type)
+{
+    return xml_is(node, "primitive") && g_strcmp0(xml_get(node, "class"), "ocf") == 0
+           && g_strcmp0(xml_get(node, "provider"), OCF_PROVIDER) == 0 && g_strcmp0(xml_get(node, "type"), type) == 0;
+}
+
+static xmlNode *find_primitive(const xmlNode *parent, const char *type)
+{
+    for (xmlNode *node = parent != NULL ? parent->children : NULL; node != NULL; node = node->next) {
+        xmlNode *inner = is_our_primitive(node, type) ? node
+                         : node->type == XML_ELEMENT_NODE ? find_primitive(node, type) : NULL;
+
+        if (inner != NULL) {
+            return inner;
+        }
+    }
+    return NULL;
+}
+
+/* Operations --------------------------------------------------------------*/
+
+static void operation_free(gpointer data)
+{
+    operation_t *operation = data;
+
+    g_free(operation->name);
+    g_free(operation->timeout);
+    g_free(operation->interval);
+    g_free(operation->depth);
+    g_free(operation);
+}
+
+static gint compare_operations(gconstpointer a, gconstpointer b)
+{
+    const operation_t *first = *(operation_t *const *) a;
+    const operation_t *second = *(operation_t *const *) b;
+    int by_name = strcmp(first->name, second->name);
+
+    return by_name != 0 ? by_name : g_strcmp0(first->depth, second->depth);
+}
+
+GPtrArray *operations_parse(const char *metadata, gsize length, GError **error)
+{
+    xmlDoc *doc = xmlReadMemory(metadata, (int) length, "metadata", NULL,
+                                XML_PARSE_NONET | XML_PARSE_NOERROR | XML_PARSE_NOWARNING);
+    xmlNode *actions = doc != NULL ? xml_child(xmlDocGetRootElement(doc), "actions") : NULL;
+    GPtrArray *operations = NULL;
+
+    if (actions == NULL) {
+        g_set_error_literal(error, UNDERSTUDY_ERROR, UNDERSTUDY_ERROR_FAILED,
+                            "the agent's metadata has no actions: install the agents again");
+        xmlFreeDoc(doc);
+        return NULL;
+    }
+    operations = g_ptr_array_new_with_free_func(operation_free);
+    for (xmlNode *action = actions->children; action != NULL; action = action->next) {
+        const char *name = xml_is(action, "action") ? xml_get(action, "name") : NULL;
+        const char *depth = name != NULL ? xml_get(action, "depth") : NULL;
+        operation_t *operation = NULL;
+
+        if (name == NULL || strcmp(name, "meta-data") == 0 || strcmp(name, "validate-all") == 0) {
+            continue;
+        }
+        operation = g_new0(operation_t, 1);
+        operation->name = g_strdup(name);
+        operation->timeout = g_strdup(xml_get(action, "timeout"));
+        operation->interval = g_strdup(xml_get(action, "interval") != NULL ? xml_get(action, "interval") : "0s");
+        operation->depth = depth != NULL && strcmp(depth, "0") != 0 ? g_strdup(depth) : NULL;
+        g_ptr_array_add(operations, operation);
+    }
+    g_ptr_array_sort(operations, compare_operations);
+    xmlFreeDoc(doc);
+    return operations;
+}
+
+static void add_operations(xmlNode *primitive, const GPtrArray *operations)
+{
+    xmlNode *container = xml_add(primitive, "operations", NULL);
+
+    for (guint i = 0; i < operations->len; i++) {
+        const operation_t *operation = g_ptr_array_index(operations, i);
+        g_autofree char *id = g_strdup_printf("%s-%s-interval-%s", xml_get(primitive, "id"), operation->name,
+                                              operation->interval);
+        xmlNode *op = xml_add(container, "op", id);
+
+        xml_set(op, "name", operation->name);
+        xml_set(op, "interval", operation->interval);
+        xml_set(op, "timeout", operation->timeout);
+        if (operation->depth != NULL) {
+            set_nvpair(op, "instance_attributes", "OCF_CHECK_LEVEL", operation->depth);
+        }
+    }
+}
+
+static xmlNode *add_primitive(xmlNode *parent, const char *id, const char *type, const GPtrArray *operations)
+{
+    xmlNode *primitive = xml_add(parent, "primitive", id);
+
+    xml_set(primitive, "class", "ocf");
+    xml_set(primitive, "provider", OCF_PROVIDER);
+    xml_set(primitive, "type", type);
+    add_operations(primitive, operations);
+    return primitive;
+}
+
+/* adopt -------------------------------------------------------------------*/
+
+static const char *default_of(const char *name)
+{
+    for (const ocf_param_t *param = image_params; param->name != NULL; param++) {
+        if (strcmp(param->name, name) == 0) {
+            return param->default_text;
+        }
+    }
+    return NULL;
+}
+
+static gboolean is_known_param(const char *name)
+{
+    for (const ocf_param_t *param = image_params; param->name != NULL; param++) {
+        if (strcmp(param->name, name) == 0) {
+            return TRUE;
+        }
+    }
+    return FALSE;
+}
+
+static gboolean check_names(GHashTable *params, GError **error)
+{
+    GHashTableIter iter;
+    gpointer name = NULL;
+
+    g_hash_table_iter_init(&iter, params);
+    while (g_hash_table_iter_next(&iter, &name, NULL)) {
+        if (!is_known_param(name)) {
+            g_set_error(error, UNDERSTUDY_ERROR, UNDERSTUDY_ERROR_CONFIG,
+                        "ocf:understudy:image has no parameter '%s': see man ocf_understudy_image",
+                        (const char *) name);
+            return FALSE;
+        }
+    }
+    return TRUE;
+}
+
+/* What the resource will have: what stands there, and over it what was given. */
+static GHashTable *merged_params(const xmlNode *primitive, GHashTable *given)
+{
+    GHashTable *merged = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
+    xmlNode *container = primitive != NULL ? plain_set(primitive, "instance_attributes") : NULL;
+    GHashTableIter iter;
+    gpointer name = NULL;
+    gpointer value = NULL;
+
+    for (xmlNode *pair = container != NULL ? container->children : NULL; pair != NULL; pair = pair->next) {
+        if (xml_is(pair, "nvpair") && xml_get(pair, "name") != NULL) {
+            g_hash_table_insert(merged, g_strdup(xml_get(pair, "name")), g_strdup(xml_get(pair, "value")));
+        }
+    }
+    g_hash_table_iter_init(&iter, given);
+    while (g_hash_table_iter_next(&iter, &name, &value)) {
+        if (*(const char *) value == '\0') {
+            g_hash_table_remove(merged, name);
+        } else {
+            g_hash_table_insert(merged, g_strdup(name), g_strdup(value));
+        }
+    }
+    return merged;
+}
+
+static gboolean set_params(xmlNode *primitive, GHashTable *given)
+{
+    g_autoptr(GList) names = g_list_sort(g_hash_table_get_keys(given), (GCompareFunc) strcmp);
+    gboolean changed = FALSE;
+
+    for (GList *item = names; item != NULL; item = item->next) {
+        const char *value = g_hash_table_lookup(given, item->data);
+
+        /* A default is not written: a later version may know a better one. */
+        if (*value == '\0' || g_strcmp0(value, default_of(item->data)) == 0) {
+            value = NULL;
+        }
+        changed = set_nvpair(primitive, "instance_attributes", item->data, value) || changed;
+    }
+    return changed;
+}
+
+/* The smaller of the two shares, so that a host that is short of either has
+ * little headroom: it decides when cpu and hv_memory disagree. A sum of minima is
+ * never more than the minimum of the sums, so it never refuses what fits. */
+static gint64 headroom(gint64 vcpus, gint64 memory_mib)
+{
+    return MAX(1, MIN(100 * vcpus, 100 * memory_mib / 4096));
+}
+
+static gboolean set_utilization(xmlNode *primitive, const ocf_values_t *values, gboolean overwrite)
+{
+    gint64 vcpus = ocf_value_integer(values, "vcpus");
+    gint64 memory_mib = ocf_value_integer(values, "memory_mib");
+    const struct {
+        const char *name;
+        gint64 value;
+    } uses[] = {
+        { UTILIZATION_CPU, vcpus },
+        { UTILIZATION_HEADROOM, headroom(vcpus, memory_mib) },
+        { UTILIZATION_MEMORY, memory_mib },
+    };
+    gboolean changed = FALSE;
+
+    for (gsize i = 0; i < G_N_ELEMENTS(uses); i++) {
+        g_autofree char *text = g_strdup_printf("%" G_GINT64_FORMAT, uses[i].value);
+
+        if (overwrite || find_nvpair(plain_set(primitive, "utilization"), uses[i].name) == NULL) {
+            changed = set_nvpair(primitive, "utilization", uses[i].name, text) || changed;
+        }
+    }
+    return changed;
+}
+
+static xmlNode *find_ticket_constraint(const xmlNode *constraints, const char *resource_id, const char *ticket_id)
+{
+    for (xmlNode *node = constraints->children; node != NULL; node = node->next) {
+        if (xml_is(node, "rsc_ticket") && g_strcmp0(xml_get(node, "rsc"), resource_id) == 0
+            && g_strcmp0(xml_get(node, "ticket"), ticket_id) == 0) {
+            return node;
+        }
+    }
+    return NULL;
+}
+
+static gboolean add_ticket_constraint(xmlNode *constraints, const char *server, const char *resource_id)
+{
+    g_autofree char *ticket_id = server_ticket_id(server);
+    g_autofree char *id = g_strconcat(TICKET_CONSTRAINT_PREFIX, server, NULL);
+    xmlNode *node = find_ticket_constraint(constraints, resource_id, ticket_id);
+
+    if (node != NULL && g_strcmp0(xml_get(node, "loss-policy"), "stop") == 0) {
+        return FALSE;
+    }
+    if (node == NULL) {
+        node = xml_add(constraints, "rsc_ticket", id);
+        xml_set(node, "rsc", resource_id);
+        xml_set(node, "ticket", ticket_id);
+    }
+    xml_set(node, "loss-policy", "stop");
+    return TRUE;
+}
+
+static xmlNode *find_reach_constraint(const xmlNode *constraints, const char *resource_id)
+{
+    for (xmlNode *node = constraints->children; node != NULL; node = node->next) {
+        const xmlNode *rule = xml_is(node, "rsc_location") ? xml_child(node, "rule") : NULL;
+        const xmlNode *expression = rule != NULL ? xml_child(rule, "expression") : NULL;
+
+        if (expression != NULL && g_strcmp0(xml_get(node, "rsc"), resource_id) == 0
+            && g_strcmp0(xml_get(expression, "attribute"), REACH_ATTRIBUTE) == 0) {
+            return node;
+        }
+    }
+    return NULL;
+}
+
+static gboolean add_reach_constraint(xmlNode *constraints, const char *server, const char *resource_id)
+{
+    g_autofree char *id = g_strconcat(REACH_CONSTRAINT_PREFIX, server, NULL);
+    g_autofree char *rule_id = g_strconcat(id, "-rule", NULL);
+    g_autofree char *expression_id = g_strconcat(rule_id, "-expr", NULL);
+    xmlNode *node = NULL;
+
+    if (find_reach_constraint(constraints, resource_id) != NULL) {
+        return FALSE;
+    }
+    node = xml_add(constraints, "rsc_location", id);
+    xml_set(node, "rsc", resource_id);
+    node = xml_add(node, "rule", rule_id);
+    xml_set(node, "score", REACH_SCORE);
+    node = xml_add(node, "expression", expression_id);
+    xml_set(node, "attribute", REACH_ATTRIBUTE);
+    xml_set(node, "operation", "eq");
+    xml_set(node, "value", "1");
+    return TRUE;
+}
+
+static gboolean add_clone(xmlNode *resources, const char *clone_id, const char *id, const char *type,
+                          const GPtrArray *operations)
+{
+    xmlNode *clone = NULL;
+
+    if (find_primitive(resources, type) != NULL) {
+        return FALSE;
+    }
+    clone = xml_add(resources, "clone", clone_id);
+    add_primitive(clone, id, type, operations);
+    set_nvpair(clone, "meta_attributes", "interleave", "true");
+    return TRUE;
+}
+
+static xmlNode *find_property(xmlNode *cib, const char *name)
+{
+    xmlNode *crm_config = xml_child(xml_child(cib, "configuration"), "crm_config");
+
+    for (xmlNode *node = crm_config != NULL ? crm_config->children : NULL; node != NULL; node = node->next) {
+        xmlNode *pair = xml_is(node, "cluster_property_set") ? find_nvpair(node, name) : NULL;
+
+        if (pair != NULL) {
+            return pair;
+        }
+    }
+    return NULL;
+}
+
+const char *cib_placement_strategy(xmlNode *cib)
+{
+    xmlNode *pair = find_property(cib, "placement-strategy");
+
+    return pair != NULL ? xml_get(pair, "value") : NULL;
+}
+
+/* An operator who has chosen another strategy keeps it. */
+static gboolean set_placement_strategy(xmlNode *cib)
+{
+    xmlNode *crm_config = section(cib, "crm_config");
+    xmlNode *container = xml_child(crm_config, "cluster_property_set");
+    xmlNode *pair = NULL;
+    g_autofree char *id = NULL;
+
+    if (find_property(cib, "placement-strategy") != NULL) {
+        return FALSE;
+    }
+    if (container == NULL) {
+        container = xml_add(crm_config, "cluster_property_set", "cib-bootstrap-options");
+    }
+    id = g_strdup_printf("%s-placement-strategy", xml_get(container, "id"));
+    pair = xml_add(container, "nvpair", id);
+    xml_set(pair, "name", "placement-strategy");
+    xml_set(pair, "value", "balanced");
+    return TRUE;
+}
+
+static gboolean apply_site(const adoption_t *adoption, xmlNode *cib)
+{
+    xmlNode *resources = section(cib, "resources");
+    gboolean changed = add_clone(resources, OBSERVER_CLONE_ID, OBSERVER_RESOURCE_ID, "observer",
+                                 adoption->observer_operations);
+
+    changed = add_clone(resources, CAPACITY_CLONE_ID, CAPACITY_RESOURCE_ID, "capacity",
+                        adoption->capacity_operations) || changed;
+    if (adoption->references != NULL) {
+        changed = set_nvpair(find_primitive(resources, "observer"), "instance_attributes", "references",
+                             *adoption->references != '\0' ? adoption->references : NULL) || changed;
+    }
+    return set_placement_strategy(cib) || changed;
+}
+
+static gboolean apply_image(const adoption_t *adoption, xmlNode *cib, const ocf_values_t *values)
+{
+    xmlNode *resources = section(cib, "resources");
+    xmlNode *constraints = section(cib, "constraints");
+    g_autofree char *resource_id = server_resource_id(adoption->server);
+    xmlNode *primitive = find_by_id(resources, resource_id);
+    gboolean is_new = primitive == NULL;
+    gboolean size_given = g_hash_table_contains(adoption->params, "vcpus")
+                          || g_hash_table_contains(adoption->params, "memory_mib");
+    gboolean changed = is_new;
+
+    if (is_new) {
+        primitive = add_primitive(resources, resource_id, "image", adoption->image_operations);
+        set_nvpair(primitive, "meta_attributes", "resource-stickiness", STICKINESS);
+    }
+    changed = set_params(primitive, adoption->params) || changed;
+    changed = set_utilization(primitive, values, is_new || size_given) || changed;
+    changed = add_ticket_constraint(constraints, adoption->server, resource_id) || changed;
+    return add_reach_constraint(constraints, adoption->server, resource_id) || changed;
+}
+
+gboolean adoption_apply(const adoption_t *adoption, xmlNode *cib, gboolean *changed, GError **error)
+{
+    g_autofree char *resource_id = server_resource_id(adoption->server);
+    const xmlNode *existing = find_by_id(xml_child(cib, "configuration"), resource_id);
+    g_autoptr(GHashTable) merged = NULL;
+    ocf_values_t *values = NULL;
+    GError *failure = NULL;
+    gboolean changed_site = FALSE;
+
+    if (existing != NULL && !is_our_primitive(existing, "image")) {
+        g_set_error(error, UNDERSTUDY_ERROR, UNDERSTUDY_ERROR_EXISTS,
+                    "the cluster has something else with the id '%s': rename it, or choose another name for the server",
+                    resource_id);
+        return FALSE;
+    }
+    if (!check_names(adoption->params, error)) {
+        return FALSE;
+    }
+    merged = merged_params(existing, adoption->params);
+    values = ocf_values_parse(image_params, merged, &failure);
+    if (failure != NULL) {
+        g_propagate_error(error, failure);
+        ocf_values_free(values);
+        return FALSE;
+    }
+    changed_site = apply_site(adoption, cib);
+    *changed = apply_image(adoption, cib, values) || changed_site;
+    ocf_values_free(values);
+    return TRUE;
+}
+
+const char *adoption_param(xmlNode *cib, const char *server, const char *name)
+{
+    g_autofree char *resource_id = server_resource_id(server);
+    xmlNode *primitive = find_by_id(xml_child(xml_child(cib, "configuration"), "resources"), resource_id);
+    xmlNode *pair = primitive != NULL ? find_nvpair(plain_set(primitive, "instance_attributes"), name) : NULL;
+
+    return pair != NULL ? xml_get(pair, "value") : default_of(name);
+}
+
+/* forget ------------------------------------------------------------------*/
+
+/* A constraint that names the resource anywhere: as rsc, with-rsc, first, then or in a set. */
+static gboolean constraint_names(const xmlNode *node, const char *resource_id)
+{
+    static const char *const references[] = { "rsc", "with-rsc", "first", "then", NULL };
+
+    for (const char *const *name = references; *name != NULL; name++) {
+        if (g_strcmp0(xml_get(node, *name), resource_id) == 0) {
+            return TRUE;
+        }
+    }
+    return FALSE;
+}
+
+static void remove_node(xmlNode *node)
+{
+    xmlUnlinkNode(node);
+    xmlFreeNode(node);
+}
+
+static void remove_constraints(xmlNode *constraints, const char *resource_id)
+{
+    xmlNode *next = NULL;
+
+    for (xmlNode *node = constraints != NULL ? constraints->children : NULL; node != NULL; node = next) {
+        next = node->next;
+        if (node->type == XML_ELEMENT_NODE && constraint_names(node, resource_id)) {
+            remove_node(node);
+        }
+    }
+}
+
+/* References to the resource in sets and tags; a set that is left empty would not be valid. */
+static void remove_references(xmlNode *node, const char *resource_id)
+{
+    xmlNode *next = NULL;
+
+    for (xmlNode *inner = node != NULL ? node->children : NULL; inner != NULL; inner = next) {
+        next = inner->next;
+        if (inner->type != XML_ELEMENT_NODE) {
+            continue;
+        }
+        if ((xml_is(inner, "resource_ref") || xml_is(inner, "obj_ref"))
+            && g_strcmp0(xml_get(inner, "id"), resource_id) == 0) {
+            remove_node(inner);
+            continue;
+        }
+        remove_references(inner, resource_id);
+        if ((xml_is(inner, "resource_set") || xml_is(inner, "tag")) && xmlFirstElementChild(inner) == NULL) {
+            remove_node(inner);
+        }
+    }
+}
+
+static void remove_ticket(xmlNode *cib, const char *server)
+{
+    xmlNode *tickets = xml_child(xml_child(cib, "status"), "tickets");
+    g_autofree char *ticket_id = server_ticket_id(server);
+    xmlNode *next = NULL;
+
+    for (xmlNode *node = tickets != NULL ? tickets->children : NULL; node != NULL; node = next) {
+        next = node->next;
+        if (xml_is(node, "ticket_state") && g_strcmp0(xml_get(node, "id"), ticket_id) == 0) {
+            remove_node(node);
+        }
+    }
+}
+
+gboolean adoption_remove(const char *server, xmlNode *cib)
+{
+    xmlNode *configuration = xml_child(cib, "configuration");
+    g_autofree char *resource_id = server_resource_id(server);
+    xmlNode *primitive = find_by_id(xml_child(configuration, "resources"), resource_id);
+    xmlNode *parent = NULL;
+
+    if (primitive == NULL || !is_our_primitive(primitive, "image")) {
+        return FALSE;
+    }
+    parent = primitive->parent;
+    remove_node(primitive);
+    if (xml_is(parent, "group") && find_primitive(parent, "image") == NULL
+        && xml_child(parent, "primitive") == NULL) {
+        remove_constraints(xml_child(configuration, "constraints"), xml_get(parent, "id"));
+        remove_node(parent);
+    }
+    remove_constraints(xml_child(configuration, "constraints"), resource_id);
+    remove_references(xml_child(configuration, "constraints"), resource_id);
+    remove_references(xml_child(configuration, "tags"), resource_id);
+    remove_ticket(cib, server);
+    return TRUE;
+}
+
+/* Extract -----------------------------------------------------------------*/
+
+static void copy_into(xmlNode *parent, xmlNode *node)
+{
+    if (node != NULL) {
+        xmlAddChild(parent, xmlDocCopyNode(node, parent->doc, 1));
+    }
+}
+
+static void copy_site(xmlNode *before, xmlNode *after, xmlNode *crm_config, xmlNode *resources)
+{
+    static const char *const types[] = { "observer", "capacity", NULL };
+    xmlNode *old = before != NULL ? xml_child(xml_child(before, "configuration"), "resources") : NULL;
+
+    for (const char *const *type = types; *type != NULL; type++) {
+        xmlNode *primitive = find_primitive(xml_child(xml_child(after, "configuration"), "resources"), *type);
+
+        if (find_primitive(old, *type) == NULL && primitive != NULL) {
+            copy_into(resources, primitive->parent);
+        }
+    }
+    if (before == NULL || cib_placement_strategy(before) == NULL) {
+        xmlNode *pair = find_property(after, "placement-strategy");
+        xmlNode *container = xml_add(crm_config, "cluster_property_set", xml_get(pair->parent, "id"));
+
+        copy_into(container, pair);
+    }
+}
+
+xmlNode *adoption_extract(const char *server, xmlNode *before, xmlNode *after)
+{
+    xmlDoc *doc = xmlNewDoc((const xmlChar *) "1.0");
+    xmlNode *configuration = xmlNewDocNode(doc, NULL, (const xmlChar *) "configuration", NULL);
+    xmlNode *crm_config = NULL;
+    xmlNode *resources = NULL;
+    xmlNode *constraints = NULL;
+    xmlNode *from = xml_child(xml_child(after, "configuration"), "constraints");
+    g_autofree char *resource_id = server_resource_id(server);
+    g_autofree char *ticket_id = server_ticket_id(server);
+
+    xmlDocSetRootElement(doc, configuration);
+    crm_config = xml_add(configuration, "crm_config", NULL);
+    resources = xml_add(configuration, "resources", NULL);
+    constraints = xml_add(configuration, "constraints", NULL);
+    copy_site(before, after, crm_config, resources);
+    copy_into(resources, find_by_id(xml_child(xml_child(after, "configuration"), "resources"), resource_id));
+    copy_into(constraints, find_ticket_constraint(from, resource_id, ticket_id));
+    copy_into(constraints, find_reach_constraint(from, resource_id));
+    if (crm_config->children == NULL) {
+        remove_node(crm_config);
+    }
+    return configuration;
+}

@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#ifndef UNDERSTUDY_ADOPTION_H
+#define UNDERSTUDY_ADOPTION_H
+
+#include <glib.h>
+#include <libxml/tree.h>
+
+/*
+ * What `adopt` and `forget` change in a CIB. Pure: XML in, XML out. What an
+ * operator has set by other tools is found by what it says, not by its id, and
+ * is left as it is unless adopt was told otherwise.
+ */
+
+/* One <op> as the agent's metadata advises it. */
+typedef struct operation {
+    char *name;
+    char *timeout;  /* "20s" */
+    char *interval; /* "0s" if not recurring */
+    char *depth;    /* OCF_CHECK_LEVEL, or NULL */
+} operation_t;
+
+typedef struct adoption {
+    const char *server;
+    GHashTable *params;            /* char* -> char*: parameters given; "" goes back to the default */
+    const char *references;        /* of the observers, or NULL: as it is */
+    GPtrArray *image_operations;   /* operation_t* */
+    GPtrArray *observer_operations;
+    GPtrArray *capacity_operations;
+} adoption_t;
+
+/* Operations from an agent's metadata: all but meta-data and validate-all, by
+ * name, as pcs would write them. NULL with an error if it is no metadata. */
+GPtrArray *operations_parse(const char *metadata, gsize length, GError **error);
+
+/*!
+ * \brief Put a server's standby image into a CIB
+ *
+ * \param[in,out] cib       the <cib> element
+ * \param[out]    changed   FALSE if everything was there already
+ * \param[out]    error     UNDERSTUDY_ERROR_CONFIG: a parameter is wrong; UNDERSTUDY_ERROR_EXISTS: the id is in use
+ * \return FALSE on error; the CIB is not changed then
+ */
+gboolean adoption_apply(const adoption_t *adoption, xmlNode *cib, gboolean *changed, GError **error);
+
+/* A parameter of the server's image as the CIB has it, or its default; NULL if neither. Inside the CIB or static. */
+const char *adoption_param(xmlNode *cib, const char *server, const char *name);
+
+/*!
+ * \brief Take a server's standby image out of a CIB: resource, constraints, ticket and history of failures
+ *
+ * \return FALSE if there was none
+ */
+gboolean adoption_remove(const char *server, xmlNode *cib);
+
+/* The placement-strategy that is set, or NULL: for a warning if it is not "balanced". */
+const char *cib_placement_strategy(xmlNode *cib);
+
+/*!
+ * \brief What adoption_apply() is about, as a document of its own
+ *
+ * \param[in] before  the CIB before, or NULL: leaves out the clones and the property if they were there
+ * \param[in] after   the CIB that was changed
+ * \return <configuration> with the server's resource and constraints; xmlFreeDoc() its document
+ */
+xmlNode *adoption_extract(const char *server, xmlNode *before, xmlNode *after);
+
+/* The extract as commands or as XML; g_free(). */
+char *snippet_pcs(xmlNode *configuration);
+char *snippet_crm(xmlNode *configuration);
+char *snippet_xml(xmlNode *configuration);
+
+#endif

@@ -1,0 +1,106 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "command.h"
+#include "names.h"
+#include "run.h"
+
+static const char *const print_choices[] = { "pcs", "crm", "xml", NULL };
+static const char *const isolate_choices[] = { "required", "confirmed", "best-effort", NULL };
+
+static const command_option_t adopt_options[] = {
+    { "disk", "POOL/IMAGE[=FILE]", TRUE, WORD_FILE, NULL,
+      "A recovery image of the server; give it once per disk, the system disk first. With =FILE a raw or qcow2 file "
+      "is imported if the image does not exist yet." },
+    { "probe", "PROBE", TRUE, WORD_FREE, NULL,
+      "What shows that the server serves; all must answer. tcp:ADDR:PORT, icmp:ADDR, http://..., https://..., "
+      "pgsql:CONNINFO, 'exec:PATH ARGS'." },
+    { "recover-probe", "PROBE", FALSE, WORD_FREE, NULL,
+      "What shows that the original is back: a probe on its management address, which the image never has." },
+    { "service-address", "ADDR", FALSE, WORD_FREE, NULL, "The address that the clients use; announced at a start." },
+    { "mac", "MAC", FALSE, WORD_FREE, NULL, "The image's MAC address for life: the original's, where possible." },
+    { "bridge", "NAME", FALSE, WORD_FREE, NULL, "Bridge of the service network on the hosts." },
+    { "vcpus", "N", FALSE, WORD_FREE, NULL, "Virtual CPUs; also what placement counts." },
+    { "memory-mib", "N", FALSE, WORD_FREE, NULL, "Memory in MiB; also what placement counts." },
+    { "isolate", "POLICY", FALSE, WORD_CHOICE, isolate_choices,
+      "What must be proved before a takeover: see ocf_understudy_image(7)." },
+    { "store-address", "ADDR", FALSE, WORD_FREE, NULL,
+      "The server's own address on the storage network, put on Ceph's blocklist before a takeover." },
+    { "set", "PARAM=VALUE", TRUE, WORD_FREE, NULL,
+      "Any other parameter of ocf:understudy:image; with an empty value it goes back to its default." },
+    { "reference", "PROBE", TRUE, WORD_FREE, NULL,
+      "Something on the service network that answers as long as the network works: while none does, a host's votes "
+      "are blind. Holds for all servers." },
+    { "print", "FORMAT", FALSE, WORD_CHOICE, print_choices,
+      "Print what would be done, for pcs, for crm or as XML, and do nothing." },
+    { "import-user", "USER", FALSE, WORD_FREE, NULL,
+      "Cephx user, without \"client.\", that imports and makes the first recovery point, if the hosts' user may not." },
+    { "no-store", NULL, FALSE, WORD_FREE, NULL,
+      "Do not look at the store: neither import nor make a first recovery point." },
+    { .name = NULL }
+};
+
+static const command_option_t forget_options[] = {
+    { "force", NULL, FALSE, WORD_FREE, NULL,
+      "Forget the server although a takeover is under way or its run image holds writes that are not back. A running "
+      "image is stopped by the cluster." },
+    { .name = NULL }
+};
+
+static const command_option_t status_options[] = {
+    { "json", NULL, FALSE, WORD_FREE, NULL, "Print JSON; with --watch one line for each change." },
+    { "watch", NULL, FALSE, WORD_FREE, NULL, "Go on and print again when something changes, until Ctrl-C." },
+    { "no-store", NULL, FALSE, WORD_FREE, NULL, "Do not ask the store about run images." },
+    { .name = NULL }
+};
+
+static const command_option_t hosts_options[] = {
+    { "json", NULL, FALSE, WORD_FREE, NULL, "Print JSON." },
+    { "for", "SERVER", FALSE, WORD_SERVER, NULL,
+      "Rank for this server's image: with its size, its location constraints and its failed starts." },
+    { .name = NULL }
+};
+
+static const command_option_t wait_options[] = {
+    { "timeout", "SECONDS", FALSE, WORD_FREE, NULL, "How long to wait for the end; 180 if not given." },
+    { "no-wait", NULL, FALSE, WORD_FREE, NULL, "Return as soon as the observers have taken it on." },
+    { .name = NULL }
+};
+
+static const command_option_t history_options[] = {
+    { "json", NULL, FALSE, WORD_FREE, NULL, "Print JSON: all events, and the durations of the phases." },
+    { .name = NULL }
+};
+
+const command_t commands[] = {
+    { "adopt", TRUE, TRUE, adopt_options, "put a server under protection, or change how it is protected",
+      "Makes the standby image of a server known to the cluster: the resource standby-SERVER with its operations and "
+      "its utilization, the constraint that keeps it stopped until the ticket takeover-SERVER is granted, and the "
+      "rule that prefers hosts which the clients reach. The first time also the clones " OBSERVER_CLONE_ID " and "
+      CAPACITY_CLONE_ID " and placement-strategy=balanced. All of it in one change of the cluster's configuration.\n"
+      "\n"
+      "Images that do not exist are imported if a file is given; an import that was interrupted is started again. An "
+      "image that exists is never written over. If the images have no recovery point yet, the first one is made.\n"
+      "\n"
+      "Run again with other options it changes exactly those; with the same options it changes nothing. What an "
+      "operator has set by pcs or crm stays.", run_adopt },
+    { "forget", TRUE, TRUE, forget_options, "end a server's protection",
+      "Takes the resource standby-SERVER, its constraints and its ticket out of the cluster in one change. It never "
+      "removes an image from the store. Refused while a takeover is under way, or if the run image holds writes that "
+      "are not back on the original.", run_forget },
+    { "status", TRUE, FALSE, status_options, "show servers, images and hosts",
+      "Shows the verdict on each server, its ticket, the observers' votes, where its image is, how much it has "
+      "written, and, if something does not run that should, why. Puts together what the observers, the cluster and "
+      "the store say; what does not answer is left out, and named.", run_status },
+    { "hosts", FALSE, FALSE, hosts_options, "rank the hosts as placement would choose them",
+      "Shows the hosts in the order in which Pacemaker would choose them for the next image, with what is free on "
+      "each, or why it is not chosen. Without --for it ranks for the smallest image.", run_hosts },
+    { "takeover", TRUE, TRUE, wait_options, "let the image run in a server's place, planned",
+      "Asks the observers for a takeover of a server that may be well: the original is isolated, then the ticket is "
+      "granted. Waits until the image runs.", run_takeover },
+    { "release", TRUE, TRUE, wait_options, "end a takeover on the operator's word",
+      "Asks the observers to end a takeover although they do not see the original on its management address: the "
+      "ticket is revoked and the image stops. Waits until it has stopped.", run_release },
+    { "history", TRUE, TRUE, history_options, "show a server's takeovers and how long each phase took",
+      "Shows each takeover with its phases and their durations: detection, confirmation, isolation, placement, start, "
+      "boot and return.", run_history },
+    { .name = NULL }
+};

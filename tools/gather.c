@@ -1,0 +1,194 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "gather.h"
+
+#include <string.h>
+
+#include "cib.h"
+#include "error.h"
+#include "names.h"
+#include "observer_client.h"
+#include "store.h"
+
+#define OBSERVERS_TIMEOUT_MS 3000
+#define STORE_TIMEOUT_MS     3000
+/* For all servers together: status is for people who wait. */
+#define STORE_TOTAL_US       (5 * G_USEC_PER_SEC)
+
+cluster_state_t *gather_cluster(GError **error)
+{
+    cib_connection_t *cib = cib_connection_open("understudy", error);
+    xmlNode *xml = cib != NULL ? cib_connection_query(cib, error) : NULL;
+    cluster_state_t *cluster = xml != NULL ? cluster_state_parse(xml, error) : NULL;
+
+    cib_xml_free(xml);
+    cib_connection_close(cib);
+    return cluster;
+}
+
+/* The store ------------------------------------------------------------------*/
+
+/* Stores that are open, by configuration and user; usually one. */
+static store_t *open_store(GHashTable *stores, const cluster_server_t *server, guint timeout_ms, GError **error)
+{
+    const char *conf = g_hash_table_lookup(server->params, "ceph_conf");
+    const char *user = g_hash_table_lookup(server->params, "ceph_user");
+    g_autofree char *key = g_strdup_printf("%s\n%s", conf != NULL ? conf : "", user != NULL ? user : "");
+    store_options_t options = { .conf = conf, .user = user != NULL ? user : "understudy", .timeout_ms = timeout_ms };
+    store_t *store = g_hash_table_lookup(stores, key);
+
+    if (store == NULL) {
+        store = store_open(&options, error);
+        if (store != NULL) {
+            g_hash_table_insert(stores, g_steal_pointer(&key), store);
+        }
+    }
+    return store;
+}
+
+static gboolean add_disk(store_t *store, const cluster_server_t *server, const char *disk, guint index,
+                         run_image_t *found, GError **error)
+{
+    const char *run_pool = g_hash_table_lookup(server->params, "run_pool");
+    store_image_name_t *name = store_image_name_parse(disk, error);
+    gboolean exists = FALSE;
+    gboolean done = FALSE;
+    guint64 bytes = 0;
+
+    if (name == NULL) {
+        return FALSE;
+    }
+    g_free(name->image);
+    name->image = server_run_image_name(server->name, index);
+    /* Run images live in the hosts' pool, never in the servers' namespaces. */
+    g_free(name->namespace);
+    name->namespace = g_strdup("");
+    if (run_pool != NULL) {
+        g_free(name->pool);
+        name->pool = g_strdup(run_pool);
+    }
+    done = store_image_exists(store, name, &exists, error);
+    if (done && exists) {
+        if (found->name == NULL) {
+            found->name = store_image_name_text(name);
+        }
+        done = store_image_own_bytes(store, name, &bytes, error);
+        found->unreturned_bytes += bytes;
+    }
+    store_image_name_free(name);
+    return done;
+}
+
+static run_image_t *look(GHashTable *stores, const cluster_server_t *server, guint timeout_ms, GError **error)
+{
+    const char *disks = g_hash_table_lookup(server->params, "disks");
+    g_auto(GStrv) words = g_strsplit_set(disks != NULL ? disks : "", " \t,", -1);
+    run_image_t *found = g_new0(run_image_t, 1);
+    store_t *store = open_store(stores, server, timeout_ms, error);
+    gboolean good = store != NULL;
+    guint index = 0;
+
+    for (char **word = words; good && *word != NULL; word++) {
+        if (**word != '\0') {
+            good = add_disk(store, server, *word, index, found, error);
+            index++;
+        }
+    }
+    if (!good) {
+        run_image_free(found);
+        return NULL;
+    }
+    return found;
+}
+
+run_image_t *gather_run_image(const cluster_server_t *server, guint timeout_ms)
+{
+    g_autoptr(GHashTable) stores = g_hash_table_new_full(g_str_hash, g_str_equal, g_free,
+                                                         (GDestroyNotify) store_close);
+    GError *error = NULL;
+    run_image_t *found = look(stores, server, timeout_ms, &error);
+
+    if (found == NULL) {
+        found = g_new0(run_image_t, 1);
+        found->trouble = g_strdup(error->message);
+        g_error_free(error);
+    }
+    return found;
+}
+
+/* A store that does not answer one server does not answer the next. */
+static void gather_store(gathered_t *gathered, const char *only)
+{
+    g_autoptr(GHashTable) stores = g_hash_table_new_full(g_str_hash, g_str_equal, g_free,
+                                                         (GDestroyNotify) store_close);
+    gint64 end_us = g_get_monotonic_time() + STORE_TOTAL_US;
+
+    gathered->run_images = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, (GDestroyNotify) run_image_free);
+    for (guint i = 0; i < gathered->cluster->servers->len; i++) {
+        const cluster_server_t *server = g_ptr_array_index(gathered->cluster->servers, i);
+        GError *error = NULL;
+        run_image_t *found = NULL;
+
+        if (only != NULL && strcmp(only, server->name) != 0) {
+            continue;
+        }
+        if (g_get_monotonic_time() > end_us) {
+            g_set_error_literal(&gathered->store_error, UNDERSTUDY_ERROR, UNDERSTUDY_ERROR_TIMEOUT,
+                                "the store is slow: not all run images were looked at; ask for one server");
+            return;
+        }
+        found = look(stores, server, STORE_TIMEOUT_MS, &error);
+        if (found != NULL) {
+            g_hash_table_insert(gathered->run_images, g_strdup(server->name), found);
+            continue;
+        }
+        if (error->code == UNDERSTUDY_ERROR_CONFIG) {
+            found = g_new0(run_image_t, 1);
+            found->trouble = g_strdup(error->message);
+            g_hash_table_insert(gathered->run_images, g_strdup(server->name), found);
+            g_error_free(error);
+            continue;
+        }
+        gathered->store_error = error;
+        return;
+    }
+}
+
+/* All ------------------------------------------------------------------------*/
+
+gathered_t *gather(const char *server, gboolean with_store)
+{
+    gathered_t *gathered = g_new0(gathered_t, 1);
+
+    gathered->cluster = gather_cluster(&gathered->cluster_error);
+    gathered->observers = observer_client_ask("status", NULL, OBSERVERS_TIMEOUT_MS, &gathered->observers_error);
+    if (with_store && gathered->cluster != NULL) {
+        gather_store(gathered, server);
+    }
+    return gathered;
+}
+
+void gathered_free(gathered_t *gathered)
+{
+    if (gathered == NULL) {
+        return;
+    }
+    cluster_state_free(gathered->cluster);
+    g_clear_error(&gathered->cluster_error);
+    g_clear_pointer(&gathered->observers, json_object_unref);
+    g_clear_error(&gathered->observers_error);
+    g_clear_pointer(&gathered->run_images, g_hash_table_unref);
+    g_clear_error(&gathered->store_error);
+    g_free(gathered);
+}
+
+report_sources_t gathered_sources(const gathered_t *gathered)
+{
+    return (report_sources_t) {
+        .cluster = gathered->cluster,
+        .cluster_trouble = gathered->cluster_error != NULL ? gathered->cluster_error->message : NULL,
+        .observers = gathered->observers,
+        .observers_trouble = gathered->observers_error != NULL ? gathered->observers_error->message : NULL,
+        .run_images = gathered->run_images,
+        .store_trouble = gathered->store_error != NULL ? gathered->store_error->message : NULL,
+    };
+}

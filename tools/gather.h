@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#ifndef UNDERSTUDY_GATHER_H
+#define UNDERSTUDY_GATHER_H
+
+#include "cluster_state.h"
+#include "report.h"
+
+/* Everything that can be learned now; what does not answer leaves a sentence. */
+typedef struct gathered {
+    cluster_state_t *cluster;
+    GError *cluster_error;
+    JsonObject *observers;
+    GError *observers_error;
+    GHashTable *run_images;  /* server -> run_image_t* */
+    GError *store_error;
+} gathered_t;
+
+/* Reads the CIB once. NULL with an error. */
+cluster_state_t *gather_cluster(GError **error);
+
+/*!
+ * \param[in] server      whose run images to look at; NULL: of all servers
+ * \param[in] with_store  ask the store
+ * \return to be freed with gathered_free()
+ */
+gathered_t *gather(const char *server, gboolean with_store);
+void gathered_free(gathered_t *gathered);
+
+/* As report_status() wants it; lives as long as the gathered. */
+report_sources_t gathered_sources(const gathered_t *gathered);
+
+/*!
+ * \brief Look at a server's run images
+ *
+ * \param[in] timeout_ms  deadline of each operation on the store
+ * \return run_image_free(); `trouble` is set if something could not be learned
+ */
+run_image_t *gather_run_image(const cluster_server_t *server, guint timeout_ms);
+
+#endif

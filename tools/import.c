@@ -1,0 +1,324 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include <config.h>
+
+#include "import.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <gio/gio.h>
+#include <glib/gstdio.h>
+#include <json-glib/json-glib.h>
+
+#include "error.h"
+#include "names.h"
+
+#define IMPORT_PREFIX "import-"
+#define SECTOR_BYTES  512
+#define MIB           (1024 * 1024)
+/* Between two lines of progress where the terminal can't rewrite one. */
+#define PROGRESS_LINE_S 5
+
+void disk_free(disk_t *disk)
+{
+    if (disk == NULL) {
+        return;
+    }
+    store_image_name_free(disk->name);
+    g_free(disk->text);
+    g_free(disk->file);
+    g_free(disk);
+}
+
+disk_t *disk_parse(const char *text, GError **error)
+{
+    const char *equals = strchr(text, '=');
+    disk_t *disk = g_new0(disk_t, 1);
+
+    disk->text = equals != NULL ? g_strndup(text, equals - text) : g_strdup(text);
+    disk->file = equals != NULL ? g_strdup(equals + 1) : NULL;
+    if (disk->file != NULL && *disk->file == '\0') {
+        g_set_error(error, UNDERSTUDY_ERROR, UNDERSTUDY_ERROR_CONFIG,
+                    "--disk=%s: write the file after '=', or leave '=' out", text);
+    } else {
+        disk->name = store_image_name_parse(disk->text, error);
+    }
+    if (disk->name == NULL) {
+        disk_free(disk);
+        return NULL;
+    }
+    return disk;
+}
+
+/* The source -----------------------------------------------------------------*/
+
+typedef struct source {
+    gboolean is_raw;
+    guint64 size_bytes; /* of the disk, not of the file */
+} source_t;
+
+static gboolean read_info(const char *json, gsize length, const char *file, source_t *source, GError **error)
+{
+    g_autoptr(JsonParser) parser = json_parser_new();
+    JsonObject *info = NULL;
+    const char *format = NULL;
+
+    if (!json_parser_load_from_data(parser, json, (gssize) length, error)) {
+        return FALSE;
+    }
+    info = json_node_get_object(json_parser_get_root(parser));
+    format = json_object_get_string_member_with_default(info, "format", "");
+    source->is_raw = strcmp(format, "raw") == 0;
+    source->size_bytes = (guint64) json_object_get_int_member_with_default(info, "virtual-size", 0);
+    if (!source->is_raw && strcmp(format, "qcow2") != 0) {
+        g_set_error(error, UNDERSTUDY_ERROR, UNDERSTUDY_ERROR_CONFIG,
+                    "%s is a %s file: convert it to raw or qcow2 with qemu-img convert first", file, format);
+        return FALSE;
+    }
+    /* A file that names others could bring in any file of this host. */
+    if (json_object_has_member(info, "backing-filename")) {
+        g_set_error(error, UNDERSTUDY_ERROR, UNDERSTUDY_ERROR_CONFIG,
+                    "%s needs the backing file %s: make a whole one with qemu-img convert first", file,
+                    json_object_get_string_member_with_default(info, "backing-filename", ""));
+        return FALSE;
+    }
+    return TRUE;
+}
+
+static gboolean inspect(const char *file, source_t *source, GError **error)
+{
+    const char *argv[] = { "qemu-img", "info", "--output=json", "--", file, NULL };
+    g_autoptr(GSubprocess) process = NULL;
+    g_autoptr(GBytes) out = NULL;
+    g_autoptr(GBytes) complaint = NULL;
+
+    if (g_access(file, R_OK) != 0) {
+        g_set_error(error, UNDERSTUDY_ERROR, errno == EACCES ? UNDERSTUDY_ERROR_PERMISSION : UNDERSTUDY_ERROR_NOT_FOUND,
+                    "can't read %s: %s", file, g_strerror(errno));
+        return FALSE;
+    }
+    process = g_subprocess_newv(argv, G_SUBPROCESS_FLAGS_STDOUT_PIPE | G_SUBPROCESS_FLAGS_STDERR_PIPE, NULL);
+    if (process == NULL) {
+        g_set_error_literal(error, UNDERSTUDY_ERROR, UNDERSTUDY_ERROR_NOT_HERE,
+                            "qemu-img is missing on this host: install qemu-utils");
+        return FALSE;
+    }
+    if (!g_subprocess_communicate(process, NULL, NULL, &out, &complaint, error)) {
+        return FALSE;
+    }
+    if (!g_subprocess_get_successful(process)) {
+        g_set_error(error, UNDERSTUDY_ERROR, UNDERSTUDY_ERROR_FAILED, "can't read %s: %.*s", file,
+                    (int) g_bytes_get_size(complaint), (const char *) g_bytes_get_data(complaint, NULL));
+        g_strchomp((*error)->message);
+        return FALSE;
+    }
+    return read_info(g_bytes_get_data(out, NULL), g_bytes_get_size(out), file, source, error);
+}
+
+/* A file without a name in TMPDIR: gone with this process, whatever becomes of it. */
+static int open_scratch(guint64 size_bytes, GError **error)
+{
+    const char *directory = g_getenv("TMPDIR") != NULL ? g_getenv("TMPDIR") : "/var/tmp";
+    int fd = open(directory, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+
+    if (fd < 0 || ftruncate(fd, (off_t) size_bytes) != 0) {
+        g_set_error(error, UNDERSTUDY_ERROR, UNDERSTUDY_ERROR_FAILED,
+                    "can't make a file of %" G_GUINT64_FORMAT " MiB in %s (%s): set TMPDIR to a folder with room",
+                    size_bytes / MIB, directory, g_strerror(errno));
+        if (fd >= 0) {
+            close(fd);
+        }
+        return -1;
+    }
+    return fd;
+}
+
+static gboolean convert(const char *file, int scratch, GError **error)
+{
+    const char *argv[] = { "qemu-img", "convert", "-f", "qcow2", "-O", "raw", "-n", "--target-is-zero",
+                           isatty(STDERR_FILENO) ? "-p" : "-q", "--", file, "/dev/fd/3", NULL };
+    g_autoptr(GSubprocessLauncher) launcher = g_subprocess_launcher_new(G_SUBPROCESS_FLAGS_NONE);
+    g_autoptr(GSubprocess) process = NULL;
+
+    fprintf(stderr, "converting %s\n", file);
+    g_subprocess_launcher_take_fd(launcher, dup(scratch), 3);
+    g_subprocess_launcher_take_stdout_fd(launcher, dup(STDERR_FILENO));
+    process = g_subprocess_launcher_spawnv(launcher, argv, error);
+    if (process == NULL || !g_subprocess_wait(process, NULL, error)) {
+        return FALSE;
+    }
+    if (!g_subprocess_get_successful(process)) {
+        g_set_error(error, UNDERSTUDY_ERROR, UNDERSTUDY_ERROR_FAILED,
+                    "qemu-img could not convert %s; its message stands above", file);
+        return FALSE;
+    }
+    return TRUE;
+}
+
+/* A descriptor of the disk's raw contents, or -1. */
+static int open_source(const char *file, source_t *source, GError **error)
+{
+    int fd = -1;
+
+    if (!inspect(file, source, error)) {
+        return -1;
+    }
+    if (!source->is_raw) {
+        fd = open_scratch(source->size_bytes, error);
+        if (fd >= 0 && !convert(file, fd, error)) {
+            close(fd);
+            fd = -1;
+        }
+        return fd;
+    }
+    fd = open(file, O_RDONLY | O_CLOEXEC);
+    if (fd < 0) {
+        g_set_error(error, UNDERSTUDY_ERROR, UNDERSTUDY_ERROR_FAILED, "can't open %s: %s", file, g_strerror(errno));
+    }
+    return fd;
+}
+
+/* The import -----------------------------------------------------------------*/
+
+typedef struct progress {
+    const char *text;
+    gboolean rewrites;
+    gint64 shown_us;
+} progress_t;
+
+static gboolean show_progress(guint64 done_bytes, guint64 total_bytes, void *user_data)
+{
+    progress_t *progress = user_data;
+    gint64 now_us = g_get_monotonic_time();
+    gint64 pause_us = progress->rewrites ? G_USEC_PER_SEC / 5 : PROGRESS_LINE_S * G_USEC_PER_SEC;
+
+    if (done_bytes < total_bytes && now_us - progress->shown_us < pause_us) {
+        return TRUE;
+    }
+    progress->shown_us = now_us;
+    fprintf(stderr, "%simporting %s: %3u %% of %" G_GUINT64_FORMAT " MiB%s", progress->rewrites ? "\r" : "",
+            progress->text, total_bytes > 0 ? (guint) (done_bytes * 100 / total_bytes) : 100, total_bytes / MIB,
+            progress->rewrites ? "" : "\n");
+    return TRUE;
+}
+
+static store_image_name_t *import_name(const store_image_name_t *name)
+{
+    store_image_name_t *temporary = g_new0(store_image_name_t, 1);
+
+    temporary->pool = g_strdup(name->pool);
+    temporary->namespace = g_strdup(name->namespace);
+    temporary->image = g_strconcat(IMPORT_PREFIX, name->image, NULL);
+    return temporary;
+}
+
+/* What an interrupted import left, unless somebody writes it now. */
+static gboolean clear_leftover(store_t *store, const store_image_name_t *temporary, GError **error)
+{
+    g_autoptr(GPtrArray) watchers = NULL;
+    gboolean exists = FALSE;
+
+    if (!store_image_exists(store, temporary, &exists, error)) {
+        return FALSE;
+    }
+    if (!exists) {
+        return TRUE;
+    }
+    watchers = store_image_watchers(store, temporary, error);
+    if (watchers == NULL) {
+        return FALSE;
+    }
+    if (watchers->len > 0) {
+        const store_watcher_t *watcher = g_ptr_array_index(watchers, 0);
+
+        g_set_error(error, UNDERSTUDY_ERROR, UNDERSTUDY_ERROR_BUSY,
+                    "%s/%s is being written from %s: wait for that import to end (30 s after it was killed)",
+                    temporary->pool, temporary->image, watcher->ip);
+        return FALSE;
+    }
+    fprintf(stderr, "starting the interrupted import again\n");
+    return store_image_remove(store, temporary, error);
+}
+
+static gboolean write_image(store_t *store, const disk_t *disk, const store_image_name_t *temporary, int fd,
+                            guint64 size_bytes, GError **error)
+{
+    progress_t progress = { .text = disk->text, .rewrites = isatty(STDERR_FILENO) };
+    guint64 image_bytes = (size_bytes + SECTOR_BYTES - 1) / SECTOR_BYTES * SECTOR_BYTES;
+    gboolean done = store_image_create(store, temporary, image_bytes, error)
+                    && store_image_import_raw(store, temporary, fd, size_bytes, show_progress, &progress, error);
+
+    if (progress.rewrites) {
+        fputc('\n', stderr);
+    }
+    return done && store_image_rename(store, temporary, disk->name->image, error);
+}
+
+gboolean disk_import(store_t *store, const disk_t *disk, GError **error)
+{
+    store_image_name_t *temporary = NULL;
+    source_t source = { 0 };
+    gboolean exists = FALSE;
+    gboolean done = FALSE;
+    int fd = -1;
+
+    if (!store_image_exists(store, disk->name, &exists, error)) {
+        return FALSE;
+    }
+    if (exists) {
+        if (disk->file != NULL) {
+            fprintf(stderr, "%s exists already: it is kept, %s is not imported\n", disk->text, disk->file);
+        }
+        return TRUE;
+    }
+    if (disk->file == NULL) {
+        g_set_error(error, UNDERSTUDY_ERROR, UNDERSTUDY_ERROR_NOT_FOUND,
+                    "there is no image %s: name a file to import with --disk=%s=FILE", disk->text, disk->text);
+        return FALSE;
+    }
+    fd = open_source(disk->file, &source, error);
+    if (fd < 0) {
+        return FALSE;
+    }
+    temporary = import_name(disk->name);
+    done = clear_leftover(store, temporary, error)
+           && write_image(store, disk, temporary, fd, source.size_bytes, error);
+    store_image_name_free(temporary);
+    close(fd);
+    return done;
+}
+
+/* Recovery points ------------------------------------------------------------*/
+
+gboolean disks_first_point(store_t *store, const GPtrArray *disks, GError **error)
+{
+    g_autoptr(GDateTime) now = g_date_time_new_now_utc();
+    g_autofree char *time_text = g_date_time_format(now, "%Y%m%dT%H%M%SZ");
+    g_autofree char *point = g_strconcat(POINT_PREFIX, time_text, NULL);
+    gboolean all_have = TRUE;
+
+    for (guint i = 0; i < disks->len; i++) {
+        const disk_t *disk = g_ptr_array_index(disks, i);
+        GError *failure = NULL;
+        g_autofree char *newest = store_newest_point(store, disk->name, &failure);
+
+        if (failure != NULL) {
+            g_propagate_error(error, failure);
+            return FALSE;
+        }
+        all_have = all_have && newest != NULL;
+    }
+    for (guint i = 0; !all_have && i < disks->len; i++) {
+        const disk_t *disk = g_ptr_array_index(disks, i);
+
+        if (!store_point_create(store, disk->name, point, error)) {
+            return FALSE;
+        }
+        fprintf(stderr, "made the recovery point %s@%s\n", disk->text, point);
+    }
+    return TRUE;
+}

@@ -1,0 +1,614 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "report.h"
+
+#include <string.h>
+
+#include "names.h"
+#include "placement.h"
+#include "text_table.h"
+
+static const char *const capacity_names[] = { UTILIZATION_CPU, UTILIZATION_MEMORY, UTILIZATION_HEADROOM, NULL };
+
+void run_image_free(run_image_t *run_image)
+{
+    if (run_image == NULL) {
+        return;
+    }
+    g_free(run_image->name);
+    g_free(run_image->trouble);
+    g_free(run_image);
+}
+
+/* JSON helpers ---------------------------------------------------------------*/
+
+static const char *text_of(JsonObject *object, const char *name)
+{
+    return object != NULL ? json_object_get_string_member_with_default(object, name, "") : "";
+}
+
+static gint64 integer_of(JsonObject *object, const char *name)
+{
+    return object != NULL ? json_object_get_int_member_with_default(object, name, 0) : 0;
+}
+
+static JsonObject *object_of(JsonObject *object, const char *name)
+{
+    JsonNode *node = object != NULL && json_object_has_member(object, name) ? json_object_get_member(object, name)
+                                                                            : NULL;
+
+    return node != NULL && JSON_NODE_HOLDS_OBJECT(node) ? json_node_get_object(node) : NULL;
+}
+
+static JsonArray *array_of(JsonObject *object, const char *name)
+{
+    JsonNode *node = object != NULL && json_object_has_member(object, name) ? json_object_get_member(object, name)
+                                                                            : NULL;
+
+    return node != NULL && JSON_NODE_HOLDS_ARRAY(node) ? json_node_get_array(node) : NULL;
+}
+
+static guint length_of(JsonArray *array)
+{
+    return array != NULL ? json_array_get_length(array) : 0;
+}
+
+static void set_text_or_null(JsonObject *object, const char *name, const char *text)
+{
+    if (text != NULL && *text != '\0') {
+        json_object_set_string_member(object, name, text);
+    } else {
+        json_object_set_null_member(object, name);
+    }
+}
+
+/* Why an image does not run --------------------------------------------------*/
+
+static char *placement_summary(const cluster_state_t *cluster, const cluster_server_t *server)
+{
+    g_autoptr(GPtrArray) placements = placement_rank(cluster, server);
+    GString *text = g_string_new(NULL);
+
+    for (guint i = 0; i < placements->len; i++) {
+        const placement_t *placement = g_ptr_array_index(placements, i);
+
+        if (placement->eligible) {
+            g_string_free(text, TRUE);
+            return NULL;
+        }
+        g_string_append_printf(text, "%s%s: %s", i > 0 ? "; " : "", placement->host->name, placement->reason);
+    }
+    return g_string_free(text, FALSE);
+}
+
+/* The ticket is granted and the image is not there. */
+static char *not_running_reason(const cluster_state_t *cluster, const cluster_server_t *server)
+{
+    g_autofree char *nowhere = NULL;
+
+    if (!cluster->quorate) {
+        return g_strdup("no quorum: nothing is started until a majority of the hosts is back");
+    }
+    nowhere = placement_summary(cluster, server);
+    if (nowhere != NULL) {
+        return g_strdup_printf("no host can run the image: %s", nowhere);
+    }
+    if (server->image_fail_reason != NULL) {
+        return g_strdup_printf("%s on %s; another host is being tried", server->image_fail_reason,
+                               server->image_fail_host);
+    }
+    return g_strdup("the start is about to begin");
+}
+
+static char *image_reason(const cluster_state_t *cluster, const cluster_server_t *server)
+{
+    switch (server->image) {
+        case IMAGE_STOPPED:
+            return server->ticket_granted ? not_running_reason(cluster, server) : NULL;
+        case IMAGE_STARTING:
+            return g_strdup_printf("the image starts on %s", server->image_host);
+        case IMAGE_STOPPING:
+            return g_strdup_printf("the image stops on %s", server->image_host);
+        case IMAGE_FAILED:
+            return g_strdup_printf("%s on %s", server->image_fail_reason != NULL ? server->image_fail_reason
+                                                                                  : "the image has failed",
+                                   server->image_host);
+        case IMAGE_UNKNOWN:
+            return g_strdup(cluster->quorate ? "no host has reported the image's state yet, or it is not managed"
+                                             : "no quorum: the image's state is not known");
+        case IMAGE_RUNNING:
+        default:
+            return NULL;
+    }
+}
+
+static void append_reason(GString *reason, const char *more)
+{
+    if (more != NULL && *more != '\0') {
+        g_string_append_printf(reason, "%s%s", reason->len > 0 ? "; " : "", more);
+    }
+}
+
+/* Servers --------------------------------------------------------------------*/
+
+static JsonObject *observed(const report_sources_t *sources, const char *name)
+{
+    JsonArray *servers = array_of(sources->observers, "servers");
+
+    for (guint i = 0; i < length_of(servers); i++) {
+        JsonObject *server = json_array_get_object_element(servers, i);
+
+        if (strcmp(text_of(server, "name"), name) == 0) {
+            return server;
+        }
+    }
+    return NULL;
+}
+
+static JsonObject *votes_json(JsonObject *seen)
+{
+    JsonObject *from = object_of(seen, "votes");
+    JsonObject *votes = json_object_new();
+
+    json_object_set_int_member(votes, "up", integer_of(from, "up"));
+    json_object_set_int_member(votes, "down", integer_of(from, "down"));
+    json_object_set_int_member(votes, "blind", integer_of(from, "blind"));
+    return votes;
+}
+
+static JsonObject *image_json(const cluster_server_t *server, const run_image_t *run_image)
+{
+    JsonObject *image = json_object_new();
+
+    json_object_set_string_member(image, "state", server != NULL ? image_state_name(server->image) : "unknown");
+    set_text_or_null(image, "host", server != NULL ? server->image_host : NULL);
+    set_text_or_null(image, "run_image", run_image != NULL ? run_image->name : NULL);
+    if (run_image != NULL && run_image->trouble == NULL) {
+        json_object_set_int_member(image, "unreturned_bytes", (gint64) run_image->unreturned_bytes);
+    } else {
+        json_object_set_null_member(image, "unreturned_bytes");
+    }
+    return image;
+}
+
+static JsonObject *server_json(const report_sources_t *sources, const char *name, const cluster_server_t *server)
+{
+    JsonObject *seen = observed(sources, name);
+    const run_image_t *run_image = sources->run_images != NULL ? g_hash_table_lookup(sources->run_images, name)
+                                                               : NULL;
+    const char *verdict = text_of(seen, "verdict");
+    g_autofree char *image = server != NULL ? image_reason(sources->cluster, server) : NULL;
+    GString *reason = g_string_new(NULL);
+    JsonObject *object = json_object_new();
+
+    append_reason(reason, text_of(seen, "reason"));
+    append_reason(reason, image);
+    append_reason(reason, run_image != NULL ? run_image->trouble : NULL);
+    json_object_set_string_member(object, "name", name);
+    json_object_set_string_member(object, "verdict", *verdict != '\0' ? verdict : "unknown");
+    json_object_set_int_member(object, "since_ms", integer_of(seen, "since_ms"));
+    json_object_set_boolean_member(object, "ticket", server != NULL && server->ticket_granted);
+    json_object_set_object_member(object, "votes", votes_json(seen));
+    json_object_set_object_member(object, "image", image_json(server, run_image));
+    json_object_set_string_member(object, "reason", reason->str);
+    g_string_free(reason, TRUE);
+    return object;
+}
+
+/* From the cluster, or from the observers if the cluster can't be asked. */
+static JsonArray *servers_json(const report_sources_t *sources, const char *only)
+{
+    JsonArray *array = json_array_new();
+    JsonArray *seen = array_of(sources->observers, "servers");
+
+    for (guint i = 0; sources->cluster != NULL && i < sources->cluster->servers->len; i++) {
+        const cluster_server_t *server = g_ptr_array_index(sources->cluster->servers, i);
+
+        if (only == NULL || strcmp(only, server->name) == 0) {
+            json_array_add_object_element(array, server_json(sources, server->name, server));
+        }
+    }
+    for (guint i = 0; sources->cluster == NULL && i < length_of(seen); i++) {
+        const char *name = text_of(json_array_get_object_element(seen, i), "name");
+
+        if (only == NULL || strcmp(only, name) == 0) {
+            json_array_add_object_element(array, server_json(sources, name, NULL));
+        }
+    }
+    return array;
+}
+
+/* Hosts ----------------------------------------------------------------------*/
+
+/* What is free; null where nothing is published. */
+static void set_capacities(JsonObject *object, const cluster_host_t *host)
+{
+    for (const char *const *name = capacity_names; *name != NULL; name++) {
+        if (g_hash_table_contains(host->remaining, *name)) {
+            json_object_set_int_member(object, *name, GPOINTER_TO_INT(g_hash_table_lookup(host->remaining, *name)));
+        } else {
+            json_object_set_null_member(object, *name);
+        }
+    }
+}
+
+static JsonObject *host_json(const cluster_host_t *host)
+{
+    JsonObject *object = json_object_new();
+    JsonObject *capacity = json_object_new();
+    JsonArray *images = json_array_new();
+
+    json_object_set_string_member(object, "name", host->name);
+    json_object_set_boolean_member(object, "online", host->online);
+    json_object_set_boolean_member(object, "standby", host->standby);
+    json_object_set_boolean_member(object, "maintenance", host->maintenance);
+    if (host->reach < 0) {
+        json_object_set_null_member(object, "reach");
+    } else {
+        json_object_set_boolean_member(object, "reach", host->reach == 1);
+    }
+    set_capacities(object, host);
+    for (const char *const *name = capacity_names; *name != NULL; name++) {
+        const char *text = g_hash_table_lookup(host->utilization, *name);
+
+        if (text != NULL) {
+            json_object_set_int_member(capacity, *name, g_ascii_strtoll(text, NULL, 10));
+        }
+    }
+    json_object_set_object_member(object, "capacity", capacity);
+    for (guint i = 0; i < host->images->len; i++) {
+        json_array_add_string_element(images, g_ptr_array_index(host->images, i));
+    }
+    json_object_set_array_member(object, "images", images);
+    return object;
+}
+
+JsonObject *report_hosts(const cluster_state_t *cluster, const cluster_server_t *server)
+{
+    g_autoptr(GPtrArray) placements = placement_rank(cluster, server);
+    JsonObject *report = json_object_new();
+    JsonArray *hosts = json_array_new();
+
+    for (guint i = 0; i < placements->len; i++) {
+        const placement_t *placement = g_ptr_array_index(placements, i);
+        JsonObject *host = json_object_new();
+
+        json_object_set_string_member(host, "name", placement->host->name);
+        json_object_set_int_member(host, "rank", placement->rank);
+        json_object_set_boolean_member(host, "eligible", placement->eligible);
+        set_capacities(host, placement->host);
+        json_object_set_string_member(host, "reason", placement->reason);
+        json_array_add_object_element(hosts, host);
+    }
+    json_object_set_array_member(report, "hosts", hosts);
+    return report;
+}
+
+/* The whole ------------------------------------------------------------------*/
+
+static void add_trouble(JsonArray *troubles, const char *trouble)
+{
+    if (trouble != NULL) {
+        json_array_add_string_element(troubles, trouble);
+    }
+}
+
+JsonObject *report_status(const report_sources_t *sources, const char *server)
+{
+    JsonObject *status = json_object_new();
+    JsonArray *troubles = json_array_new();
+    JsonArray *hosts = json_array_new();
+    gboolean quorate = sources->cluster != NULL ? sources->cluster->quorate
+                       : sources->observers != NULL
+                         && json_object_get_boolean_member_with_default(sources->observers, "quorate", FALSE);
+
+    json_object_set_boolean_member(status, "quorate", quorate);
+    set_text_or_null(status, "leader", text_of(sources->observers, "leader"));
+    add_trouble(troubles, sources->cluster_trouble);
+    add_trouble(troubles, sources->observers_trouble);
+    add_trouble(troubles, sources->store_trouble);
+    json_object_set_array_member(status, "troubles", troubles);
+    json_object_set_array_member(status, "servers", servers_json(sources, server));
+    for (guint i = 0; sources->cluster != NULL && i < sources->cluster->hosts->len; i++) {
+        json_array_add_object_element(hosts, host_json(g_ptr_array_index(sources->cluster->hosts, i)));
+    }
+    json_object_set_array_member(status, "hosts", hosts);
+    return status;
+}
+
+/* For people -----------------------------------------------------------------*/
+
+static char *number_or_dash(JsonObject *object, const char *name)
+{
+    JsonNode *node = json_object_get_member(object, name);
+
+    if (node == NULL || JSON_NODE_HOLDS_NULL(node)) {
+        return g_strdup("-");
+    }
+    return g_strdup_printf("%" G_GINT64_FORMAT, json_node_get_int(node));
+}
+
+static char *votes_text(JsonObject *server)
+{
+    JsonObject *votes = object_of(server, "votes");
+
+    return g_strdup_printf("%" G_GINT64_FORMAT "/%" G_GINT64_FORMAT "/%" G_GINT64_FORMAT, integer_of(votes, "up"),
+                           integer_of(votes, "down"), integer_of(votes, "blind"));
+}
+
+static char *image_text(JsonObject *server)
+{
+    JsonObject *image = object_of(server, "image");
+    JsonNode *host = json_object_get_member(image, "host");
+
+    if (host == NULL || JSON_NODE_HOLDS_NULL(host)) {
+        return g_strdup(text_of(image, "state"));
+    }
+    return g_strdup_printf("%s on %s", text_of(image, "state"), text_of(image, "host"));
+}
+
+static char *written_text(JsonObject *server)
+{
+    JsonObject *image = object_of(server, "image");
+    JsonNode *bytes = json_object_get_member(image, "unreturned_bytes");
+    JsonNode *name = json_object_get_member(image, "run_image");
+
+    if (bytes == NULL || JSON_NODE_HOLDS_NULL(bytes) || name == NULL || JSON_NODE_HOLDS_NULL(name)) {
+        return g_strdup("-");
+    }
+    return g_strdup_printf("%.1f MiB", (double) json_node_get_int(bytes) / (1024 * 1024));
+}
+
+static void append_servers(GString *out, JsonArray *servers)
+{
+    text_table_t *table = text_table_new();
+
+    text_table_row(table, "SERVER", "VERDICT", "TICKET", "UP/DOWN/BLIND", "IMAGE", "WRITTEN", "REASON", NULL);
+    for (guint i = 0; i < length_of(servers); i++) {
+        JsonObject *server = json_array_get_object_element(servers, i);
+        g_autofree char *votes = votes_text(server);
+        g_autofree char *image = image_text(server);
+        g_autofree char *written = written_text(server);
+
+        text_table_row(table, text_of(server, "name"), text_of(server, "verdict"),
+                       json_object_get_boolean_member(server, "ticket") ? "granted" : "-", votes, image, written,
+                       text_of(server, "reason"), NULL);
+    }
+    text_table_append(table, out);
+}
+
+static const char *host_state_text(JsonObject *host)
+{
+    JsonNode *reach = json_object_get_member(host, "reach");
+
+    if (!json_object_get_boolean_member(host, "online")) {
+        return "offline";
+    }
+    if (json_object_get_boolean_member(host, "standby")) {
+        return "standby";
+    }
+    if (json_object_get_boolean_member(host, "maintenance")) {
+        return "maintenance";
+    }
+    if (JSON_NODE_HOLDS_NULL(reach)) {
+        return "online, service network not known";
+    }
+    return json_node_get_boolean(reach) ? "online" : "online, service network down";
+}
+
+static char *names_text(JsonArray *names)
+{
+    GString *text = g_string_new(NULL);
+
+    for (guint i = 0; i < length_of(names); i++) {
+        g_string_append_printf(text, "%s%s", i > 0 ? " " : "", json_array_get_string_element(names, i));
+    }
+    return g_string_free(text, FALSE);
+}
+
+static void append_status_hosts(GString *out, JsonArray *hosts)
+{
+    text_table_t *table = text_table_new();
+
+    text_table_row(table, "HOST", "STATE", "FREE CPU", "FREE MIB", "HEADROOM", "IMAGES", NULL);
+    for (guint i = 0; i < length_of(hosts); i++) {
+        JsonObject *host = json_array_get_object_element(hosts, i);
+        g_autofree char *cpu = number_or_dash(host, UTILIZATION_CPU);
+        g_autofree char *memory = number_or_dash(host, UTILIZATION_MEMORY);
+        g_autofree char *headroom = number_or_dash(host, UTILIZATION_HEADROOM);
+        g_autofree char *images = names_text(array_of(host, "images"));
+
+        text_table_row(table, text_of(host, "name"), host_state_text(host), cpu, memory, headroom, images, NULL);
+    }
+    text_table_append(table, out);
+}
+
+char *report_status_text(JsonObject *status)
+{
+    GString *out = g_string_new(NULL);
+    JsonArray *troubles = array_of(status, "troubles");
+    JsonArray *servers = array_of(status, "servers");
+    JsonArray *hosts = array_of(status, "hosts");
+    const char *leader = JSON_NODE_HOLDS_NULL(json_object_get_member(status, "leader")) ? "none"
+                                                                                       : text_of(status, "leader");
+
+    g_string_append_printf(out, "Quorum: %s   Leading observer: %s\n",
+                           json_object_get_boolean_member(status, "quorate") ? "yes" : "NO", leader);
+    for (guint i = 0; i < length_of(troubles); i++) {
+        g_string_append_printf(out, "! %s\n", json_array_get_string_element(troubles, i));
+    }
+    if (length_of(servers) > 0) {
+        g_string_append_c(out, '\n');
+        append_servers(out, servers);
+    } else {
+        g_string_append(out, "\nNo server is protected yet: see understudy adopt --help\n");
+    }
+    if (length_of(hosts) > 0) {
+        g_string_append_c(out, '\n');
+        append_status_hosts(out, hosts);
+    }
+    return g_string_free(out, FALSE);
+}
+
+char *report_hosts_text(JsonObject *report)
+{
+    GString *out = g_string_new(NULL);
+    text_table_t *table = text_table_new();
+    JsonArray *hosts = array_of(report, "hosts");
+
+    text_table_row(table, "RANK", "HOST", "FREE CPU", "FREE MIB", "HEADROOM", "WHY", NULL);
+    for (guint i = 0; i < length_of(hosts); i++) {
+        JsonObject *host = json_array_get_object_element(hosts, i);
+        g_autofree char *rank = integer_of(host, "rank") > 0
+                                ? g_strdup_printf("%" G_GINT64_FORMAT, integer_of(host, "rank")) : g_strdup("-");
+        g_autofree char *cpu = number_or_dash(host, UTILIZATION_CPU);
+        g_autofree char *memory = number_or_dash(host, UTILIZATION_MEMORY);
+        g_autofree char *headroom = number_or_dash(host, UTILIZATION_HEADROOM);
+
+        text_table_row(table, rank, text_of(host, "name"), cpu, memory, headroom, text_of(host, "reason"), NULL);
+    }
+    text_table_append(table, out);
+    return g_string_free(out, FALSE);
+}
+
+/* History --------------------------------------------------------------------*/
+
+#define MARKS_MAX 4
+
+/* A phase lasts from the first event of one kind to the first of another; the
+ * names stand in the order of preference. */
+static const struct {
+    const char *phase;
+    const char *from[MARKS_MAX];
+    const char *to[MARKS_MAX];
+} phases[] = {
+    { "detection", { "first_miss" }, { "suspect" } },
+    { "confirmation", { "suspect" }, { "isolating" } },
+    { "isolation", { "isolating" }, { "isolated", "failed", "granted" } },
+    { "placement", { "granted", "failed" }, { "starting" } },
+    { "start", { "starting", "granted" }, { "started" } },
+    { "boot", { "started" }, { "answering" } },
+    { "return", { "returning" }, { "healthy" } },
+};
+
+static JsonObject *find_event(JsonArray *events, const char *const *names)
+{
+    for (guint n = 0; n < MARKS_MAX && names[n] != NULL; n++) {
+        for (guint i = 0; i < length_of(events); i++) {
+            JsonObject *event = json_array_get_object_element(events, i);
+
+            if (strcmp(text_of(event, "event"), names[n]) == 0) {
+                return event;
+            }
+        }
+    }
+    return NULL;
+}
+
+static JsonArray *phases_json(JsonArray *events)
+{
+    JsonArray *array = json_array_new();
+
+    for (gsize i = 0; i < G_N_ELEMENTS(phases); i++) {
+        JsonObject *from = find_event(events, phases[i].from);
+        JsonObject *to = find_event(events, phases[i].to);
+        JsonObject *phase = NULL;
+
+        if (from == NULL || to == NULL) {
+            continue;
+        }
+        phase = json_object_new();
+        json_object_set_string_member(phase, "phase", phases[i].phase);
+        /* Clocks of two hosts may differ a little. */
+        json_object_set_int_member(phase, "duration_ms",
+                                   MAX(0, integer_of(to, "at_ms") - integer_of(from, "at_ms")));
+        json_array_add_object_element(array, phase);
+    }
+    return array;
+}
+
+static const char *takeover_host(JsonArray *events)
+{
+    const char *host = "";
+
+    for (guint i = 0; i < length_of(events); i++) {
+        JsonObject *event = json_array_get_object_element(events, i);
+
+        if (strcmp(text_of(event, "event"), "started") == 0 || strcmp(text_of(event, "event"), "starting") == 0) {
+            host = text_of(event, "host");
+        }
+    }
+    return host;
+}
+
+JsonObject *report_history(const char *server, JsonObject *answer)
+{
+    JsonObject *report = json_object_new();
+    JsonArray *takeovers = array_of(answer, "takeovers");
+    JsonArray *array = json_array_new();
+
+    for (guint i = 0; i < length_of(takeovers); i++) {
+        JsonArray *events = array_of(json_array_get_object_element(takeovers, i), "events");
+        JsonObject *takeover = json_object_new();
+
+        json_object_set_int_member(takeover, "began_ms",
+                                   length_of(events) > 0
+                                   ? integer_of(json_array_get_object_element(events, 0), "at_ms") : 0);
+        set_text_or_null(takeover, "host", takeover_host(events));
+        json_object_set_array_member(takeover, "phases", phases_json(events));
+        json_object_set_array_member(takeover, "events", events != NULL ? json_array_ref(events) : json_array_new());
+        json_array_add_object_element(array, takeover);
+    }
+    json_object_set_string_member(report, "server", server);
+    json_object_set_array_member(report, "takeovers", array);
+    return report;
+}
+
+static char *time_text(gint64 at_ms)
+{
+    g_autoptr(GDateTime) utc = g_date_time_new_from_unix_utc(at_ms / 1000);
+    g_autoptr(GDateTime) local = utc != NULL ? g_date_time_to_local(utc) : NULL;
+
+    return local != NULL ? g_date_time_format(local, "%Y-%m-%d %H:%M:%S") : g_strdup("?");
+}
+
+static void append_takeover(GString *out, guint number, JsonObject *takeover)
+{
+    g_autofree char *began = time_text(integer_of(takeover, "began_ms"));
+    JsonArray *done = array_of(takeover, "phases");
+    JsonArray *events = array_of(takeover, "events");
+    text_table_t *table = text_table_new();
+    gint64 first_ms = integer_of(takeover, "began_ms");
+
+    g_string_append_printf(out, "%sTakeover %u: %s\n", number > 1 ? "\n" : "", number, began);
+    for (guint i = 0; i < length_of(done); i++) {
+        JsonObject *phase = json_array_get_object_element(done, i);
+        g_autofree char *duration = g_strdup_printf("%8.2f s", (double) integer_of(phase, "duration_ms") / 1000);
+
+        text_table_row(table, " ", text_of(phase, "phase"), duration, NULL);
+    }
+    text_table_append(table, out);
+    g_string_append_c(out, '\n');
+    table = text_table_new();
+    for (guint i = 0; i < length_of(events); i++) {
+        JsonObject *event = json_array_get_object_element(events, i);
+        g_autofree char *at = g_strdup_printf("+%.2f s", (double) (integer_of(event, "at_ms") - first_ms) / 1000);
+
+        text_table_row(table, " ", at, text_of(event, "event"), text_of(event, "host"), text_of(event, "detail"),
+                       NULL);
+    }
+    text_table_append(table, out);
+}
+
+char *report_history_text(JsonObject *report)
+{
+    GString *out = g_string_new(NULL);
+    JsonArray *takeovers = array_of(report, "takeovers");
+
+    for (guint i = 0; i < length_of(takeovers); i++) {
+        append_takeover(out, i + 1, json_array_get_object_element(takeovers, i));
+    }
+    if (length_of(takeovers) == 0) {
+        g_string_append_printf(out, "%s has had no takeover since its observers started\n", text_of(report, "server"));
+    }
+    return g_string_free(out, FALSE);
+}

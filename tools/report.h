@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#ifndef UNDERSTUDY_REPORT_H
+#define UNDERSTUDY_REPORT_H
+
+#include <json-glib/json-glib.h>
+
+#include "cluster_state.h"
+
+/*
+ * What `status` and `hosts` say, put together from the three who know: the
+ * cluster, the observers and the store. Pure. Each may be missing, with the
+ * sentence why.
+ */
+
+/* What the store says of a server's run image. */
+typedef struct run_image {
+    char *name;              /* POOL/IMAGE of the first disk, NULL if there is none */
+    guint64 unreturned_bytes;
+    char *trouble;           /* why it is not known, or NULL */
+} run_image_t;
+
+void run_image_free(run_image_t *run_image);
+
+typedef struct report_sources {
+    const cluster_state_t *cluster; /* or NULL */
+    const char *cluster_trouble;
+    JsonObject *observers;          /* answer to "status", or NULL */
+    const char *observers_trouble;
+    GHashTable *run_images;         /* server -> run_image_t*, or NULL: not asked */
+    const char *store_trouble;
+} report_sources_t;
+
+/*!
+ * \param[in] server  only this one, or NULL
+ * \return {"quorate","leader","troubles":[...],"servers":[...],"hosts":[...]}; json_object_unref()
+ */
+JsonObject *report_status(const report_sources_t *sources, const char *server);
+
+/* {"hosts":[{"name","rank","eligible","cpu","hv_memory","headroom","reason"}]}, best first. */
+JsonObject *report_hosts(const cluster_state_t *cluster, const cluster_server_t *server);
+
+/* For people; g_free(). */
+char *report_status_text(JsonObject *status);
+char *report_hosts_text(JsonObject *hosts);
+
+/*!
+ * \brief The phases of each takeover, from the observers' events
+ *
+ * \param[in] answer  {"takeovers":[{"events":[{"event","at_ms",...}]}]}
+ * \return {"server","takeovers":[{"began_ms","host","phases":[{"phase","duration_ms"}],"events":[...]}]}
+ */
+JsonObject *report_history(const char *server, JsonObject *answer);
+char *report_history_text(JsonObject *history);
+
+#endif

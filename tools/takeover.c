@@ -1,0 +1,239 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The commands that change what a server does: takeover, release, forget. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "adoption.h"
+#include "cib.h"
+#include "error.h"
+#include "gather.h"
+#include "names.h"
+#include "observer_client.h"
+#include "run.h"
+
+#define ASK_TIMEOUT_MS     10000
+#define POLL_INTERVAL_MS   500
+#define DEFAULT_TIMEOUT_S  180
+#define STORE_TIMEOUT_MS   5000
+#define REPLACE_TRIES      20
+
+/* Waiting --------------------------------------------------------------------*/
+
+typedef struct wait {
+    const char *server;
+    gboolean want_running;
+    gint64 began_us;
+    gint64 deadline_us;
+    char *shown;
+    gboolean done;
+    GMainLoop *loop;
+} wait_t;
+
+static JsonObject *server_of(JsonObject *status)
+{
+    JsonArray *servers = json_object_get_array_member(status, "servers");
+
+    return json_array_get_length(servers) > 0 ? json_array_get_object_element(servers, 0) : NULL;
+}
+
+static gboolean has_arrived(const wait_t *wait, JsonObject *server)
+{
+    const char *state = json_object_get_string_member(json_object_get_object_member(server, "image"), "state");
+    gboolean ticket = json_object_get_boolean_member(server, "ticket");
+
+    return wait->want_running ? ticket && strcmp(state, "running") == 0 : !ticket && strcmp(state, "stopped") == 0;
+}
+
+static char *progress_text(JsonObject *server)
+{
+    JsonObject *image = json_object_get_object_member(server, "image");
+    const char *host = json_object_get_string_member_with_default(image, "host", NULL);
+    const char *reason = json_object_get_string_member(server, "reason");
+
+    return g_strdup_printf("%s, ticket %s, image %s%s%s%s%s", json_object_get_string_member(server, "verdict"),
+                           json_object_get_boolean_member(server, "ticket") ? "granted" : "not granted",
+                           json_object_get_string_member(image, "state"), host != NULL ? " on " : "",
+                           host != NULL ? host : "", *reason != '\0' ? ": " : "", reason);
+}
+
+static gboolean wait_poll(gpointer user_data)
+{
+    wait_t *wait = user_data;
+    gathered_t *gathered = gather(wait->server, FALSE);
+    report_sources_t sources = gathered_sources(gathered);
+    JsonObject *status = report_status(&sources, wait->server);
+    JsonObject *server = server_of(status);
+    g_autofree char *text = NULL;
+
+    if (server != NULL && gathered->cluster != NULL) {
+        text = progress_text(server);
+        wait->done = has_arrived(wait, server);
+    } else {
+        text = g_strdup("the cluster does not answer");
+    }
+    if (g_strcmp0(text, wait->shown) != 0) {
+        printf("+%.1f s  %s: %s\n", (double) (g_get_monotonic_time() - wait->began_us) / G_USEC_PER_SEC, wait->server,
+               text);
+        fflush(stdout);
+        g_free(wait->shown);
+        wait->shown = g_steal_pointer(&text);
+    }
+    json_object_unref(status);
+    gathered_free(gathered);
+    if (wait->done || g_get_monotonic_time() >= wait->deadline_us) {
+        g_main_loop_quit(wait->loop);
+        return G_SOURCE_REMOVE;
+    }
+    return G_SOURCE_CONTINUE;
+}
+
+static gboolean wait_for(const char *server, gboolean want_running, guint timeout_s, GError **error)
+{
+    wait_t wait = { .server = server, .want_running = want_running, .loop = g_main_loop_new(NULL, FALSE) };
+
+    wait.began_us = g_get_monotonic_time();
+    wait.deadline_us = wait.began_us + (gint64) timeout_s * G_USEC_PER_SEC;
+    g_timeout_add(POLL_INTERVAL_MS, wait_poll, &wait);
+    g_main_loop_run(wait.loop);
+    g_main_loop_unref(wait.loop);
+    if (!wait.done) {
+        g_set_error(error, UNDERSTUDY_ERROR, UNDERSTUDY_ERROR_TIMEOUT,
+                    "%s: not done after %u s (%s); it may still go on: follow it with understudy status %s --watch",
+                    server, timeout_s, wait.shown != NULL ? wait.shown : "no answer", server);
+    }
+    g_free(wait.shown);
+    return wait.done;
+}
+
+static gboolean read_timeout(const command_line_t *line, guint *timeout_s, GError **error)
+{
+    const char *text = command_line_value(line, "timeout");
+    guint64 value = 0;
+
+    *timeout_s = DEFAULT_TIMEOUT_S;
+    if (text == NULL) {
+        return TRUE;
+    }
+    if (!g_ascii_string_to_unsigned(text, 10, 1, 86400, &value, NULL)) {
+        g_set_error(error, UNDERSTUDY_ERROR, UNDERSTUDY_ERROR_CONFIG, "--timeout=%s: write seconds, 1 to 86400", text);
+        return FALSE;
+    }
+    *timeout_s = (guint) value;
+    return TRUE;
+}
+
+static exit_code_t ask_and_wait(const command_line_t *line, const char *op, gboolean want_running, GError **error)
+{
+    guint timeout_s = 0;
+    JsonObject *answer = NULL;
+
+    if (!read_timeout(line, &timeout_s, error)) {
+        return EXIT_USAGE;
+    }
+    answer = observer_client_ask(op, line->server, ASK_TIMEOUT_MS, error);
+    if (answer == NULL) {
+        return exit_code_of(*error);
+    }
+    json_object_unref(answer);
+    if (command_line_has(line, "no-wait")) {
+        printf("the observers have taken it on; follow it with understudy status %s --watch\n", line->server);
+        return EXIT_OK;
+    }
+    return wait_for(line->server, want_running, timeout_s, error) ? EXIT_OK : exit_code_of(*error);
+}
+
+exit_code_t run_takeover(const command_line_t *line, GError **error)
+{
+    return ask_and_wait(line, "takeover", TRUE, error);
+}
+
+exit_code_t run_release(const command_line_t *line, GError **error)
+{
+    return ask_and_wait(line, "release", FALSE, error);
+}
+
+/* forget ---------------------------------------------------------------------*/
+
+/* What would be lost, as an error. */
+static gboolean may_forget(const char *name, GError **error)
+{
+    cluster_state_t *cluster = gather_cluster(error);
+    const cluster_server_t *server = cluster != NULL ? cluster_state_server(cluster, name) : NULL;
+    run_image_t *run_image = NULL;
+    gboolean may = FALSE;
+
+    if (cluster == NULL) {
+        return FALSE;
+    }
+    if (server == NULL) {
+        g_set_error(error, UNDERSTUDY_ERROR, UNDERSTUDY_ERROR_NOT_FOUND, "no server '%s' is protected", name);
+        cluster_state_free(cluster);
+        return FALSE;
+    }
+    if (server->ticket_granted || (server->image != IMAGE_STOPPED && server->image != IMAGE_UNKNOWN)) {
+        g_set_error(error, UNDERSTUDY_ERROR, UNDERSTUDY_ERROR_BUSY,
+                    "a takeover of %s is under way (image %s): end it with understudy release %s first, or use --force",
+                    name, image_state_name(server->image), name);
+    } else {
+        run_image = gather_run_image(server, STORE_TIMEOUT_MS);
+        may = run_image->trouble == NULL && run_image->unreturned_bytes == 0;
+        if (run_image->trouble != NULL) {
+            g_set_error(error, UNDERSTUDY_ERROR, UNDERSTUDY_ERROR_BUSY,
+                        "it is not known whether %s's run image holds writes (%s): mend that, or use --force", name,
+                        run_image->trouble);
+        } else if (!may) {
+            g_set_error(error, UNDERSTUDY_ERROR, UNDERSTUDY_ERROR_BUSY,
+                        "the run image %s holds %" G_GUINT64_FORMAT " bytes that are not back on %s: bring them back "
+                        "first, or use --force (the image stays in the store)", run_image->name,
+                        run_image->unreturned_bytes, name);
+        }
+        run_image_free(run_image);
+    }
+    cluster_state_free(cluster);
+    return may;
+}
+
+static gboolean try_forget(cib_connection_t *cib, const char *server, GError **error)
+{
+    xmlNode *xml = cib_connection_query(cib, error);
+    gboolean done = FALSE;
+
+    if (xml == NULL) {
+        return FALSE;
+    }
+    if (adoption_remove(server, xml)) {
+        done = cib_connection_replace(cib, xml, error);
+    } else {
+        g_set_error(error, UNDERSTUDY_ERROR, UNDERSTUDY_ERROR_NOT_FOUND, "no server '%s' is protected", server);
+    }
+    cib_xml_free(xml);
+    return done;
+}
+
+exit_code_t run_forget(const command_line_t *line, GError **error)
+{
+    cib_connection_t *cib = NULL;
+    gboolean done = FALSE;
+
+    if (!command_line_has(line, "force") && !may_forget(line->server, error)) {
+        return exit_code_of(*error);
+    }
+    cib = cib_connection_open("understudy", error);
+    if (cib == NULL) {
+        return exit_code_of(*error);
+    }
+    for (guint i = 0; i < REPLACE_TRIES; i++) {
+        g_clear_error(error);
+        done = try_forget(cib, line->server, error);
+        if (done || !g_error_matches(*error, UNDERSTUDY_ERROR, UNDERSTUDY_ERROR_BUSY)) {
+            break;
+        }
+    }
+    cib_connection_close(cib);
+    if (!done) {
+        return exit_code_of(*error);
+    }
+    printf("%s is not protected any more; its images are still in the store\n", line->server);
+    return EXIT_OK;
+}
