@@ -12,7 +12,7 @@ HERE = Path(__file__).resolve().parent
 # ext4 (which also mounts ext2), the serial port and packet sockets are built into the cloud kernel.
 # virtio_rng comes first: PostgreSQL waits for random numbers, and without a source that takes a second.
 BOOT_MODULES = ("virtio_pci", "virtio_rng", "virtio_blk", "virtio_net", "button", "evdev",
-                "pvpanic_pci")
+                "pvpanic_mmio", "pvpanic_pci")  # pvpanic_mmio also drives the ISA device
 
 
 def kernel_release() -> str:
