@@ -478,9 +478,6 @@ void verdict_decide(const verdict_view_t *view, verdict_decision_t *decision)
 {
     *decision = (verdict_decision_t) { .wake_ms = VERDICT_NEVER };
     deciders[view->record->verdict](view, decision);
-    if (view->request != VERDICT_REQUEST_NONE && !decision->change) {
-        decision->request_done = TRUE;
-    }
 }
 
 /* Requests ----------------------------------------------------------------*/

@@ -134,7 +134,6 @@ typedef struct verdict_decision {
     verdict_record_t next;    /* its epoch is the record's plus one; since_wall_ms is left to the caller */
     gboolean ask_round;
     gboolean start_isolation;
-    gboolean request_done;    /* the request changes nothing: forget it */
     ticket_action_t ticket;
     gint64 wake_ms;           /* look again then at the latest, VERDICT_NEVER: when something changes */
 } verdict_decision_t;

@@ -92,14 +92,14 @@ void history_takeover_append(history_takeover_t *takeover, const char *event, gi
     added->host = g_strdup(host != NULL ? host : "");
     added->detail = g_strdup(detail != NULL ? detail : "");
     g_ptr_array_add(takeover->events, added);
-    takeover->latched = takeover->latched || g_strcmp0(event, "isolating") == 0;
+    takeover->latched = takeover->latched || g_strcmp0(event, "isolating") == 0 || g_strcmp0(event, "isolated") == 0;
     takeover->closed = takeover->closed || g_strcmp0(event, "healthy") == 0;
 }
 
 static gboolean opens_takeover(const char *event)
 {
     return g_strcmp0(event, "first_miss") == 0 || g_strcmp0(event, "suspect") == 0
-           || g_strcmp0(event, "isolating") == 0;
+           || g_strcmp0(event, "isolating") == 0 || g_strcmp0(event, "isolated") == 0;
 }
 
 gboolean history_add(history_t *history, const char *event, gint64 at_ms, const char *host, const char *detail)
@@ -125,6 +125,19 @@ gboolean history_add(history_t *history, const char *event, gint64 at_ms, const 
         g_ptr_array_remove(history->takeovers, takeover);
     }
     return TRUE;
+}
+
+void history_close(history_t *history)
+{
+    history_takeover_t *takeover = current_takeover(history);
+
+    if (takeover == NULL) {
+        return;
+    }
+    takeover->closed = TRUE;
+    if (!takeover->latched) {
+        g_ptr_array_remove(history->takeovers, takeover);
+    }
 }
 
 gboolean history_has(const history_t *history, const char *event, const char *host)

@@ -38,6 +38,9 @@ void history_free(history_t *history);
  */
 gboolean history_add(history_t *history, const char *event, gint64 at_ms, const char *host, const char *detail);
 
+/* Nothing more can happen in the takeover that was under way, if there was one. */
+void history_close(history_t *history);
+
 /* TRUE if the takeover that is under way has the event, on that host if it is not NULL. */
 gboolean history_has(const history_t *history, const char *event, const char *host);
 

@@ -33,14 +33,14 @@ static gboolean record_decode(GVariant *variant, verdict_record_t *record)
 
 static GVariant *hello_encode(const message_t *message)
 {
-    return g_variant_new("(stbbb)", message->node, message->version, message->in_sync, message->able,
+    return g_variant_new("(sttbbb)", message->node, message->incarnation, message->version, message->in_sync, message->able,
                          message->blind);
 }
 
 static gboolean hello_decode(message_t *message)
 {
-    g_variant_get(message->body, "(&stbbb)", &message->node, &message->version, &message->in_sync, &message->able,
-                  &message->blind);
+    g_variant_get(message->body, "(&sttbbb)", &message->node, &message->incarnation, &message->version, &message->in_sync,
+                  &message->able, &message->blind);
     return message->node[0] != '\0';
 }
 
@@ -196,6 +196,9 @@ static GVariant *snapshot_encode(const message_t *message)
 {
     GVariantBuilder builder;
 
+    GVariant *targets = g_variant_new_fixed_array(G_VARIANT_TYPE_UINT64, message->targets->data,
+                                                  message->targets->len, sizeof(guint64));
+
     g_variant_builder_init(&builder, G_VARIANT_TYPE("a" ENTRY_TYPE));
     for (guint i = 0; i < message->entries->len; i++) {
         const message_entry_t *entry = g_ptr_array_index(message->entries, i);
@@ -203,12 +206,14 @@ static GVariant *snapshot_encode(const message_t *message)
         g_variant_builder_add(&builder, "(s@" RECORD_TYPE "x@a" TAKEOVER_TYPE ")", entry->server,
                               record_encode(&entry->record), entry->age_ms, takeovers_encode(entry->takeovers));
     }
-    return g_variant_new("(bba" ENTRY_TYPE ")", message->first, message->last, &builder);
+    return g_variant_new("(@atbba" ENTRY_TYPE ")", targets, message->first, message->last, &builder);
 }
 
 static gboolean snapshot_decode(message_t *message)
 {
     g_autoptr(GVariantIter) iter = NULL;
+    g_autoptr(GVariantIter) targets = NULL;
+    guint64 target = 0;
     GVariant *record = NULL;
     GVariantIter *takeovers = NULL;
     const char *server = NULL;
@@ -216,7 +221,11 @@ static gboolean snapshot_decode(message_t *message)
     gboolean valid = TRUE;
 
     message->entries = g_ptr_array_new_with_free_func((GDestroyNotify) message_entry_free);
-    g_variant_get(message->body, "(bba" ENTRY_TYPE ")", &message->first, &message->last, &iter);
+    message->targets = g_array_new(FALSE, FALSE, sizeof(guint64));
+    g_variant_get(message->body, "(atbba" ENTRY_TYPE ")", &targets, &message->first, &message->last, &iter);
+    while (g_variant_iter_next(targets, "t", &target)) {
+        g_array_append_val(message->targets, target);
+    }
     while (valid && g_variant_iter_next(iter, "(&s@" RECORD_TYPE "xa" TAKEOVER_TYPE ")", &server, &record, &age_ms,
                                         &takeovers)) {
         message_entry_t *entry = g_new0(message_entry_t, 1);
@@ -248,14 +257,14 @@ static const struct {
     GVariant *(*encode)(const message_t *message);
     gboolean (*decode)(message_t *message); /* FALSE: a value is out of its range */
 } bodies[MESSAGE_TYPE_COUNT] = {
-    [MESSAGE_HELLO] = { "(stbbb)", hello_encode, hello_decode },
+    [MESSAGE_HELLO] = { "(sttbbb)", hello_encode, hello_decode },
     [MESSAGE_VOTES] = { "(ba(syyx))", votes_encode, votes_decode },
     [MESSAGE_ASK] = { "(stu)", ask_encode, ask_decode },
     [MESSAGE_ANSWER] = { "(stuyy)", answer_encode, answer_decode },
     [MESSAGE_RECORD] = { "(s" RECORD_TYPE ")", record_message_encode, record_message_decode },
     [MESSAGE_EVENT] = { "(ssxss)", event_encode, event_decode },
     [MESSAGE_REQUEST] = { "(syt)", request_encode, request_decode },
-    [MESSAGE_SNAPSHOT] = { "(bba" ENTRY_TYPE ")", snapshot_encode, snapshot_decode },
+    [MESSAGE_SNAPSHOT] = { "(atbba" ENTRY_TYPE ")", snapshot_encode, snapshot_decode },
     [MESSAGE_FORGET] = { "(s)", forget_encode, forget_decode },
 };
 
@@ -329,6 +338,7 @@ void message_free(message_t *message)
     }
     g_clear_pointer(&message->votes, g_array_unref);
     g_clear_pointer(&message->entries, g_ptr_array_unref);
+    g_clear_pointer(&message->targets, g_array_unref);
     verdict_record_clear(&message->record);
     g_clear_pointer(&message->body, g_variant_unref);
     g_free(message);

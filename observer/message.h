@@ -45,6 +45,7 @@ typedef struct message {
     const char *server;             /* ASK, ANSWER, RECORD, EVENT, REQUEST, FORGET */
 
     const char *node;               /* HELLO */
+    guint64 incarnation;            /* HELLO: a number for as long as the sender keeps its table */
     guint64 version;                /* HELLO: of the sender's table */
     gboolean in_sync;               /* HELLO */
     gboolean able;                  /* HELLO: it reaches the CIB */
@@ -67,6 +68,7 @@ typedef struct message {
     verdict_request_t request;      /* REQUEST */
     guint64 request_id;             /* REQUEST: tells the sender which question it answers */
 
+    GArray *targets;                /* SNAPSHOT: guint64, incarnations that are in sync with it */
     gboolean first;                 /* SNAPSHOT: the first part */
     gboolean last;                  /* SNAPSHOT: the last part */
     GPtrArray *entries;             /* SNAPSHOT: message_entry_t* */

@@ -27,11 +27,12 @@ static message_t *there_and_back(const message_t *message)
 
 static void test_hello(void **state)
 {
-    message_t message = { .type = MESSAGE_HELLO, .node = "host1", .version = 77, .in_sync = TRUE, .blind = TRUE };
+    message_t message = { .type = MESSAGE_HELLO, .node = "host1", .incarnation = 5, .version = 77, .in_sync = TRUE, .blind = TRUE };
     message_t *back = there_and_back(&message);
 
     (void) state;
     assert_string_equal(back->node, "host1");
+    assert_int_equal(back->incarnation, 5);
     assert_int_equal(back->version, 77);
     assert_true(back->in_sync);
     assert_false(back->able);
@@ -121,8 +122,11 @@ static void test_snapshot_carries_records_and_history(void **state)
     message_entry_t *entry = message_entry_new("db1", &record, 1500);
     history_takeover_t *takeover = history_takeover_new();
     message_t *back = NULL;
+    guint64 target = 99;
 
     (void) state;
+    message.targets = g_array_new(FALSE, FALSE, sizeof(guint64));
+    g_array_append_val(message.targets, target);
     history_takeover_append(takeover, "isolating", 10, "", "why");
     history_takeover_append(takeover, "started", 20, "host1", "");
     entry->takeovers = g_ptr_array_new_with_free_func((GDestroyNotify) history_takeover_free);
@@ -131,6 +135,8 @@ static void test_snapshot_carries_records_and_history(void **state)
     g_ptr_array_add(message.entries, message_entry_new("db2", &record, 0));
 
     back = there_and_back(&message);
+    assert_int_equal(back->targets->len, 1);
+    assert_int_equal(g_array_index(back->targets, guint64, 0), 99);
     assert_true(back->first);
     assert_false(back->last);
     assert_int_equal(back->entries->len, 2);
@@ -144,6 +150,7 @@ static void test_snapshot_carries_records_and_history(void **state)
     assert_string_equal(((history_event_t *) g_ptr_array_index(takeover->events, 1))->host, "host1");
     message_free(back);
     g_ptr_array_unref(message.entries);
+    g_array_unref(message.targets);
 }
 
 static void assert_refused(gconstpointer data, gsize size_bytes)
@@ -193,6 +200,8 @@ static void test_damage_does_not_crash(void **state)
     const guchar *data = NULL;
 
     (void) state;
+    message.targets = g_array_new(FALSE, FALSE, sizeof(guint64));
+    g_array_set_size(message.targets, 2);
     g_ptr_array_add(message.entries, message_entry_new("db1", &record, 1500));
     bytes = message_encode(&message);
     data = g_bytes_get_data(bytes, &size_bytes);
@@ -207,6 +216,7 @@ static void test_damage_does_not_crash(void **state)
     }
     g_bytes_unref(bytes);
     g_ptr_array_unref(message.entries);
+    g_array_unref(message.targets);
 }
 
 static void test_history_keeps_takeovers_apart(void **state)

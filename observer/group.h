@@ -1,0 +1,109 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#ifndef UNDERSTUDY_GROUP_H
+#define UNDERSTUDY_GROUP_H
+
+#include <glib.h>
+#include <json-glib/json-glib.h>
+
+#include "history.h"
+#include "message.h"
+#include "verdict.h"
+
+/*
+ * One observer as a member of the group: the replicated table, who is in sync,
+ * who leads, and what the leader has done. Pure: what is multicast, isolated or
+ * published goes through the operations below; messages, membership and time
+ * are arguments. All members that get the same messages in the same order hold
+ * the same table.
+ *
+ * Times are milliseconds of this host's monotonic clock, except wall times.
+ */
+typedef struct group group_t;
+
+typedef struct group_ops {
+    /* Multicast to all members, this one included. */
+    void (*send)(GBytes *bytes, gpointer user_data);
+    /* Probe the server at once and call group_answer() with what was found. */
+    void (*round_start)(const char *server, guint64 epoch, guint32 round, gpointer user_data);
+    /* Isolate the original and call group_isolation_ended(). */
+    void (*isolation_start)(const server_config_t *config, gpointer user_data);
+    void (*isolation_cancel)(const char *server, gpointer user_data);
+    /* Grant or revoke tickets in one change of the CIB. Tried again while the CIB does not show it. */
+    void (*tickets_set)(const char *const *servers, gboolean granted, gpointer user_data);
+    /* A record was applied; `from` is NULL for a new server, `to` for one that is forgotten. */
+    void (*record_applied)(const char *server, const verdict_record_t *from, const verdict_record_t *to,
+                           gpointer user_data);
+    /* A request of this host's operator was accepted (error NULL) or refused. */
+    void (*request_answered)(guint64 request_id, const char *error, gpointer user_data);
+    /* An event became part of the history of a takeover that began at `started_ms`. */
+    void (*event_stored)(const char *server, gint64 started_ms, const history_event_t *event, gpointer user_data);
+    /* For the log: who leads, who is in sync. */
+    void (*note)(const char *sentence, gpointer user_data);
+    gint64 (*wall_ms)(gpointer user_data);
+} group_ops_t;
+
+group_t *group_new(guint32 node_id, const char *node_name, const group_ops_t *ops, gpointer user_data);
+void group_free(group_t *group);
+
+/* What comes in --------------------------------------------------------------*/
+
+/* Members of the CPG group, this one among them. */
+void group_on_members(group_t *group, const guint32 *node_ids, guint count, gint64 now_ms);
+/* Corosync's ring, as CPG and as the quorum service tell it: what the latter says
+ * counts only for the ring it was said of. */
+void group_on_ring(group_t *group, guint64 ring, gint64 now_ms);
+void group_on_quorum(group_t *group, guint64 ring, gboolean quorate, gint64 now_ms);
+void group_on_message(group_t *group, guint32 node_id, const void *data, gsize size_bytes, gint64 now_ms);
+
+/* What this host's probes say. Sent by the next group_run(). */
+void group_vote(group_t *group, const char *server, vote_t service, vote_t management, gint64 first_miss_wall_ms);
+void group_set_blind(group_t *group, gboolean blind);
+void group_answer(group_t *group, const char *server, guint64 epoch, guint32 round, vote_t service,
+                  vote_t management);
+
+/* What the CIB says. A server that is not named between begin and end is gone. */
+typedef struct group_server_facts {
+    const char *name;
+    server_config_t *config;   /* taken over; NULL: it can't be used, see config_error */
+    const char *config_error;
+    gboolean ticket_granted;
+    image_view_t image;
+    gboolean image_running;
+    const char *image_host;    /* or NULL */
+} group_server_facts_t;
+void group_cluster_begin(group_t *group);
+void group_cluster_server(group_t *group, const group_server_facts_t *facts, gint64 now_ms);
+void group_cluster_end(group_t *group, gint64 now_ms);
+/* FALSE: the CIB can't be read or written from here; another member should lead. */
+void group_set_able(group_t *group, gboolean able);
+
+void group_isolation_ended(group_t *group, const char *server, isolation_result_t result, const char *sentence,
+                           gint64 now_ms);
+
+/* A wish of an operator on this host: NULL, and ops->request_answered() follows; or why not, to be g_free()d. */
+char *group_request(group_t *group, const char *server, verdict_request_t request, guint64 request_id);
+
+/* History read from a file at start; takes the takeover over. */
+void group_load_takeover(group_t *group, const char *server, history_takeover_t *takeover);
+
+/* What goes out --------------------------------------------------------------*/
+
+/*!
+ * \brief Do what is due
+ *
+ * \return when to call again at the latest, VERDICT_NEVER if only after something came in
+ */
+gint64 group_run(group_t *group, gint64 now_ms);
+
+gboolean group_is_leader(const group_t *group);
+gboolean group_in_sync(const group_t *group);
+const verdict_record_t *group_record(const group_t *group, const char *server);
+const history_t *group_history(const group_t *group, const char *server);
+
+/* For observer_client.h. */
+void group_status_to_json(const group_t *group, JsonObject *object);
+
+/* A member that does not introduce itself within this time is left out. */
+#define GROUP_HELLO_TIMEOUT_MS 3000
+
+#endif

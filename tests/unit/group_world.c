@@ -1,0 +1,489 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "group_world.h"
+
+#include <string.h>
+
+#define ISOLATION_MS    300
+#define IMAGE_START_MS  200
+#define IMAGE_STOP_MS   300
+#define PROBE_MISSES_MS 3000
+
+typedef struct {
+    guint32 from;
+    GBytes *bytes;
+} world_message_t;
+
+typedef struct {
+    guint server;
+    guint64 epoch;
+    guint32 round;
+} world_round_t;
+
+static guint server_index(const char *name)
+{
+    return (guint) (name[2] - '1');
+}
+
+/* What a host sees -------------------------------------------------------------*/
+
+static gboolean original_serves(const world_server_t *server)
+{
+    return server->powered && !server->service_dead && !(server->waits && server->image_running);
+}
+
+static gboolean service_answers(const world_host_t *host, guint index)
+{
+    const world_server_t *server = &host->world->servers[index];
+
+    return (original_serves(server) || server->image_running) && !host->service_cut && !host->sees_nothing_of[index];
+}
+
+static gboolean management_answers(const world_host_t *host, guint index)
+{
+    return host->world->servers[index].powered && !host->sees_nothing_of[index];
+}
+
+static vote_t standing_vote(const world_host_t *host, gboolean answers, gint64 missed_since_ms)
+{
+    if (answers) {
+        return VOTE_UP;
+    }
+    if (host->world->now_ms - missed_since_ms < PROBE_MISSES_MS) {
+        return VOTE_MISSING;
+    }
+    return host->service_cut ? VOTE_BLIND : VOTE_DOWN;
+}
+
+static void host_probe(world_host_t *host)
+{
+    for (guint i = 0; i < WORLD_SERVERS; i++) {
+        gboolean answers = service_answers(host, i);
+        vote_t management = management_answers(host, i) ? VOTE_UP : VOTE_DOWN;
+
+        if (answers) {
+            host->missed_since_ms[i] = 0;
+        } else if (host->missed_since_ms[i] == 0) {
+            host->missed_since_ms[i] = host->world->now_ms;
+        }
+        group_vote(host->group, host->world->servers[i].name,
+                   standing_vote(host, answers, host->missed_since_ms[i]), management, host->missed_since_ms[i]);
+    }
+    group_set_blind(host->group, host->service_cut);
+    while (!g_queue_is_empty(host->rounds)) {
+        world_round_t *round = g_queue_pop_head(host->rounds);
+        vote_t down = host->service_cut ? VOTE_BLIND : VOTE_DOWN;
+
+        group_answer(host->group, host->world->servers[round->server].name, round->epoch, round->round,
+                     service_answers(host, round->server) ? VOTE_UP : down,
+                     management_answers(host, round->server) ? VOTE_UP : VOTE_DOWN);
+        g_free(round);
+    }
+}
+
+/* What the observers do ----------------------------------------------------------*/
+
+static void op_send(GBytes *bytes, gpointer user_data)
+{
+    world_host_t *host = user_data;
+    world_message_t *message = g_new0(world_message_t, 1);
+
+    message->from = host->node_id;
+    message->bytes = g_bytes_ref(bytes);
+    g_queue_push_tail(host->world->bus[host->cut_off ? 1 : 0], message);
+}
+
+static void op_round_start(const char *server, guint64 epoch, guint32 round, gpointer user_data)
+{
+    world_host_t *host = user_data;
+    world_round_t *due = g_new0(world_round_t, 1);
+
+    *due = (world_round_t) { server_index(server), epoch, round };
+    g_queue_push_tail(host->rounds, due);
+}
+
+static void op_isolation_start(const server_config_t *config, gpointer user_data)
+{
+    world_host_t *host = user_data;
+    guint index = server_index(config->name);
+
+    host->world->servers[index].isolations++;
+    host->isolation_ends_ms[index] = host->world->now_ms + ISOLATION_MS;
+}
+
+static void op_isolation_cancel(const char *server, gpointer user_data)
+{
+    world_host_t *host = user_data;
+
+    host->isolation_ends_ms[server_index(server)] = 0;
+}
+
+static void op_tickets_set(const char *const *servers, gboolean granted, gpointer user_data)
+{
+    world_host_t *host = user_data;
+
+    for (; *servers != NULL; servers++) {
+        world_server_t *server = &host->world->servers[server_index(*servers)];
+
+        if (server->ticket != granted) {
+            server->ticket = granted;
+            server->grants += granted ? 1 : 0;
+        }
+    }
+}
+
+static void op_record_applied(const char *server, const verdict_record_t *from, const verdict_record_t *to,
+                              gpointer user_data)
+{
+    (void) server;
+    (void) from;
+    (void) to;
+    ((world_host_t *) user_data)->world->transitions++;
+}
+
+static void op_request_answered(guint64 request_id, const char *error, gpointer user_data)
+{
+    (void) request_id;
+    (void) error;
+    (void) user_data;
+}
+
+static void op_event_stored(const char *server, gint64 started_ms, const history_event_t *event, gpointer user_data)
+{
+    (void) server;
+    (void) started_ms;
+    (void) event;
+    (void) user_data;
+}
+
+static void op_note(const char *sentence, gpointer user_data)
+{
+    const world_host_t *host = user_data;
+
+    if (g_getenv("WORLD_VERBOSE") != NULL) {
+        g_printerr("%8" G_GINT64_FORMAT " %s: %s\n", host->world->now_ms, host->name, sentence);
+    }
+}
+
+static gint64 op_wall_ms(gpointer user_data)
+{
+    return ((world_host_t *) user_data)->world->now_ms;
+}
+
+static const group_ops_t ops = {
+    op_send, op_round_start, op_isolation_start, op_isolation_cancel, op_tickets_set, op_record_applied,
+    op_request_answered, op_event_stored, op_note, op_wall_ms,
+};
+
+/* The CIB and the servers ----------------------------------------------------------*/
+
+static server_config_t *config_new(const world_t *world, const char *name)
+{
+    g_autoptr(GHashTable) params = g_hash_table_new(g_str_hash, g_str_equal);
+
+    g_hash_table_insert(params, (gpointer) "server", (gpointer) name);
+    g_hash_table_insert(params, (gpointer) "probes", (gpointer) "tcp:10.0.0.1:5432");
+    g_hash_table_insert(params, (gpointer) "recover_probe", (gpointer) "icmp:10.1.0.1");
+    g_hash_table_insert(params, (gpointer) "isolate", (gpointer) world->isolate);
+    return server_config_parse("standby-x", params, NULL);
+}
+
+static void host_read_cib(world_host_t *host)
+{
+    group_cluster_begin(host->group);
+    for (guint i = 0; i < WORLD_SERVERS; i++) {
+        const world_server_t *server = &host->world->servers[i];
+        gboolean active = server->image_running || server->image_change_ms != 0;
+        group_server_facts_t facts = {
+            .name = server->name,
+            .config = config_new(host->world, server->name),
+            .ticket_granted = server->ticket,
+            .image = active ? IMAGE_VIEW_ACTIVE : IMAGE_VIEW_STOPPED,
+            .image_running = server->image_running,
+            .image_host = active ? "host2" : NULL,
+        };
+
+        group_cluster_server(host->group, &facts, host->world->now_ms);
+    }
+    group_cluster_end(host->group, host->world->now_ms);
+}
+
+static void servers_step(world_t *world)
+{
+    for (guint i = 0; i < WORLD_SERVERS; i++) {
+        world_server_t *server = &world->servers[i];
+
+        if (server->image_change_ms == 0 && server->ticket != server->image_running) {
+            server->image_change_ms = world->now_ms + (server->ticket ? IMAGE_START_MS : IMAGE_STOP_MS);
+        } else if (server->image_change_ms != 0 && world->now_ms >= server->image_change_ms) {
+            server->image_change_ms = 0;
+            server->starts += server->image_running ? 0 : 1;
+            server->image_running = !server->image_running;
+        }
+        if (server->image_running && original_serves(server)) {
+            server->both_served = TRUE;
+        }
+    }
+}
+
+static void host_end_isolations(world_host_t *host)
+{
+    for (guint i = 0; i < WORLD_SERVERS; i++) {
+        world_server_t *server = &host->world->servers[i];
+        isolation_result_t result = ISOLATION_DONE;
+
+        if (host->isolation_ends_ms[i] == 0 || host->world->now_ms < host->isolation_ends_ms[i]) {
+            continue;
+        }
+        host->isolation_ends_ms[i] = 0;
+        if (server->store_open) {
+            result = ISOLATION_STORE_OPEN;
+        } else if (server->switch_broken) {
+            result = ISOLATION_NOT_CONFIRMED;
+        } else if (!server->switch_none) {
+            server->powered = FALSE;
+        }
+        group_isolation_ended(host->group, server->name, result, "says the world", host->world->now_ms);
+    }
+}
+
+/* Membership -------------------------------------------------------------------------*/
+
+static void announce_members(world_t *world, gboolean cut_off, gboolean new_ring)
+{
+    guint32 node_ids[WORLD_HOSTS];
+    guint count = 0;
+    guint hosts = 0;
+
+    for (guint i = 0; i < WORLD_HOSTS; i++) {
+        if (world->hosts[i].cut_off == cut_off) {
+            hosts++; /* Corosync runs on, whatever becomes of the daemon */
+            if (world->hosts[i].group != NULL) {
+                node_ids[count++] = world->hosts[i].node_id;
+            }
+        }
+    }
+    for (guint i = 0; i < WORLD_HOSTS; i++) {
+        world_host_t *host = &world->hosts[i];
+
+        if (host->group == NULL || host->cut_off != cut_off) {
+            continue;
+        }
+        if (new_ring) {
+            group_on_ring(host->group, world->ring, world->now_ms);
+        }
+        group_on_members(host->group, node_ids, count, world->now_ms);
+        group_on_quorum(host->group, world->ring, hosts * 2 > WORLD_HOSTS && !world->no_quorum, world->now_ms);
+    }
+}
+
+static void new_ring(world_t *world)
+{
+    world->ring += 4;
+    announce_members(world, FALSE, TRUE);
+    announce_members(world, TRUE, TRUE);
+}
+
+static void free_message(gpointer data)
+{
+    world_message_t *message = data;
+
+    g_bytes_unref(message->bytes);
+    g_free(message);
+}
+
+static void deliver(world_t *world)
+{
+    for (guint bus = 0; bus < 2; bus++) {
+        while (!g_queue_is_empty(world->bus[bus])) {
+            world_message_t *message = g_queue_pop_head(world->bus[bus]);
+
+            for (guint i = 0; i < WORLD_HOSTS; i++) {
+                world_host_t *host = &world->hosts[i];
+                gsize size_bytes = 0;
+                gconstpointer data = g_bytes_get_data(message->bytes, &size_bytes);
+
+                if (host->group != NULL && host->cut_off == (bus == 1)) {
+                    group_on_message(host->group, message->from, data, size_bytes, world->now_ms);
+                }
+            }
+            free_message(message);
+        }
+    }
+}
+
+void world_start(world_t *world, guint index)
+{
+    world_host_t *host = &world->hosts[index];
+
+    host->group = group_new(host->node_id, host->name, &ops, host);
+    group_set_able(host->group, TRUE);
+    group_on_ring(host->group, world->ring, world->now_ms);
+    announce_members(world, host->cut_off, FALSE);
+}
+
+void world_kill(world_t *world, guint index)
+{
+    world_host_t *host = &world->hosts[index];
+
+    g_clear_pointer(&host->group, group_free);
+    g_queue_clear_full(host->rounds, g_free);
+    memset(host->isolation_ends_ms, 0, sizeof(host->isolation_ends_ms));
+    memset(host->missed_since_ms, 0, sizeof(host->missed_since_ms));
+    /* What it sent and nobody has got yet is lost with it: the hardest case. */
+    for (GList *link = world->bus[host->cut_off ? 1 : 0]->head; link != NULL;) {
+        GList *next = link->next;
+        world_message_t *message = link->data;
+
+        if (message->from == host->node_id) {
+            free_message(message);
+            g_queue_delete_link(world->bus[host->cut_off ? 1 : 0], link);
+        }
+        link = next;
+    }
+    announce_members(world, host->cut_off, FALSE);
+}
+
+void world_cut_off(world_t *world, guint index)
+{
+    world->hosts[index].cut_off = TRUE;
+    new_ring(world);
+}
+
+void world_join(world_t *world, guint index)
+{
+    deliver(world);
+    world->hosts[index].cut_off = FALSE;
+    new_ring(world);
+}
+
+/* Running ------------------------------------------------------------------------------*/
+
+world_t *world_new(const char *isolate)
+{
+    world_t *world = g_new0(world_t, 1);
+
+    world->isolate = isolate;
+    world->now_ms = 1000000;
+    world->ring = 4;
+    world->bus[0] = g_queue_new();
+    world->bus[1] = g_queue_new();
+    for (guint i = 0; i < WORLD_SERVERS; i++) {
+        g_snprintf(world->servers[i].name, sizeof(world->servers[i].name), "db%u", i + 1);
+        world->servers[i].powered = TRUE;
+        world->servers[i].waits = TRUE;
+    }
+    for (guint i = 0; i < WORLD_HOSTS; i++) {
+        world_host_t *host = &world->hosts[i];
+
+        host->world = world;
+        host->node_id = i + 1;
+        host->rounds = g_queue_new();
+        g_snprintf(host->name, sizeof(host->name), "host%u", i + 1);
+    }
+    for (guint i = 0; i < WORLD_HOSTS; i++) {
+        world_start(world, i);
+    }
+    return world;
+}
+
+void world_free(world_t *world)
+{
+    for (guint i = 0; i < WORLD_HOSTS; i++) {
+        group_free(world->hosts[i].group);
+        g_queue_free_full(world->hosts[i].rounds, g_free);
+    }
+    g_queue_free_full(world->bus[0], free_message);
+    g_queue_free_full(world->bus[1], free_message);
+    g_free(world);
+}
+
+static void world_step(world_t *world)
+{
+    world->now_ms += WORLD_STEP_MS;
+    servers_step(world);
+    for (guint i = 0; i < WORLD_HOSTS; i++) {
+        if (world->hosts[i].group != NULL) {
+            host_read_cib(&world->hosts[i]);
+            host_probe(&world->hosts[i]);
+            host_end_isolations(&world->hosts[i]);
+        }
+    }
+    deliver(world);
+    for (guint i = 0; i < WORLD_HOSTS; i++) {
+        if (world->hosts[i].group != NULL) {
+            group_run(world->hosts[i].group, world->now_ms);
+        }
+    }
+}
+
+void world_run(world_t *world, gint64 duration_ms)
+{
+    for (gint64 end_ms = world->now_ms + duration_ms; world->now_ms < end_ms;) {
+        world_step(world);
+    }
+}
+
+int world_leader(const world_t *world)
+{
+    for (guint i = 0; i < WORLD_HOSTS; i++) {
+        if (world->hosts[i].group != NULL && !world->hosts[i].cut_off && group_is_leader(world->hosts[i].group)) {
+            return (int) i;
+        }
+    }
+    return -1;
+}
+
+verdict_t world_verdict(const world_t *world, guint host, guint server)
+{
+    const verdict_record_t *record = NULL;
+
+    if (world->hosts[host].group != NULL) {
+        record = group_record(world->hosts[host].group, world->servers[server].name);
+    }
+    return (record != NULL) ? record->verdict : VERDICT_COUNT;
+}
+
+gboolean world_run_until(world_t *world, guint server, verdict_t verdict, gint64 limit_ms)
+{
+    for (gint64 end_ms = world->now_ms + limit_ms; world->now_ms < end_ms;) {
+        int leads = world_leader(world);
+
+        if (leads >= 0 && world_verdict(world, (guint) leads, server) == verdict) {
+            return TRUE;
+        }
+        world_step(world);
+    }
+    return FALSE;
+}
+
+gboolean world_request(world_t *world, guint host, guint server, verdict_request_t request)
+{
+    g_autofree char *refusal = group_request(world->hosts[host].group, world->servers[server].name, request, 1);
+
+    return refusal == NULL;
+}
+
+gboolean world_agrees(const world_t *world)
+{
+    for (guint server = 0; server < WORLD_SERVERS; server++) {
+        const verdict_record_t *first = NULL;
+
+        for (guint i = 0; i < WORLD_HOSTS; i++) {
+            const world_host_t *host = &world->hosts[i];
+            const verdict_record_t *record = NULL;
+
+            if (host->group == NULL || host->cut_off) {
+                continue;
+            }
+            record = group_record(host->group, world->servers[server].name);
+            if (record == NULL || !group_in_sync(host->group)) {
+                return FALSE;
+            }
+            first = (first != NULL) ? first : record;
+            if (record->epoch != first->epoch || record->verdict != first->verdict) {
+                return FALSE;
+            }
+        }
+    }
+    return TRUE;
+}

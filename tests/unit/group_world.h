@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#ifndef GROUP_WORLD_H
+#define GROUP_WORLD_H
+
+#include "group.h"
+
+/*
+ * A cluster of observers in one process with a clock of its own: messages are
+ * delivered to all in one order, servers live and die, isolation takes its time,
+ * the CIB grants, starts and stops. Invariants are looked at after every step.
+ */
+#define WORLD_HOSTS   3
+#define WORLD_SERVERS 3
+#define WORLD_STEP_MS 50
+
+typedef struct world world_t;
+
+typedef struct world_server {
+    char name[8];
+    gboolean powered;        /* the management address answers */
+    gboolean service_dead;   /* powered, but it does not serve */
+    gboolean waits;          /* powered, but it lets the image keep the service address */
+    gboolean store_open;     /* isolation can't even reach the store */
+    gboolean switch_broken;  /* the power switch does not answer */
+    gboolean switch_none;    /* isolation by the store alone: proved, but it stays powered */
+    gboolean ticket;
+    gboolean image_running;
+    gint64 image_change_ms;  /* when it starts or stops, 0: nothing under way */
+    guint grants;
+    guint isolations;
+    guint starts;
+    gboolean both_served;    /* an invariant was broken */
+} world_server_t;
+
+typedef struct world_host {
+    world_t *world;
+    guint32 node_id;
+    char name[8];
+    group_t *group;          /* NULL: its daemon does not run */
+    gboolean cut_off;        /* in a partition of its own */
+    gboolean service_cut;    /* does not reach the service network; its references neither */
+    gboolean sees_nothing_of[WORLD_SERVERS]; /* has no way to the server, but is not blind */
+    gint64 missed_since_ms[WORLD_SERVERS];
+    gint64 isolation_ends_ms[WORLD_SERVERS]; /* 0: none runs */
+    GQueue *rounds;          /* world_round_t*: to be answered at the next step */
+} world_host_t;
+
+struct world {
+    gint64 now_ms;
+    guint64 ring;
+    const char *isolate;
+    gboolean no_quorum;      /* of any partition */
+    world_host_t hosts[WORLD_HOSTS];
+    world_server_t servers[WORLD_SERVERS];
+    GQueue *bus[2];          /* world_message_t*: of the main partition and of the one cut off */
+    guint transitions;
+};
+
+world_t *world_new(const char *isolate);
+void world_free(world_t *world);
+
+/* Pass time. */
+void world_run(world_t *world, gint64 duration_ms);
+/* Pass time until the leader holds the server to be so; FALSE after the limit. */
+gboolean world_run_until(world_t *world, guint server, verdict_t verdict, gint64 limit_ms);
+
+void world_kill(world_t *world, guint host);   /* its daemon, -9 */
+void world_start(world_t *world, guint host);
+void world_cut_off(world_t *world, guint host);
+void world_join(world_t *world, guint host);
+
+int world_leader(const world_t *world);        /* index, or -1 */
+verdict_t world_verdict(const world_t *world, guint host, guint server);
+gboolean world_request(world_t *world, guint host, guint server, verdict_request_t request);
+/* All daemons that run in the main partition hold the same table. */
+gboolean world_agrees(const world_t *world);
+
+#endif

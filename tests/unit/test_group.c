@@ -1,0 +1,583 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "group_world.h"
+
+#define LONG_MS 120000
+
+static world_t *running_world(const char *isolate)
+{
+    world_t *world = world_new(isolate);
+
+    world_run(world, 2000);
+    assert_int_equal(world_leader(world), 0);
+    assert_true(world_agrees(world));
+    for (guint i = 0; i < WORLD_SERVERS; i++) {
+        assert_int_equal(world_verdict(world, 2, i), VERDICT_HEALTHY);
+    }
+    return world;
+}
+
+static void assert_sound(const world_t *world)
+{
+    for (guint i = 0; i < WORLD_SERVERS; i++) {
+        assert_false(world->servers[i].both_served);
+    }
+}
+
+static void world_end(world_t *world)
+{
+    assert_sound(world);
+    world_free(world);
+}
+
+static void assert_until(world_t *world, guint server, verdict_t verdict)
+{
+    assert_true(world_run_until(world, server, verdict, LONG_MS));
+}
+
+static void crash(world_t *world, guint server)
+{
+    world->servers[server].powered = FALSE;
+}
+
+static void boot(world_t *world, guint server)
+{
+    world->servers[server].powered = TRUE;
+    world->servers[server].service_dead = FALSE;
+}
+
+static void test_crash_is_taken_over_and_returned(void **state)
+{
+    world_t *world = running_world("required");
+
+    (void) state;
+    crash(world, 0);
+    assert_until(world, 0, VERDICT_SUSPECT);
+    assert_until(world, 0, VERDICT_DOUBTED);
+    assert_until(world, 0, VERDICT_ISOLATING);
+    assert_false(world->servers[0].ticket);
+    assert_until(world, 0, VERDICT_FAILED);
+    world_run(world, 2000);
+    assert_true(world->servers[0].ticket && world->servers[0].image_running);
+    assert_false(world->servers[1].ticket || world->servers[2].ticket);
+    world_run(world, 60000);
+    assert_int_equal(world_verdict(world, 1, 0), VERDICT_FAILED); /* the image answers, the original does not */
+
+    boot(world, 0);
+    assert_until(world, 0, VERDICT_RETURNING);
+    assert_true(world->servers[0].image_running);
+    assert_until(world, 0, VERDICT_HEALTHY);
+    assert_false(world->servers[0].ticket || world->servers[0].image_running);
+    world_run(world, 60000);
+    assert_int_equal(world->servers[0].grants, 1);
+    assert_int_equal(world->servers[0].starts, 1);
+    assert_true(world_agrees(world));
+    world_end(world);
+}
+
+static void test_history_has_the_phases_in_order(void **state)
+{
+    static const char *const expected[] = { "first_miss", "suspect", "doubted", "isolating", "isolated", "granted",
+                                            "started", "answering", "returning", "revoked", "stopped", "healthy" };
+    world_t *world = running_world("required");
+
+    (void) state;
+    crash(world, 0);
+    assert_until(world, 0, VERDICT_FAILED);
+    world_run(world, 2000);
+    boot(world, 0);
+    assert_until(world, 0, VERDICT_HEALTHY);
+    world_run(world, 1000);
+    for (guint host = 0; host < WORLD_HOSTS; host++) {
+        const GPtrArray *takeovers = history_takeovers(group_history(world->hosts[host].group, "db1"));
+        const history_takeover_t *takeover = NULL;
+        gint64 last_ms = 0;
+        guint found = 0;
+
+        assert_int_equal(takeovers->len, 1);
+        takeover = g_ptr_array_index(takeovers, 0);
+        for (guint i = 0; i < takeover->events->len; i++) {
+            const history_event_t *event = g_ptr_array_index(takeover->events, i);
+
+            for (guint j = 0; j < G_N_ELEMENTS(expected); j++) {
+                found |= (g_strcmp0(event->event, expected[j]) == 0) ? 1U << j : 0;
+            }
+            assert_true(event->at_ms >= last_ms);
+            last_ms = event->at_ms;
+        }
+        assert_int_equal(found, (1U << G_N_ELEMENTS(expected)) - 1);
+    }
+    world_end(world);
+}
+
+static void test_three_at_once(void **state)
+{
+    world_t *world = running_world("required");
+
+    (void) state;
+    for (guint i = 0; i < WORLD_SERVERS; i++) {
+        crash(world, i);
+    }
+    for (guint i = 0; i < WORLD_SERVERS; i++) {
+        assert_until(world, i, VERDICT_FAILED);
+    }
+    world_run(world, 2000);
+    for (guint i = 0; i < WORLD_SERVERS; i++) {
+        assert_true(world->servers[i].image_running);
+    }
+    world_end(world);
+}
+
+static void test_dead_service_is_powered_off_first(void **state)
+{
+    world_t *world = running_world("required");
+
+    (void) state;
+    world->servers[0].service_dead = TRUE;
+    assert_until(world, 0, VERDICT_FAILED);
+    assert_false(world->servers[0].powered);
+    world_run(world, 60000);
+    assert_int_equal(world_verdict(world, 0, 0), VERDICT_FAILED);
+    world_end(world);
+}
+
+static void test_isolated_from_the_store_alone_does_not_return_by_itself(void **state)
+{
+    world_t *world = running_world("required");
+
+    (void) state;
+    world->servers[0].service_dead = TRUE;
+    world->servers[0].switch_none = TRUE;
+    assert_until(world, 0, VERDICT_FAILED);
+    world_run(world, LONG_MS);
+    assert_int_equal(world_verdict(world, 0, 0), VERDICT_FAILED); /* its management address answers all the time */
+    assert_true(world->servers[0].image_running);
+    crash(world, 0);
+    world_run(world, 5000);
+    boot(world, 0);
+    assert_until(world, 0, VERDICT_HEALTHY);
+    assert_int_equal(world->servers[0].grants, 1);
+    world_end(world);
+}
+
+static void test_flapping_within_the_hold_down_is_no_takeover(void **state)
+{
+    world_t *world = running_world("required");
+
+    (void) state;
+    for (guint i = 0; i < 20; i++) {
+        world->servers[0].service_dead = TRUE;
+        world_run(world, 6000); /* 3 s until it counts as down, then the hold-down of 5 s */
+        world->servers[0].service_dead = FALSE;
+        world_run(world, 1000);
+    }
+    assert_int_equal(world->servers[0].isolations, 0);
+    assert_int_equal(world->servers[0].grants, 0);
+    assert_int_equal(history_takeovers(group_history(world->hosts[0].group, "db1"))->len, 0);
+    world_end(world);
+}
+
+static void test_cut_service_link_is_blind_not_down(void **state)
+{
+    world_t *world = running_world("required");
+
+    (void) state;
+    for (guint blind = 1; blind <= WORLD_HOSTS; blind++) {
+        for (guint i = 0; i < WORLD_HOSTS; i++) {
+            world->hosts[i].service_cut = i < blind;
+        }
+        world_run(world, 60000);
+        for (guint i = 0; i < WORLD_SERVERS; i++) {
+            assert_int_equal(world->servers[i].isolations, 0);
+            assert_int_equal(world_verdict(world, 0, i), VERDICT_HEALTHY);
+        }
+    }
+    world_end(world);
+}
+
+static void test_two_of_three_cannot_reach_it(void **state)
+{
+    world_t *world = running_world("required");
+
+    (void) state;
+    world->hosts[0].sees_nothing_of[0] = TRUE;
+    world_run(world, 60000);
+    assert_int_equal(world->servers[0].isolations, 0); /* one of three is no majority */
+    world->hosts[1].sees_nothing_of[0] = TRUE;
+    assert_until(world, 0, VERDICT_FAILED); /* two are; it is isolated first, so nothing serves twice */
+    assert_false(world->servers[0].powered);
+    world_end(world);
+}
+
+/* Invariant 7: the leader is killed in every state; it still completes, once. */
+static void test_leader_is_killed_in_every_state(void **state)
+{
+    static const verdict_t kill_in[] = { VERDICT_SUSPECT, VERDICT_DOUBTED, VERDICT_ISOLATING, VERDICT_FAILED,
+                                         VERDICT_RETURNING };
+
+    (void) state;
+    for (guint restart = 0; restart < 2; restart++) {
+        for (guint delay_ms = 0; delay_ms <= 400; delay_ms += 100) {
+            for (guint i = 0; i < G_N_ELEMENTS(kill_in); i++) {
+                world_t *world = running_world("required");
+
+                crash(world, 0);
+                if (kill_in[i] == VERDICT_RETURNING) {
+                    assert_until(world, 0, VERDICT_FAILED);
+                    world_run(world, 3000);
+                    boot(world, 0);
+                }
+                assert_until(world, 0, kill_in[i]);
+                world_run(world, delay_ms);
+                world_kill(world, (guint) world_leader(world));
+                if (restart == 1) {
+                    world_run(world, 300);
+                    world_start(world, 0);
+                }
+                if (kill_in[i] != VERDICT_RETURNING) {
+                    assert_until(world, 0, VERDICT_FAILED);
+                    world_run(world, 3000);
+                    assert_true(world->servers[0].image_running);
+                    boot(world, 0);
+                }
+                assert_until(world, 0, VERDICT_HEALTHY);
+                world_run(world, 30000);
+                assert_int_equal(world->servers[0].grants, 1);
+                assert_int_equal(world->servers[0].starts, 1);
+                assert_false(world->servers[0].ticket);
+                assert_true(world_agrees(world));
+                world_end(world);
+            }
+        }
+    }
+}
+
+static void test_all_daemons_are_killed_while_failed(void **state)
+{
+    world_t *world = running_world("required");
+
+    (void) state;
+    crash(world, 0);
+    assert_until(world, 0, VERDICT_FAILED);
+    world_run(world, 3000);
+    for (guint i = 0; i < WORLD_HOSTS; i++) {
+        world_kill(world, i);
+    }
+    world_run(world, 1000);
+    for (guint i = 0; i < WORLD_HOSTS; i++) {
+        world_start(world, i);
+    }
+    world_run(world, 5000);
+    assert_int_equal(world_verdict(world, 0, 0), VERDICT_FAILED);
+    assert_int_equal(world_verdict(world, 0, 1), VERDICT_HEALTHY);
+    assert_int_equal(world->servers[0].grants, 1);
+    assert_true(world->servers[0].image_running);
+    boot(world, 0);
+    assert_until(world, 0, VERDICT_HEALTHY);
+    world_end(world);
+}
+
+static void set_quorum(world_t *world, gboolean quorate)
+{
+    world->no_quorum = !quorate;
+    world_cut_off(world, 2);
+    world_run(world, 100);
+    world_join(world, 2);
+}
+
+static void test_without_quorum_nothing_is_decided(void **state)
+{
+    world_t *world = running_world("best-effort");
+
+    (void) state;
+    set_quorum(world, FALSE);
+    for (guint i = 0; i < WORLD_SERVERS; i++) {
+        crash(world, i);
+    }
+    world_run(world, LONG_MS);
+    for (guint i = 0; i < WORLD_SERVERS; i++) {
+        assert_int_equal(world->servers[i].isolations, 0);
+        assert_int_equal(world->servers[i].grants, 0);
+        assert_int_equal(world_verdict(world, 0, i), VERDICT_HEALTHY);
+    }
+    assert_int_equal(world_leader(world), -1);
+    assert_false(world_request(world, 0, 0, VERDICT_REQUEST_TAKEOVER));
+    set_quorum(world, TRUE);
+    assert_until(world, 0, VERDICT_FAILED);
+    world_run(world, 3000);
+    assert_true(world->servers[0].image_running);
+    assert_true(world_agrees(world));
+    world_end(world);
+}
+
+static void test_partition_decides_where_the_majority_is(void **state)
+{
+    (void) state;
+    for (guint cut = 0; cut < WORLD_HOSTS; cut++) {
+        world_t *world = running_world("required");
+
+        world_cut_off(world, cut);
+        world_run(world, 500);
+        world->hosts[cut].sees_nothing_of[1] = TRUE; /* and would take over what it can't see */
+        crash(world, 0);
+        assert_until(world, 0, VERDICT_FAILED);
+        world_run(world, 20000);
+        assert_int_equal(world_verdict(world, cut, 0), VERDICT_HEALTHY);
+        assert_int_equal(world_verdict(world, cut, 1), VERDICT_HEALTHY);
+        assert_int_equal(world->servers[1].isolations, 0);
+        world->hosts[cut].sees_nothing_of[1] = FALSE;
+        world_join(world, cut);
+        world_run(world, 2000);
+        assert_true(world_agrees(world));
+        assert_int_equal(world_verdict(world, cut, 0), VERDICT_FAILED);
+        assert_int_equal(world->servers[0].grants, 1);
+        world_end(world);
+    }
+}
+
+static void test_required_waits_for_isolation(void **state)
+{
+    world_t *world = running_world("required");
+
+    (void) state;
+    world->servers[0].switch_broken = TRUE;
+    crash(world, 0);
+    assert_until(world, 0, VERDICT_ISOLATING);
+    world_run(world, LONG_MS);
+    assert_int_equal(world_verdict(world, 1, 0), VERDICT_ISOLATING);
+    assert_int_equal(world->servers[0].grants, 0);
+    assert_in_range(world->servers[0].isolations, 5, 10); /* again and again, in growing pauses */
+    assert_non_null(g_strstr_len(group_record(world->hosts[2].group, "db1")->reason, -1, "says the world"));
+    world->servers[0].switch_broken = FALSE;
+    assert_until(world, 0, VERDICT_FAILED);
+    world_run(world, 2000);
+    assert_true(world->servers[0].image_running);
+    world_end(world);
+}
+
+static void test_confirmed_needs_silence_on_all_planes(void **state)
+{
+    world_t *world = running_world("confirmed");
+
+    (void) state;
+    world->servers[0].switch_broken = TRUE;
+    world->servers[0].service_dead = TRUE; /* its management address answers */
+    assert_until(world, 0, VERDICT_ISOLATING);
+    world_run(world, LONG_MS);
+    assert_int_equal(world_verdict(world, 0, 0), VERDICT_ISOLATING);
+    crash(world, 0);
+    assert_until(world, 0, VERDICT_FAILED);
+
+    world->servers[1].switch_broken = TRUE;
+    world->servers[1].store_open = TRUE;
+    crash(world, 1);
+    assert_until(world, 1, VERDICT_ISOLATING);
+    world_run(world, LONG_MS);
+    assert_int_equal(world_verdict(world, 0, 1), VERDICT_ISOLATING); /* it could wake up and write */
+    world_end(world);
+}
+
+static void test_best_effort_says_so_loudly(void **state)
+{
+    world_t *world = running_world("best-effort");
+
+    (void) state;
+    world->servers[0].switch_broken = TRUE;
+    crash(world, 0);
+    assert_until(world, 0, VERDICT_FAILED);
+    assert_non_null(g_strstr_len(group_record(world->hosts[0].group, "db1")->reason, -1, "NOT ISOLATED"));
+    world_end(world);
+}
+
+static void test_it_goes_away_again_while_it_returns(void **state)
+{
+    world_t *world = running_world("required");
+    guint isolations = 0;
+
+    (void) state;
+    crash(world, 0);
+    assert_until(world, 0, VERDICT_FAILED);
+    world_run(world, 3000);
+    isolations = world->servers[0].isolations;
+    boot(world, 0);
+    assert_until(world, 0, VERDICT_RETURNING);
+    crash(world, 0);
+    assert_until(world, 0, VERDICT_ISOLATING);
+    assert_until(world, 0, VERDICT_FAILED);
+    assert_true(world->servers[0].isolations > isolations);
+    world_run(world, 3000);
+    assert_true(world->servers[0].image_running);
+    assert_int_equal(history_takeovers(group_history(world->hosts[1].group, "db1"))->len, 2);
+    world_end(world);
+}
+
+static void test_it_boots_but_does_not_serve(void **state)
+{
+    world_t *world = running_world("required");
+
+    (void) state;
+    crash(world, 0);
+    assert_until(world, 0, VERDICT_FAILED);
+    world_run(world, 3000);
+    boot(world, 0);
+    world->servers[0].service_dead = TRUE;
+    assert_until(world, 0, VERDICT_RETURNING);
+    world_run(world, 30000);
+    assert_int_equal(world_verdict(world, 0, 0), VERDICT_RETURNING);
+    assert_until(world, 0, VERDICT_FAILED);
+    assert_false(world->servers[0].powered);
+    world_end(world);
+}
+
+static void test_it_returns_while_the_image_starts(void **state)
+{
+    world_t *world = running_world("required");
+
+    (void) state;
+    crash(world, 0);
+    assert_until(world, 0, VERDICT_FAILED);
+    world_run(world, WORLD_STEP_MS);
+    boot(world, 0);
+    assert_until(world, 0, VERDICT_HEALTHY);
+    assert_false(world->servers[0].image_running);
+    assert_int_equal(world->servers[0].grants, 1);
+    world_end(world);
+}
+
+static void test_operator_takes_over_and_releases(void **state)
+{
+    world_t *world = running_world("required");
+
+    (void) state;
+    assert_false(world_request(world, 2, 0, VERDICT_REQUEST_RELEASE));
+    assert_true(world_request(world, 2, 0, VERDICT_REQUEST_TAKEOVER));
+    assert_until(world, 0, VERDICT_FAILED);
+    assert_false(world->servers[0].powered);
+    world_run(world, 2000);
+    assert_true(world->servers[0].image_running);
+    assert_false(world_request(world, 2, 0, VERDICT_REQUEST_TAKEOVER));
+    assert_true(world_request(world, 1, 0, VERDICT_REQUEST_RELEASE));
+    assert_until(world, 0, VERDICT_RETURNING);
+    boot(world, 0);
+    assert_until(world, 0, VERDICT_HEALTHY);
+    world_end(world);
+}
+
+static void test_ticket_granted_by_hand_is_taken_back(void **state)
+{
+    world_t *world = running_world("required");
+
+    (void) state;
+    world->servers[0].ticket = TRUE;
+    world_run(world, 3000);
+    assert_false(world->servers[0].ticket || world->servers[0].image_running);
+    assert_int_equal(world_verdict(world, 0, 0), VERDICT_HEALTHY);
+    world_end(world);
+}
+
+/* Random kills, restarts, cuts and crashes: nothing ever serves twice, and in the end all is well. */
+static void test_random_faults(void **state)
+{
+    (void) state;
+    for (guint32 seed = 1; seed <= 12; seed++) {
+        GRand *random = g_rand_new_with_seed(seed);
+        world_t *world = running_world("required");
+
+        for (guint i = 0; i < 60; i++) {
+            guint host = (guint) g_rand_int_range(random, 0, WORLD_HOSTS);
+            guint server = (guint) g_rand_int_range(random, 0, WORLD_SERVERS);
+
+            switch (g_rand_int_range(random, 0, 6)) {
+                case 0:
+                    if (world->hosts[host].group != NULL) {
+                        world_kill(world, host);
+                    } else {
+                        world_start(world, host);
+                    }
+                    break;
+                case 1:
+                    if (world->hosts[host].cut_off) {
+                        world_join(world, host);
+                    } else if (!world->hosts[0].cut_off && !world->hosts[1].cut_off && !world->hosts[2].cut_off) {
+                        world_cut_off(world, host);
+                    }
+                    break;
+                case 2:
+                    world->hosts[host].service_cut = !world->hosts[host].service_cut;
+                    break;
+                case 3:
+                    crash(world, server);
+                    break;
+                case 4:
+                    boot(world, server);
+                    break;
+                default:
+                    world->servers[server].service_dead = !world->servers[server].service_dead;
+                    break;
+            }
+            world_run(world, g_rand_int_range(random, 0, 12000));
+            assert_sound(world);
+        }
+        for (guint i = 0; i < WORLD_HOSTS; i++) {
+            world->hosts[i].service_cut = FALSE;
+            if (world->hosts[i].cut_off) {
+                world_join(world, i);
+            }
+            if (world->hosts[i].group == NULL) {
+                world_start(world, i);
+            }
+        }
+        for (guint i = 0; i < WORLD_SERVERS; i++) {
+            crash(world, i);
+        }
+        world_run(world, LONG_MS);
+        for (guint i = 0; i < WORLD_SERVERS; i++) {
+            assert_int_equal(world_verdict(world, 0, i), VERDICT_FAILED);
+            assert_true(world->servers[i].image_running);
+            boot(world, i);
+        }
+        world_run(world, LONG_MS);
+        for (guint i = 0; i < WORLD_SERVERS; i++) {
+            assert_int_equal(world_verdict(world, 0, i), VERDICT_HEALTHY);
+            assert_false(world->servers[i].image_running);
+        }
+        assert_true(world_agrees(world));
+        world_end(world);
+        g_rand_free(random);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_crash_is_taken_over_and_returned),
+        cmocka_unit_test(test_history_has_the_phases_in_order),
+        cmocka_unit_test(test_three_at_once),
+        cmocka_unit_test(test_dead_service_is_powered_off_first),
+        cmocka_unit_test(test_isolated_from_the_store_alone_does_not_return_by_itself),
+        cmocka_unit_test(test_flapping_within_the_hold_down_is_no_takeover),
+        cmocka_unit_test(test_cut_service_link_is_blind_not_down),
+        cmocka_unit_test(test_two_of_three_cannot_reach_it),
+        cmocka_unit_test(test_leader_is_killed_in_every_state),
+        cmocka_unit_test(test_all_daemons_are_killed_while_failed),
+        cmocka_unit_test(test_without_quorum_nothing_is_decided),
+        cmocka_unit_test(test_partition_decides_where_the_majority_is),
+        cmocka_unit_test(test_required_waits_for_isolation),
+        cmocka_unit_test(test_confirmed_needs_silence_on_all_planes),
+        cmocka_unit_test(test_best_effort_says_so_loudly),
+        cmocka_unit_test(test_it_goes_away_again_while_it_returns),
+        cmocka_unit_test(test_it_boots_but_does_not_serve),
+        cmocka_unit_test(test_it_returns_while_the_image_starts),
+        cmocka_unit_test(test_operator_takes_over_and_releases),
+        cmocka_unit_test(test_ticket_granted_by_hand_is_taken_back),
+        cmocka_unit_test(test_random_faults),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
