@@ -43,7 +43,7 @@ def make_server_image(site, server: str, out: Path | None = None, **conf) -> Pat
     """A disk that runs PostgreSQL on SERVER's service address; further conf as in set_conf."""
     target = out or Path(site.dir) / "images" / f"{server}.raw"
     disk.copy_sparse(ensure_base_image(site), target)
-    set_conf(target, **_server_conf(site, server), **conf)
+    set_conf(target, **(_server_conf(site, server) | conf))
     return target
 
 
@@ -51,7 +51,7 @@ def make_tiny_image(site, server: str, out: Path | None = None, **conf) -> Path:
     """A disk that boots in about two seconds and answers HTTP on SERVER's service address."""
     target = out or Path(site.dir) / "images" / f"{server}-tiny.raw"
     disk.copy_sparse(ensure_tiny_image(site), target)
-    set_conf(target, **_server_conf(site, server), **conf)
+    set_conf(target, **(_server_conf(site, server) | conf))
     return target
 
 
