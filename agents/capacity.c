@@ -231,6 +231,22 @@ static const cluster_host_t *find_host(const cluster_state_t *state, const char 
     return NULL;
 }
 
+/* Never less than what runs here has been promised: the scheduler would move or stop
+ * an image that runs, whatever its stickiness, because a host can't be in debt. */
+static void keep_running_images(capacity_t *capacity, const cluster_host_t *host)
+{
+    for (gsize i = 0; i < G_N_ELEMENTS(published_attributes); i++) {
+        const char *name = published_attributes[i].name;
+        const char *text = g_hash_table_lookup(host->utilization, name);
+        gint64 *field = G_STRUCT_MEMBER_P(capacity, published_attributes[i].offset);
+
+        if (text != NULL) {
+            *field = MAX(*field, g_ascii_strtoll(text, NULL, 10)
+                                 - GPOINTER_TO_INT(g_hash_table_lookup(host->remaining, name)));
+        }
+    }
+}
+
 static gboolean publish_in(cib_connection_t *cib, xmlNode *cib_xml, const cluster_state_t *state, const char *node,
                            const capacity_sample_t *sample, const capacity_load_t *load,
                            const capacity_limits_t *limits, GError **error)
@@ -249,6 +265,7 @@ static gboolean publish_in(cib_connection_t *cib, xmlNode *cib_xml, const cluste
     }
     has_published = published_read(host, &published);
     capacity = capacity_compute(sample, load, limits, has_published ? &published : NULL);
+    keep_running_images(&capacity, host);
     if (has_published
         && (capacity_equal(&capacity, &published) || images_are_moving(state) || observers_are_busy())) {
         return TRUE;
