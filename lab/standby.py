@@ -57,8 +57,12 @@ def a_host(lab: Lab) -> str:
 
 
 def ask(lab: Lab, *words: str, host: str | None = None, timeout_s: float = 20) -> dict:
-    """What an `understudy ... --json` command says."""
-    return json.loads(lab.exec(host or a_host(lab), "understudy", *words, "--json", timeout_s=timeout_s).stdout)
+    """What an `understudy ... --json` command says, troubles included, with which it exits with 1."""
+    done = lab.exec(host or a_host(lab), "understudy", *words, "--json", check=False, timeout_s=timeout_s)
+    try:
+        return json.loads(done.stdout)
+    except ValueError:
+        raise LabError(f"understudy {' '.join(words)} said: {done.stderr.strip() or 'nothing'}") from None
 
 
 def server_status(lab: Lab, server: str, host: str | None = None) -> dict:
