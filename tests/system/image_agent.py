@@ -1,0 +1,238 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""ocf:understudy:image called by hand on a host, as Pacemaker calls it, and what is seen of it from outside."""
+
+import json
+import os
+import re
+import subprocess
+import time
+from dataclasses import dataclass
+
+import pytest
+
+from lab import process
+from lab.api import Lab, wait_until
+from lab.guest import build
+from lab.guest.kvm import domain_type
+from lab.site import POOL
+
+AGENT = os.environ.get("UNDERSTUDY_IMAGE_AGENT", "/usr/lib/ocf/resource.d/understudy/image")
+MODULE_DIR = "UNDERSTUDY_MODULE_DIR"
+SERVER = "agenttest"
+DOMAIN = f"standby-{SERVER}"
+RECOVERY = f"{POOL}/{SERVER}"
+RUN = f"{POOL}/run-{SERVER}-0"
+SUCCESS, GENERIC, ARGS, UNIMPLEMENTED, PERM, INSTALLED, CONFIGURED, NOT_RUNNING, DEGRADED = 0, 1, 2, 3, 4, 5, 6, 7, 190
+REASON_MAX_BYTES = 128  # as much as Pacemaker shows
+BOOT_TIMEOUT_S = 60
+# A client of the store that has an image open for writing until its stdin ends.
+HOLDER = """
+import sys, rados, rbd
+with rados.Rados(conffile="/etc/ceph/ceph.conf", name="client." + sys.argv[1]) as cluster:
+    with cluster.open_ioctx(sys.argv[2]) as pool, rbd.Image(pool, sys.argv[3]):
+        print("open", flush=True)
+        sys.stdin.read()
+"""
+
+
+@dataclass
+class Answer:
+    """How an action ended."""
+
+    rc: int
+    reason: str      # as Pacemaker would show it
+    log: str
+    seconds: float
+
+
+def parameters(lab: Lab) -> dict[str, str]:
+    """A good set, for the tiny guest."""
+    address = f"{lab.site.prefix}.3.241"
+    return {"disks": RECOVERY, "memory_mib": "128", "bridge": "br-svc", "domain_type": domain_type(),
+            "service_address": address, "boot_probe": f"tcp:{address}:80",
+            "migrate_uri": "qemu+tcp://%s/system"}
+
+
+class ImageAgent:
+    """The agent on one host."""
+
+    def __init__(self, lab: Lab, host: str = "host1"):
+        self.lab = lab
+        self.host = host
+        self.address = parameters(lab)["service_address"]
+
+    # --- calling it --------------------------------------------------------------
+
+    def argv(self, action, timeout_s=60, interval_s=0, level=0, meta=None, drop=(), **params):
+        """The agent's command line, with the environment that Pacemaker gives it."""
+        values = {k: v for k, v in (parameters(self.lab) | params).items() if k not in drop}
+        env = {"OCF_ROOT": "/usr/lib/ocf", "OCF_RA_VERSION_MAJOR": "1", "OCF_RA_VERSION_MINOR": "1",
+               "OCF_RESOURCE_INSTANCE": DOMAIN, "OCF_RESOURCE_TYPE": "image", "OCF_RESOURCE_PROVIDER": "understudy",
+               "OCF_RESKEY_CRM_meta_timeout": str(int(timeout_s * 1000)), "OCF_CHECK_LEVEL": str(level),
+               "OCF_RESKEY_CRM_meta_interval": str(int(interval_s * 1000)),
+               "OCF_RESKEY_CRM_meta_on_node": self.host}
+        env |= {f"OCF_RESKEY_{k}": v for k, v in values.items()}
+        env |= {f"OCF_RESKEY_CRM_meta_{k}": v for k, v in (meta or {}).items()}
+        if MODULE_DIR in os.environ:
+            env[MODULE_DIR] = os.environ[MODULE_DIR]
+        return ["env", *(f"{k}={v}" for k, v in env.items()), AGENT, action]
+
+    def call(self, action, timeout_s=60, **options) -> Answer:
+        """One action, to its end; it must end within its timeout."""
+        begun = time.monotonic()
+        done = self.lab.exec(self.host, *self.argv(action, timeout_s, **options), check=False,
+                             timeout_s=timeout_s + 10)
+        seconds = time.monotonic() - begun
+        reasons = re.findall(r"^ocf-exit-reason:(.*)$", done.stderr, re.MULTILINE)
+        assert seconds < timeout_s, f"{action} took {seconds:.1f} s of {timeout_s} s: {done.stderr}"
+        return Answer(done.returncode, reasons[-1] if reasons else "", done.stderr, seconds)
+
+    def start(self, **options) -> Answer:
+        """A start that must succeed."""
+        answer = self.call("start", **options)
+        assert answer.rc == SUCCESS, answer.log
+        return answer
+
+    def stop(self, **options) -> Answer:
+        """A stop that must succeed, after which nothing may be left."""
+        answer = self.call("stop", **options)
+        assert answer.rc == SUCCESS, answer.log
+        return answer
+
+    def probe(self, **options) -> Answer:
+        """monitor, once"""
+        return self.call("monitor", **options)
+
+    def monitor(self, **options) -> Answer:
+        """monitor, recurring"""
+        return self.call("monitor", interval_s=5, **options)
+
+    def begin(self, action, **options) -> subprocess.Popen:
+        """An action that is left to itself."""
+        return self.lab.popen(self.host, *self.argv(action, **options), stdout=subprocess.DEVNULL,
+                              stderr=subprocess.DEVNULL)
+
+    # --- what is seen from outside ---------------------------------------------------
+
+    def domains(self) -> list[str]:
+        """Names of the domains that libvirt runs on the host."""
+        return self.lab.exec(self.host, "virsh", "list", "--name").stdout.split()
+
+    def qemu_pids(self, name: str = DOMAIN) -> list[int]:
+        """QEMU processes of the domain on the host, by this machine's count of processes."""
+        inside = self.lab.exec(self.host, "pgrep", "-f", f"guest={name},", check=False).stdout.split()
+        return [int(pid) for pid in inside]
+
+    def signal(self, signal: str, *pids: int) -> None:
+        """Signals processes of the host."""
+        self.lab.exec(self.host, "kill", f"-{signal}", *pids)
+
+    def virsh(self, *argv) -> str:
+        """virsh on the host"""
+        return self.lab.exec(self.host, "virsh", *argv).stdout
+
+    def answers(self) -> bool:
+        """Whether the guest answers a client over HTTP."""
+        done = self.lab.exec("client", "curl", "-s", "-m", "2", f"http://{self.address}/", check=False)
+        return SERVER in done.stdout
+
+    def lever(self, verb: str) -> str:
+        """Makes the guest do something."""
+        url = f"http://{self.address}:8008/cgi-bin/lever?{verb}"
+        return self.lab.exec("client", "curl", "-s", "-m", "5", url, check=False).stdout
+
+    def boots(self) -> list[str]:
+        """What the guest has written to its disk about its boots and shutdowns."""
+        return self.lever("boots").splitlines()
+
+    # --- the store -----------------------------------------------------------------
+
+    def rbd(self, *argv, check=True) -> subprocess.CompletedProcess:
+        """rbd as the store's administrator"""
+        return self.lab.exec("store", "rbd", *argv, check=check, timeout_s=120)
+
+    def images(self) -> list[str]:
+        """Images in the pool"""
+        return json.loads(self.rbd("ls", POOL, "--format", "json").stdout)
+
+    def watchers(self, image: str = RUN) -> list[str]:
+        """Addresses that have an image open; empty if it does not exist."""
+        done = self.rbd("status", image, "--format", "json", check=False)
+        if done.returncode != 0:
+            return []
+        found = json.loads(done.stdout).get("watchers", [])
+        return [w["address"] for w in (found.values() if isinstance(found, dict) else found)]
+
+    def parent_point(self, image: str = RUN) -> str:
+        """The recovery point that a run image was cloned from."""
+        return json.loads(self.rbd("info", image, "--format", "json").stdout)["parent"]["snapshot"]
+
+    def make_point(self, point: str, image: str = RECOVERY) -> None:
+        """Commits a recovery point."""
+        self.rbd("snap", "create", "--no-progress", f"{image}@{point}")
+
+    def make_recovery(self, image: str = RECOVERY, point: str | None = "point-1") -> None:
+        """A recovery image of the tiny guest."""
+        raw = build.make_tiny_image(self.lab.site, "db1", out=self.lab.site.dir / f"images/{SERVER}.raw", name=SERVER,
+                                    address=self.address)
+        self.rbd("import", "--no-progress", str(raw), image)
+        if point is not None:
+            self.make_point(point, image)
+
+    def remove(self, image: str) -> None:
+        """An image and its snapshots, if it is there."""
+        self.rbd("snap", "purge", "--no-progress", image, check=False)
+        self.rbd("rm", "--no-progress", image, check=False)
+
+    def hold(self, node: str, image: str, user: str) -> subprocess.Popen:
+        """A client on a node that has an image open until its stdin is closed."""
+        pool, name = image.split("/")
+        holder = self.lab.popen(node, "/usr/bin/python3", "-c", HOLDER, user, pool, name, stdin=subprocess.PIPE,
+                                stdout=subprocess.PIPE, text=True)
+        assert holder.stdout.readline() == "open\n"
+        return holder
+
+    def clear_blocklist(self) -> None:
+        """Takes everything off the store's blocklist."""
+        self.lab.exec("store", "ceph", "osd", "blocklist", "clear")
+
+    # --- cleaning up -------------------------------------------------------------------
+
+    def clear(self) -> None:
+        """As before the first start; whatever a failed test has left."""
+        for host in self.lab.site.host_names[:2]:
+            agent = ImageAgent(self.lab, host)
+            self.lab.service(host, "start", "libvirtd")
+            wait_until(lambda h=host: self.lab.hypervisor_answers(h), 30, f"libvirtd on {host}")
+            for name in [n for n in agent.domains() if SERVER in n]:
+                self.lab.exec(host, "virsh", "destroy", name, check=False)
+            self.lab.exec(host, "rm", "-f", f"/run/understudy/image-{DOMAIN}.state")
+        # A client that was killed without a blocklist entry watches for 30 s more.
+        wait_until(lambda: not self.watchers(), 40, "the run image to have no watchers", poll_s=0.2)
+        for name in [n for n in self.images() if n.startswith(f"run-{SERVER}-")]:
+            self.remove(f"{POOL}/{name}")
+
+
+def holder_end(holder: subprocess.Popen) -> None:
+    """Ends a client that has an image open."""
+    holder.stdin.close()
+    process.wait_until(lambda: holder.poll() is not None, 30, "the client to close the image")
+    holder.stdout.close()
+
+
+@pytest.fixture(scope="module")
+def recovery(lab):
+    """A recovery image with one recovery point."""
+    agent = ImageAgent(lab)
+    agent.clear()
+    agent.remove(RECOVERY)
+    agent.make_recovery()
+    yield agent
+    agent.remove(RECOVERY)
+
+
+@pytest.fixture
+def image(recovery):
+    """The agent on host1, nothing started, no run image."""
+    yield recovery
+    recovery.clear()

@@ -1,0 +1,221 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Starts of the image agent: what is booted, what is refused, and what a killed start leaves."""
+
+import signal
+
+import pytest
+
+from image_agent import (CONFIGURED, DOMAIN, GENERIC, INSTALLED, NOT_RUNNING, RECOVERY, RUN, SUCCESS,
+                         holder_end, image, recovery)  # noqa: F401
+from lab.api import wait_until
+
+# Long enough to see that a dead QEMU's watch (30 s) was not waited for.
+DEAD_WATCH_S = 25
+
+
+def test_start_and_stop(image):
+    image.start()
+    assert image.domains() == [DOMAIN]
+    assert image.answers()
+    store_ip = image.lab.site.address(image.host, "store")
+    assert [w.split(":")[0] for w in image.watchers()] == [store_ip]
+    pids = image.qemu_pids()
+    assert len(pids) == 1
+
+    image.start()
+    assert image.qemu_pids() == pids, "a start of what runs must not touch it"
+
+    image.stop()
+    assert image.domains() == []
+    assert image.qemu_pids() == []
+    assert image.watchers() == []
+    assert image.probe().rc == NOT_RUNNING
+    image.stop()
+
+
+def test_what_a_standby_wrote_is_kept(image):
+    image.start()
+    image.stop()
+    image.make_point("point-2")
+    try:
+        image.start()
+        assert image.boots() == ["boot", "clean shutdown", "boot"]
+        assert image.parent_point() == "point-1"
+    finally:
+        image.stop()
+        image.remove(RUN)
+        image.rbd("snap", "rm", "--no-progress", f"{RECOVERY}@point-2")
+
+
+def test_the_newest_point_is_booted(image):
+    """Also in place of a clone of an older one that nobody has written to."""
+    image.rbd("clone", "--rbd-default-clone-format", "2", f"{RECOVERY}@point-1", RUN)
+    image.make_point("point-2")
+    image.make_point("another-snapshot")
+    try:
+        image.start()
+        assert image.parent_point() == "point-2"
+    finally:
+        image.stop()
+        image.remove(RUN)
+        for snap in ("point-2", "another-snapshot"):
+            image.rbd("snap", "rm", "--no-progress", f"{RECOVERY}@{snap}")
+
+
+def test_two_disks_are_of_one_point(image):
+    """A clone that a killed start left half-made is made anew."""
+    second, second_run = f"{RECOVERY}-data", RUN.replace("-0", "-1")
+    image.remove(second)
+    image.rbd("create", "--size", "8M", second)
+    image.make_point("point-1", second)
+    image.make_point("point-9", second)  # on one disk only: committed on none
+    image.rbd("create", "--size", "8M", second_run)
+    try:
+        image.start(disks=f"{RECOVERY} {second}")
+        assert image.parent_point(RUN) == image.parent_point(second_run) == "point-1"
+        targets = image.virsh("domblklist", DOMAIN)
+        assert f"vda      {RUN}" in targets and f"vdb      {second_run}" in targets
+        image.stop(disks=f"{RECOVERY} {second}")
+        # The system disk was written to, its companion is lost: never boot half of what was there.
+        image.remove(second_run)
+        answer = image.call("start", disks=f"{RECOVERY} {second}")
+        assert answer.rc == CONFIGURED
+        assert second_run in answer.reason
+        assert RUN.split("/")[1] in image.images()
+    finally:
+        image.call("stop", disks=f"{RECOVERY} {second}")
+        image.remove(second_run)
+        image.remove(second)
+
+
+def test_a_foreign_client_is_refused_until_it_goes(image):
+    image.start()
+    image.stop()
+    holder = image.hold("host2", RUN, "understudy")
+    try:
+        address = image.watchers()[0]
+        answer = image.call("start")
+        assert answer.rc == GENERIC
+        assert address in answer.reason and RUN in answer.reason
+        assert image.domains() == []
+        assert image.watchers() == [address]
+    finally:
+        holder_end(holder)
+    image.start()
+    assert image.answers()
+
+
+def test_a_foreign_client_on_this_host_is_refused(image):
+    image.start()
+    image.stop()
+    holder = image.hold("host1", RUN, "understudy")
+    try:
+        answer = image.call("start")
+        assert answer.rc == GENERIC
+        assert image.watchers()[0] in answer.reason
+    finally:
+        holder_end(holder)
+
+
+def test_a_blocklisted_client_is_no_obstacle(image):
+    image.start()
+    image.stop()
+    holder = image.hold("host2", RUN, "understudy")
+    try:
+        image.lab.exec("store", "ceph", "osd", "blocklist", "add", image.watchers()[0], "60")
+        image.start()
+        assert image.lever("write").strip() == "written"
+    finally:
+        image.stop()
+        image.clear_blocklist()
+        holder.send_signal(signal.SIGKILL)
+        holder.wait(10)
+
+
+def test_a_killed_qemu_does_not_hold_up_the_next_start(image):
+    image.start()
+    image.signal("KILL", *image.qemu_pids())
+    wait_until(lambda: image.domains() == [], 10, "libvirt to notice")
+    assert image.watchers() != [], "the dead QEMU's watch should still be there"
+    answer = image.start()
+    assert answer.seconds < DEAD_WATCH_S
+    assert image.lever("write").strip() == "written"
+    assert image.boots() == ["boot", "boot"]
+
+
+@pytest.mark.parametrize("after_ms", [30, 60, 100, 150, 200, 300, 500, 1000])
+def test_a_start_may_be_killed_at_any_moment(image, after_ms):
+    start = image.begin("start")
+    try:
+        start.wait(after_ms / 1000)
+    except Exception:  # still under way, as it should be
+        start.kill()
+    start.wait(10)
+    image.stop()
+    assert image.qemu_pids() == []
+    assert image.watchers() == []
+    answer = image.start()
+    assert answer.seconds < DEAD_WATCH_S
+    assert image.answers()
+
+
+def test_libvirtd_is_dead(image):
+    image.lab.service(image.host, "stop", "libvirtd")
+    answer = image.call("start")
+    assert answer.rc == GENERIC
+    assert "libvirtd" in answer.reason
+    assert image.watchers() == []
+
+
+def test_libvirtd_hangs(image):
+    pid = image.lab.exec(image.host, "cat", "/run/service/libvirtd/supervise/pid").stdout.strip()
+    image.signal("STOP", int(pid))
+    try:
+        answer = image.call("start", timeout_s=20)
+        assert answer.rc == GENERIC
+        assert "libvirtd" in answer.reason
+    finally:
+        image.signal("CONT", int(pid))
+
+
+def test_a_guest_that_does_not_answer_fails_its_start(image):
+    answer = image.call("start", timeout_s=8, boot_probe=f"tcp:{image.address}:81")
+    assert answer.rc == GENERIC
+    assert f"tcp:{image.address}:81" in answer.reason
+    image.stop()
+
+
+def test_icmp_boot_probe(image):
+    image.start(boot_probe=f"icmp:{image.address}")
+    assert image.answers()
+
+
+def test_template(image, tmp_path):
+    template = tmp_path / "domain.xml"
+    template.write_text("""<domain type='qemu'><name>x</name><memory unit='MiB'>160</memory><vcpu>1</vcpu>
+        <os><type arch='x86_64' machine='pc'>hvm</type></os><features><acpi/></features>
+        <devices>
+          <disk type='file' device='disk'><source file='/nonexistent'/><target dev='vda' bus='virtio'/></disk>
+          <interface type='bridge'><source bridge='br-svc'/><model type='virtio'/></interface>
+          <serial type='pty'/>
+        </devices></domain>""", encoding="utf-8")
+    image.start(template=str(template), memory_mib="64")
+    xml = image.virsh("dumpxml", DOMAIN)
+    assert "163840" in xml and "/nonexistent" not in xml and RUN in xml
+    assert image.answers()
+    template.unlink()
+    image.stop(template=str(template))
+    assert image.call("start", template=str(template)).rc == INSTALLED
+
+
+def test_secret_is_nowhere_to_be_read(image):
+    image.start()
+    keyring = image.lab.exec(image.host, "cat", "/etc/ceph/ceph.client.understudy.keyring").stdout
+    key = keyring.split("key = ")[1].split()[0]
+    pid = image.qemu_pids()[0]
+    assert key not in image.lab.exec(image.host, "cat", f"/proc/{pid}/cmdline").stdout
+    assert key not in image.virsh("dumpxml", "--security-info", DOMAIN)
+    done = image.lab.exec(image.host, "sh", "-c", f"grep -rlF '{key}' /run/libvirt /run/understudy /etc/libvirt "
+                          "/var/log/libvirt", check=False)
+    assert done.stdout == ""
+    assert image.call("start").rc == SUCCESS
