@@ -324,6 +324,13 @@ static gboolean is_granted(const group_t *group, const group_server_t *server)
     return server->ticket_granted;
 }
 
+static gboolean is_starting(const group_t *group, const group_server_t *server)
+{
+    (void) group;
+    return server->ticket_granted && server->image == IMAGE_VIEW_ACTIVE && !server->image_running
+           && server->image_host != NULL;
+}
+
 static gboolean is_revoked(const group_t *group, const group_server_t *server)
 {
     (void) group;
@@ -343,6 +350,7 @@ static const struct {
     gboolean (*is_so)(const group_t *group, const group_server_t *server);
 } history_notes[] = {
     { VERDICT_FAILED, "granted", is_granted },
+    { VERDICT_FAILED, "starting", is_starting },
     { VERDICT_FAILED, "answering", service_answers },
     { VERDICT_RETURNING, "revoked", is_revoked },
     { VERDICT_RETURNING, "stopped", is_stopped },

@@ -484,9 +484,10 @@ static const struct {
     { "detection", { "first_miss" }, { "suspect" } },
     { "confirmation", { "suspect" }, { "isolating" } },
     { "isolation", { "isolating" }, { "isolated", "failed", "granted" } },
-    { "placement", { "granted", "failed" }, { "starting" } },
+    { "placement", { "granted", "isolated" }, { "starting" } },
     { "start", { "starting", "granted" }, { "started" } },
     { "boot", { "started" }, { "answering" } },
+    { "stop", { "revoked" }, { "stopped" } },
     { "return", { "returning" }, { "healthy" } },
 };
 

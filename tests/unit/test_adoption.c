@@ -1,0 +1,312 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <string.h>
+
+#include <libxml/parser.h>
+
+#include "adoption.h"
+#include "error.h"
+#include "xml_util.h"
+
+static const char metadata[] =
+    "<resource-agent name='x'><actions>"
+    "<action name='stop' timeout='90s'/><action name='start' timeout='120s'/>"
+    "<action name='monitor' timeout='20s' interval='5s' depth='0'/>"
+    "<action name='monitor' timeout='30s' interval='60s' depth='10'/>"
+    "<action name='meta-data' timeout='5s'/><action name='validate-all' timeout='20s'/></actions></resource-agent>";
+
+typedef struct fixture {
+    adoption_t adoption;
+    xmlDoc *doc;
+} fixture_t;
+
+static void give(fixture_t *fixture, const char *name, const char *value)
+{
+    g_hash_table_insert(fixture->adoption.params, g_strdup(name), g_strdup(value));
+}
+
+static int setup(void **state)
+{
+    fixture_t *fixture = g_new0(fixture_t, 1);
+
+    fixture->adoption.server = "db1";
+    fixture->adoption.params = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
+    fixture->adoption.image_operations = operations_parse(metadata, strlen(metadata), NULL);
+    fixture->adoption.observer_operations = operations_parse(metadata, strlen(metadata), NULL);
+    fixture->adoption.capacity_operations = operations_parse(metadata, strlen(metadata), NULL);
+    fixture->doc = xmlNewDoc((const xmlChar *) "1.0");
+    xmlDocSetRootElement(fixture->doc, xmlNewDocNode(fixture->doc, NULL, (const xmlChar *) "cib", NULL));
+    give(fixture, "disks", "vm/db1");
+    *state = fixture;
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    fixture_t *fixture = *state;
+
+    g_hash_table_unref(fixture->adoption.params);
+    g_ptr_array_unref(fixture->adoption.image_operations);
+    g_ptr_array_unref(fixture->adoption.observer_operations);
+    g_ptr_array_unref(fixture->adoption.capacity_operations);
+    xmlFreeDoc(fixture->doc);
+    g_free(fixture);
+    return 0;
+}
+
+static gboolean apply(fixture_t *fixture)
+{
+    gboolean changed = FALSE;
+    GError *error = NULL;
+    gboolean done = adoption_apply(&fixture->adoption, xmlDocGetRootElement(fixture->doc), &changed, &error);
+
+    if (error != NULL) {
+        print_error("%s\n", error->message);
+        g_error_free(error);
+    }
+    assert_true(done);
+    return changed;
+}
+
+static const char *param(const fixture_t *fixture, const char *name)
+{
+    return adoption_param(xmlDocGetRootElement(fixture->doc), "db1", name);
+}
+
+static char *text_of(const fixture_t *fixture)
+{
+    xmlChar *dumped = NULL;
+    int length = 0;
+    char *text = NULL;
+
+    xmlDocDumpMemory(fixture->doc, &dumped, &length);
+    text = g_strdup((const char *) dumped);
+    xmlFree(dumped);
+    return text;
+}
+
+static void test_twice_is_once(void **state)
+{
+    fixture_t *fixture = *state;
+    g_autofree char *first = NULL;
+    g_autofree char *second = NULL;
+
+    assert_true(apply(fixture));
+    first = text_of(fixture);
+    assert_false(apply(fixture));
+    second = text_of(fixture);
+    assert_string_equal(first, second);
+    assert_non_null(strstr(first, "id=\"ticket-standby-db1\" rsc=\"standby-db1\" ticket=\"takeover-db1\" "
+                                  "loss-policy=\"stop\""));
+    assert_non_null(strstr(first, "<clone id=\"understudy-observer-clone\">"));
+    assert_non_null(strstr(first, "name=\"placement-strategy\" value=\"balanced\""));
+}
+
+static void test_other_options_change_exactly_those(void **state)
+{
+    fixture_t *fixture = *state;
+
+    give(fixture, "memory_mib", "2048");
+    give(fixture, "hold_down", "9s");
+    assert_true(apply(fixture));
+    g_hash_table_remove_all(fixture->adoption.params);
+    give(fixture, "hold_down", "3s");
+    assert_true(apply(fixture));
+    assert_string_equal(param(fixture, "hold_down"), "3s");
+    assert_string_equal(param(fixture, "memory_mib"), "2048");
+    assert_string_equal(param(fixture, "disks"), "vm/db1");
+}
+
+static void test_defaults_are_not_written(void **state)
+{
+    fixture_t *fixture = *state;
+    g_autofree char *text = NULL;
+
+    give(fixture, "bridge", "br0");
+    give(fixture, "vcpus", "1");
+    assert_true(apply(fixture));
+    text = text_of(fixture);
+    assert_null(strstr(text, "name=\"bridge\""));
+    assert_null(strstr(text, "name=\"vcpus\""));
+    give(fixture, "bridge", "br7");
+    assert_true(apply(fixture));
+    assert_string_equal(param(fixture, "bridge"), "br7");
+    give(fixture, "bridge", "");
+    assert_true(apply(fixture));
+    assert_string_equal(param(fixture, "bridge"), "br0");
+}
+
+static void test_what_an_operator_has_tuned_stays(void **state)
+{
+    fixture_t *fixture = *state;
+    static const char text[] =
+        "<cib><configuration><crm_config><cluster_property_set id='mine'><nvpair id='p' name='placement-strategy'"
+        " value='utilization'/></cluster_property_set></crm_config><resources>"
+        "<primitive id='standby-db1' class='ocf' provider='understudy' type='image'>"
+        "<instance_attributes id='odd'><nvpair id='odder' name='disks' value='vm/db1'/></instance_attributes>"
+        "<utilization id='u'><nvpair id='uc' name='cpu' value='7'/></utilization>"
+        "<operations><op id='o' name='monitor' interval='33s' timeout='44s'/></operations></primitive>"
+        "</resources><constraints><rsc_ticket id='t' rsc='standby-db1' ticket='takeover-db1' loss-policy='stop'/>"
+        "</constraints></configuration></cib>";
+    g_autofree char *after = NULL;
+
+    xmlFreeDoc(fixture->doc);
+    fixture->doc = xmlReadMemory(text, (int) strlen(text), "cib", NULL, 0);
+    assert_true(apply(fixture));
+    after = text_of(fixture);
+    assert_non_null(strstr(after, "interval=\"33s\" timeout=\"44s\""));
+    assert_non_null(strstr(after, "name=\"cpu\" value=\"7\""));
+    assert_non_null(strstr(after, "value=\"utilization\""));
+    assert_null(strstr(after, "ticket-standby-db1"));
+    assert_null(strstr(after, "value=\"balanced\""));
+    assert_false(apply(fixture));
+    assert_string_equal(cib_placement_strategy(xmlDocGetRootElement(fixture->doc)), "utilization");
+}
+
+static void test_wrong_parameters_touch_nothing(void **state)
+{
+    static const struct {
+        const char *name;
+        const char *value;
+    } wrong[] = { { "vcpus", "many" }, { "mac", "x" }, { "probes", "tcp:" }, { "no_such", "1" }, { "disks", "" } };
+    fixture_t *fixture = *state;
+    g_autofree char *before = text_of(fixture);
+
+    for (gsize i = 0; i < G_N_ELEMENTS(wrong); i++) {
+        g_autofree char *after = NULL;
+        GError *error = NULL;
+        gboolean changed = FALSE;
+
+        g_hash_table_remove_all(fixture->adoption.params);
+        give(fixture, "disks", "vm/db1");
+        give(fixture, wrong[i].name, wrong[i].value);
+        assert_false(adoption_apply(&fixture->adoption, xmlDocGetRootElement(fixture->doc), &changed, &error));
+        assert_true(g_error_matches(error, UNDERSTUDY_ERROR, UNDERSTUDY_ERROR_CONFIG));
+        assert_non_null(strstr(error->message, wrong[i].name));
+        g_error_free(error);
+        after = text_of(fixture);
+        assert_string_equal(before, after);
+    }
+}
+
+static void test_an_id_in_use_is_refused(void **state)
+{
+    fixture_t *fixture = *state;
+    static const char text[] = "<cib><configuration><resources><primitive id='standby-db1' class='ocf'"
+                               " provider='pacemaker' type='Dummy'/></resources></configuration></cib>";
+    GError *error = NULL;
+    gboolean changed = FALSE;
+
+    xmlFreeDoc(fixture->doc);
+    fixture->doc = xmlReadMemory(text, (int) strlen(text), "cib", NULL, 0);
+    assert_false(adoption_apply(&fixture->adoption, xmlDocGetRootElement(fixture->doc), &changed, &error));
+    assert_true(g_error_matches(error, UNDERSTUDY_ERROR, UNDERSTUDY_ERROR_EXISTS));
+    g_error_free(error);
+    assert_false(adoption_remove("db1", xmlDocGetRootElement(fixture->doc)));
+}
+
+static void test_headroom_is_the_lesser_share(void **state)
+{
+    fixture_t *fixture = *state;
+    g_autofree char *text = NULL;
+
+    give(fixture, "vcpus", "4");
+    give(fixture, "memory_mib", "2048");
+    assert_true(apply(fixture));
+    text = text_of(fixture);
+    assert_non_null(strstr(text, "name=\"headroom\" value=\"50\""));
+    assert_non_null(strstr(text, "name=\"cpu\" value=\"4\""));
+    assert_non_null(strstr(text, "name=\"hv_memory\" value=\"2048\""));
+}
+
+static void test_removal_leaves_no_trace_of_it_and_all_of_the_others(void **state)
+{
+    fixture_t *fixture = *state;
+    xmlNode *cib = xmlDocGetRootElement(fixture->doc);
+    g_autofree char *text = NULL;
+    xmlNode *constraints = NULL;
+    xmlNode *set = NULL;
+
+    assert_true(apply(fixture));
+    fixture->adoption.server = "db2";
+    give(fixture, "disks", "vm/db2");
+    assert_true(apply(fixture));
+    constraints = xml_child(xml_child(cib, "configuration"), "constraints");
+    xml_set(xml_add(constraints, "rsc_location", "ban"), "rsc", "standby-db1");
+    set = xml_add(xml_add(constraints, "rsc_colocation", "apart"), "resource_set", "apart-set");
+    xml_add(set, "resource_ref", "standby-db1");
+    xml_add(set, "resource_ref", "standby-db2");
+    xml_add(xml_add(xml_add(cib, "status", NULL), "tickets", NULL), "ticket_state", "takeover-db1");
+
+    assert_true(adoption_remove("db1", cib));
+    text = text_of(fixture);
+    assert_null(strstr(text, "db1"));
+    assert_non_null(strstr(text, "ticket-standby-db2"));
+    assert_non_null(strstr(text, "reach-standby-db2"));
+    assert_non_null(strstr(text, "<resource_ref id=\"standby-db2\"/>"));
+    assert_non_null(strstr(text, "understudy-observer-clone"));
+    assert_false(adoption_remove("db1", cib));
+}
+
+static void test_snippets_quote(void **state)
+{
+    fixture_t *fixture = *state;
+    xmlNode *cib = xmlDocGetRootElement(fixture->doc);
+    xmlNode *configuration = NULL;
+    g_autofree char *pcs = NULL;
+    g_autofree char *crm = NULL;
+    g_autofree char *xml = NULL;
+
+    give(fixture, "probes", "'pgsql:host=10.0.0.1 user=x'");
+    assert_true(apply(fixture));
+    configuration = adoption_extract("db1", NULL, cib);
+    pcs = snippet_pcs(configuration);
+    crm = snippet_crm(configuration);
+    xml = snippet_xml(configuration);
+    xmlFreeDoc(configuration->doc);
+    assert_non_null(strstr(pcs, "probes=''\\''pgsql:host=10.0.0.1 user=x'\\'''"));
+    assert_non_null(strstr(pcs, "constraint ticket add takeover-db1 standby-db1 loss-policy=stop"));
+    assert_non_null(strstr(crm, "probes=\"'pgsql:host=10.0.0.1 user=x'\""));
+    assert_non_null(strstr(crm, "op monitor interval=60s timeout=30s OCF_CHECK_LEVEL=10"));
+    assert_non_null(strstr(xml, "understudy-capacity-clone"));
+}
+
+static void test_snippet_leaves_out_what_is_there(void **state)
+{
+    fixture_t *fixture = *state;
+    xmlNode *cib = xmlDocGetRootElement(fixture->doc);
+    xmlNode *configuration = NULL;
+    g_autofree char *pcs = NULL;
+
+    assert_true(apply(fixture));
+    configuration = adoption_extract("db1", cib, cib);
+    pcs = snippet_pcs(configuration);
+    xmlFreeDoc(configuration->doc);
+    assert_null(strstr(pcs, "understudy-observer"));
+    assert_null(strstr(pcs, "property"));
+    assert_non_null(strstr(pcs, "resource create standby-db1"));
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(test_twice_is_once, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_other_options_change_exactly_those, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_defaults_are_not_written, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_what_an_operator_has_tuned_stays, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_wrong_parameters_touch_nothing, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_an_id_in_use_is_refused, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_headroom_is_the_lesser_share, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_removal_leaves_no_trace_of_it_and_all_of_the_others, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_snippets_quote, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_snippet_leaves_out_what_is_there, setup, teardown),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,175 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <string.h>
+
+#include <crm/common/xml.h>
+
+#include "cib.h"
+#include "cib_fixture.h"
+#include "report.h"
+
+#define NOT_RUNNING(server, host) CIB_HISTORY(server, CIB_OP(server, host, "monitor", "7", ""))
+#define GRANTED "<tickets><ticket_state id='takeover-db1' granted='true' last-granted='1700000001'/></tickets>"
+#define STATES                                                              \
+    CIB_STATE("1", "1", "", NOT_RUNNING("db1", "host1"))                    \
+    CIB_STATE("2", "1", "", NOT_RUNNING("db1", "host2"))                    \
+    CIB_STATE("3", "1", "", NOT_RUNNING("db1", "host3"))
+
+static cluster_state_t *cluster_of(const char *text)
+{
+    xmlNode *xml = NULL;
+    cluster_state_t *cluster = NULL;
+
+    crm_xml_init();
+    xml = string2xml(text);
+    cluster = cluster_state_parse(xml, NULL);
+    cib_xml_free(xml);
+    assert_non_null(cluster);
+    return cluster;
+}
+
+static JsonObject *object_of(const char *text)
+{
+    g_autoptr(JsonNode) node = json_from_string(text, NULL);
+
+    return json_object_ref(json_node_get_object(node));
+}
+
+static JsonObject *first_server(JsonObject *status)
+{
+    return json_array_get_object_element(json_object_get_array_member(status, "servers"), 0);
+}
+
+/* The reason that is given for db1 on this cluster. */
+static char *reason_on(const char *text)
+{
+    cluster_state_t *cluster = cluster_of(text);
+    report_sources_t sources = { .cluster = cluster };
+    JsonObject *status = report_status(&sources, NULL);
+    char *reason = g_strdup(json_object_get_string_member(first_server(status), "reason"));
+
+    json_object_unref(status);
+    cluster_state_free(cluster);
+    return reason;
+}
+
+static void test_all_three_are_put_together(void **state)
+{
+    cluster_state_t *cluster = cluster_of(CIB_TEXT(
+        "1", CIB_IMAGE("db1"), CIB_TICKET("db1"), GRANTED,
+        CIB_STATE("1", "1", "", CIB_HISTORY("db1", CIB_OP("db1", "host1", "start", "0", "")))));
+    JsonObject *observers = object_of("{\"ok\":true,\"leader\":\"host1\",\"quorate\":true,\"servers\":[{\"name\":\"db1\","
+                                      "\"verdict\":\"failed\",\"reason\":\"\",\"votes\":{\"up\":0,\"down\":2,"
+                                      "\"blind\":1}}]}");
+    run_image_t run_image = { .name = (char *) "vm/run-db1-0", .unreturned_bytes = 5242880 };
+    GHashTable *run_images = g_hash_table_new(g_str_hash, g_str_equal);
+    report_sources_t sources = { .cluster = cluster, .observers = observers, .run_images = run_images };
+    JsonObject *status = NULL;
+    JsonObject *server = NULL;
+    JsonObject *image = NULL;
+    g_autofree char *text = NULL;
+
+    (void) state;
+    g_hash_table_insert(run_images, (gpointer) "db1", &run_image);
+    status = report_status(&sources, "db1");
+    server = first_server(status);
+    image = json_object_get_object_member(server, "image");
+    assert_string_equal(json_object_get_string_member(status, "leader"), "host1");
+    assert_true(json_object_get_boolean_member(status, "quorate"));
+    assert_string_equal(json_object_get_string_member(server, "verdict"), "failed");
+    assert_true(json_object_get_boolean_member(server, "ticket"));
+    assert_int_equal(json_object_get_int_member(json_object_get_object_member(server, "votes"), "down"), 2);
+    assert_string_equal(json_object_get_string_member(image, "state"), "running");
+    assert_string_equal(json_object_get_string_member(image, "host"), "host1");
+    assert_string_equal(json_object_get_string_member(image, "run_image"), "vm/run-db1-0");
+    assert_int_equal(json_object_get_int_member(image, "unreturned_bytes"), 5242880);
+    assert_string_equal(json_object_get_string_member(server, "reason"), "");
+    text = report_status_text(status);
+    assert_non_null(strstr(text, "running on host1"));
+    assert_non_null(strstr(text, "5.0 MiB"));
+    json_object_unref(status);
+    json_object_unref(observers);
+    g_hash_table_unref(run_images);
+    cluster_state_free(cluster);
+}
+
+static void test_reasons(void **state)
+{
+    g_autofree char *no_quorum = reason_on(CIB_TEXT("0", CIB_IMAGE("db1"), CIB_TICKET("db1"), GRANTED, STATES));
+    g_autofree char *stopped = reason_on(CIB_TEXT("1", CIB_IMAGE("db1"), CIB_TICKET("db1"), "", STATES));
+    g_autofree char *nowhere = reason_on(CIB_TEXT(
+        "1", CIB_IMAGE("db1"), CIB_TICKET("db1"), GRANTED,
+        CIB_STATE("1", "1", "<nvpair id='s' name='standby' value='on'/>", NOT_RUNNING("db1", "host1"))));
+
+    (void) state;
+    assert_non_null(strstr(no_quorum, "no quorum"));
+    assert_string_equal(stopped, "");
+    assert_non_null(strstr(nowhere, "no host can run the image"));
+    assert_non_null(strstr(nowhere, "host1: standby"));
+    assert_non_null(strstr(nowhere, "host2: offline"));
+}
+
+static void test_without_the_cluster_the_observers_are_shown(void **state)
+{
+    JsonObject *observers = object_of("{\"leader\":\"host1\",\"quorate\":true,\"servers\":[{\"name\":\"db1\",\"verdict\":"
+                                      "\"isolating\",\"reason\":\"the power switch does not answer\"}]}");
+    report_sources_t sources = { .cluster_trouble = "the cluster does not run here", .observers = observers };
+    JsonObject *status = report_status(&sources, NULL);
+    g_autofree char *text = report_status_text(status);
+
+    (void) state;
+    assert_string_equal(json_object_get_string_member(first_server(status), "verdict"), "isolating");
+    assert_non_null(strstr(text, "! the cluster does not run here"));
+    assert_non_null(strstr(text, "the power switch does not answer"));
+    json_object_unref(status);
+    json_object_unref(observers);
+}
+
+static void test_history_has_phases(void **state)
+{
+    JsonObject *answer = object_of(
+        "{\"takeovers\":[{\"events\":[{\"event\":\"first_miss\",\"at_ms\":1000},{\"event\":\"suspect\",\"at_ms\":4000},"
+        "{\"event\":\"doubted\",\"at_ms\":4100},{\"event\":\"isolating\",\"at_ms\":9100},"
+        "{\"event\":\"isolated\",\"at_ms\":11300},{\"event\":\"granted\",\"at_ms\":11310},"
+        "{\"event\":\"started\",\"at_ms\":12310,\"host\":\"host2\"},{\"event\":\"answering\",\"at_ms\":16310}]}]}");
+    JsonObject *history = report_history("db1", answer);
+    JsonObject *takeover = json_array_get_object_element(json_object_get_array_member(history, "takeovers"), 0);
+    JsonArray *phases = json_object_get_array_member(takeover, "phases");
+    static const struct {
+        const char *phase;
+        gint64 duration_ms;
+    } want[] = { { "detection", 3000 }, { "confirmation", 5100 }, { "isolation", 2200 }, { "start", 1000 },
+                 { "boot", 4000 } };
+    g_autofree char *text = report_history_text(history);
+
+    (void) state;
+    assert_string_equal(json_object_get_string_member(takeover, "host"), "host2");
+    assert_int_equal(json_array_get_length(phases), G_N_ELEMENTS(want));
+    for (guint i = 0; i < G_N_ELEMENTS(want); i++) {
+        JsonObject *phase = json_array_get_object_element(phases, i);
+
+        assert_string_equal(json_object_get_string_member(phase, "phase"), want[i].phase);
+        assert_int_equal(json_object_get_int_member(phase, "duration_ms"), want[i].duration_ms);
+    }
+    assert_non_null(strstr(text, "+10.30 s"));
+    json_object_unref(history);
+    json_object_unref(answer);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_all_three_are_put_together),
+        cmocka_unit_test(test_reasons),
+        cmocka_unit_test(test_without_the_cluster_the_observers_are_shown),
+        cmocka_unit_test(test_history_has_phases),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
