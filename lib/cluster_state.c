@@ -37,6 +37,7 @@ static void server_free(gpointer data)
     g_clear_pointer(&server->utilization, g_hash_table_unref);
     g_clear_pointer(&server->host_scores, g_hash_table_unref);
     g_free(server->image_host);
+    g_clear_pointer(&server->host_failures, g_hash_table_unref);
     g_free(server->image_fail_reason);
     g_free(server->image_fail_host);
     g_free(server);
@@ -222,36 +223,48 @@ static gint64 last_change_s(xmlXPathContext *context, const char *resource_id)
     return newest_s;
 }
 
-/* The newest failed action of the resource with a reason or at least a return code. */
-static void read_failure(cluster_server_t *server, const pe_resource_t *resource, pe_working_set_t *set)
+static char *failure_text(xmlNode *op)
 {
-    gint64 newest_s = -1;
-    xmlNode *newest = NULL;
+    const char *reason = crm_element_value(op, XML_LRM_ATTR_EXIT_REASON);
+    const char *task = crm_element_value(op, XML_LRM_ATTR_TASK);
 
+    if (reason != NULL && *reason != '\0') {
+        return g_strdup_printf("%s failed: %s", task, reason);
+    }
+    return g_strdup_printf("%s failed with code %s and gave no reason", task, crm_element_value(op, XML_LRM_ATTR_RC));
+}
+
+static gint compare_changes(gconstpointer a, gconstpointer b)
+{
+    gint64 first_s = attribute_integer(*(xmlNode *const *) a, XML_RSC_OP_LAST_CHANGE);
+    gint64 second_s = attribute_integer(*(xmlNode *const *) b, XML_RSC_OP_LAST_CHANGE);
+
+    return (first_s > second_s) - (first_s < second_s);
+}
+
+/* The newest failed action of the resource on each host, and of all. */
+static void read_failures(cluster_server_t *server, const pe_resource_t *resource, pe_working_set_t *set)
+{
+    g_autoptr(GPtrArray) ops = g_ptr_array_new();
+
+    server->host_failures = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
     for (xmlNode *op = set->failed != NULL ? set->failed->children : NULL; op != NULL; op = op->next) {
         const char *key = op->type == XML_ELEMENT_NODE ? crm_element_value(op, XML_LRM_ATTR_TASK_KEY) : NULL;
-        gint64 changed_s = 0;
 
-        if (key == NULL || !g_str_has_prefix(key, resource->id) || key[strlen(resource->id)] != '_') {
-            continue;
-        }
-        changed_s = attribute_integer(op, XML_RSC_OP_LAST_CHANGE);
-        if (changed_s > newest_s) {
-            newest_s = changed_s;
-            newest = op;
+        if (key != NULL && g_str_has_prefix(key, resource->id) && key[strlen(resource->id)] == '_'
+            && crm_element_value(op, XML_ATTR_UNAME) != NULL) {
+            g_ptr_array_add(ops, op);
         }
     }
-    if (newest != NULL) {
-        const char *reason = crm_element_value(newest, XML_LRM_ATTR_EXIT_REASON);
-        const char *task = crm_element_value(newest, XML_LRM_ATTR_TASK);
+    g_ptr_array_sort(ops, compare_changes);
+    for (guint i = 0; i < ops->len; i++) {
+        xmlNode *op = g_ptr_array_index(ops, i);
 
-        if (reason != NULL && *reason != '\0') {
-            server->image_fail_reason = g_strdup_printf("%s failed: %s", task, reason);
-        } else {
-            server->image_fail_reason = g_strdup_printf("%s failed with code %s and gave no reason", task,
-                                                        crm_element_value(newest, XML_LRM_ATTR_RC));
-        }
-        server->image_fail_host = g_strdup(crm_element_value(newest, XML_ATTR_UNAME));
+        g_hash_table_insert(server->host_failures, g_strdup(crm_element_value(op, XML_ATTR_UNAME)), failure_text(op));
+    }
+    if (ops->len > 0) {
+        server->image_fail_host = g_strdup(crm_element_value(g_ptr_array_index(ops, ops->len - 1), XML_ATTR_UNAME));
+        server->image_fail_reason = g_strdup(g_hash_table_lookup(server->host_failures, server->image_fail_host));
     }
 }
 
@@ -313,7 +326,7 @@ static cluster_server_t *read_server(pe_resource_t *resource, pe_working_set_t *
     server->image = read_image_state(resource);
     server->image_host = node != NULL ? g_strdup(node->details->uname) : NULL;
     server->image_changed_s = last_change_s(context, resource->id);
-    read_failure(server, resource, set);
+    read_failures(server, resource, set);
     return server;
 }
 

@@ -29,6 +29,7 @@ typedef struct cluster_server {
     image_state_t image;
     char *image_host;        /* where it runs or starts or stops, or NULL */
     gint64 image_changed_s;  /* Unix time of the last start or stop that ended, 0 if unknown */
+    GHashTable *host_failures; /* char* host -> char*: newest failed action of the image there, with its reason */
     char *image_fail_reason; /* newest exit reason of a failed action of the image, or NULL */
     char *image_fail_host;
 } cluster_server_t;

@@ -95,11 +95,13 @@ static int host_score(const cluster_host_t *host, const cluster_server_t *server
 
 static char *ban_reason(const cluster_host_t *host, const cluster_server_t *server)
 {
-    if (server != NULL && g_strcmp0(server->image_fail_host, host->name) == 0) {
-        return g_strdup_printf("%s; when it is mended, run crm_resource --cleanup --resource %s",
-                               server->image_fail_reason, server->resource_id);
+    const char *failure = server != NULL ? g_hash_table_lookup(server->host_failures, host->name) : NULL;
+
+    if (failure != NULL) {
+        return g_strdup_printf("%s; when it is mended, run crm_resource --cleanup --resource %s", failure,
+                               server->resource_id);
     }
-    return g_strdup("a location constraint or a failed start forbids it");
+    return g_strdup("a location constraint forbids it");
 }
 
 static placement_t *judge(const cluster_host_t *host, const cluster_server_t *server, GHashTable *need)

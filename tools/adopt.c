@@ -166,13 +166,19 @@ static void print_snippet(xmlNode *configuration, const char *format)
     static const struct {
         const char *format;
         char *(*print)(xmlNode *);
-    } printers[] = { { "pcs", snippet_pcs }, { "crm", snippet_crm }, { "xml", snippet_xml } };
+        const char *hint; /* apart from the output, because crm would put a comment into the CIB */
+    } printers[] = {
+        { "pcs", snippet_pcs, "run it in an empty folder: sh FILE" },
+        { "crm", snippet_crm, "apply it with: crm configure load update FILE" },
+        { "xml", snippet_xml, "apply it with: cibadmin --modify --allow-create --scope configuration --xml-file FILE" },
+    };
 
     for (gsize i = 0; i < G_N_ELEMENTS(printers); i++) {
         if (strcmp(printers[i].format, format) == 0) {
             g_autofree char *text = printers[i].print(configuration);
 
             fputs(text, stdout);
+            fprintf(stderr, "%s\n", printers[i].hint);
         }
     }
 }

@@ -247,7 +247,8 @@ static gboolean clear_leftover(store_t *store, const store_image_name_t *tempora
 static gboolean write_image(store_t *store, const disk_t *disk, const store_image_name_t *temporary, int fd,
                             guint64 size_bytes, GError **error)
 {
-    progress_t progress = { .text = disk->text, .rewrites = isatty(STDERR_FILENO) };
+    progress_t progress = { .text = disk->text, .rewrites = isatty(STDERR_FILENO),
+                            .shown_us = g_get_monotonic_time() };
     guint64 image_bytes = (size_bytes + SECTOR_BYTES - 1) / SECTOR_BYTES * SECTOR_BYTES;
     gboolean done = store_image_create(store, temporary, image_bytes, error)
                     && store_image_import_raw(store, temporary, fd, size_bytes, show_progress, &progress, error);

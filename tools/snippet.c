@@ -165,7 +165,7 @@ static void append_crm_constraint(GString *out, const xmlNode *constraint)
 
 char *snippet_crm(xmlNode *configuration)
 {
-    GString *out = g_string_new("# Save this as understudy.crm and run: crm configure load update understudy.crm\n");
+    GString *out = g_string_new(NULL);
     const xmlNode *resources = xml_child(configuration, "resources");
     const xmlNode *constraints = xml_child(configuration, "constraints");
     const xmlNode *properties = xml_child(xml_child(configuration, "crm_config"), "cluster_property_set");
@@ -201,9 +201,7 @@ char *snippet_xml(xmlNode *configuration)
 
     xmlSaveTree(context, configuration);
     xmlSaveClose(context);
-    text = g_strdup_printf("<!-- Save this as understudy.xml and run: cibadmin -M -c -o configuration -x understudy.xml -->\n"
-                           "%s\n",
-                           (const char *) xmlBufferContent(buffer));
+    text = g_strconcat((const char *) xmlBufferContent(buffer), "\n", NULL);
     xmlBufferFree(buffer);
     return text;
 }

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* The commands that change what a server does: takeover, release, forget. */
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
+
+#include <gio/gio.h>
 
 #include "adoption.h"
 #include "cib.h"
@@ -194,6 +195,26 @@ static gboolean may_forget(const char *name, GError **error)
     return may;
 }
 
+/* Failures that are kept would ban hosts if the server is adopted again. Not
+ * while the ticket is granted: the image would be started once more. */
+static void clean_up_failures(const char *server)
+{
+    g_autofree char *resource_id = server_resource_id(server);
+    const char *argv[] = { "crm_resource", "--cleanup", "--resource", resource_id, NULL };
+    cluster_state_t *cluster = g_getenv("CIB_file") == NULL ? gather_cluster(NULL) : NULL;
+    const cluster_server_t *found = cluster != NULL ? cluster_state_server(cluster, server) : NULL;
+
+    if (found != NULL && !found->ticket_granted && g_hash_table_size(found->host_failures) > 0) {
+        g_autoptr(GSubprocess) process = g_subprocess_newv(argv, G_SUBPROCESS_FLAGS_STDOUT_SILENCE
+                                                                 | G_SUBPROCESS_FLAGS_STDERR_SILENCE, NULL);
+
+        if (process != NULL) {
+            g_subprocess_wait(process, NULL, NULL);
+        }
+    }
+    cluster_state_free(cluster);
+}
+
 static gboolean try_forget(cib_connection_t *cib, const char *server, GError **error)
 {
     xmlNode *xml = cib_connection_query(cib, error);
@@ -219,6 +240,7 @@ exit_code_t run_forget(const command_line_t *line, GError **error)
     if (!command_line_has(line, "force") && !may_forget(line->server, error)) {
         return exit_code_of(*error);
     }
+    clean_up_failures(line->server);
     cib = cib_connection_open("understudy", error);
     if (cib == NULL) {
         return exit_code_of(*error);

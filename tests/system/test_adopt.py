@@ -1,0 +1,280 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""adopt on a live cluster: what pcs and crm make of its snippets, done twice, changed, forgotten."""
+
+import json
+import xml.etree.ElementTree as ET
+
+import pytest
+
+from lab import standby
+from lab.api import wait_until
+from lab.site import POOL
+
+SERVER = "snippet"
+OPTIONS = ("--disk", f"{POOL}/{SERVER}", "--disk", f"{POOL}/{SERVER}-data", "--probe",
+           "pgsql:host=192.0.2.7 user=\"monitor\" connect_timeout=2", "--probe", "tcp:192.0.2.7:22", "--recover-probe",
+           "icmp:192.0.2.107", "--service-address", "192.0.2.7", "--mac", "52:54:00:00:00:07", "--bridge", "br-svc",
+           "--vcpus", "2", "--memory-mib", "512", "--isolate", "confirmed", "--set", "hold_down=3s",
+           "--reference", "icmp:192.0.2.250")
+SECTIONS = ("crm_config", "resources", "constraints")
+OURS = ("understudy-observer", "understudy-capacity")
+CLEANUP_TIMEOUT_S = 60
+
+
+class Cluster:
+    """The live cluster, seen from one host."""
+
+    def __init__(self, lab):
+        self.lab, self.host = lab, standby.a_host(lab)
+
+    def run(self, *argv, check=True):
+        return self.lab.exec(self.host, *argv, check=check, timeout_s=120)
+
+    def understudy(self, *words, check=True):
+        return self.run("understudy", *words, check=check)
+
+    def configuration(self):
+        return ET.fromstring(self.run("cibadmin", "--query", "--scope", "configuration").stdout)
+
+    def servers(self):
+        return [s["name"] for s in json.loads(self.run("understudy", "status", "--json", "--no-store",
+                                                       check=False).stdout)["servers"]]
+
+    def clear(self):
+        """Nothing of ours in the configuration, as before the first adoption."""
+        for server in self.servers():
+            self.understudy("forget", server, "--force")
+        for resource in OURS:
+            self.run("pcs", "resource", "delete", resource, check=False)
+        self.run("pcs", "property", "unset", "placement-strategy", check=False)
+
+
+def canonical(element):
+    """What an element says, whatever its order and the ids of its parts."""
+    attributes = dict(element.attrib)
+    if element.tag not in ("primitive", "clone", "rsc_ticket", "rsc_location"):
+        attributes.pop("id", None)
+    return element.tag, tuple(sorted(attributes.items())), tuple(sorted(
+        canonical(child) for child in element if isinstance(child.tag, str)))
+
+
+def ours(configuration):
+    """Our resources and constraints and the property, in canonical form."""
+    found = [pair for pair in configuration.findall("crm_config/*/nvpair") if pair.get("name") == "placement-strategy"]
+    found += [child for child in configuration.find("resources")
+              if child.get("id") == f"standby-{SERVER}" or child.get("id", "").startswith("understudy-")]
+    found += [child for child in configuration.find("constraints") if child.get("rsc") == f"standby-{SERVER}"]
+    return sorted(canonical(element) for element in found)
+
+
+@pytest.fixture
+def cluster(lab):
+    return Cluster(lab)
+
+
+@pytest.fixture
+def bare(cluster, tmp_path):
+    """A cluster that knows nothing of ours; what it knew before comes back afterwards."""
+    saved = []
+    configuration = cluster.configuration()
+    for section in SECTIONS:
+        path = tmp_path / f"{section}.xml"
+        ET.ElementTree(configuration.find(section)).write(path)
+        saved.append((section, path))
+    cluster.clear()
+    yield cluster
+    cluster.clear()
+    for section, path in saved:
+        cluster.run("cibadmin", "--replace", "--scope", section, "--xml-file", str(path))
+
+
+@pytest.fixture
+def adopted_snippet(cluster):
+    """The server adopted beside those of the lab, and forgotten afterwards."""
+    cluster.understudy("adopt", SERVER, "--no-store", *OPTIONS[:-2])
+    yield cluster
+    cluster.understudy("forget", SERVER, "--force", check=False)
+
+
+def apply_pcs(cluster, path):
+    cluster.run("sh", "-ec", f"cd '{path.parent}' && . '{path}'")
+
+
+def apply_crm(cluster, path):
+    cluster.run("crm", "--force", "configure", "load", "update", str(path))
+
+
+def apply_xml(cluster, path):
+    cluster.run("cibadmin", "--modify", "--allow-create", "--scope", "configuration", "--xml-file", str(path))
+
+
+APPLY = {"pcs": apply_pcs, "crm": apply_crm, "xml": apply_xml}
+
+
+@pytest.mark.parametrize("form", APPLY)
+def test_a_snippet_gives_the_same_cib_as_adopt(bare, tmp_path, form):
+    snippet = tmp_path / "snippet"
+    snippet.write_text(bare.understudy("adopt", SERVER, "--print", form, *OPTIONS).stdout, encoding="utf-8")
+    assert ours(bare.configuration()) == [], "--print changed something"
+    APPLY[form](bare, snippet)
+    by_hand = ours(bare.configuration())
+    assert len(by_hand) == 6, "property, two clones, resource and two constraints"
+    # adopt finds nothing to do where the snippet was applied ...
+    assert "already" in bare.understudy("adopt", SERVER, "--no-store", *OPTIONS).stdout
+    assert ours(bare.configuration()) == by_hand
+    # ... and makes the same from nothing.
+    bare.clear()
+    assert ours(bare.configuration()) == []
+    bare.understudy("adopt", SERVER, "--no-store", *OPTIONS)
+    assert ours(bare.configuration()) == by_hand
+
+
+def test_adopt_twice_changes_nothing(adopted_snippet):
+    before = ours(adopted_snippet.configuration())
+    done = adopted_snippet.understudy("adopt", SERVER, "--no-store", *OPTIONS[:-2])
+    assert "already" in done.stdout
+    assert ours(adopted_snippet.configuration()) == before
+
+
+def test_adopt_changes_exactly_what_is_asked(adopted_snippet):
+    before = ours(adopted_snippet.configuration())
+    adopted_snippet.understudy("adopt", SERVER, "--no-store", "--set", "hold_down=7s")
+    after = ours(adopted_snippet.configuration())
+    text = str(before)
+    assert str(after) == text.replace("('value', '3s')", "('value', '7s')") != text
+
+
+def test_an_adopted_server_stays_stopped(adopted_snippet):
+    """The ticket is not granted: probes say that it does not run, and nothing starts it."""
+    def row():
+        return standby.server_status(adopted_snippet.lab, SERVER, adopted_snippet.host)
+    wait_until(lambda: row()["image"]["state"] == "stopped", CLEANUP_TIMEOUT_S, "the probes to end")
+    assert not row()["ticket"]
+    history = adopted_snippet.run("crm_resource", "--list-all-operations", "--resource", f"standby-{SERVER}").stdout
+    assert "_start_0" not in history
+
+
+def test_a_wrong_parameter_touches_nothing(cluster):
+    before = ours(cluster.configuration())
+    for wrong in (("--vcpus", "many"), ("--mac", "x"), ("--probe", "tcp:"), ("--set", "no_such=1"),
+                  ("--isolate", "perhaps"), ("--disk", "no-slash"), ("--set", "store_timeout=1parsec")):
+        done = cluster.understudy("adopt", SERVER, "--disk", f"{POOL}/{SERVER}", *wrong, check=False)
+        assert done.returncode == 2, (wrong, done.stderr)
+        assert done.stderr.startswith("understudy: ") and done.stderr.count("\n") == 1, done.stderr
+    assert ours(cluster.configuration()) == before
+
+
+def test_an_image_that_is_missing_is_named(cluster):
+    done = cluster.understudy("adopt", SERVER, "--disk", f"{POOL}/no-such-image", check=False)
+    assert done.returncode == 3
+    assert f"{POOL}/no-such-image" in done.stderr
+    assert SERVER not in str(ours(cluster.configuration()))
+
+
+def rbd(cluster, *words, check=True):
+    return cluster.run("rbd", "--id", "understudy", *words, check=check)
+
+
+@pytest.fixture
+def no_images(cluster):
+    """No images of the server, before and after."""
+    def remove():
+        for image in json.loads(rbd(cluster, "ls", POOL, "--format", "json").stdout):
+            if image.removeprefix("import-") in (SERVER, f"{SERVER}-data"):
+                rbd(cluster, "snap", "purge", f"{POOL}/{image}", check=False)
+                rbd(cluster, "rm", f"{POOL}/{image}")
+    cluster.understudy("forget", SERVER, "--force", check=False)
+    remove()
+    yield cluster
+    cluster.understudy("forget", SERVER, "--force", check=False)
+    remove()
+
+
+def make_disk(path, mark):
+    """A sparse disk with something at both ends."""
+    with open(path, "wb") as disk:
+        disk.truncate(48 * 1024 * 1024)
+        disk.write(mark)
+        disk.seek(-len(mark), 2)
+        disk.write(mark)
+
+
+def test_raw_and_qcow2_are_imported_whole(no_images, tmp_path):
+    cluster, raw, qcow2 = no_images, tmp_path / "disk.raw", tmp_path / "disk.qcow2"
+    make_disk(raw, b"system")
+    make_disk(tmp_path / "data.raw", b"data")
+    cluster.run("qemu-img", "convert", "-O", "qcow2", str(tmp_path / "data.raw"), str(qcow2))
+    done = cluster.understudy("adopt", SERVER, "--disk", f"{POOL}/{SERVER}={raw}", "--disk",
+                              f"{POOL}/{SERVER}-data={qcow2}")
+    assert "100 %" in done.stderr
+    points = set()
+    for image, source in ((SERVER, raw), (f"{SERVER}-data", tmp_path / "data.raw")):
+        copy = tmp_path / "copy.raw"
+        copy.unlink(missing_ok=True)
+        rbd(cluster, "export", f"{POOL}/{image}", str(copy))
+        assert copy.read_bytes() == source.read_bytes(), f"{image} differs from its file"
+        names = [snap["name"] for snap in json.loads(rbd(cluster, "snap", "ls", f"{POOL}/{image}", "--format",
+                                                         "json").stdout)]
+        assert len(names) == 1 and names[0].startswith("point-")
+        points.update(names)
+    assert len(points) == 1, "the disks' recovery points do not belong together"
+
+
+def test_an_image_is_never_written_over(no_images, tmp_path):
+    cluster, first, second = no_images, tmp_path / "first.raw", tmp_path / "second.raw"
+    make_disk(first, b"first")
+    make_disk(second, b"other")
+    cluster.understudy("adopt", SERVER, "--disk", f"{POOL}/{SERVER}={first}")
+    done = cluster.understudy("adopt", SERVER, "--disk", f"{POOL}/{SERVER}={second}")
+    assert "kept" in done.stderr
+    rbd(cluster, "export", f"{POOL}/{SERVER}", str(tmp_path / "copy.raw"))
+    assert (tmp_path / "copy.raw").read_bytes() == first.read_bytes()
+
+
+def test_an_interrupted_import_is_started_again(no_images, tmp_path):
+    cluster, raw = no_images, tmp_path / "disk.raw"
+    make_disk(raw, b"whole")
+    # What a killed import leaves: an image under the temporary name.
+    rbd(cluster, "create", "--size", "8", f"{POOL}/import-{SERVER}")
+    done = cluster.understudy("adopt", SERVER, "--disk", f"{POOL}/{SERVER}={raw}")
+    assert "again" in done.stderr
+    images = json.loads(rbd(cluster, "ls", POOL, "--format", "json").stdout)
+    assert SERVER in images and f"import-{SERVER}" not in images
+    rbd(cluster, "export", f"{POOL}/{SERVER}", str(tmp_path / "copy.raw"))
+    assert (tmp_path / "copy.raw").read_bytes() == raw.read_bytes()
+
+
+def test_forget_leaves_the_images(no_images, tmp_path):
+    cluster, raw = no_images, tmp_path / "disk.raw"
+    make_disk(raw, b"stays")
+    cluster.understudy("adopt", SERVER, "--disk", f"{POOL}/{SERVER}={raw}")
+    cluster.understudy("forget", SERVER)
+    assert SERVER not in str(ours(cluster.configuration()))
+    assert f"takeover-{SERVER}" not in cluster.run("cibadmin", "--query", "--scope", "status").stdout
+    assert SERVER in json.loads(rbd(cluster, "ls", POOL, "--format", "json").stdout)
+    assert cluster.understudy("forget", SERVER, check=False).returncode == 3
+
+
+def test_forget_refuses_while_a_takeover_is_under_way(no_images, tmp_path):
+    cluster, raw = no_images, tmp_path / "disk.raw"
+    make_disk(raw, b"x")
+    cluster.understudy("adopt", SERVER, "--disk", f"{POOL}/{SERVER}={raw}")
+    cluster.run("crm_ticket", "--ticket", f"takeover-{SERVER}", "--grant", "--force")
+    done = cluster.understudy("forget", SERVER, check=False)
+    assert done.returncode == 4 and "takeover" in done.stderr
+    cluster.run("crm_ticket", "--ticket", f"takeover-{SERVER}", "--revoke", "--force")
+    wait_until(lambda: cluster.understudy("forget", SERVER, check=False).returncode == 0, CLEANUP_TIMEOUT_S,
+               "the image to be stopped and forgotten")
+
+
+def test_the_command_needs_its_rights(cluster):
+    done = cluster.run("setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", "understudy", "hosts",
+                       check=False)
+    assert done.returncode == 6
+    assert "haclient" in done.stderr
+
+
+def test_the_man_page_has_every_command(cluster):
+    man = cluster.run("understudy", "--man").stdout
+    for word in ("adopt", "forget", "status", "hosts", "takeover", "release", "history", "EXIT STATUS"):
+        assert word in man
