@@ -505,6 +505,9 @@ static void on_hello(group_t *group, guint32 node_id, message_t *message, gint64
     if (node_id == group->node_id && message->incarnation == group->incarnation) {
         group->hello_delivered = TRUE;
     }
+    if (node_id != group->node_id && (!member->hello || member->incarnation != message->incarnation)) {
+        say_hello(group); /* a new process does not know us yet, even if its predecessor did */
+    }
     g_free(member->name);
     member->name = g_strdup(message->node);
     member->in_sync = message->in_sync

@@ -251,7 +251,9 @@ static void set_record(group_t *group, group_server_t *server, const verdict_rec
             server->request = VERDICT_REQUEST_NONE;
         }
     }
-    group->ops.record_applied(server->name, old.epoch != 0 ? &old : NULL, record, group->user_data);
+    if (old.epoch != 0 || record != NULL) {
+        group->ops.record_applied(server->name, old.epoch != 0 ? &old : NULL, record, group->user_data);
+    }
     verdict_record_clear(&old);
 }
 

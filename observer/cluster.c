@@ -1,0 +1,167 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "cluster.h"
+
+#include <qb/qblog.h>
+#include <syslog.h>
+
+#include "cib.h"
+
+#define CLIENT_NAME      "understudy-observerd"
+#define REOPEN_MIN_MS    250
+#define REOPEN_MAX_MS    5000
+/* Changes come in bursts: they are read together, and reading may cost a tenth of the time at most. */
+#define READ_DELAY_MS    20
+#define READ_COST_FACTOR 10
+
+struct cluster {
+    cluster_callbacks_t callbacks;
+    gpointer user_data;
+    cib_connection_t *cib;
+    guint reopen_ms;
+    guint open_source;
+    guint read_source;
+    gint64 read_not_before_ms;
+    gboolean failure_logged;
+    char *parse_error_logged;
+};
+
+static gint64 now_ms(void)
+{
+    return g_get_monotonic_time() / 1000;
+}
+
+static void log_parse_error(cluster_t *cluster, const GError *error)
+{
+    const char *sentence = (error != NULL) ? error->message : NULL;
+
+    if (sentence != NULL && g_strcmp0(sentence, cluster->parse_error_logged) != 0) {
+        qb_log(LOG_ERR, "The CIB can't be used: %s", sentence);
+    }
+    g_free(cluster->parse_error_logged);
+    cluster->parse_error_logged = g_strdup(sentence);
+}
+
+static gboolean read_now(gpointer user_data)
+{
+    cluster_t *cluster = user_data;
+    g_autoptr(GError) error = NULL;
+    gint64 begun_ms = now_ms();
+    xmlNode *cib_xml = NULL;
+    cluster_state_t *state = NULL;
+
+    cluster->read_source = 0;
+    if (cluster->cib == NULL) {
+        return G_SOURCE_REMOVE;
+    }
+    cib_xml = cib_connection_query(cluster->cib, &error);
+    if (cib_xml != NULL) {
+        state = cluster_state_parse(cib_xml, &error);
+        cib_xml_free(cib_xml);
+    }
+    log_parse_error(cluster, error);
+    if (state != NULL) {
+        cluster->callbacks.read(state, cluster->user_data);
+        cluster_state_free(state);
+    }
+    cluster->read_not_before_ms = now_ms() + (now_ms() - begun_ms) * READ_COST_FACTOR;
+    return G_SOURCE_REMOVE;
+}
+
+static void on_changed(gpointer user_data)
+{
+    cluster_t *cluster = user_data;
+
+    if (cluster->read_source == 0) {
+        gint64 delay_ms = MAX(READ_DELAY_MS, cluster->read_not_before_ms - now_ms());
+
+        cluster->read_source = g_timeout_add((guint) delay_ms, read_now, cluster);
+    }
+}
+
+static gboolean open_cib(gpointer user_data);
+
+static void close_cib(cluster_t *cluster)
+{
+    g_clear_handle_id(&cluster->read_source, g_source_remove);
+    g_clear_pointer(&cluster->cib, cib_connection_close);
+    if (cluster->open_source == 0) {
+        cluster->open_source = g_timeout_add(cluster->reopen_ms, open_cib, cluster);
+        cluster->reopen_ms = MIN(cluster->reopen_ms * 2, REOPEN_MAX_MS);
+    }
+}
+
+static gboolean close_later(gpointer user_data)
+{
+    close_cib(user_data);
+    return G_SOURCE_REMOVE;
+}
+
+static void on_lost(gpointer user_data)
+{
+    cluster_t *cluster = user_data;
+
+    qb_log(LOG_WARNING, "Lost the connection to Pacemaker's CIB: opening it again");
+    cluster->callbacks.able(FALSE, cluster->user_data);
+    /* Not from within the connection's own callback. */
+    g_idle_add(close_later, cluster);
+}
+
+static gboolean open_cib(gpointer user_data)
+{
+    cluster_t *cluster = user_data;
+    g_autoptr(GError) error = NULL;
+
+    cluster->open_source = 0;
+    cluster->cib = cib_connection_open(CLIENT_NAME, &error);
+    if (cluster->cib == NULL || !cib_connection_watch(cluster->cib, on_changed, on_lost, cluster, &error)) {
+        if (!cluster->failure_logged) {
+            qb_log(LOG_WARNING, "Pacemaker's CIB can't be opened yet: %s", error->message);
+        }
+        cluster->failure_logged = TRUE;
+        close_cib(cluster);
+        return G_SOURCE_REMOVE;
+    }
+    cluster->failure_logged = FALSE;
+    cluster->reopen_ms = REOPEN_MIN_MS;
+    cluster->read_source = g_timeout_add(0, read_now, cluster);
+    cluster->callbacks.able(TRUE, cluster->user_data);
+    return G_SOURCE_REMOVE;
+}
+
+void cluster_set_tickets(cluster_t *cluster, const char *const *servers, gboolean granted)
+{
+    g_autofree char *names = g_strjoinv(", ", (char **) servers);
+    g_autoptr(GError) error = NULL;
+
+    if (cluster->cib == NULL) {
+        qb_log(LOG_WARNING, "Tickets of %s can't be %s: Pacemaker's CIB is not open", names,
+               granted ? "granted" : "revoked");
+    } else if (!cib_tickets_set(cluster->cib, servers, granted, &error)) {
+        qb_log(LOG_ERR, "Tickets of %s can't be %s: %s", names, granted ? "granted" : "revoked", error->message);
+    } else {
+        qb_log(LOG_NOTICE, "Tickets %s: %s", granted ? "granted" : "revoked", names);
+    }
+}
+
+cluster_t *cluster_new(const cluster_callbacks_t *callbacks, gpointer user_data)
+{
+    cluster_t *cluster = g_new0(cluster_t, 1);
+
+    cluster->callbacks = *callbacks;
+    cluster->user_data = user_data;
+    cluster->reopen_ms = REOPEN_MIN_MS;
+    cluster->open_source = g_timeout_add(0, open_cib, cluster);
+    return cluster;
+}
+
+void cluster_free(cluster_t *cluster)
+{
+    if (cluster == NULL) {
+        return;
+    }
+    g_clear_handle_id(&cluster->open_source, g_source_remove);
+    g_clear_handle_id(&cluster->read_source, g_source_remove);
+    g_clear_pointer(&cluster->cib, cib_connection_close);
+    g_free(cluster->parse_error_logged);
+    g_free(cluster);
+}

@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#ifndef UNDERSTUDY_CLUSTER_H
+#define UNDERSTUDY_CLUSTER_H
+
+#include <glib.h>
+
+#include "cluster_state.h"
+
+/* The CIB as the observer follows it: opened, read after each change, opened again when Pacemaker has restarted. */
+typedef struct cluster cluster_t;
+
+typedef struct cluster_callbacks {
+    /* It has been read; `state` lives as long as the call. */
+    void (*read)(const cluster_state_t *state, gpointer user_data);
+    /* It can be reached, or no longer. */
+    void (*able)(gboolean able, gpointer user_data);
+} cluster_callbacks_t;
+
+cluster_t *cluster_new(const cluster_callbacks_t *callbacks, gpointer user_data);
+void cluster_free(cluster_t *cluster);
+
+/* Grant or revoke tickets in one change; says in the log what happened. */
+void cluster_set_tickets(cluster_t *cluster, const char *const *servers, gboolean granted);
+
+#endif

@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#ifndef UNDERSTUDY_CYCLE_H
+#define UNDERSTUDY_CYCLE_H
+
+#include "probe.h"
+
+/* Several probes asked at once, and one answer of them all. */
+typedef struct cycle cycle_t;
+
+typedef enum {
+    CYCLE_ALL, /* answered if all are: a server */
+    CYCLE_ANY, /* answered if one is: references */
+} cycle_mode_t;
+
+/* Called once, from the main loop, as soon as the answer is known; the cycle is gone afterwards. */
+typedef void (*cycle_done_fn)(gboolean answered, gpointer user_data);
+
+/*!
+ * \param[in] specs  probe_spec_t*, at least one; they must live until the cycle is done or cancelled
+ */
+cycle_t *cycle_start(probe_spec_t *const *specs, guint count, cycle_mode_t mode, guint timeout_ms, gboolean fresh,
+                     cycle_done_fn done, gpointer user_data);
+void cycle_cancel(cycle_t *cycle);
+
+#endif

@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#ifndef UNDERSTUDY_ISOLATION_H
+#define UNDERSTUDY_ISOLATION_H
+
+#include <glib.h>
+
+#include "server_config.h"
+#include "verdict.h"
+
+/* Attempts to put originals out of the way, each in a helper process of its own
+ * that may block on the store and on the fencer. */
+typedef struct isolation isolation_t;
+
+typedef void (*isolation_ended_fn)(const char *server, isolation_result_t result, const char *sentence,
+                                   gpointer user_data);
+
+/* Paths and names may not be NULL; helper: path of the `isolate` program. */
+isolation_t *isolation_new(const char *helper, const char *ceph_conf, const char *ceph_user,
+                           isolation_ended_fn ended, gpointer user_data);
+/* Ends the helpers that run. */
+void isolation_free(isolation_t *isolation);
+
+/* ended() follows, at the latest when the configured deadline is over. One attempt a server at a time. */
+void isolation_start(isolation_t *isolation, const server_config_t *config);
+/* End an attempt; ended() does not follow. What it has done stays done. */
+void isolation_cancel(isolation_t *isolation, const char *server);
+
+#endif

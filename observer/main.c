@@ -1,0 +1,596 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* understudy-observerd: one observer. Wires what it sees, its peers, the CIB and its operators to the group. */
+#include <config.h>
+
+#include <errno.h>
+#include <fcntl.h>
+#include <glib-unix.h>
+#include <qb/qblog.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <syslog.h>
+#include <unistd.h>
+
+#include "cluster.h"
+#include "corosync.h"
+#include "error.h"
+#include "group.h"
+#include "history_file.h"
+#include "ipc_server.h"
+#include "isolation.h"
+#include "names.h"
+#include "pidfile.h"
+#include "reach.h"
+#include "watch.h"
+
+#define PROGRAM_NAME "understudy-observerd"
+/* What comes in together is decided together, so that tickets due at the same time are granted in one change. */
+#define RUN_DELAY_MS 5
+
+typedef struct {
+    GMainLoop *loop;
+    corosync_t *corosync;
+    group_t *group;
+    watch_t *watch;
+    cluster_t *cluster;
+    isolation_t *isolation;
+    reach_t *reach;
+    history_file_t *history_file;
+    ipc_server_t *ipc;
+    guint run_source;
+    gint64 run_at_ms;
+    int exit_status;
+} observer_t;
+
+static char *option_references;
+static char *option_ceph_conf;
+static char *option_ceph_user;
+static char *option_node;
+static char *option_pid_file;
+static char *option_state_dir;
+static char *option_log_file;
+static char *option_isolate_helper;
+static gboolean option_daemonize;
+static gboolean option_version;
+
+static const GOptionEntry options[] = {
+    { "references", 0, 0, G_OPTION_ARG_STRING, &option_references,
+      "Probes that answer as long as this host's service network works", "PROBES" },
+    { "ceph-conf", 0, 0, G_OPTION_ARG_FILENAME, &option_ceph_conf, "Ceph configuration file", "PATH" },
+    { "ceph-user", 0, 0, G_OPTION_ARG_STRING, &option_ceph_user, "Cephx user, without \"client.\"", "NAME" },
+    { "node", 0, 0, G_OPTION_ARG_STRING, &option_node, "Name of this host, if corosync.conf does not give it", "NAME" },
+    { "daemonize", 0, 0, G_OPTION_ARG_NONE, &option_daemonize,
+      "Go to the background; return when the daemon answers", NULL },
+    { "pid-file", 0, 0, G_OPTION_ARG_FILENAME, &option_pid_file, "Locked while the daemon runs", "PATH" },
+    { "state-dir", 0, 0, G_OPTION_ARG_FILENAME, &option_state_dir, "Holds history.jsonl", "PATH" },
+    { "log-file", 0, 0, G_OPTION_ARG_FILENAME, &option_log_file, "Log here as well as to syslog", "PATH" },
+    { "isolate-helper", 0, 0, G_OPTION_ARG_FILENAME, &option_isolate_helper, "Program that isolates a server", "PATH" },
+    { "version", 0, 0, G_OPTION_ARG_NONE, &option_version, "Print the version", NULL },
+    { NULL, 0, 0, G_OPTION_ARG_NONE, NULL, NULL, NULL },
+};
+
+static gint64 now_ms(void)
+{
+    return g_get_monotonic_time() / 1000;
+}
+
+/* Running the group -----------------------------------------------------------*/
+
+static gboolean run_group(gpointer user_data);
+
+static void run_at(observer_t *observer, gint64 at_ms)
+{
+    if (at_ms == VERDICT_NEVER || (observer->run_source != 0 && observer->run_at_ms <= at_ms)) {
+        return;
+    }
+    g_clear_handle_id(&observer->run_source, g_source_remove);
+    observer->run_at_ms = at_ms;
+    observer->run_source = g_timeout_add((guint) CLAMP(at_ms - now_ms(), 0, G_MAXINT), run_group, observer);
+}
+
+static gboolean run_group(gpointer user_data)
+{
+    observer_t *observer = user_data;
+
+    observer->run_source = 0;
+    run_at(observer, group_run(observer->group, now_ms()));
+    return G_SOURCE_REMOVE;
+}
+
+static void run_soon(observer_t *observer)
+{
+    run_at(observer, now_ms() + RUN_DELAY_MS);
+}
+
+/* Corosync to group -----------------------------------------------------------*/
+
+static void on_members(const guint32 *node_ids, guint count, gpointer user_data)
+{
+    observer_t *observer = user_data;
+
+    group_on_members(observer->group, node_ids, count, now_ms());
+    run_soon(observer);
+}
+
+static void on_ring(guint64 ring, gpointer user_data)
+{
+    observer_t *observer = user_data;
+
+    group_on_ring(observer->group, ring, now_ms());
+    run_soon(observer);
+}
+
+static void on_quorum(guint64 ring, gboolean quorate, gpointer user_data)
+{
+    observer_t *observer = user_data;
+
+    group_on_quorum(observer->group, ring, quorate, now_ms());
+    run_soon(observer);
+}
+
+static void on_message(guint32 node_id, const void *data, gsize size_bytes, gpointer user_data)
+{
+    observer_t *observer = user_data;
+
+    group_on_message(observer->group, node_id, data, size_bytes, now_ms());
+    run_soon(observer);
+}
+
+static void on_lost(const char *sentence, gpointer user_data)
+{
+    observer_t *observer = user_data;
+
+    qb_log(LOG_CRIT, "%s: ending, Pacemaker starts this observer again", sentence);
+    observer->exit_status = EXIT_FAILURE;
+    g_main_loop_quit(observer->loop);
+}
+
+static const corosync_callbacks_t corosync_callbacks = { on_members, on_ring, on_quorum, on_message, on_lost };
+
+/* Group to the rest -------------------------------------------------------------*/
+
+static void op_send(GBytes *bytes, gpointer user_data)
+{
+    corosync_send(((observer_t *) user_data)->corosync, bytes);
+}
+
+static void op_round_start(const char *server, guint64 epoch, guint32 round, gpointer user_data)
+{
+    watch_round(((observer_t *) user_data)->watch, server, epoch, round);
+}
+
+static void op_isolation_start(const server_config_t *config, gpointer user_data)
+{
+    qb_log(LOG_NOTICE, "Server %s: isolating (isolate=%s)", config->name, isolate_policy_name(config->isolate));
+    isolation_start(((observer_t *) user_data)->isolation, config);
+}
+
+static void op_isolation_cancel(const char *server, gpointer user_data)
+{
+    isolation_cancel(((observer_t *) user_data)->isolation, server);
+}
+
+static void op_tickets_set(const char *const *servers, gboolean granted, gpointer user_data)
+{
+    cluster_set_tickets(((observer_t *) user_data)->cluster, servers, granted);
+}
+
+static void op_record_applied(const char *server, const verdict_record_t *from, const verdict_record_t *to,
+                              gpointer user_data)
+{
+    observer_t *observer = user_data;
+
+    if (to == NULL) {
+        qb_log(LOG_NOTICE, "Server %s: no longer protected", server);
+        return;
+    }
+    watch_set_management(observer->watch, server, to->verdict != VERDICT_HEALTHY);
+    qb_log(LOG_NOTICE, "Server %s: %s -> %s%s%s", server, from != NULL ? verdict_name(from->verdict) : "new",
+           verdict_name(to->verdict), to->reason[0] != '\0' ? ": " : "", to->reason);
+}
+
+static void op_request_answered(guint64 request_id, const char *error, gpointer user_data)
+{
+    ipc_server_answer(((observer_t *) user_data)->ipc, request_id, ipc_answer_new(error));
+}
+
+static void op_event_stored(const char *server, gint64 started_ms, const history_event_t *event, gpointer user_data)
+{
+    observer_t *observer = user_data;
+
+    if (observer->history_file != NULL) {
+        history_file_append(observer->history_file, server, started_ms, event);
+    }
+}
+
+static void op_note(const char *sentence, gpointer user_data)
+{
+    (void) user_data;
+    qb_log(LOG_NOTICE, "%s", sentence);
+}
+
+static gint64 op_wall_ms(gpointer user_data)
+{
+    (void) user_data;
+    return g_get_real_time() / 1000;
+}
+
+static const group_ops_t group_ops = {
+    op_send, op_round_start, op_isolation_start, op_isolation_cancel, op_tickets_set, op_record_applied,
+    op_request_answered, op_event_stored, op_note, op_wall_ms,
+};
+
+/* What is seen to group -----------------------------------------------------------*/
+
+static void on_vote(const char *server, vote_t service, vote_t management, gint64 first_miss_wall_ms,
+                    gpointer user_data)
+{
+    observer_t *observer = user_data;
+
+    group_vote(observer->group, server, service, management, first_miss_wall_ms);
+    run_soon(observer);
+}
+
+static void on_answer(const char *server, guint64 epoch, guint32 round, vote_t service, vote_t management,
+                      gpointer user_data)
+{
+    group_answer(((observer_t *) user_data)->group, server, epoch, round, service, management);
+}
+
+static void on_blind(gboolean blind, gpointer user_data)
+{
+    observer_t *observer = user_data;
+
+    qb_log(LOG_NOTICE, blind ? "No reference answers: this host is blind, it votes on nothing"
+                             : "A reference answers again: this host sees");
+    reach_set(observer->reach, !blind);
+    group_set_blind(observer->group, blind);
+    run_soon(observer);
+}
+
+static const watch_callbacks_t watch_callbacks = { on_vote, on_answer, on_blind };
+
+static void on_isolated(const char *server, isolation_result_t result, const char *sentence, gpointer user_data)
+{
+    observer_t *observer = user_data;
+
+    qb_log(result == ISOLATION_DONE ? LOG_NOTICE : LOG_WARNING, "Server %s: %s: %s", server,
+           result == ISOLATION_DONE ? "isolated" : "not isolated", sentence);
+    group_isolation_ended(observer->group, server, result, sentence, now_ms());
+    run_soon(observer);
+}
+
+/* CIB to group ----------------------------------------------------------------------*/
+
+static image_view_t view_image(image_state_t image)
+{
+    switch (image) {
+        case IMAGE_STOPPED:
+            return IMAGE_VIEW_STOPPED;
+        case IMAGE_UNKNOWN:
+            return IMAGE_VIEW_UNKNOWN;
+        default:
+            return IMAGE_VIEW_ACTIVE;
+    }
+}
+
+static void follow_server(observer_t *observer, const cluster_server_t *found)
+{
+    g_autoptr(GError) error = NULL;
+    group_server_facts_t facts = {
+        .config = server_config_parse(found->resource_id, found->params, &error),
+        .config_error = (error != NULL) ? error->message : NULL,
+        .name = found->name,
+        .ticket_granted = found->ticket_granted,
+        .image = view_image(found->image),
+        .image_running = found->image == IMAGE_RUNNING,
+        .image_host = found->image_host,
+    };
+    const verdict_record_t *record = NULL;
+
+    if (facts.config != NULL) {
+        /* The group and the probes each keep their own. */
+        watch_set_server(observer->watch, server_config_parse(found->resource_id, found->params, NULL));
+    }
+    group_cluster_server(observer->group, &facts, now_ms());
+    record = group_record(observer->group, found->name);
+    watch_set_management(observer->watch, found->name, record != NULL && record->verdict != VERDICT_HEALTHY);
+}
+
+static void on_cluster_read(const cluster_state_t *state, gpointer user_data)
+{
+    observer_t *observer = user_data;
+    g_autoptr(GList) watched = watch_servers(observer->watch);
+
+    group_cluster_begin(observer->group);
+    for (guint i = 0; i < state->servers->len; i++) {
+        const cluster_server_t *found = g_ptr_array_index(state->servers, i);
+
+        if (server_name_is_valid(found->name)) {
+            follow_server(observer, found);
+        }
+    }
+    group_cluster_end(observer->group, now_ms());
+    for (GList *link = watched; link != NULL; link = link->next) {
+        if (cluster_state_server(state, link->data) == NULL) {
+            watch_remove_server(observer->watch, link->data);
+        }
+    }
+    run_soon(observer);
+}
+
+static void on_able(gboolean able, gpointer user_data)
+{
+    observer_t *observer = user_data;
+
+    group_set_able(observer->group, able);
+    run_soon(observer);
+}
+
+static const cluster_callbacks_t cluster_callbacks = { on_cluster_read, on_able };
+
+/* Operators ---------------------------------------------------------------------------*/
+
+static JsonObject *answer_status(observer_t *observer)
+{
+    JsonObject *answer = ipc_answer_new(NULL);
+
+    group_status_to_json(observer->group, answer);
+    return answer;
+}
+
+static JsonObject *answer_history(observer_t *observer, const char *server)
+{
+    const history_t *history = group_history(observer->group, server);
+    g_autofree char *refusal = NULL;
+    JsonObject *answer = NULL;
+
+    if (history == NULL) {
+        refusal = verdict_request_refusal(VERDICT_REQUEST_NONE, server, NULL);
+        return ipc_answer_new(refusal);
+    }
+    answer = ipc_answer_new(NULL);
+    json_object_set_array_member(answer, "takeovers", history_to_json(history));
+    return answer;
+}
+
+static JsonObject *answer_request(observer_t *observer, const char *server, verdict_request_t request,
+                                  guint64 request_id)
+{
+    g_autofree char *refusal = group_request(observer->group, server, request, request_id);
+
+    return (refusal != NULL) ? ipc_answer_new(refusal) : NULL;
+}
+
+static JsonObject *on_ask(const char *op, const char *server, guint64 request_id, gpointer user_data)
+{
+    observer_t *observer = user_data;
+
+    if (g_strcmp0(op, "ping") == 0) {
+        return ipc_answer_new(NULL);
+    }
+    if (g_strcmp0(op, "status") == 0) {
+        return answer_status(observer);
+    }
+    if (g_strcmp0(op, "history") == 0) {
+        return answer_history(observer, server);
+    }
+    if (g_strcmp0(op, "takeover") == 0) {
+        return answer_request(observer, server, VERDICT_REQUEST_TAKEOVER, request_id);
+    }
+    if (g_strcmp0(op, "release") == 0) {
+        return answer_request(observer, server, VERDICT_REQUEST_RELEASE, request_id);
+    }
+    return ipc_answer_new("The question is not known: run the same version of all parts");
+}
+
+/* Starting and ending -------------------------------------------------------------------*/
+
+static void on_takeover_found(const char *server, history_takeover_t *takeover, gpointer user_data)
+{
+    group_load_takeover(((observer_t *) user_data)->group, server, takeover);
+}
+
+static gboolean observer_start(observer_t *observer, GError **error)
+{
+    g_autofree char *node_name = NULL;
+    g_autofree char *history_path = g_build_filename(option_state_dir, "history.jsonl", NULL);
+    g_autoptr(GError) history_error = NULL;
+    GPtrArray *references = probe_spec_list_parse(option_references, error);
+
+    if (references == NULL) {
+        return FALSE;
+    }
+    observer->watch = watch_new(references, &watch_callbacks, observer);
+    observer->corosync = corosync_open(OBSERVER_CPG_GROUP, &corosync_callbacks, observer, error);
+    if (observer->corosync == NULL) {
+        return FALSE;
+    }
+    node_name = (option_node != NULL) ? g_strdup(option_node) : corosync_node_name(observer->corosync);
+    observer->group = group_new(corosync_node_id(observer->corosync), node_name, &group_ops, observer);
+    observer->history_file = history_file_open(history_path, on_takeover_found, observer, &history_error);
+    if (observer->history_file == NULL) {
+        qb_log(LOG_ERR, "%s", history_error->message);
+    }
+    observer->isolation = isolation_new(option_isolate_helper, option_ceph_conf, option_ceph_user, on_isolated,
+                                        observer);
+    observer->reach = reach_new();
+    reach_set(observer->reach, TRUE);
+    observer->cluster = cluster_new(&cluster_callbacks, observer);
+    observer->ipc = ipc_server_new(on_ask, observer, error);
+    return observer->ipc != NULL && corosync_join(observer->corosync, error);
+}
+
+static void observer_end(observer_t *observer)
+{
+    /* First what calls back, then what is called. */
+    ipc_server_free(observer->ipc);
+    cluster_free(observer->cluster);
+    corosync_close(observer->corosync);
+    watch_free(observer->watch);
+    isolation_free(observer->isolation);
+    g_clear_handle_id(&observer->run_source, g_source_remove);
+    group_free(observer->group);
+    reach_free(observer->reach);
+    history_file_close(observer->history_file);
+    g_main_loop_unref(observer->loop);
+}
+
+static gboolean on_signal(gpointer user_data)
+{
+    observer_t *observer = user_data;
+
+    qb_log(LOG_NOTICE, "Ending on a signal");
+    g_main_loop_quit(observer->loop);
+    return G_SOURCE_CONTINUE;
+}
+
+static void log_open(gboolean to_stderr)
+{
+    gint32 target = -1;
+
+    qb_log_init(PROGRAM_NAME, LOG_DAEMON, LOG_NOTICE);
+    qb_log_format_set(QB_LOG_STDERR, "%t " PROGRAM_NAME ": %b");
+    qb_log_filter_ctl(QB_LOG_STDERR, QB_LOG_FILTER_ADD, QB_LOG_FILTER_FILE, "*", LOG_NOTICE);
+    qb_log_ctl(QB_LOG_STDERR, QB_LOG_CONF_ENABLED, to_stderr);
+    if (option_log_file == NULL) {
+        return;
+    }
+    target = qb_log_file_open(option_log_file);
+    if (target < 0) {
+        qb_log(LOG_ERR, "The log %s can't be written: %s", option_log_file, g_strerror(-target));
+        return;
+    }
+    qb_log_format_set(target, "%t %H " PROGRAM_NAME "[%P]: %b");
+    qb_log_filter_ctl(target, QB_LOG_FILTER_ADD, QB_LOG_FILTER_FILE, "*", LOG_NOTICE);
+    qb_log_ctl(target, QB_LOG_CONF_ENABLED, QB_TRUE);
+}
+
+/* Writes to the process that started the daemon: empty if all is well. */
+static void tell_parent(int *fd, const char *sentence)
+{
+    if (*fd >= 0) {
+        if (sentence != NULL && write(*fd, sentence, strlen(sentence)) < 0) {
+            qb_log(LOG_ERR, "%s", sentence);
+        }
+        close(*fd);
+        *fd = -1;
+    } else if (sentence != NULL) {
+        fprintf(stderr, "%s\n", sentence);
+    }
+}
+
+static int run_observer(int parent_fd)
+{
+    observer_t observer = { .loop = g_main_loop_new(NULL, FALSE) };
+    g_autoptr(GError) error = NULL;
+    int pid_fd = pidfile_acquire(option_pid_file, &error);
+
+    if (pid_fd < 0) {
+        tell_parent(&parent_fd, error->message);
+        return EXIT_FAILURE;
+    }
+    log_open(!option_daemonize);
+    if (!observer_start(&observer, &error)) {
+        qb_log(LOG_CRIT, "%s", error->message);
+        tell_parent(&parent_fd, error->message);
+        observer.exit_status = EXIT_FAILURE;
+    } else {
+        qb_log(LOG_NOTICE, "Observing");
+        tell_parent(&parent_fd, NULL);
+        g_unix_signal_add(SIGTERM, on_signal, &observer);
+        g_unix_signal_add(SIGINT, on_signal, &observer);
+        g_main_loop_run(observer.loop);
+    }
+    observer_end(&observer);
+    qb_log_fini();
+    close(pid_fd);
+    return observer.exit_status;
+}
+
+/* In the process that was started: wait until the daemon answers or says why not. */
+static int wait_for_daemon(int fd)
+{
+    char sentence[1024];
+    ssize_t size_bytes = 0;
+    gsize total_bytes = 0;
+
+    while ((size_bytes = read(fd, sentence + total_bytes, sizeof(sentence) - 1 - total_bytes)) > 0) {
+        total_bytes += (gsize) size_bytes;
+    }
+    sentence[total_bytes] = '\0';
+    if (total_bytes > 0) {
+        fprintf(stderr, "%s\n", sentence);
+        return EXIT_FAILURE;
+    }
+    return EXIT_SUCCESS;
+}
+
+static int daemonize(void)
+{
+    int fds[2] = { -1, -1 };
+    int null_fd = -1;
+    pid_t pid = -1;
+
+    if (pipe(fds) != 0 || (pid = fork()) < 0) {
+        fprintf(stderr, "No process can be started: %s\n", g_strerror(errno));
+        return EXIT_FAILURE;
+    }
+    if (pid > 0) {
+        close(fds[1]);
+        return wait_for_daemon(fds[0]);
+    }
+    close(fds[0]);
+    fcntl(fds[1], F_SETFD, FD_CLOEXEC);
+    setsid();
+    if (chdir("/") != 0) {
+        return EXIT_FAILURE;
+    }
+    null_fd = open("/dev/null", O_RDWR | O_CLOEXEC);
+    dup2(null_fd, STDIN_FILENO);
+    dup2(null_fd, STDOUT_FILENO);
+    dup2(null_fd, STDERR_FILENO);
+    return run_observer(fds[1]);
+}
+
+static void set_defaults(void)
+{
+    const struct {
+        char **option;
+        const char *value;
+    } defaults[] = {
+        { &option_references, "" },
+        { &option_ceph_conf, "/etc/ceph/ceph.conf" },
+        { &option_ceph_user, "understudy" },
+        { &option_pid_file, "/run/understudy/observer.pid" },
+        { &option_state_dir, "/var/lib/understudy" },
+        { &option_isolate_helper, ISOLATE_HELPER },
+    };
+
+    for (gsize i = 0; i < G_N_ELEMENTS(defaults); i++) {
+        if (*defaults[i].option == NULL) {
+            *defaults[i].option = g_strdup(defaults[i].value);
+        }
+    }
+}
+
+int main(int argc, char **argv)
+{
+    g_autoptr(GOptionContext) context = g_option_context_new("- watches the protected servers");
+    g_autoptr(GError) error = NULL;
+    g_autofree char *run_dir = NULL;
+
+    g_option_context_add_main_entries(context, options, NULL);
+    if (!g_option_context_parse(context, &argc, &argv, &error)) {
+        fprintf(stderr, "%s; see --help\n", error->message);
+        return EXIT_FAILURE;
+    }
+    if (option_version) {
+        printf("%s %s\n", PROGRAM_NAME, PACKAGE_VERSION);
+        return EXIT_SUCCESS;
+    }
+    set_defaults();
+    run_dir = g_path_get_dirname(option_pid_file);
+    g_mkdir_with_parents(run_dir, 0755);
+    return option_daemonize ? daemonize() : run_observer(-1);
+}

@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* tcp:ADDR:PORT: a connection is accepted. */
+#include <errno.h>
+#include <gio/gio.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "probe.h"
+
+static void on_ready(guint32 events, gpointer user_data)
+{
+    probe_t *probe = user_data;
+    const probe_fd_t *watch = probe->state;
+    int connect_errno = 0;
+    socklen_t size_bytes = sizeof(connect_errno);
+
+    (void) events;
+    if (probe->finished) {
+        return;
+    }
+    if (getsockopt(watch->fd, SOL_SOCKET, SO_ERROR, &connect_errno, &size_bytes) != 0) {
+        connect_errno = errno;
+    }
+    probe_finish(probe, connect_errno == 0);
+}
+
+static gboolean get_address(const probe_spec_t *spec, struct sockaddr_storage *native, socklen_t *size_bytes)
+{
+    g_autoptr(GSocketAddress) address = g_inet_socket_address_new_from_string(spec->address, spec->port);
+
+    if (address == NULL || !g_socket_address_to_native(address, native, sizeof(*native), NULL)) {
+        return FALSE;
+    }
+    *size_bytes = (socklen_t) g_socket_address_get_native_size(address);
+    return TRUE;
+}
+
+static gboolean tcp_start(probe_t *probe)
+{
+    struct sockaddr_storage address;
+    socklen_t size_bytes = 0;
+    probe_fd_t *watch = NULL;
+    int fd = -1;
+
+    if (!get_address(probe->spec, &address, &size_bytes)) {
+        return FALSE;
+    }
+    fd = socket(address.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    if (fd < 0) {
+        return FALSE;
+    }
+    if (connect(fd, (struct sockaddr *) &address, size_bytes) != 0 && errno != EINPROGRESS) {
+        close(fd);
+        return FALSE;
+    }
+    watch = g_new0(probe_fd_t, 1);
+    *watch = (probe_fd_t) { .fd = fd, .ready = on_ready, .user_data = probe };
+    if (!probe_fd_add(watch, EPOLLOUT | EPOLLONESHOT)) {
+        close(fd);
+        g_free(watch);
+        return FALSE;
+    }
+    probe->state = watch;
+    return TRUE;
+}
+
+static void tcp_stop(probe_t *probe)
+{
+    probe_fd_t *watch = probe->state;
+
+    close(watch->fd); /* which takes it out of the epoll set: nobody else has the descriptor */
+    g_free(watch);
+}
+
+const probe_type_ops_t probe_tcp_ops = { tcp_start, tcp_stop };

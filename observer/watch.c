@@ -1,0 +1,433 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "watch.h"
+
+#include "cycle.h"
+#include "vote.h"
+
+/* Probes that are due are begun in batches on this tick. */
+#define TICK_MS 50
+
+typedef struct {
+    cycle_t *cycle;          /* NULL: none runs */
+    gint64 due_ms;
+    gint64 sent_wall_ms;
+    vote_state_t state;
+} plane_t;
+
+typedef struct {
+    watch_t *watch;
+    char *name;
+    server_config_t *config;
+    gboolean watches_management;
+    plane_t service;
+    plane_t management;
+    GSList *rounds;          /* round_t* */
+} watched_t;
+
+typedef struct {
+    watched_t *server;
+    guint64 epoch;
+    guint32 round;
+    guint pending;
+    gint64 sent_wall_ms;
+    cycle_t *service_cycle;
+    cycle_t *management_cycle;
+    cycle_t *reference_cycle;
+    gboolean service_answered;
+    gboolean management_answered;
+    gboolean reference_answered;
+} round_t;
+
+struct watch {
+    watch_callbacks_t callbacks;
+    gpointer user_data;
+    GHashTable *servers;     /* name -> watched_t* */
+    guint servers_added;
+    GPtrArray *references;   /* probe_spec_t* */
+    cycle_t *reference_cycle;
+    gint64 reference_due_ms;
+    vote_sight_t sight;
+    guint tick_source;
+};
+
+static gint64 wall_ms(void)
+{
+    return g_get_real_time() / 1000;
+}
+
+/* Votes -----------------------------------------------------------------------*/
+
+static void publish(watched_t *server)
+{
+    watch_t *watch = server->watch;
+    gint64 now_ms = probe_now_ms();
+    vote_t service = vote_state_vote(&server->service.state, server->config->probe_misses, &watch->sight, now_ms);
+    vote_t management = VOTE_NONE;
+
+    if (server->watches_management) {
+        management = vote_state_vote(&server->management.state, server->config->probe_misses, &watch->sight, now_ms);
+    }
+    watch->callbacks.vote(server->name, service, management, server->service.state.first_miss_wall_ms,
+                          watch->user_data);
+}
+
+static void publish_missed(watch_t *watch)
+{
+    GHashTableIter iter;
+    gpointer value = NULL;
+
+    g_hash_table_iter_init(&iter, watch->servers);
+    while (g_hash_table_iter_next(&iter, NULL, &value)) {
+        watched_t *server = value;
+
+        if (server->service.state.misses > 0 || server->management.state.misses > 0) {
+            publish(server);
+        }
+    }
+}
+
+/* References ------------------------------------------------------------------*/
+
+static void set_blind(watch_t *watch, gboolean blind)
+{
+    if (watch->sight.blind != blind) {
+        watch->sight.blind = blind;
+        watch->callbacks.blind(blind, watch->user_data);
+        publish_missed(watch);
+    }
+}
+
+static void reference_has_answered(watch_t *watch)
+{
+    watch->sight.reference_answered_ms = probe_now_ms();
+    set_blind(watch, FALSE);
+    publish_missed(watch);
+}
+
+static void on_references_done(gboolean answered, gpointer user_data)
+{
+    watch_t *watch = user_data;
+
+    watch->reference_cycle = NULL;
+    if (answered) {
+        reference_has_answered(watch);
+    }
+}
+
+static cycle_t *ask_references(watch_t *watch, cycle_done_fn done, gpointer user_data)
+{
+    return cycle_start((probe_spec_t *const *) watch->references->pdata, watch->references->len, CYCLE_ANY,
+                       WATCH_REFERENCE_TIMEOUT_MS, TRUE, done, user_data);
+}
+
+static void references_ask_now(watch_t *watch)
+{
+    if (watch->sight.has_references && watch->reference_cycle == NULL) {
+        watch->reference_due_ms = probe_now_ms() + WATCH_REFERENCE_INTERVAL_MS;
+        watch->reference_cycle = ask_references(watch, on_references_done, watch);
+    }
+}
+
+/* Planes ----------------------------------------------------------------------*/
+
+static void plane_judge(watched_t *server, plane_t *plane, gboolean answered, gint64 sent_wall_ms)
+{
+    gboolean was_up = plane->state.vote == VOTE_UP && plane->state.misses == 0;
+
+    if (answered) {
+        vote_state_answer(&plane->state);
+        if (was_up) {
+            return; /* nearly always */
+        }
+    } else {
+        vote_state_miss(&plane->state, probe_now_ms(), sent_wall_ms);
+        references_ask_now(server->watch);
+    }
+    publish(server);
+}
+
+static void on_service_done(gboolean answered, gpointer user_data)
+{
+    watched_t *server = user_data;
+
+    server->service.cycle = NULL;
+    plane_judge(server, &server->service, answered, server->service.sent_wall_ms);
+}
+
+static void on_management_done(gboolean answered, gpointer user_data)
+{
+    watched_t *server = user_data;
+
+    server->management.cycle = NULL;
+    plane_judge(server, &server->management, answered, server->management.sent_wall_ms);
+}
+
+static cycle_t *ask_service(watched_t *server, gboolean fresh, cycle_done_fn done, gpointer user_data)
+{
+    return cycle_start((probe_spec_t *const *) server->config->probes->pdata, server->config->probes->len, CYCLE_ALL,
+                       (guint) server->config->probe_timeout_ms, fresh, done, user_data);
+}
+
+static cycle_t *ask_management(watched_t *server, gboolean fresh, cycle_done_fn done, gpointer user_data)
+{
+    return cycle_start(&server->config->recover_probe, 1, CYCLE_ALL, (guint) server->config->probe_timeout_ms, fresh,
+                       done, user_data);
+}
+
+static gboolean plane_is_due(plane_t *plane, const server_config_t *config, gint64 now_ms)
+{
+    gint64 interval_ms = (gint64) config->probe_interval_ms;
+
+    if (plane->cycle != NULL || now_ms < plane->due_ms) {
+        return FALSE;
+    }
+    /* In step with its phase, whatever was late. */
+    plane->due_ms += interval_ms * ((now_ms - plane->due_ms) / interval_ms + 1);
+    plane->sent_wall_ms = wall_ms();
+    return TRUE;
+}
+
+static void server_tick(watched_t *server, gint64 now_ms)
+{
+    const server_config_t *config = server->config;
+
+    if (config->probes->len > 0 && plane_is_due(&server->service, config, now_ms)) {
+        server->service.cycle = ask_service(server, FALSE, on_service_done, server);
+    }
+    if (server->watches_management && config->recover_probe != NULL
+        && plane_is_due(&server->management, config, now_ms)) {
+        server->management.cycle = ask_management(server, FALSE, on_management_done, server);
+    }
+    if (server->service.state.misses > 0 || server->management.state.misses > 0) {
+        publish(server);
+    }
+}
+
+static gboolean on_tick(gpointer user_data)
+{
+    watch_t *watch = user_data;
+    gint64 now_ms = probe_now_ms();
+    GHashTableIter iter;
+    gpointer server = NULL;
+
+    if (watch->sight.has_references) {
+        if (now_ms >= watch->reference_due_ms) {
+            references_ask_now(watch);
+        }
+        if (now_ms - watch->sight.reference_answered_ms > WATCH_BLIND_AFTER_MS) {
+            set_blind(watch, TRUE);
+        }
+    }
+    g_hash_table_iter_init(&iter, watch->servers);
+    while (g_hash_table_iter_next(&iter, NULL, &server)) {
+        server_tick(server, now_ms);
+    }
+    return G_SOURCE_CONTINUE;
+}
+
+/* Rounds ----------------------------------------------------------------------*/
+
+static void round_free(round_t *round)
+{
+    g_clear_pointer(&round->service_cycle, cycle_cancel);
+    g_clear_pointer(&round->management_cycle, cycle_cancel);
+    g_clear_pointer(&round->reference_cycle, cycle_cancel);
+    g_free(round);
+}
+
+static vote_t round_vote(const round_t *round, gboolean is_asked, gboolean answered)
+{
+    if (!is_asked) {
+        return VOTE_NONE;
+    }
+    if (answered) {
+        return VOTE_UP;
+    }
+    return (round->server->watch->sight.has_references && !round->reference_answered) ? VOTE_BLIND : VOTE_DOWN;
+}
+
+static void round_end_part(round_t *round)
+{
+    watched_t *server = round->server;
+    gboolean has_service = server->config->probes->len > 0;
+    gboolean has_management = server->config->recover_probe != NULL;
+
+    round->pending--;
+    if (round->pending > 0) {
+        return;
+    }
+    server->watch->callbacks.answer(server->name, round->epoch, round->round,
+                                    round_vote(round, has_service, round->service_answered),
+                                    round_vote(round, has_management, round->management_answered),
+                                    server->watch->user_data);
+    if (has_service) {
+        plane_judge(server, &server->service, round->service_answered, round->sent_wall_ms);
+    }
+    if (has_management) {
+        plane_judge(server, &server->management, round->management_answered, round->sent_wall_ms);
+    }
+    server->rounds = g_slist_remove(server->rounds, round);
+    round_free(round);
+}
+
+static void on_round_service(gboolean answered, gpointer user_data)
+{
+    round_t *round = user_data;
+
+    round->service_cycle = NULL;
+    round->service_answered = answered;
+    round_end_part(round);
+}
+
+static void on_round_management(gboolean answered, gpointer user_data)
+{
+    round_t *round = user_data;
+
+    round->management_cycle = NULL;
+    round->management_answered = answered;
+    round_end_part(round);
+}
+
+static void on_round_references(gboolean answered, gpointer user_data)
+{
+    round_t *round = user_data;
+
+    round->reference_cycle = NULL;
+    round->reference_answered = answered;
+    if (answered) {
+        reference_has_answered(round->server->watch);
+    }
+    round_end_part(round);
+}
+
+void watch_round(watch_t *watch, const char *name, guint64 epoch, guint32 number)
+{
+    watched_t *server = g_hash_table_lookup(watch->servers, name);
+    round_t *round = NULL;
+
+    if (server == NULL || (server->config->probes->len == 0 && server->config->recover_probe == NULL)) {
+        watch->callbacks.answer(name, epoch, number, VOTE_NONE, VOTE_NONE, watch->user_data);
+        return;
+    }
+    round = g_new0(round_t, 1);
+    round->server = server;
+    round->epoch = epoch;
+    round->round = number;
+    round->sent_wall_ms = wall_ms();
+    server->rounds = g_slist_prepend(server->rounds, round);
+    if (server->config->probes->len > 0) {
+        round->pending++;
+        round->service_cycle = ask_service(server, TRUE, on_round_service, round);
+    }
+    if (server->config->recover_probe != NULL) {
+        round->pending++;
+        round->management_cycle = ask_management(server, TRUE, on_round_management, round);
+    }
+    if (watch->sight.has_references) {
+        round->pending++;
+        round->reference_cycle = ask_references(watch, on_round_references, round);
+    }
+}
+
+/* Servers ---------------------------------------------------------------------*/
+
+static void server_stop(watched_t *server)
+{
+    g_clear_pointer(&server->service.cycle, cycle_cancel);
+    g_clear_pointer(&server->management.cycle, cycle_cancel);
+    g_slist_free_full(g_steal_pointer(&server->rounds), (GDestroyNotify) round_free);
+}
+
+static void server_free(watched_t *server)
+{
+    server_stop(server);
+    server_config_free(server->config);
+    g_free(server->name);
+    g_free(server);
+}
+
+/* Spread the servers over the interval: the golden ratio puts any number of them far apart. */
+static gint64 phase_ms(const watch_t *watch, guint64 interval_ms)
+{
+    gdouble fraction = watch->servers_added * 0.6180339887498949;
+
+    return (gint64) ((fraction - (gdouble) (guint64) fraction) * (gdouble) interval_ms);
+}
+
+void watch_set_server(watch_t *watch, server_config_t *config)
+{
+    watched_t *server = g_hash_table_lookup(watch->servers, config->name);
+    gint64 now_ms = probe_now_ms();
+
+    if (server != NULL && server_config_equal(server->config, config)) {
+        server_config_free(config);
+        return;
+    }
+    if (server == NULL) {
+        server = g_new0(watched_t, 1);
+        server->watch = watch;
+        server->name = g_strdup(config->name);
+        g_hash_table_insert(watch->servers, server->name, server);
+        watch->servers_added++;
+    } else {
+        server_stop(server);
+        server_config_free(server->config);
+    }
+    server->config = config;
+    server->service.state = (vote_state_t) { 0 };
+    server->management.state = (vote_state_t) { 0 };
+    server->service.due_ms = server->management.due_ms = now_ms + phase_ms(watch, config->probe_interval_ms);
+    publish(server);
+}
+
+void watch_remove_server(watch_t *watch, const char *name)
+{
+    g_hash_table_remove(watch->servers, name);
+}
+
+GList *watch_servers(const watch_t *watch)
+{
+    return g_hash_table_get_keys(watch->servers);
+}
+
+void watch_set_management(watch_t *watch, const char *name, gboolean is_watched)
+{
+    watched_t *server = g_hash_table_lookup(watch->servers, name);
+
+    if (server == NULL || server->watches_management == is_watched) {
+        return;
+    }
+    server->watches_management = is_watched;
+    server->management.state = (vote_state_t) { 0 };
+    server->management.due_ms = probe_now_ms();
+    if (!is_watched) {
+        g_clear_pointer(&server->management.cycle, cycle_cancel);
+    }
+    publish(server);
+}
+
+watch_t *watch_new(GPtrArray *references, const watch_callbacks_t *callbacks, gpointer user_data)
+{
+    watch_t *watch = g_new0(watch_t, 1);
+
+    watch->callbacks = *callbacks;
+    watch->user_data = user_data;
+    watch->references = references;
+    watch->sight.has_references = references->len > 0;
+    watch->sight.reference_answered_ms = probe_now_ms();
+    watch->servers = g_hash_table_new_full(g_str_hash, g_str_equal, NULL, (GDestroyNotify) server_free);
+    watch->tick_source = g_timeout_add(TICK_MS, on_tick, watch);
+    return watch;
+}
+
+void watch_free(watch_t *watch)
+{
+    if (watch == NULL) {
+        return;
+    }
+    g_source_remove(watch->tick_source);
+    g_clear_pointer(&watch->reference_cycle, cycle_cancel);
+    g_hash_table_unref(watch->servers);
+    g_ptr_array_unref(watch->references);
+    g_free(watch);
+}
