@@ -107,6 +107,43 @@ GHashTable *store_blocklist_list(store_t *store, GError **error)
     return ops->blocklist_list(store, error);
 }
 
+char *store_monitor_ask(store_t *store, const char *command_json, GError **error)
+{
+    return ops->monitor_ask(store, command_json, error);
+}
+
+gboolean store_osd_map_wait(store_t *store, GError **error)
+{
+    return ops->osd_map_wait(store, error);
+}
+
+gboolean store_pool_exists(store_t *store, const char *pool, GError **error)
+{
+    return ops->pool_exists(store, pool, error);
+}
+
+store_pool_watch_t *store_pool_watch_open(store_t *store, const char *const *pools, GError **error)
+{
+    return ops->pool_watch_open(store, pools, error);
+}
+
+void store_pool_watch_close(store_pool_watch_t *watch)
+{
+    if (watch != NULL) {
+        ops->pool_watch_close(watch);
+    }
+}
+
+guint store_pool_watch_count(const store_pool_watch_t *watch)
+{
+    return ops->pool_watch_count(watch);
+}
+
+GPtrArray *store_pool_watch_look(store_pool_watch_t *watch, guint *refused_count, GError **error)
+{
+    return ops->pool_watch_look(watch, refused_count, error);
+}
+
 char *store_own_address(store_t *store, GError **error)
 {
     return ops->own_address(store, error);

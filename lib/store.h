@@ -91,6 +91,30 @@ GHashTable *store_blocklist_list(store_t *store, GError **error);
 /* TRUE if the entries cover the client address (exactly, or its whole IP). */
 gboolean store_blocklist_covers(GHashTable *entries, const char *address);
 
+/* Monitors and whole pools ---------------------------------------------------*/
+/* One command to the monitors (JSON with "prefix", "format" ...); its output as text, g_free().
+ * UNDERSTUDY_ERROR_NOT_FOUND for a key that is not there, _PERMISSION if the user may not. */
+char *store_monitor_ask(store_t *store, const char *command_json, GError **error);
+/* Wait for the newest OSD map here: whatever this client asks an OSD afterwards, the OSD has that map first. */
+gboolean store_osd_map_wait(store_t *store, GError **error);
+
+/* UNDERSTUDY_ERROR_NOT_FOUND if there is no such pool. */
+gboolean store_pool_exists(store_t *store, const char *pool, GError **error);
+/* All images of some pools, opened read-only, so that their clients can be looked at again and again. */
+typedef struct store_pool_watch store_pool_watch_t;
+typedef struct store_client {
+    char *image;      /* pool/image or pool/namespace/image */
+    char *address;    /* "10.0.0.5:0/3853293677" */
+    char *ip;         /* NULL if the address is none that we know */
+    gboolean watches; /* FALSE: it only holds the exclusive lock, maybe since long before its death */
+} store_client_t;
+store_pool_watch_t *store_pool_watch_open(store_t *store, const char *const *pools, GError **error);
+void store_pool_watch_close(store_pool_watch_t *watch);
+guint store_pool_watch_count(const store_pool_watch_t *watch);
+/* One look at all headers: store_client_t*, frees its elements. *refused_count: headers whose OSD
+ * refuses this client itself, because it is on the blocklist. */
+GPtrArray *store_pool_watch_look(store_pool_watch_t *watch, guint *refused_count, GError **error);
+
 /* Own addresses, as a watcher list would show this client: "10.0.0.11:0/12345"; g_free(). */
 char *store_own_address(store_t *store, GError **error);
 /* For libvirt's secret: base64 key of the user from its keyring; wipe and g_free() it. NULL

@@ -30,6 +30,13 @@ typedef struct store_ops {
     gboolean (*blocklist_add)(store_t *store, const char *address, guint64 duration_s, GError **error);
     gboolean (*blocklist_remove)(store_t *store, const char *address, GError **error);
     GHashTable *(*blocklist_list)(store_t *store, GError **error);
+    char *(*monitor_ask)(store_t *store, const char *command_json, GError **error);
+    gboolean (*osd_map_wait)(store_t *store, GError **error);
+    gboolean (*pool_exists)(store_t *store, const char *pool, GError **error);
+    store_pool_watch_t *(*pool_watch_open)(store_t *store, const char *const *pools, GError **error);
+    void (*pool_watch_close)(store_pool_watch_t *watch);
+    guint (*pool_watch_count)(const store_pool_watch_t *watch);
+    GPtrArray *(*pool_watch_look)(store_pool_watch_t *watch, guint *refused_count, GError **error);
     char *(*own_address)(store_t *store, GError **error);
     char *(*user_key)(store_t *store, GError **error);
     char **(*monitor_addresses)(store_t *store, GError **error);

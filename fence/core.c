@@ -1,0 +1,520 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "core.h"
+
+#include <arpa/inet.h>
+#include <gio/gio.h>
+#include <netinet/in.h>
+#include <string.h>
+
+#include "error.h"
+#include "json_read.h"
+#include "names.h"
+#include "store_address.h"
+
+/* Addresses of hosts -----------------------------------------------------------*/
+
+/* One spelling for each address: Ceph writes IPv6 as inet_ntop() does. */
+static char *ip_canonical(const char *text)
+{
+    guint8 bytes[sizeof(struct in6_addr)];
+    char canonical[INET6_ADDRSTRLEN];
+    int family = strchr(text, ':') != NULL ? AF_INET6 : AF_INET;
+
+    return inet_pton(family, text, bytes) == 1 ? g_strdup(inet_ntop(family, bytes, canonical, sizeof canonical)) : NULL;
+}
+
+static gboolean strv_has(const char *const *texts, const char *text)
+{
+    return texts != NULL && g_strv_contains(texts, text);
+}
+
+static gboolean ptr_array_has(const GPtrArray *texts, const char *text)
+{
+    for (guint i = 0; i < texts->len; i++) {
+        if (strcmp(g_ptr_array_index(texts, i), text) == 0) {
+            return TRUE;
+        }
+    }
+    return FALSE;
+}
+
+char **fence_addresses_parse(const char *text, GError **error)
+{
+    g_auto(GStrv) parts = g_strsplit_set(text, ", \t", -1);
+    g_autoptr(GPtrArray) addresses = g_ptr_array_new_with_free_func(g_free);
+
+    for (char **part = parts; *part != NULL; part++) {
+        g_autofree char *ip = ip_canonical(*part);
+
+        if (**part == '\0') {
+            continue;
+        }
+        if (ip == NULL) {
+            g_set_error(error, UNDERSTUDY_ERROR, UNDERSTUDY_ERROR_CONFIG,
+                        "'%s' is no IP address: write addresses on the storage network, separated by commas", *part);
+            return NULL;
+        }
+        if (!ptr_array_has(addresses, ip)) {
+            g_ptr_array_add(addresses, g_steal_pointer(&ip));
+        }
+    }
+    if (addresses->len == 0) {
+        g_set_error_literal(error, UNDERSTUDY_ERROR, UNDERSTUDY_ERROR_CONFIG,
+                            "no address: write at least one IP address on the storage network");
+        return NULL;
+    }
+    g_ptr_array_add(addresses, NULL);
+    return (char **) g_ptr_array_free(g_steal_pointer(&addresses), FALSE);
+}
+
+/* Splits "NAME:REST;NAME:REST" and hands each pair on. */
+static gboolean pairs_parse(const char *text, GHashTable *table, gpointer (*value_parse)(const char *, GError **),
+                            GError **error)
+{
+    g_auto(GStrv) pairs = g_strsplit(text, ";", -1);
+
+    for (char **pair = pairs; *pair != NULL; pair++) {
+        const char *colon = strchr(g_strstrip(*pair), ':');
+        g_autofree char *name = colon != NULL ? g_strndup(*pair, (gsize) (colon - *pair)) : NULL;
+        gpointer value = NULL;
+
+        if (**pair == '\0') {
+            continue;
+        }
+        if (name == NULL || g_strstrip(name)[0] == '\0') {
+            g_set_error(error, UNDERSTUDY_ERROR, UNDERSTUDY_ERROR_CONFIG,
+                        "'%s' is no HOST:ADDRESS: separate hosts by semicolons, addresses by commas", *pair);
+            return FALSE;
+        }
+        if (g_hash_table_contains(table, name)) {
+            g_set_error(error, UNDERSTUDY_ERROR, UNDERSTUDY_ERROR_CONFIG, "host '%s' stands there twice", name);
+            return FALSE;
+        }
+        value = value_parse(colon + 1, error);
+        if (value == NULL) {
+            g_prefix_error(error, "host '%s': ", name);
+            return FALSE;
+        }
+        g_hash_table_insert(table, g_steal_pointer(&name), value);
+    }
+    return TRUE;
+}
+
+static gpointer addresses_value(const char *text, GError **error)
+{
+    return fence_addresses_parse(text, error);
+}
+
+static gpointer name_value(const char *text, GError **error)
+{
+    g_autofree char *name = g_strstrip(g_strdup(text));
+
+    if (name[0] == '\0' || strpbrk(name, " \t,/") != NULL) {
+        g_set_error(error, UNDERSTUDY_ERROR, UNDERSTUDY_ERROR_CONFIG, "'%s' is no address or host name", name);
+        return NULL;
+    }
+    return g_steal_pointer(&name);
+}
+
+GHashTable *fence_map_parse(const char *text, GError **error)
+{
+    g_autoptr(GHashTable) map = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, (GDestroyNotify) g_strfreev);
+
+    return pairs_parse(text, map, addresses_value, error) ? g_steal_pointer(&map) : NULL;
+}
+
+GHashTable *fence_names_parse(const char *text, GError **error)
+{
+    g_autoptr(GHashTable) names = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
+
+    return pairs_parse(text, names, name_value, error) ? g_steal_pointer(&names) : NULL;
+}
+
+/* The host that an address is of, by the map or the registry, other than `except`; NULL if none. */
+static const char *host_with_ip(const fence_site_t *site, const char *ip, const char *except)
+{
+    GHashTableIter iter;
+    gpointer name = NULL;
+    gpointer value = NULL;
+
+    g_hash_table_iter_init(&iter, site->mapped);
+    while (g_hash_table_iter_next(&iter, &name, &value)) {
+        if (g_strcmp0(name, except) != 0 && strv_has(value, ip)) {
+            return name;
+        }
+    }
+    g_hash_table_iter_init(&iter, site->hosts);
+    while (g_hash_table_iter_next(&iter, &name, &value)) {
+        const registry_host_t *host = value;
+
+        if (g_strcmp0(name, except) != 0 && strv_has((const char *const *) host->store_addresses, ip)) {
+            return name;
+        }
+    }
+    return NULL;
+}
+
+static gboolean looks_like_addresses(const char *text)
+{
+    g_auto(GStrv) addresses = text != NULL ? fence_addresses_parse(text, NULL) : NULL;
+
+    return addresses != NULL;
+}
+
+/* Who is meant when only addresses are given: their host, else the text itself names the target. */
+static char *name_from_addresses(const fence_site_t *site, const char *plug)
+{
+    g_auto(GStrv) addresses = fence_addresses_parse(plug, NULL);
+    const char *host = addresses != NULL ? host_with_ip(site, addresses[0], NULL) : NULL;
+
+    return g_strdup(host != NULL ? host : addresses != NULL ? addresses[0] : plug);
+}
+
+static char **operator_addresses(const fence_site_t *site, const char *plug, const char *name, const char **source)
+{
+    char **mapped = NULL;
+
+    if (looks_like_addresses(plug)) {
+        *source = "plug";
+        return fence_addresses_parse(plug, NULL);
+    }
+    mapped = plug != NULL ? g_hash_table_lookup(site->mapped, plug) : NULL;
+    if (mapped == NULL) {
+        mapped = g_hash_table_lookup(site->mapped, name);
+    }
+    *source = "storage_addrs";
+    return g_strdupv(mapped);
+}
+
+static gboolean registry_agrees(const fence_target_t *target, const registry_host_t *host, GError **error)
+{
+    for (char **ip = host->store_addresses; *ip != NULL; ip++) {
+        if (!strv_has((const char *const *) target->addresses, *ip)) {
+            g_autofree char *configured = g_strjoinv(",", target->addresses);
+
+            g_set_error(error, UNDERSTUDY_ERROR, UNDERSTUDY_ERROR_CONFIG,
+                        "%s says that %s has the storage address %s, but the host itself has published %s: "
+                        "correct the one that is wrong", target->source, target->name, configured, *ip);
+            return FALSE;
+        }
+    }
+    return TRUE;
+}
+
+fence_target_t *fence_target_resolve(const fence_site_t *site, const char *plug, const char *nodename,
+                                     GError **error)
+{
+    g_autoptr(fence_target_t) target = g_new0(fence_target_t, 1);
+    const registry_host_t *host = NULL;
+
+    if (nodename == NULL && plug == NULL) {
+        g_set_error_literal(error, UNDERSTUDY_ERROR, UNDERSTUDY_ERROR_CONFIG,
+                            "plug is not set: name the host that is meant");
+        return NULL;
+    }
+    target->name = nodename != NULL            ? g_strdup(nodename)
+                   : looks_like_addresses(plug) ? name_from_addresses(site, plug)
+                                                : g_strdup(plug);
+    target->addresses = operator_addresses(site, plug, target->name, &target->source);
+    host = g_hash_table_lookup(site->hosts, target->name);
+    if (host != NULL) {
+        target->boot_id = g_strdup(host->boot_id);
+    }
+    if (target->addresses == NULL && host == NULL) {
+        g_set_error(error, UNDERSTUDY_ERROR, UNDERSTUDY_ERROR_NOT_FOUND,
+                    "the storage address of %s is not known: it has published none (ocf:understudy:capacity does) "
+                    "and storage_addrs does not name it", target->name);
+        return NULL;
+    }
+    if (target->addresses == NULL) {
+        target->addresses = g_strdupv(host->store_addresses);
+        target->source = "the registry";
+    } else if (host != NULL && !registry_agrees(target, host, error)) {
+        return NULL;
+    }
+    return g_steal_pointer(&target);
+}
+
+void fence_target_free(fence_target_t *target)
+{
+    if (target != NULL) {
+        g_free(target->name);
+        g_strfreev(target->addresses);
+        g_free(target->boot_id);
+        g_free(target);
+    }
+}
+
+/* Loopback, wildcard, multicast: no host's own. */
+static gboolean ip_is_of_a_host(const char *ip)
+{
+    g_autoptr(GInetAddress) address = g_inet_address_new_from_string(ip);
+
+    return address != NULL && !g_inet_address_get_is_any(address) && !g_inet_address_get_is_loopback(address)
+           && !g_inet_address_get_is_multicast(address);
+}
+
+static gboolean refuse(GError **error, const fence_target_t *target, const char *ip, const char *why)
+{
+    g_set_error(error, UNDERSTUDY_ERROR, UNDERSTUDY_ERROR_CONFIG,
+                "%s is not fenced: its storage address %s (from %s) %s", target->name, ip, target->source, why);
+    return FALSE;
+}
+
+static gboolean address_check(const fence_site_t *site, const fence_target_t *target, GHashTable *daemon_ips,
+                              const char *ip, GError **error)
+{
+    const char *other = host_with_ip(site, ip, target->name);
+    const char *daemon = g_hash_table_lookup(daemon_ips, ip);
+    g_autofree char *why = NULL;
+
+    if (!ip_is_of_a_host(ip)) {
+        return refuse(error, target, ip, "is no address that a host can have to itself");
+    }
+    if (other != NULL) {
+        why = g_strdup_printf("is also that of %s: correct the registry or storage_addrs", other);
+    } else if (daemon != NULL) {
+        why = g_strdup_printf("is also that of %s of the store: such a host must be fenced by power", daemon);
+    } else if (g_strcmp0(ip, site->own_ip) == 0 && g_strcmp0(site->own_name, target->name) != 0) {
+        why = g_strdup_printf("is this host's own, and this is %s: correct the registry or storage_addrs",
+                              site->own_name);
+    }
+    return why == NULL || refuse(error, target, ip, why);
+}
+
+gboolean fence_target_check(const fence_site_t *site, const fence_target_t *target, GHashTable *daemon_ips,
+                            GError **error)
+{
+    for (char **ip = target->addresses; *ip != NULL; ip++) {
+        if (!address_check(site, target, daemon_ips, *ip, error)) {
+            return FALSE;
+        }
+    }
+    return TRUE;
+}
+
+/* The blocklist -----------------------------------------------------------------*/
+
+char **fence_entries(const fence_target_t *target)
+{
+    guint count = g_strv_length(target->addresses);
+    char **entries = g_new0(char *, count + 1);
+
+    for (guint i = 0; i < count; i++) {
+        entries[i] = store_address_blocklist_text(target->addresses[i], NULL);
+    }
+    return entries;
+}
+
+fence_state_t fence_state(const store_map_t *map, const fence_target_t *target)
+{
+    g_auto(GStrv) entries = fence_entries(target);
+    guint count = 0;
+    guint covered = 0;
+
+    for (; entries[count] != NULL; count++) {
+        covered += store_blocklist_covers(map->blocklist, entries[count]) ? 1 : 0;
+    }
+    return covered == 0 ? FENCE_ON : covered == count ? FENCE_OFF : FENCE_MIXED;
+}
+
+fence_record_t *fence_record_new(const char *name)
+{
+    fence_record_t *record = g_new0(fence_record_t, 1);
+
+    record->name = g_strdup(name);
+    record->boot_id = g_strdup("");
+    record->by = g_strdup("");
+    record->entries = g_ptr_array_new_with_free_func(g_free);
+    return record;
+}
+
+void fence_record_free(fence_record_t *record)
+{
+    if (record != NULL) {
+        g_free(record->name);
+        g_free(record->boot_id);
+        g_free(record->by);
+        g_ptr_array_unref(record->entries);
+        g_free(record);
+    }
+}
+
+gboolean fence_record_has(const fence_record_t *record, const char *entry)
+{
+    return ptr_array_has(record->entries, entry);
+}
+
+gboolean fence_record_add(fence_record_t *record, const char *entry)
+{
+    if (fence_record_has(record, entry)) {
+        return FALSE;
+    }
+    g_ptr_array_add(record->entries, g_strdup(entry));
+    return TRUE;
+}
+
+static void set_text(char **field, const char *text)
+{
+    g_free(*field);
+    *field = g_strdup(text != NULL ? text : "");
+}
+
+fence_record_t *fence_record_parse(const char *name, const char *json, GError **error)
+{
+    g_autofree char *what = g_strconcat("the fence's record " FENCE_RECORD_PREFIX, name, NULL);
+    g_autoptr(JsonObject) object = json_read_object_text(json, what, error);
+    g_autoptr(fence_record_t) record = fence_record_new(name);
+    g_auto(GStrv) entries = NULL;
+
+    if (object == NULL) {
+        return NULL;
+    }
+    set_text(&record->boot_id, json_read_string(object, "boot_id"));
+    set_text(&record->by, json_read_string(object, "by"));
+    record->at_s = json_read_integer(object, "at", 0);
+    entries = json_read_strings(object, "entries");
+    for (char **entry = entries; *entry != NULL; entry++) {
+        g_autofree char *spelled = store_address_blocklist_text(*entry, NULL);
+
+        /* It goes into a command to the monitors: nothing but an address may pass. */
+        if (g_strcmp0(spelled, *entry) != 0 || strpbrk(*entry, "\"\\") != NULL) {
+            g_set_error(error, UNDERSTUDY_ERROR, UNDERSTUDY_ERROR_CONFIG,
+                        "%s holds '%s', which is no entry of the blocklist: correct it with ceph config-key set",
+                        what, *entry);
+            return NULL;
+        }
+        fence_record_add(record, *entry);
+    }
+    return g_steal_pointer(&record);
+}
+
+static void member_add(JsonBuilder *builder, const char *name, const char *value)
+{
+    json_builder_set_member_name(builder, name);
+    json_builder_add_string_value(builder, value);
+}
+
+char *fence_record_json(const fence_record_t *record)
+{
+    g_autoptr(JsonBuilder) builder = json_builder_new();
+    g_autoptr(JsonNode) root = NULL;
+
+    json_builder_begin_object(builder);
+    member_add(builder, "name", record->name);
+    member_add(builder, "boot_id", record->boot_id);
+    member_add(builder, "by", record->by);
+    json_builder_set_member_name(builder, "at");
+    json_builder_add_int_value(builder, record->at_s);
+    json_builder_set_member_name(builder, "entries");
+    json_builder_begin_array(builder);
+    for (guint i = 0; i < record->entries->len; i++) {
+        json_builder_add_string_value(builder, g_ptr_array_index(record->entries, i));
+    }
+    json_builder_end_array(builder);
+    json_builder_end_object(builder);
+    root = json_builder_get_root(builder);
+    return json_to_string(root, FALSE);
+}
+
+/* The clients of the images ------------------------------------------------------*/
+
+static gboolean is_run_image(const char *image)
+{
+    const char *slash = strrchr(image, '/');
+
+    return g_str_has_prefix(slash != NULL ? slash + 1 : image, RUN_IMAGE_PREFIX);
+}
+
+fence_look_t *fence_look_judge(const fence_site_t *site, const fence_target_t *target, const GPtrArray *clients)
+{
+    fence_look_t *look = g_new0(fence_look_t, 1);
+
+    look->watching = g_ptr_array_new_with_free_func(g_free);
+    look->instances = g_ptr_array_new_with_free_func(g_free);
+    look->strangers = g_ptr_array_new_with_free_func(g_free);
+    for (guint i = 0; i < clients->len; i++) {
+        const store_client_t *client = g_ptr_array_index(clients, i);
+        g_autofree char *ip = client->ip != NULL ? ip_canonical(client->ip) : NULL;
+        gboolean is_target = ip != NULL && strv_has((const char *const *) target->addresses, ip);
+        gboolean is_known = is_target
+                            || (ip != NULL && (g_strcmp0(ip, site->own_ip) == 0 || host_with_ip(site, ip, NULL) != NULL));
+        char *text = g_strdup_printf("%s from %s", client->image, client->address);
+
+        if (is_target && !ptr_array_has(look->instances, client->address)) {
+            g_ptr_array_add(look->instances, g_strdup(client->address));
+        }
+        if (is_target && client->watches) {
+            g_ptr_array_add(look->watching, text);
+        } else if (!is_known && client->watches && is_run_image(client->image)) {
+            g_ptr_array_add(look->strangers, text);
+        } else {
+            g_free(text);
+        }
+    }
+    return look;
+}
+
+void fence_look_free(fence_look_t *look)
+{
+    if (look != NULL) {
+        g_ptr_array_unref(look->watching);
+        g_ptr_array_unref(look->instances);
+        g_ptr_array_unref(look->strangers);
+        g_free(look);
+    }
+}
+
+/* Unfencing ----------------------------------------------------------------------*/
+
+fence_lift_t fence_lift_decide(const fence_record_t *record, const fence_target_t *target, fence_state_t state)
+{
+    if (record == NULL) {
+        return state == FENCE_ON ? FENCE_LIFT_NOTHING : FENCE_LIFT_FOREIGN;
+    }
+    if (record->boot_id[0] != '\0' && target->boot_id != NULL && target->boot_id[0] != '\0'
+        && strcmp(record->boot_id, target->boot_id) != 0) {
+        return FENCE_LIFT_NEW_BOOT;
+    }
+    return FENCE_LIFT_EMPTY_HOST;
+}
+
+gint64 fence_lift_wait_s(const fence_record_t *record, gint64 now_s, guint start_timeout_s)
+{
+    gint64 ends_s = record->at_s + start_timeout_s;
+
+    /* A clock that was set back must not make it wait for ever. */
+    return record->at_s > now_s ? start_timeout_s : MAX(ends_s - now_s, 0);
+}
+
+/* Two-round confirmation ----------------------------------------------------------*/
+
+const char *plane_name(plane_t plane)
+{
+    static const char *const names[] = { [PLANE_SILENT] = "silent", [PLANE_ALIVE] = "alive", [PLANE_BLIND] = "blind" };
+
+    return names[plane];
+}
+
+gboolean fence_evidence_is_death(const fence_evidence_t *evidence, GError **error)
+{
+    const struct {
+        plane_t plane;
+        const char *text;
+    } planes[] = {
+        { evidence->membership, evidence->membership_text },
+        { evidence->management, evidence->management_text },
+        { evidence->storage, evidence->storage_text },
+    };
+    g_autoptr(GString) reasons = g_string_new(NULL);
+
+    for (gsize i = 0; i < G_N_ELEMENTS(planes); i++) {
+        if (planes[i].plane != PLANE_SILENT) {
+            g_string_append_printf(reasons, "%s%s", reasons->len > 0 ? "; " : "", planes[i].text);
+        }
+    }
+    if (reasons->len > 0) {
+        g_set_error(error, UNDERSTUDY_ERROR, UNDERSTUDY_ERROR_FAILED, "%s", reasons->str);
+    }
+    return reasons->len == 0;
+}

@@ -1,0 +1,159 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#ifndef UNDERSTUDY_FENCE_CORE_H
+#define UNDERSTUDY_FENCE_CORE_H
+
+#include <glib.h>
+
+#include "registry.h"
+#include "store.h"
+#include "store_map.h"
+
+/*
+ * What a fence decides: whose addresses are whose, what must be refused, what
+ * the evidence says. Pure: no store, no clock, no socket.
+ */
+
+/* Addresses of hosts -----------------------------------------------------------*/
+
+/* "10.0.0.11,10.0.1.11" or with blanks: IPs, each once; NULL with UNDERSTUDY_ERROR_CONFIG. g_strfreev(). */
+char **fence_addresses_parse(const char *text, GError **error);
+
+/* "host1:10.0.0.11,10.0.1.11;host2:10.0.0.12", as in pcmk_host_map: name -> char**. Names stand once. unref. */
+GHashTable *fence_map_parse(const char *text, GError **error);
+
+/* "host1:ADDRESS;host2:ADDRESS" whose addresses may be host names: name -> char* */
+GHashTable *fence_names_parse(const char *text, GError **error);
+
+/* What is known of all hosts, and of who asks. */
+typedef struct fence_site {
+    GHashTable *hosts;    /* char* name -> registry_host_t*: published */
+    GHashTable *mapped;   /* char* name -> char** addresses: by the operator */
+    char *own_name;       /* this host's name in the cluster */
+    char *own_ip;         /* as the store sees it */
+} fence_site_t;
+
+typedef struct fence_target {
+    char *name;
+    char **addresses;     /* IPs, at least one */
+    const char *source;   /* where they are from, for messages */
+    char *boot_id;        /* as published last, or NULL */
+} fence_target_t;
+
+/*!
+ * \brief Find out who is to be fenced, and its addresses
+ *
+ * An operator's address goes before the registry's, but must agree with it:
+ * if they contradict each other one is wrong, and it can't be known which.
+ *
+ * \param[in] plug      node name or list of addresses, or NULL
+ * \param[in] nodename  node name, or NULL; one of the two is given
+ * \return target, to be freed with fence_target_free(), or NULL with UNDERSTUDY_ERROR_CONFIG or _NOT_FOUND
+ */
+fence_target_t *fence_target_resolve(const fence_site_t *site, const char *plug, const char *nodename,
+                                     GError **error);
+void fence_target_free(fence_target_t *target);
+
+/*!
+ * \brief Refuse what would hit somebody else
+ *
+ * An address that another host, a monitor or an OSD has, or this host itself
+ * unless it is the target; an address that is none of a host.
+ *
+ * \param[in] daemon_ips  char* IP -> char* who, see store_map_t
+ */
+gboolean fence_target_check(const fence_site_t *site, const fence_target_t *target, GHashTable *daemon_ips,
+                            GError **error);
+
+/* The blocklist -----------------------------------------------------------------*/
+
+typedef enum {
+    FENCE_ON,     /* no entry covers any address */
+    FENCE_OFF,    /* all are covered */
+    FENCE_MIXED,
+} fence_state_t;
+
+fence_state_t fence_state(const store_map_t *map, const fence_target_t *target);
+
+/* The entries that cover the target's addresses as a whole, "10.0.0.11:0/0"; g_strfreev(). */
+char **fence_entries(const fence_target_t *target);
+
+/* What a fence has put on the blocklist, kept in the monitors' config-key store under
+ * understudy/fence/NAME and written before the entries are, so that a fence that is killed leaves a trace. */
+#define FENCE_RECORD_PREFIX "understudy/fence/"
+
+typedef struct fence_record {
+    char *name;
+    char *boot_id;        /* the host's when it was fenced, "" if it was not known */
+    char *by;             /* host that did it */
+    gint64 at_s;          /* Unix time of the newest fence */
+    GPtrArray *entries;   /* char*: as the OSD map spells them */
+} fence_record_t;
+
+fence_record_t *fence_record_new(const char *name);
+fence_record_t *fence_record_parse(const char *name, const char *json, GError **error);
+char *fence_record_json(const fence_record_t *record);
+void fence_record_free(fence_record_t *record);
+/* TRUE if it was not there before. */
+gboolean fence_record_add(fence_record_t *record, const char *entry);
+gboolean fence_record_has(const fence_record_t *record, const char *entry);
+
+/* The clients of the images ------------------------------------------------------*/
+
+typedef struct fence_look {
+    GPtrArray *watching;   /* char*: "vm/run-db1-0 from 10.0.0.11:0/77" of the target */
+    GPtrArray *instances;  /* char*: each of the target's clients seen, lock holders too, once */
+    GPtrArray *strangers;  /* char*: likewise, watchers of run images whose address no known host has */
+} fence_look_t;
+
+/*!
+ * \brief Say what one look at the headers means
+ *
+ * A watcher of a run image from an address that no host has speaks for a
+ * wrong entry in the registry or in the map: then nothing is proved.
+ *
+ * \param[in] clients  store_client_t*
+ */
+fence_look_t *fence_look_judge(const fence_site_t *site, const fence_target_t *target, const GPtrArray *clients);
+void fence_look_free(fence_look_t *look);
+
+/* Unfencing ----------------------------------------------------------------------*/
+
+typedef enum {
+    FENCE_LIFT_NOTHING,    /* no record and no entry: the host was not fenced */
+    FENCE_LIFT_NEW_BOOT,   /* it has booted since: nothing of it is left */
+    FENCE_LIFT_EMPTY_HOST, /* first make sure that no domain of ours is left on it */
+    FENCE_LIFT_FOREIGN,    /* entries that no fence of ours has recorded: hands off */
+} fence_lift_t;
+
+/* \param[in] record  NULL: there is none */
+fence_lift_t fence_lift_decide(const fence_record_t *record, const fence_target_t *target, fence_state_t state);
+
+/* Seconds until every image start that was under way on the host when it was fenced has ended; 0: it has. */
+gint64 fence_lift_wait_s(const fence_record_t *record, gint64 now_s, guint start_timeout_s);
+
+/* Two-round confirmation ----------------------------------------------------------*/
+
+typedef enum {
+    PLANE_SILENT,  /* no sign of life */
+    PLANE_ALIVE,
+    PLANE_BLIND,   /* could not have seen one */
+} plane_t;
+
+typedef struct fence_evidence {
+    plane_t membership;        /* Corosync */
+    plane_t management;        /* libvirt's port on the management network */
+    plane_t storage;           /* watchers */
+    const char *membership_text;
+    const char *management_text;
+    const char *storage_text;
+} fence_evidence_t;
+
+/* TRUE if all planes are silent; else FALSE with a sentence that names those that are not. */
+gboolean fence_evidence_is_death(const fence_evidence_t *evidence, GError **error);
+const char *plane_name(plane_t plane);
+
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(fence_target_t, fence_target_free)
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(fence_record_t, fence_record_free)
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(fence_look_t, fence_look_free)
+
+#endif

@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#ifndef UNDERSTUDY_FENCE_PRIVATE_H
+#define UNDERSTUDY_FENCE_PRIVATE_H
+
+#include "actions.h"
+#include "core.h"
+#include "planes.h"
+
+/* One call of fence_run(): shared by its files. */
+typedef struct fence_call {
+    const ocf_values_t *values;
+    fence_log_fn log;
+    gint64 deadline_us;      /* monotonic */
+    store_t *store;
+    fence_site_t site;
+    fence_target_t *target;
+    store_map_t *map;        /* newest that was read */
+} fence_call_t;
+
+void fence_say(const fence_call_t *call, fence_log_level_t level, const char *format, ...) G_GNUC_PRINTF(3, 4);
+
+/* Milliseconds until the deadline, 0 if it is over; FALSE with UNDERSTUDY_ERROR_TIMEOUT from the second one then. */
+guint fence_remaining_ms(const fence_call_t *call);
+gboolean fence_in_time(const fence_call_t *call, const char *what, GError **error);
+
+/* Connect, read what is known of all hosts, find the target. */
+gboolean fence_call_open(fence_call_t *call, gboolean for_unfencing, GError **error);
+gboolean fence_call_find_target(fence_call_t *call, GError **error);
+void fence_call_clear(fence_call_t *call);
+
+/* Read the OSD map again, after waiting for the newest. */
+gboolean fence_map_refresh(fence_call_t *call, GError **error);
+
+/* The record of the target: *record is NULL if there is none. */
+gboolean fence_record_read(fence_call_t *call, fence_record_t **record, GError **error);
+gboolean fence_record_write(fence_call_t *call, const fence_record_t *record, GError **error);
+gboolean fence_record_drop(fence_call_t *call, GError **error);
+
+/* One look at the images' headers; text for the log in *summary if not NULL. */
+fence_look_t *fence_headers_look(fence_call_t *call, store_pool_watch_t *watch, guint *refused_count, GError **error);
+store_pool_watch_t *fence_headers_open(fence_call_t *call, GError **error);
+char *fence_texts_join(const GPtrArray *texts);
+
+/* The actions, each with its deadline set. */
+gboolean fence_off(fence_call_t *call, GError **error);
+gboolean fence_on(fence_call_t *call, GError **error);
+gboolean fence_confirm(fence_call_t *call, GError **error);
+fence_rc_t fence_status(fence_call_t *call, GError **error);
+fence_rc_t fence_confirm_status(fence_call_t *call, GError **error);
+
+/* A host's address on the management network: mgmt_addrs, else Corosync's; g_free(). */
+char *fence_management_address(const fence_call_t *call, const plane_members_t *members, const char *name,
+                               GError **error);
+
+#endif

@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#ifndef UNDERSTUDY_FENCE_METADATA_H
+#define UNDERSTUDY_FENCE_METADATA_H
+
+/* What fence_rbd says of itself. */
+#define FENCE_SHORTDESC "Fence agent that puts a host out of reach of its Ceph RBD images"
+#define FENCE_LONGDESC \
+    "fence_rbd is an I/O fencing agent for hosts that run virtual machines from Ceph RBD images. Fencing a host puts " \
+    "its addresses on the blocklist of the Ceph cluster, waits for the OSD map that holds them, and succeeds only " \
+    "when no header of an image in the protected pools lists a watcher from the host any more. The host itself stays " \
+    "powered: it can't read or write an image any more, but may still answer on its other networks. Use it alone " \
+    "where there is no power switch, or together with a power fence in a topology.\n" \
+    "\n" \
+    "Addresses come from what each host publishes in the key store of the Ceph monitors, or from storage_addrs, never " \
+    "from the watchers that are there at the time. Unfencing removes exactly the entries that a fence has recorded, " \
+    "once the host has booted or no virtual machine with an image in the protected pools is left on it.\n" \
+    "\n" \
+    "With method=confirm nothing is changed: the action succeeds only if two rounds, hold_down apart, find the host " \
+    "dead in Corosync's membership, on the management network and among the watchers of all images."
+
+#endif

@@ -1,0 +1,297 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "registry.h"
+
+#include <arpa/inet.h>
+#include <ifaddrs.h>
+#include <net/if.h>
+#include <string.h>
+
+#include <glib/gstdio.h>
+#include <json-glib/json-glib.h>
+
+#include "error.h"
+#include "json_read.h"
+#include "store_address.h"
+
+#define BOOT_ID_FILE  "/proc/sys/kernel/random/boot_id"
+#define NOTE_DIR      "/run/understudy"
+#define NOTE_FILE     NOTE_DIR "/registry"
+
+void registry_host_free(registry_host_t *host)
+{
+    if (host != NULL) {
+        g_free(host->name);
+        g_strfreev(host->store_addresses);
+        g_free(host->boot_id);
+        g_free(host);
+    }
+}
+
+registry_host_t *registry_host_copy(const registry_host_t *host)
+{
+    registry_host_t *copy = g_new0(registry_host_t, 1);
+
+    copy->name = g_strdup(host->name);
+    copy->store_addresses = g_strdupv(host->store_addresses);
+    copy->boot_id = g_strdup(host->boot_id);
+    copy->at_s = host->at_s;
+    return copy;
+}
+
+/* Addresses are IPs without port and nonce: each covers all clients of the host. */
+static gboolean addresses_are_good(char **addresses)
+{
+    for (char **address = addresses; *address != NULL; address++) {
+        g_autofree char *ip = store_address_ip(*address);
+
+        if (g_strcmp0(ip, *address) != 0) {
+            return FALSE;
+        }
+    }
+    return addresses[0] != NULL;
+}
+
+registry_host_t *registry_host_parse(const char *name, const char *json, GError **error)
+{
+    g_autofree char *what = g_strconcat("the registry's entry " REGISTRY_HOST_PREFIX, name, NULL);
+    g_autoptr(GError) json_error = NULL;
+    g_autoptr(JsonObject) object = json_read_object_text(json, what, &json_error);
+    g_autoptr(registry_host_t) host = g_new0(registry_host_t, 1);
+    const char *why = json_error != NULL ? json_error->message : NULL;
+    g_autofree char *sentence = NULL;
+
+    if (object != NULL) {
+        host->name = g_strdup(json_read_string(object, "name"));
+        host->store_addresses = json_read_strings(object, "store_addresses");
+        host->boot_id = g_strdup(json_read_string(object, "boot_id"));
+        host->at_s = json_read_integer(object, "at", 0);
+        if (g_strcmp0(host->name, name) != 0) {
+            why = sentence = g_strdup_printf("%s is of host '%s'", what, host->name != NULL ? host->name : "");
+        } else if (!addresses_are_good(host->store_addresses)) {
+            why = sentence = g_strconcat(what, " names no IP address, or something that is none", NULL);
+        }
+    }
+    if (why != NULL) {
+        g_set_error(error, UNDERSTUDY_ERROR, UNDERSTUDY_ERROR_CONFIG,
+                    "%s: let the host publish it again (restart its ocf:understudy:capacity)", why);
+        return NULL;
+    }
+    return g_steal_pointer(&host);
+}
+
+static char *json_text(JsonBuilder *builder)
+{
+    g_autoptr(JsonNode) root = json_builder_get_root(builder);
+
+    return json_to_string(root, FALSE);
+}
+
+char *registry_host_json(const registry_host_t *host)
+{
+    g_autoptr(JsonBuilder) builder = json_builder_new();
+
+    json_builder_begin_object(builder);
+    json_builder_set_member_name(builder, "name");
+    json_builder_add_string_value(builder, host->name);
+    json_builder_set_member_name(builder, "store_addresses");
+    json_builder_begin_array(builder);
+    for (char **address = host->store_addresses; *address != NULL; address++) {
+        json_builder_add_string_value(builder, *address);
+    }
+    json_builder_end_array(builder);
+    json_builder_set_member_name(builder, "boot_id");
+    json_builder_add_string_value(builder, host->boot_id);
+    json_builder_set_member_name(builder, "at");
+    json_builder_add_int_value(builder, host->at_s);
+    json_builder_end_object(builder);
+    return json_text(builder);
+}
+
+/* The config-key store -----------------------------------------------------------*/
+
+/* {"prefix":"config-key set","key":KEY,"val":VALUE}; value may be NULL. */
+static char *config_key_command(const char *prefix, const char *key, const char *value)
+{
+    g_autoptr(JsonBuilder) builder = json_builder_new();
+
+    json_builder_begin_object(builder);
+    json_builder_set_member_name(builder, "prefix");
+    json_builder_add_string_value(builder, prefix);
+    json_builder_set_member_name(builder, "key");
+    json_builder_add_string_value(builder, key);
+    if (value != NULL) {
+        json_builder_set_member_name(builder, "val");
+        json_builder_add_string_value(builder, value);
+    }
+    json_builder_end_object(builder);
+    return json_text(builder);
+}
+
+static char *config_key_ask(store_t *store, const char *prefix, const char *key, const char *value, GError **error)
+{
+    g_autofree char *command = config_key_command(prefix, key, value);
+
+    return store_monitor_ask(store, command, error);
+}
+
+char *config_key_get(store_t *store, const char *key, GError **error)
+{
+    return config_key_ask(store, "config-key get", key, NULL, error);
+}
+
+gboolean config_key_set(store_t *store, const char *key, const char *value, GError **error)
+{
+    g_autofree char *output = config_key_ask(store, "config-key set", key, value, error);
+
+    return output != NULL;
+}
+
+gboolean config_key_remove(store_t *store, const char *key, GError **error)
+{
+    g_autofree char *output = config_key_ask(store, "config-key rm", key, NULL, error);
+
+    return output != NULL;
+}
+
+GHashTable *config_key_dump_parse(const char *json, const char *prefix, GError **error)
+{
+    g_autoptr(JsonObject) object = json_read_object_text(json, "the monitors' answer to 'config-key dump'", error);
+    g_autoptr(GList) keys = object != NULL ? json_object_get_members(object) : NULL;
+    GHashTable *values = object != NULL ? g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free) : NULL;
+
+    for (GList *key = keys; key != NULL; key = key->next) {
+        const char *name = key->data;
+        const char *value = json_read_string(object, name);
+
+        if (g_str_has_prefix(name, prefix) && value != NULL) {
+            g_hash_table_insert(values, g_strdup(name + strlen(prefix)), g_strdup(value));
+        }
+    }
+    return values;
+}
+
+GHashTable *config_key_dump(store_t *store, const char *prefix, GError **error)
+{
+    g_autofree char *output = config_key_ask(store, "config-key dump", prefix, NULL, error);
+
+    return output != NULL ? config_key_dump_parse(output, prefix, error) : NULL;
+}
+
+/* Publishing ----------------------------------------------------------------------*/
+
+static int compare_texts(const void *a, const void *b)
+{
+    return strcmp(*(char *const *) a, *(char *const *) b);
+}
+
+static gboolean address_matters(const struct ifaddrs *each)
+{
+    const struct sockaddr_in6 *v6 = (const struct sockaddr_in6 *) (const void *) each->ifa_addr;
+
+    /* Link-local addresses come and go with the guests' interfaces. */
+    return (each->ifa_flags & IFF_LOOPBACK) == 0
+           && (v6->sin6_family != AF_INET6 || !IN6_IS_ADDR_LINKLOCAL(&v6->sin6_addr));
+}
+
+static const void *address_bytes(const struct sockaddr *address)
+{
+    const void *any = address;
+
+    switch (address->sa_family) {
+        case AF_INET:
+            return &((const struct sockaddr_in *) any)->sin_addr;
+        case AF_INET6:
+            return &((const struct sockaddr_in6 *) any)->sin6_addr;
+        default:
+            return NULL;
+    }
+}
+
+/* All addresses of this host, sorted: when one comes or goes, the one that the store sees may have changed. */
+static char *local_addresses(void)
+{
+    g_autoptr(GPtrArray) texts = g_ptr_array_new_with_free_func(g_free);
+    struct ifaddrs *list = NULL;
+
+    if (getifaddrs(&list) != 0) {
+        return g_strdup("");
+    }
+    for (struct ifaddrs *each = list; each != NULL; each = each->ifa_next) {
+        char text[INET6_ADDRSTRLEN] = "";
+        const void *bytes = each->ifa_addr != NULL ? address_bytes(each->ifa_addr) : NULL;
+
+        if (bytes != NULL && address_matters(each)
+            && inet_ntop(each->ifa_addr->sa_family, bytes, text, sizeof text) != NULL) {
+            g_ptr_array_add(texts, g_strdup(text));
+        }
+    }
+    freeifaddrs(list);
+    g_ptr_array_sort(texts, compare_texts);
+    g_ptr_array_add(texts, NULL);
+    return g_strjoinv(" ", (char **) texts->pdata);
+}
+
+static char *note_text(const char *name, const char *boot_id)
+{
+    g_autofree char *addresses = local_addresses();
+
+    return g_strjoin("\n", name, boot_id, addresses, "", NULL);
+}
+
+static gboolean note_is(const char *text)
+{
+    g_autofree char *noted = NULL;
+
+    return g_file_get_contents(NOTE_FILE, &noted, NULL, NULL) && strcmp(noted, text) == 0;
+}
+
+static gboolean host_publish(const char *name, const char *boot_id, const store_options_t *options, GError **error)
+{
+    g_autoptr(registry_host_t) host = g_new0(registry_host_t, 1);
+    g_autofree char *key = g_strconcat(REGISTRY_HOST_PREFIX, name, NULL);
+    g_autofree char *address = NULL;
+    g_autofree char *json = NULL;
+    store_t *store = store_open(options, error);
+    gboolean good = FALSE;
+
+    if (store == NULL) {
+        return FALSE;
+    }
+    address = store_own_address(store, error);
+    if (address != NULL) {
+        host->name = g_strdup(name);
+        host->store_addresses = g_new0(char *, 2);
+        host->store_addresses[0] = store_address_ip(address);
+        host->boot_id = g_strdup(boot_id);
+        host->at_s = g_get_real_time() / G_USEC_PER_SEC;
+        if (host->store_addresses[0] == NULL) {
+            g_set_error(error, UNDERSTUDY_ERROR, UNDERSTUDY_ERROR_FAILED, "Ceph says that this host is %s: no IP address",
+                        address);
+        } else {
+            json = registry_host_json(host);
+            good = config_key_set(store, key, json, error);
+        }
+    }
+    store_close(store);
+    return good;
+}
+
+gboolean registry_publish(const char *name, const store_options_t *options, gboolean always, GError **error)
+{
+    g_autofree char *boot_id = NULL;
+    g_autofree char *note = NULL;
+
+    if (!g_file_get_contents(BOOT_ID_FILE, &boot_id, NULL, error)) {
+        return FALSE;
+    }
+    g_strstrip(boot_id);
+    note = note_text(name, boot_id);
+    if (!always && note_is(note)) {
+        return TRUE;
+    }
+    if (!host_publish(name, boot_id, options, error)) {
+        return FALSE;
+    }
+    g_mkdir_with_parents(NOTE_DIR, 0755);
+    return g_file_set_contents(NOTE_FILE, note, -1, error);
+}

@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#ifndef UNDERSTUDY_REGISTRY_H
+#define UNDERSTUDY_REGISTRY_H
+
+#include <glib.h>
+
+#include "store.h"
+
+/*
+ * What each host says of itself where a fence needs nothing but the store's
+ * monitors: their config-key store, key understudy/host/NAME. It answers a
+ * host on the blocklist too, which an object in a pool does not.
+ */
+#define REGISTRY_HOST_PREFIX "understudy/host/"
+
+typedef struct registry_host {
+    char *name;
+    char **store_addresses; /* IPs, as the store sees the host's clients; at least one */
+    char *boot_id;          /* /proc/sys/kernel/random/boot_id when it was published */
+    gint64 at_s;            /* Unix time */
+} registry_host_t;
+
+void registry_host_free(registry_host_t *host);
+registry_host_t *registry_host_copy(const registry_host_t *host);
+
+/* Pure. NULL with UNDERSTUDY_ERROR_CONFIG, a sentence that names the host and its key. */
+registry_host_t *registry_host_parse(const char *name, const char *json, GError **error);
+char *registry_host_json(const registry_host_t *host);
+
+/* All values below a prefix of the config-key store: name after the prefix -> char* value; unref. */
+GHashTable *config_key_dump_parse(const char *json, const char *prefix, GError **error);
+GHashTable *config_key_dump(store_t *store, const char *prefix, GError **error);
+/* NULL with UNDERSTUDY_ERROR_NOT_FOUND if there is no such key. g_free(). */
+char *config_key_get(store_t *store, const char *key, GError **error);
+gboolean config_key_set(store_t *store, const char *key, const char *value, GError **error);
+/* A key that is not there is no error. */
+gboolean config_key_remove(store_t *store, const char *key, GError **error);
+
+/*!
+ * \brief Publish what this host is to the store, if it has not been done since it booted or changed
+ *
+ * Costs nothing as long as the note under /run says that the same boot id and
+ * the same addresses were published: then the store is not even loaded.
+ *
+ * \param[in] name     this host's name in the cluster
+ * \param[in] options  the store, and a user that may set keys below understudy/host/
+ * \param[in] always   publish even if the note says that nothing changed
+ */
+gboolean registry_publish(const char *name, const store_options_t *options, gboolean always, GError **error);
+
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(registry_host_t, registry_host_free)
+
+#endif
