@@ -141,7 +141,7 @@ static void gather_store(gathered_t *gathered, const char *only)
             g_hash_table_insert(gathered->run_images, g_strdup(server->name), found);
             continue;
         }
-        if (error->code == UNDERSTUDY_ERROR_CONFIG) {
+        if (g_error_matches(error, UNDERSTUDY_ERROR, UNDERSTUDY_ERROR_CONFIG)) {
             found = g_new0(run_image_t, 1);
             found->trouble = g_strdup(error->message);
             g_hash_table_insert(gathered->run_images, g_strdup(server->name), found);
