@@ -82,12 +82,13 @@ static gboolean user_is_admitted(void)
     admitted = getegid() == group->gr_gid;
     count = getgroups(0, NULL);
     if (!admitted && count > 0) {
-        g_autofree gid_t *groups = g_new0(gid_t, count);
+        gid_t *groups = g_new0(gid_t, count);
 
         count = getgroups(count, groups);
         for (int i = 0; i < count; i++) {
             admitted = admitted || groups[i] == group->gr_gid;
         }
+        g_free(groups);
     }
     return admitted;
 }

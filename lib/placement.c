@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "placement.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 #include "names.h"
@@ -88,7 +87,7 @@ static char *free_reason(const cluster_host_t *host)
 static int host_score(const cluster_host_t *host, const cluster_server_t *server)
 {
     if (server == NULL) {
-        return host->reach == 1 ? atoi(REACH_SCORE) : 0;
+        return host->reach == 1 ? (int) g_ascii_strtoll(REACH_SCORE, NULL, 10) : 0;
     }
     return table_integer(server->host_scores, host->name);
 }

@@ -100,6 +100,15 @@ static run_image_t *look(GHashTable *stores, const cluster_server_t *server, gui
     return found;
 }
 
+static run_image_t *troubled(GError *error)
+{
+    run_image_t *found = g_new0(run_image_t, 1);
+
+    found->trouble = g_strdup(error != NULL ? error->message : "the store could not be asked");
+    g_clear_error(&error);
+    return found;
+}
+
 run_image_t *gather_run_image(const cluster_server_t *server, guint timeout_ms)
 {
     g_autoptr(GHashTable) stores = g_hash_table_new_full(g_str_hash, g_str_equal, g_free,
@@ -107,12 +116,7 @@ run_image_t *gather_run_image(const cluster_server_t *server, guint timeout_ms)
     GError *error = NULL;
     run_image_t *found = look(stores, server, timeout_ms, &error);
 
-    if (found == NULL) {
-        found = g_new0(run_image_t, 1);
-        found->trouble = g_strdup(error->message);
-        g_error_free(error);
-    }
-    return found;
+    return found != NULL ? found : troubled(error);
 }
 
 /* A store that does not answer one server does not answer the next. */
@@ -137,19 +141,14 @@ static void gather_store(gathered_t *gathered, const char *only)
             return;
         }
         found = look(stores, server, STORE_TIMEOUT_MS, &error);
-        if (found != NULL) {
-            g_hash_table_insert(gathered->run_images, g_strdup(server->name), found);
-            continue;
+        if (found == NULL && !g_error_matches(error, UNDERSTUDY_ERROR, UNDERSTUDY_ERROR_CONFIG)) {
+            gathered->store_error = error;
+            return;
         }
-        if (g_error_matches(error, UNDERSTUDY_ERROR, UNDERSTUDY_ERROR_CONFIG)) {
-            found = g_new0(run_image_t, 1);
-            found->trouble = g_strdup(error->message);
-            g_hash_table_insert(gathered->run_images, g_strdup(server->name), found);
-            g_error_free(error);
-            continue;
+        if (found == NULL) {
+            found = troubled(error);
         }
-        gathered->store_error = error;
-        return;
+        g_hash_table_insert(gathered->run_images, g_strdup(server->name), found);
     }
 }
 

@@ -82,8 +82,8 @@ static gboolean watch_again(gpointer user_data)
     char *text = look(watch->line, &complete, &error);
 
     if (text == NULL) {
-        text = g_strdup_printf("! %s\n", error->message);
-        g_error_free(error);
+        text = g_strdup_printf("! %s\n", error != NULL ? error->message : "nothing could be learned");
+        g_clear_error(&error);
     }
     if (g_strcmp0(text, watch->shown) != 0) {
         /* Home and clear, where a terminal follows. */
