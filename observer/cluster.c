@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "cluster.h"
 
-#include <qb/qblog.h>
-#include <syslog.h>
 
 #include "cib.h"
+#include "log.h"
 
 #define CLIENT_NAME      "understudy-observerd"
 #define REOPEN_MIN_MS    250
@@ -35,7 +34,7 @@ static void log_parse_error(cluster_t *cluster, const GError *error)
     const char *sentence = (error != NULL) ? error->message : NULL;
 
     if (sentence != NULL && g_strcmp0(sentence, cluster->parse_error_logged) != 0) {
-        qb_log(LOG_ERR, "The CIB can't be used: %s", sentence);
+        log_line(LOG_ERR, "The CIB can't be used: %s", sentence);
     }
     g_free(cluster->parse_error_logged);
     cluster->parse_error_logged = g_strdup(sentence);
@@ -100,7 +99,7 @@ static void on_lost(gpointer user_data)
 {
     cluster_t *cluster = user_data;
 
-    qb_log(LOG_WARNING, "Lost the connection to Pacemaker's CIB: opening it again");
+    log_line(LOG_WARNING, "Lost the connection to Pacemaker's CIB: opening it again");
     cluster->callbacks.able(FALSE, cluster->user_data);
     /* Not from within the connection's own callback. */
     g_idle_add(close_later, cluster);
@@ -115,7 +114,7 @@ static gboolean open_cib(gpointer user_data)
     cluster->cib = cib_connection_open(CLIENT_NAME, &error);
     if (cluster->cib == NULL || !cib_connection_watch(cluster->cib, on_changed, on_lost, cluster, &error)) {
         if (!cluster->failure_logged) {
-            qb_log(LOG_WARNING, "Pacemaker's CIB can't be opened yet: %s", error->message);
+            log_line(LOG_WARNING, "Pacemaker's CIB can't be opened yet: %s", error->message);
         }
         cluster->failure_logged = TRUE;
         close_cib(cluster);
@@ -134,12 +133,12 @@ void cluster_set_tickets(cluster_t *cluster, const char *const *servers, gboolea
     g_autoptr(GError) error = NULL;
 
     if (cluster->cib == NULL) {
-        qb_log(LOG_WARNING, "Tickets of %s can't be %s: Pacemaker's CIB is not open", names,
+        log_line(LOG_WARNING, "Tickets of %s can't be %s: Pacemaker's CIB is not open", names,
                granted ? "granted" : "revoked");
     } else if (!cib_tickets_set(cluster->cib, servers, granted, &error)) {
-        qb_log(LOG_ERR, "Tickets of %s can't be %s: %s", names, granted ? "granted" : "revoked", error->message);
+        log_line(LOG_ERR, "Tickets of %s can't be %s: %s", names, granted ? "granted" : "revoked", error->message);
     } else {
-        qb_log(LOG_NOTICE, "Tickets %s: %s", granted ? "granted" : "revoked", names);
+        log_line(LOG_NOTICE, "Tickets %s: %s", granted ? "granted" : "revoked", names);
     }
 }
 

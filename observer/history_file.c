@@ -4,12 +4,11 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <glib/gstdio.h>
-#include <qb/qblog.h>
 #include <string.h>
-#include <syslog.h>
 #include <unistd.h>
 
 #include "error.h"
+#include "log.h"
 #include "names.h"
 
 /* A longer file begins anew at the next start; the old one is kept beside it. */
@@ -164,6 +163,6 @@ void history_file_append(history_file_t *file, const char *server, gint64 starte
     line = g_strconcat("\n", text, "\n", NULL);
     if (write(file->fd, line, strlen(line)) < 0 && !file->failure_logged) {
         file->failure_logged = TRUE; /* history is no reason to stop watching */
-        qb_log(LOG_ERR, "The history %s can't be written: %s", file->path, g_strerror(errno));
+        log_line(LOG_ERR, "The history %s can't be written: %s", file->path, g_strerror(errno));
     }
 }

@@ -5,10 +5,9 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <glib-unix.h>
-#include <qb/qblog.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <syslog.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "cluster.h"
@@ -18,6 +17,7 @@
 #include "history_file.h"
 #include "ipc_server.h"
 #include "isolation.h"
+#include "log.h"
 #include "names.h"
 #include "pidfile.h"
 #include "reach.h"
@@ -140,7 +140,7 @@ static void on_lost(const char *sentence, gpointer user_data)
 {
     observer_t *observer = user_data;
 
-    qb_log(LOG_CRIT, "%s: ending, Pacemaker starts this observer again", sentence);
+    log_line(LOG_CRIT, "%s: ending, Pacemaker starts this observer again", sentence);
     observer->exit_status = EXIT_FAILURE;
     g_main_loop_quit(observer->loop);
 }
@@ -161,7 +161,7 @@ static void op_round_start(const char *server, guint64 epoch, guint32 round, gpo
 
 static void op_isolation_start(const server_config_t *config, gpointer user_data)
 {
-    qb_log(LOG_NOTICE, "Server %s: isolating (isolate=%s)", config->name, isolate_policy_name(config->isolate));
+    log_line(LOG_NOTICE, "Server %s: isolating (isolate=%s)", config->name, isolate_policy_name(config->isolate));
     isolation_start(((observer_t *) user_data)->isolation, config);
 }
 
@@ -181,11 +181,11 @@ static void op_record_applied(const char *server, const verdict_record_t *from, 
     observer_t *observer = user_data;
 
     if (to == NULL) {
-        qb_log(LOG_NOTICE, "Server %s: no longer protected", server);
+        log_line(LOG_NOTICE, "Server %s: no longer protected", server);
         return;
     }
     watch_set_management(observer->watch, server, to->verdict != VERDICT_HEALTHY);
-    qb_log(LOG_NOTICE, "Server %s: %s -> %s%s%s", server, from != NULL ? verdict_name(from->verdict) : "new",
+    log_line(LOG_NOTICE, "Server %s: %s -> %s%s%s", server, from != NULL ? verdict_name(from->verdict) : "new",
            verdict_name(to->verdict), to->reason[0] != '\0' ? ": " : "", to->reason);
 }
 
@@ -206,7 +206,7 @@ static void op_event_stored(const char *server, gint64 started_ms, const history
 static void op_note(const char *sentence, gpointer user_data)
 {
     (void) user_data;
-    qb_log(LOG_NOTICE, "%s", sentence);
+    log_line(LOG_NOTICE, "%s", sentence);
 }
 
 static gint64 op_wall_ms(gpointer user_data)
@@ -241,7 +241,7 @@ static void on_blind(gboolean blind, gpointer user_data)
 {
     observer_t *observer = user_data;
 
-    qb_log(LOG_NOTICE, blind ? "No reference answers: this host is blind, it votes on nothing"
+    log_line(LOG_NOTICE, blind ? "No reference answers: this host is blind, it votes on nothing"
                              : "A reference answers again: this host sees");
     reach_set(observer->reach, !blind);
     group_set_blind(observer->group, blind);
@@ -254,7 +254,7 @@ static void on_isolated(const char *server, isolation_result_t result, const cha
 {
     observer_t *observer = user_data;
 
-    qb_log(result == ISOLATION_DONE ? LOG_NOTICE : LOG_WARNING, "Server %s: %s: %s", server,
+    log_line(result == ISOLATION_DONE ? LOG_NOTICE : LOG_WARNING, "Server %s: %s: %s", server,
            result == ISOLATION_DONE ? "isolated" : "not isolated", sentence);
     group_isolation_ended(observer->group, server, result, sentence, now_ms());
     run_soon(observer);
@@ -410,7 +410,7 @@ static gboolean observer_start(observer_t *observer, GError **error)
     observer->group = group_new(corosync_node_id(observer->corosync), node_name, &group_ops, observer);
     observer->history_file = history_file_open(history_path, on_takeover_found, observer, &history_error);
     if (observer->history_file == NULL) {
-        qb_log(LOG_ERR, "%s", history_error->message);
+        log_line(LOG_ERR, "%s", history_error->message);
     }
     observer->isolation = isolation_new(option_isolate_helper, option_ceph_conf, option_ceph_user, on_isolated,
                                         observer);
@@ -440,30 +440,9 @@ static gboolean on_signal(gpointer user_data)
 {
     observer_t *observer = user_data;
 
-    qb_log(LOG_NOTICE, "Ending on a signal");
+    log_line(LOG_NOTICE, "Ending on a signal");
     g_main_loop_quit(observer->loop);
     return G_SOURCE_CONTINUE;
-}
-
-static void log_open(gboolean to_stderr)
-{
-    gint32 target = -1;
-
-    qb_log_init(PROGRAM_NAME, LOG_DAEMON, LOG_NOTICE);
-    qb_log_format_set(QB_LOG_STDERR, "%t " PROGRAM_NAME ": %b");
-    qb_log_filter_ctl(QB_LOG_STDERR, QB_LOG_FILTER_ADD, QB_LOG_FILTER_FILE, "*", LOG_NOTICE);
-    qb_log_ctl(QB_LOG_STDERR, QB_LOG_CONF_ENABLED, to_stderr);
-    if (option_log_file == NULL) {
-        return;
-    }
-    target = qb_log_file_open(option_log_file);
-    if (target < 0) {
-        qb_log(LOG_ERR, "The log %s can't be written: %s", option_log_file, g_strerror(-target));
-        return;
-    }
-    qb_log_format_set(target, "%t %H " PROGRAM_NAME "[%P]: %b");
-    qb_log_filter_ctl(target, QB_LOG_FILTER_ADD, QB_LOG_FILTER_FILE, "*", LOG_NOTICE);
-    qb_log_ctl(target, QB_LOG_CONF_ENABLED, QB_TRUE);
 }
 
 /* Writes to the process that started the daemon: empty if all is well. */
@@ -471,7 +450,7 @@ static void tell_parent(int *fd, const char *sentence)
 {
     if (*fd >= 0) {
         if (sentence != NULL && write(*fd, sentence, strlen(sentence)) < 0) {
-            qb_log(LOG_ERR, "%s", sentence);
+            log_line(LOG_ERR, "%s", sentence);
         }
         close(*fd);
         *fd = -1;
@@ -490,20 +469,20 @@ static int run_observer(int parent_fd)
         tell_parent(&parent_fd, error->message);
         return EXIT_FAILURE;
     }
-    log_open(!option_daemonize);
+    log_open(PROGRAM_NAME, option_log_file, !option_daemonize);
     if (!observer_start(&observer, &error)) {
-        qb_log(LOG_CRIT, "%s", error->message);
+        log_line(LOG_CRIT, "%s", error->message);
         tell_parent(&parent_fd, error->message);
         observer.exit_status = EXIT_FAILURE;
     } else {
-        qb_log(LOG_NOTICE, "Observing");
+        log_line(LOG_NOTICE, "Observing");
         tell_parent(&parent_fd, NULL);
         g_unix_signal_add(SIGTERM, on_signal, &observer);
         g_unix_signal_add(SIGINT, on_signal, &observer);
         g_main_loop_run(observer.loop);
     }
     observer_end(&observer);
-    qb_log_fini();
+    log_close();
     close(pid_fd);
     return observer.exit_status;
 }
@@ -564,6 +543,7 @@ static void set_defaults(void)
         { &option_ceph_user, "understudy" },
         { &option_pid_file, "/run/understudy/observer.pid" },
         { &option_state_dir, "/var/lib/understudy" },
+        { &option_log_file, "/var/log/understudy/observer.log" },
         { &option_isolate_helper, ISOLATE_HELPER },
     };
 

@@ -2,9 +2,8 @@
 #include "reach.h"
 
 #include <gio/gio.h>
-#include <qb/qblog.h>
-#include <syslog.h>
 
+#include "log.h"
 #include "names.h"
 
 #define ATTRD_UPDATER "/usr/sbin/attrd_updater"
@@ -58,7 +57,7 @@ static void on_ended(GObject *source, GAsyncResult *result, gpointer user_data)
         return;
     }
     if (!done && !reach->failure_logged) {
-        qb_log(LOG_WARNING, "Attribute " REACH_ATTRIBUTE " can't be published (%s): tried again", error->message);
+        log_line(LOG_WARNING, "Attribute " REACH_ATTRIBUTE " can't be published (%s): tried again", error->message);
     }
     reach->failure_logged = !done;
     reach->timer_source = g_timeout_add(done ? REPEAT_MS : RETRY_MS, on_timer, reach);
