@@ -84,7 +84,8 @@ class Reporter(threading.Thread):
             except (LabError, KeyError, ValueError, FileNotFoundError):
                 continue    # a host that was asked may just be going down; the story's own checks judge
 
-    def _say(self, server: str, text: str, at_s: float | None = None) -> None:
+    def say(self, server: str, text: str, at_s: float | None = None) -> None:
+        """Put an event on the timeline and into the account of the server's takeover."""
         since_s = self._timeline.event(server, text, at_s)
         if server in self.stays:
             self.stays[server].events.append((round(since_s, 1), text))
@@ -97,19 +98,19 @@ class Reporter(threading.Thread):
         if before is None:
             return
         if now["verdict"] != before["verdict"]:
-            self._say(name, f"is {now['verdict']}" + (f": {server['reason']}" if server["reason"] else ""))
+            self.say(name, f"is {now['verdict']}" + (f": {server['reason']}" if server["reason"] else ""))
         if now["ticket"] != before["ticket"]:
-            self._say(name, "may run in the cloud: its ticket is granted" if now["ticket"]
+            self.say(name, "may run in the cloud: its ticket is granted" if now["ticket"]
                       else "may not run in the cloud any more: its ticket is revoked")
         if now["image"] != before["image"]:
-            self._say(name, f"image is {image['state']}" + (f" on {image['host']}" if image["host"] else ""))
+            self.say(name, f"image is {image['state']}" + (f" on {image['host']}" if image["host"] else ""))
 
     def _follow_client(self) -> None:
         entries = client.read_journal(self._journal)
         for entry in entries[self._read:]:
             name, state = entry["server"], entry["place"] if entry["ok"] else "nobody"
             if name in self._answering and self._answering[name] != state:
-                self._say(name, f"the client commits again, on the {state}" if entry["ok"]
+                self.say(name, f"the client commits again, on the {state}" if entry["ok"]
                           else f"the client gets no answer ({entry['error']})", entry["end_s"])
             self._answering[name] = state
         self._read = len(entries)
@@ -247,7 +248,7 @@ class Story:
         zero_s = self.timeline.act(title)
         run_images = {server: standby.server_status(self.lab, server)["image"]["run_image"] for server in servers}
         for server in servers:
-            self.timeline.event(server, "has power again")
+            self.reporter.say(server, "has power again")
             self.lab.boot(server)
         for server in servers:
             try:
