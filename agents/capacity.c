@@ -12,12 +12,14 @@
 #include "names.h"
 #include "observer_client.h"
 #include "ocf.h"
+#include "registry.h"
 #include "run_dir.h"
 #include "tables.h"
 
 #define STATE_FILE UNDERSTUDY_RUN_DIR "/capacity.state"
 #define STATE_GROUP "capacity"
 #define OBSERVER_TIMEOUT_MS 1000
+#define REGISTRY_TIMEOUT_MS 3000
 
 /* A takeover that takes longer is stuck, say for want of room: then the numbers
  * must move again, or it would never see the room appear. */
@@ -319,6 +321,20 @@ static gboolean look_and_publish(const ocf_call_t *call, gboolean first, GError 
     return state_save(&now, &load, error) && publish(call->node, &now, &load, &limits, error);
 }
 
+/* For fence_rbd. A store that does not answer makes this host none the less able to carry images: the next
+ * monitor tries again. Costs nothing when nothing has changed since. */
+static void host_register(const ocf_call_t *call, gboolean always)
+{
+    const store_options_t options = { .conf = ocf_value_string(call->values, "ceph_conf"),
+                                      .user = ocf_value_string(call->values, "ceph_user"),
+                                      .timeout_ms = REGISTRY_TIMEOUT_MS };
+    g_autoptr(GError) error = NULL;
+
+    if (!registry_publish(call->node, &options, always, &error)) {
+        ocf_log("this host's storage address is not published, so fence_rbd may not know it: %s", error->message);
+    }
+}
+
 static gboolean is_started(void)
 {
     return g_file_test(STATE_FILE, G_FILE_TEST_EXISTS);
@@ -335,6 +351,7 @@ static ocf_rc_t capacity_start(const ocf_call_t *call)
         g_unlink(STATE_FILE);
         return ocf_fail(error);
     }
+    host_register(call, TRUE);
     return OCF_RC_SUCCESS;
 }
 
@@ -355,7 +372,11 @@ static ocf_rc_t capacity_monitor(const ocf_call_t *call)
     if (!is_started()) {
         return OCF_RC_NOT_RUNNING;
     }
-    if (call->is_probe || call->params_error != NULL || look_and_publish(call, FALSE, &error)) {
+    if (call->is_probe || call->params_error != NULL) {
+        return OCF_RC_SUCCESS;
+    }
+    host_register(call, FALSE);
+    if (look_and_publish(call, FALSE, &error)) {
         return OCF_RC_SUCCESS;
     }
     /* The last numbers stand; a restart would not make them better. */

@@ -6,6 +6,8 @@
 #include "fence_private.h"
 
 #define POLL_INTERVAL_US (200 * 1000)
+/* How long a fence waits for the clients' exact addresses: more than a healthy store takes. */
+#define FORELOOK_MS      500
 /* An entry that somebody else made is good enough if it lasts nearly as long as ours would. */
 #define SPARE_TIME_S     86400
 
@@ -40,10 +42,56 @@ static gint64 wanted_until_s(const fence_call_t *call)
     return g_get_real_time() / G_USEC_PER_SEC + ocf_value_integer(call->values, "blocklist_time") - SPARE_TIME_S;
 }
 
+/* One entry, in a thread: entries that are asked for at once get into one OSD map, and each map takes up to a
+ * second (paxos_propose_interval). */
+typedef struct change {
+    store_t *store;
+    const char *entry;
+    guint64 duration_s;   /* 0: take it off */
+    GError *error;
+} change_t;
+
+static gpointer change_run(gpointer data)
+{
+    change_t *change = data;
+
+    if (change->duration_s > 0) {
+        (void) store_blocklist_add(change->store, change->entry, change->duration_s, &change->error);
+    } else {
+        (void) store_blocklist_remove(change->store, change->entry, &change->error);
+    }
+    return NULL;
+}
+
+static gboolean changes_run(fence_call_t *call, const GPtrArray *entries, guint64 duration_s, GError **error)
+{
+    g_autofree change_t *changes = g_new0(change_t, entries->len + 1);
+    g_autofree GThread **threads = g_new0(GThread *, entries->len + 1);
+    gboolean good = TRUE;
+
+    for (guint i = 0; i < entries->len; i++) {
+        changes[i].store = call->store;
+        changes[i].entry = g_ptr_array_index(entries, i);
+        changes[i].duration_s = duration_s;
+        threads[i] = g_thread_new("blocklist", change_run, &changes[i]);
+    }
+    for (guint i = 0; i < entries->len; i++) {
+        g_thread_join(threads[i]);
+        if (changes[i].error == NULL) {
+            fence_say(call, FENCE_LOG_STEP, "%s is %s the blocklist", changes[i].entry, duration_s > 0 ? "on" : "off");
+        } else if (good) {
+            g_propagate_error(error, changes[i].error);
+            good = FALSE;
+        } else {
+            g_error_free(changes[i].error);
+        }
+    }
+    return good;
+}
+
 /* Entries that are missing or end too soon are ours to add; an operator's own that last are left to him. */
 static gboolean entries_add(fence_call_t *call, fence_record_t *record, char **entries, GError **error)
 {
-    guint64 duration_s = (guint64) ocf_value_integer(call->values, "blocklist_time");
     g_autoptr(GPtrArray) missing = g_ptr_array_new();
 
     for (char **entry = entries; *entry != NULL; entry++) {
@@ -53,16 +101,8 @@ static gboolean entries_add(fence_call_t *call, fence_record_t *record, char **e
         }
     }
     /* Also without a new entry: the boot id and the time are of this fence. */
-    if (!fence_record_write(call, record, error)) {
-        return FALSE;
-    }
-    for (guint i = 0; i < missing->len; i++) {
-        if (!store_blocklist_add(call->store, g_ptr_array_index(missing, i), duration_s, error)) {
-            return FALSE;
-        }
-        fence_say(call, FENCE_LOG_STEP, "%s is on the blocklist", (const char *) g_ptr_array_index(missing, i));
-    }
-    return TRUE;
+    return fence_record_write(call, record, error)
+           && changes_run(call, missing, (guint64) ocf_value_integer(call->values, "blocklist_time"), error);
 }
 
 /* That the monitors said yes is not enough: the OSD map must say it. */
@@ -83,7 +123,7 @@ static gboolean entries_verify(fence_call_t *call, char **entries, GError **erro
     return TRUE;
 }
 
-/* Each exact client too: should the whole address be taken off by mistake, an old QEMU stays refused. */
+/* Clients that were not seen before the fence. */
 static gboolean instances_add(fence_call_t *call, fence_record_t *record, const GPtrArray *instances, GError **error)
 {
     g_autoptr(GStrvBuilder) builder = g_strv_builder_new();
@@ -118,12 +158,83 @@ static gboolean headers_are_clear(const fence_look_t *look, GError **error)
     return TRUE;
 }
 
+/* A look before the fence ----------------------------------------------------------------*/
+
+/* Opening the headers takes round trips to OSDs that may be ill: it must not hold up the fence. */
+typedef struct forelook {
+    fence_call_t *call;
+    GThread *thread;
+    GAsyncQueue *ended;        /* gets one element when the thread has done its work */
+    gboolean is_over;          /* that element was taken */
+    store_pool_watch_t *watch; /* NULL: not opened */
+    fence_look_t *look;        /* NULL: not seen */
+    GError *error;
+} forelook_t;
+
+static gpointer forelook_run(gpointer data)
+{
+    forelook_t *forelook = data;
+    guint refused_count = 0;
+
+    forelook->watch = fence_headers_open(forelook->call, &forelook->error);
+    if (forelook->watch != NULL) {
+        forelook->look = fence_headers_look(forelook->call, forelook->watch, &refused_count, &forelook->error);
+    }
+    g_async_queue_push(forelook->ended, forelook);
+    return NULL;
+}
+
+static void forelook_start(forelook_t *forelook, fence_call_t *call)
+{
+    memset(forelook, 0, sizeof *forelook);
+    forelook->call = call;
+    forelook->ended = g_async_queue_new();
+    forelook->thread = g_thread_new("forelook", forelook_run, forelook);
+}
+
+static gboolean forelook_wait(forelook_t *forelook, guint timeout_ms)
+{
+    if (!forelook->is_over) {
+        forelook->is_over = g_async_queue_timeout_pop(forelook->ended, (guint64) timeout_ms * 1000) != NULL;
+    }
+    return forelook->is_over;
+}
+
+/* Every operation of the store has its deadline: this ends. */
+static void forelook_end(forelook_t *forelook)
+{
+    g_thread_join(forelook->thread);
+    g_async_queue_unref(forelook->ended);
+    store_pool_watch_close(forelook->watch);
+    fence_look_free(forelook->look);
+    g_clear_error(&forelook->error);
+}
+
+/* Each exact client too: should the whole address be taken off by mistake, an old QEMU stays refused. */
+static char **all_entries(const fence_call_t *call, const fence_look_t *look)
+{
+    g_auto(GStrv) whole = fence_entries(call->target);
+    g_autoptr(GStrvBuilder) builder = g_strv_builder_new();
+
+    g_strv_builder_addv(builder, (const char **) whole);
+    for (guint i = 0; look != NULL && i < look->instances->len; i++) {
+        g_strv_builder_add(builder, g_ptr_array_index(look->instances, i));
+    }
+    return g_strv_builder_end(builder);
+}
+
+/* Confirmation ---------------------------------------------------------------------------*/
+
 /* One round. Headers whose OSD refuses us speak for themselves when we are the target. */
-static gboolean headers_round(fence_call_t *call, store_pool_watch_t *watch, fence_record_t *record, GError **error)
+static gboolean headers_round(fence_call_t *call, forelook_t *forelook, fence_record_t *record, GError **error)
 {
     guint refused_count = 0;
-    g_autoptr(fence_look_t) look = fence_headers_look(call, watch, &refused_count, error);
+    g_autoptr(fence_look_t) look = NULL;
 
+    if (forelook->watch == NULL) { /* the OSDs did not answer then */
+        forelook->watch = fence_headers_open(call, error);
+    }
+    look = forelook->watch != NULL ? fence_headers_look(call, forelook->watch, &refused_count, error) : NULL;
     if (look == NULL) {
         return FALSE;
     }
@@ -135,11 +246,16 @@ static gboolean headers_round(fence_call_t *call, store_pool_watch_t *watch, fen
     return instances_add(call, record, look->instances, error) && headers_are_clear(look, error);
 }
 
-static gboolean headers_wait(fence_call_t *call, store_pool_watch_t *watch, fence_record_t *record, GError **error)
+static gboolean headers_wait(fence_call_t *call, forelook_t *forelook, fence_record_t *record, GError **error)
 {
     GError *round_error = NULL;
 
-    while (!headers_round(call, watch, record, &round_error)) {
+    if (!forelook_wait(forelook, fence_remaining_ms(call))) {
+        g_set_error(error, UNDERSTUDY_ERROR, UNDERSTUDY_ERROR_TIMEOUT,
+                    "%s is on the blocklist, but the OSDs do not tell who has the images open", call->target->name);
+        return FALSE;
+    }
+    while (!headers_round(call, forelook, record, &round_error)) {
         if (fence_remaining_ms(call) * 1000LL < POLL_INTERVAL_US) {
             g_propagate_prefixed_error(error, round_error, "%s is on the blocklist, but its end is not confirmed "
                                        "within power_timeout: ", call->target->name);
@@ -149,53 +265,45 @@ static gboolean headers_wait(fence_call_t *call, store_pool_watch_t *watch, fenc
         g_clear_error(&round_error);
         g_usleep(POLL_INTERVAL_US);
     }
+    fence_say(call, FENCE_LOG_NOTICE,
+              "%s is fenced: OSD map %" G_GINT64_FORMAT " refuses it and none of %u images has a watcher from it; "
+              "the host may still be powered", call->target->name, call->map->epoch,
+              store_pool_watch_count(forelook->watch));
     return TRUE;
 }
 
-static gboolean watchers_confirm(fence_call_t *call, fence_record_t *record, store_pool_watch_t *own_watch,
-                                 GError **error)
+static gboolean off_with_forelook(fence_call_t *call, forelook_t *forelook, GError **error)
 {
-    store_pool_watch_t *watch = own_watch;
-    gboolean good = FALSE;
+    gboolean is_self = g_strcmp0(call->site.own_name, call->target->name) == 0;
+    gboolean has_looked = forelook_wait(forelook, is_self ? fence_remaining_ms(call) : FORELOOK_MS);
+    g_autoptr(fence_record_t) record = NULL;
+    g_auto(GStrv) entries = NULL;
 
-    if (watch == NULL) {
-        watch = fence_headers_open(call, error);
+    if (is_self && forelook->look == NULL) {
+        /* Afterwards this host could not see them any more. */
+        g_set_error(error, UNDERSTUDY_ERROR, UNDERSTUDY_ERROR_FAILED,
+                    "this host does not fence itself: it could not see its end%s%s", has_looked ? ": " : "",
+                    has_looked && forelook->error != NULL ? forelook->error->message : "");
+        return FALSE;
     }
-    good = watch != NULL && headers_wait(call, watch, record, error);
-    if (good) {
-        fence_say(call, FENCE_LOG_NOTICE,
-                  "%s is fenced: OSD map %" G_GINT64_FORMAT " refuses it and none of %u images has a watcher from it; "
-                  "the host may still be powered", call->target->name, call->map->epoch,
-                  store_pool_watch_count(watch));
-    }
-    store_pool_watch_close(watch);
-    return good;
+    entries = all_entries(call, has_looked ? forelook->look : NULL);
+    return record_begin(call, &record, error) && entries_add(call, record, entries, error)
+           && entries_verify(call, entries, error) && headers_wait(call, forelook, record, error);
 }
 
 gboolean fence_off(fence_call_t *call, GError **error)
 {
-    g_autoptr(fence_record_t) record = NULL;
-    g_auto(GStrv) entries = NULL;
-    gboolean is_self = FALSE;
-    store_pool_watch_t *own_watch = NULL;
+    forelook_t forelook;
+    gboolean good = FALSE;
 
     if (!fence_call_open(call, FALSE, error) || !fence_call_find_target(call, error)
-        || !fence_target_check(&call->site, call->target, call->map->daemon_ips, error)
-        || !record_begin(call, &record, error)) {
+        || !fence_target_check(&call->site, call->target, call->map->daemon_ips, error)) {
         return FALSE;
     }
-    entries = fence_entries(call->target);
-    is_self = g_strcmp0(call->site.own_name, call->target->name) == 0;
-    if (is_self) {
-        /* Afterwards this host can't open them any more. */
-        own_watch = fence_headers_open(call, error);
-    }
-    if ((is_self && own_watch == NULL) || !entries_add(call, record, entries, error)
-        || !entries_verify(call, entries, error)) {
-        store_pool_watch_close(own_watch);
-        return FALSE;
-    }
-    return watchers_confirm(call, record, own_watch, error);
+    forelook_start(&forelook, call);
+    good = off_with_forelook(call, &forelook, error);
+    forelook_end(&forelook);
+    return good;
 }
 
 /* on ----------------------------------------------------------------------------------*/
@@ -242,14 +350,17 @@ static gboolean host_make_empty(fence_call_t *call, const fence_record_t *record
 
 static gboolean entries_remove(fence_call_t *call, const fence_record_t *record, GError **error)
 {
-    for (guint i = 0; i < record->entries->len; i++) {
-        const char *entry = g_ptr_array_index(record->entries, i);
+    g_autoptr(GPtrArray) present = g_ptr_array_new();
 
-        if (g_hash_table_contains(call->map->blocklist, entry)
-            && !store_blocklist_remove(call->store, entry, error)) {
-            return FALSE;
+    for (guint i = 0; i < record->entries->len; i++) {
+        char *entry = g_ptr_array_index(record->entries, i);
+
+        if (g_hash_table_contains(call->map->blocklist, entry)) {
+            g_ptr_array_add(present, entry);
         }
-        fence_say(call, FENCE_LOG_STEP, "%s is off the blocklist", entry);
+    }
+    if (!changes_run(call, present, 0, error)) {
+        return FALSE;
     }
     if (!fence_map_refresh(call, error)) {
         return FALSE;

@@ -13,7 +13,7 @@ from lab.ceph import Store
 from lab.node import Node, Plan
 from lab.power import BmcNode
 from lab.process import wait_until  # noqa: F401  (part of the API)
-from lab.site import BMC_PASSWORD, BMC_USER, CEPHX_USER, DEFAULT_ROOT, LabError, Site
+from lab.site import BMC_PASSWORD, BMC_USER, CEPHX_USER, DEFAULT_ROOT, FENCE_USER, UNFENCE_USER, LabError, Site
 
 
 class Lab:
@@ -162,7 +162,8 @@ class Lab:
             first_boot = not (site.node_dir(name) / "plan.json").exists()
             result.add(cluster.plan(site, name, first_boot))
             result.add(hypervisor.plan(site, name))
-            result.files |= self.store.client_files(CEPHX_USER) | cluster.fencing_files(BMC_PASSWORD)
+            result.files |= self.store.client_files(CEPHX_USER, FENCE_USER, UNFENCE_USER)
+            result.files |= cluster.fencing_files(BMC_PASSWORD)
             result.lxcfs = result.realtime = True
             result.cpus, result.memory_mib = site.host_size(name)
         elif kind == "store":

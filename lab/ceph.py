@@ -13,21 +13,52 @@ from pathlib import Path
 from lab import process
 from lab.node import Node, Plan
 from lab.service import Service
-from lab.site import CEPHX_USER, POOL, LabError, Site, write_atomically
+from lab.site import CEPHX_USER, FENCE_USER, POOL, UNFENCE_USER, LabError, Site, write_atomically
 
 OSD_BYTES = 8 << 30  # the OSD's file is sparse: this is a limit, not a use
 PG_COUNT = 8
 HEALTH_TIMEOUT_S = 90
 
-# What a cloud host may do: RBD in the pool, the blocklist, and the monitors' key store under our name.
-HOST_CAPS = {
-    "mon": 'profile rbd, allow command "osd blocklist", allow command "config-key get", '
-           'allow command "config-key set", allow command "config-key exists", allow command "config-key rm", '
-           'allow command "config-key ls", allow command "config-key dump"',
-    "mgr": "profile rbd",
-    "osd": f"profile rbd pool={POOL}",
-}
+# What any RBD client must see of the monitors, and no more: "allow r" would show the whole config-key store.
+MON_READ = "allow service mon r, allow service osd r, allow service pg r"
+# The objects that say who has an image open, but not what is in it.
+HEADER_PREFIXES = ("rbd_header.", "rbd_id.", "rbd_directory", "rbd_trash", "rbd_info", "rbd_namespace", "rbd_children")
 ADMIN_CAPS = {"mon": "allow *", "mgr": "allow *", "osd": "allow *", "mds": "allow *"}
+
+
+def _blocklist(operation: str, pattern: str) -> str:
+    return f'allow command "osd blocklist" with blocklistop={operation} addr regex "{pattern}"'
+
+
+def _key(command: str, prefix: str) -> str:
+    return f'allow command "config-key {command}" with key prefix {prefix}'
+
+
+def client_caps(site: Site) -> dict[str, dict[str, str]]:
+    """cephx user -> its caps. doc/security.md says why each is needed."""
+    net = site.subnet("store").rsplit(".", 1)[0].replace(".", "[.]")
+    hosts, servers = f"{net}[.][1-4][0-9]", f"{net}[.]1[0-4][0-9]"
+    return {
+        # A host breaks the lock of a dead client (one nonce), isolates and readmits servers (all of an address),
+        # but can't fence another host.
+        CEPHX_USER: {
+            "mon": ", ".join([MON_READ, _blocklist("add", f"^{hosts}:0/[1-9][0-9]*$"),
+                              _blocklist("add", f"^{servers}:0/[0-9]+$"), _blocklist("rm", f"^{servers}:0/[0-9]+$"),
+                              *(_key(c, "understudy/") for c in ("get", "exists", "dump")),
+                              *(_key(c, f"understudy/{p}/") for p in ("host", "server") for c in ("set", "rm"))]),
+            "mgr": "profile rbd",
+            "osd": f"profile rbd pool={POOL}",
+        },
+        FENCE_USER: {
+            "mon": ", ".join([MON_READ, _blocklist("add", f"^{hosts}:0/[0-9]+$"), _key("dump", "understudy/"),
+                              *(_key(c, "understudy/fence/") for c in ("get", "set"))]),
+            "osd": ", ".join(f"allow r class-read pool={POOL} object_prefix {p}" for p in HEADER_PREFIXES),
+        },
+        UNFENCE_USER: {
+            "mon": ", ".join([MON_READ, _blocklist("rm", f"^{hosts}:0/[0-9]+$"), _key("dump", "understudy/"),
+                              *(_key(c, "understudy/fence/") for c in ("get", "rm"))]),
+        },
+    }
 
 
 def new_key() -> str:
@@ -98,14 +129,15 @@ class Store:
         """Makes keys and configuration; without a running daemon."""
         self.folder.mkdir(parents=True, exist_ok=True)
         fsid = self.site.uuid("ceph")
-        keys = {name: new_key() for name in ("mon.", "client.admin", f"client.{CEPHX_USER}", "mgr.a", "osd.0")}
-        caps = {"mon.": {"mon": "allow *"}, "client.admin": ADMIN_CAPS, f"client.{CEPHX_USER}": HOST_CAPS,
+        clients = client_caps(self.site)
+        keys = {name: new_key() for name in ("mon.", "client.admin", *(f"client.{c}" for c in clients), "mgr.a", "osd.0")}
+        caps = {"mon.": {"mon": "allow *"}, "client.admin": ADMIN_CAPS, **{f"client.{c}": clients[c] for c in clients},
                 "mgr.a": {"mon": "allow profile mgr", "osd": "allow *", "mds": "allow *"},
                 "osd.0": {"mon": "allow profile osd", "mgr": "allow profile osd", "osd": "allow *"}}
         write_atomically(self.site.ceph_conf, ceph_conf(self.site, fsid, daemons=False))
         write_atomically(self.folder / "daemons.conf", ceph_conf(self.site, fsid, daemons=True))
         write_atomically(self.folder / "all.keyring", "".join(keyring(n, k, caps[n]) for n, k in keys.items()), 0o600)
-        for user in ("admin", CEPHX_USER):
+        for user in ("admin", *clients):
             write_atomically(self.folder / f"ceph.client.{user}.keyring",
                              keyring(f"client.{user}", keys[f"client.{user}"]), 0o600)
         for daemon, entity in (("mgr/ceph-a", "mgr.a"), ("osd/ceph-0", "osd.0")):

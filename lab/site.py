@@ -25,6 +25,8 @@ HOST_SIZES = [(2, 4096), (2, 3072), (1, 3072)]
 
 POOL = "vm"                     # run images and recovery images
 CEPHX_USER = "understudy"       # client.understudy, the hosts' user
+FENCE_USER = "understudy-fence"      # fence_rbd's
+UNFENCE_USER = "understudy-unfence"  # fence_rbd's for unfencing
 BMC_USER = "lab"
 BMC_PASSWORD = "lab-only-secret"
 POSTGRES_PORT = 5432

@@ -232,5 +232,12 @@ const ocf_param_t capacity_params[] = {
     { .name = "settle", .type = OCF_TYPE_DURATION, .default_text = "20s", .reloadable = TRUE, .min = 0, .max = 3600000,
       .shortdesc = "How long a load must last before it is published",
       .longdesc = "A change of the host's own load is published when it has lasted this long." },
+    { .name = "ceph_conf", .type = OCF_TYPE_STRING, .default_text = "/etc/ceph/ceph.conf", .check = check_absolute_path,
+      .shortdesc = "Configuration file of the Ceph client",
+      .longdesc = "Used to publish the host's storage address and boot id for fence_rbd." },
+    { .name = "ceph_user", .type = OCF_TYPE_STRING, .default_text = "understudy",
+      .shortdesc = "Cephx user of the hosts, without \"client.\"",
+      .longdesc = "User whose keyring the hosts have. It must be allowed to set keys below understudy/host/ in the "
+                  "monitors' config-key store." },
     { .name = NULL }
 };
