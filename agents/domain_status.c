@@ -9,6 +9,7 @@ typedef struct reader {
     domain_status_t *status;
     guint depth;
     char **text; /* where the text of the element that is open goes, or NULL */
+    gboolean has_root;
     gboolean is_status;
 } reader_t;
 
@@ -43,7 +44,8 @@ static void element_start(GMarkupParseContext *context, const char *element, con
 
     (void) context;
     (void) error;
-    if (reader->depth == 0) {
+    if (reader->depth == 0 && !reader->has_root) { /* GMarkup lets a second one pass */
+        reader->has_root = TRUE;
         read_root(reader, element, names, values);
     } else if (reader->depth == 2 && reader->status->name == NULL && strcmp(element, "name") == 0) {
         reader->text = &reader->status->name;

@@ -169,6 +169,7 @@ static void disk_keep_place(xmlNode *disk, xmlNode *old)
         if (child != NULL) {
             xmlUnlinkNode(child);
             xmlAddChild(disk, child);
+            (void) xmlReconciliateNs(disk->doc, child); /* its namespace may stand on the old disk, which goes */
         }
     }
 }
@@ -327,7 +328,7 @@ gboolean domain_xml_build(const domain_xml_options_t *options, domain_xml_t *xml
     mac_set(interface, options->mac);
     xml->mac = attribute_copy(interface, "mac", "address");
     xml->bridge = attribute_copy(interface, "source", "bridge");
-    xmlDocDumpMemory(document, &text, NULL);
+    xmlDocDumpMemoryEnc(document, &text, NULL, "UTF-8"); /* whatever the template's was: it is a C string from here on */
     xml->text = g_strdup((const char *) text);
     xmlFree(text);
     xmlFreeDoc(document);

@@ -57,6 +57,15 @@ gint64 json_read_integer(JsonObject *object, const char *member, gint64 fallback
                : fallback;
 }
 
+gboolean json_read_boolean(JsonObject *object, const char *member, gboolean fallback)
+{
+    JsonNode *node = object != NULL ? json_object_get_member(object, member) : NULL;
+
+    return node != NULL && JSON_NODE_HOLDS_VALUE(node) && json_node_get_value_type(node) == G_TYPE_BOOLEAN
+               ? json_node_get_boolean(node)
+               : fallback;
+}
+
 char **json_read_strings(JsonObject *object, const char *member)
 {
     g_autoptr(GStrvBuilder) strings = g_strv_builder_new();

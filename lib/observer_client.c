@@ -8,6 +8,7 @@
 #include <qb/qbipcc.h>
 
 #include "error.h"
+#include "json_read.h"
 #include "names.h"
 
 static int left_ms(gint64 deadline_us)
@@ -91,24 +92,22 @@ static gboolean send_request(qb_ipcc_connection_t *connection, const char *op, c
     return rc >= 0;
 }
 
-static JsonObject *parse_answer(const char *text, gssize length, GError **error)
+JsonObject *observer_answer_parse(const char *text, gsize length, GError **error)
 {
-    g_autoptr(JsonParser) parser = json_parser_new();
-    JsonObject *answer = NULL;
+    g_autofree char *terminated = g_strndup(text, length);
+    g_autoptr(JsonObject) answer = json_read_object_text(terminated, "the observer's answer", error);
+    const char *refusal = NULL;
 
-    if (!json_parser_load_from_data(parser, text, length, NULL)
-        || !JSON_NODE_HOLDS_OBJECT(json_parser_get_root(parser))) {
-        g_set_error_literal(error, UNDERSTUDY_ERROR, UNDERSTUDY_ERROR_FAILED,
-                            "the observer's answer is not understood: is it of another version?");
+    if (answer == NULL) {
         return NULL;
     }
-    answer = json_node_get_object(json_parser_get_root(parser));
-    if (!json_object_get_boolean_member_with_default(answer, "ok", FALSE)) {
-        g_set_error_literal(error, UNDERSTUDY_ERROR, UNDERSTUDY_ERROR_FAILED,
-                            json_object_get_string_member_with_default(answer, "error", "the observer refuses"));
-        return NULL;
+    if (json_read_boolean(answer, "ok", FALSE)) {
+        return g_steal_pointer(&answer);
     }
-    return json_object_ref(answer);
+    refusal = json_read_string(answer, "error");
+    g_set_error_literal(error, UNDERSTUDY_ERROR, UNDERSTUDY_ERROR_FAILED,
+                        refusal != NULL && refusal[0] != '\0' ? refusal : "the observer refuses and does not say why");
+    return NULL;
 }
 
 static JsonObject *receive_answer(qb_ipcc_connection_t *connection, gint64 deadline_us, GError **error)
@@ -120,8 +119,8 @@ static JsonObject *receive_answer(qb_ipcc_connection_t *connection, gint64 deadl
         set_unreachable(error, size_bytes < 0 ? (int) -size_bytes : EPROTO);
         return NULL;
     }
-    return parse_answer(buffer + sizeof(struct qb_ipc_response_header),
-                        size_bytes - (gssize) sizeof(struct qb_ipc_response_header), error);
+    return observer_answer_parse(buffer + sizeof(struct qb_ipc_response_header),
+                                 (gsize) size_bytes - sizeof(struct qb_ipc_response_header), error);
 }
 
 JsonObject *observer_client_ask(const char *op, const char *server, guint timeout_ms, GError **error)

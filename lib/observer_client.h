@@ -29,4 +29,7 @@
  */
 JsonObject *observer_client_ask(const char *op, const char *server, guint timeout_ms, GError **error);
 
+/* Its reading of the answer, apart; pure. */
+JsonObject *observer_answer_parse(const char *text, gsize length, GError **error);
+
 #endif

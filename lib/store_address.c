@@ -36,38 +36,67 @@ static guint ip_bits(const ip_t *ip)
     return ip->family == AF_INET ? 32 : 128;
 }
 
+/* What follows the IP in a client's address: ":PORT/NONCE", or nothing. */
+static gboolean client_is_valid(const char *rest)
+{
+    g_auto(GStrv) numbers = rest[0] == ':' ? g_strsplit(rest + 1, "/", 2) : NULL;
+
+    return rest[0] == '\0'
+           || (numbers != NULL && g_strv_length(numbers) == 2
+               && g_ascii_string_to_unsigned(numbers[0], 10, 0, G_MAXUINT16, NULL, NULL)
+               && g_ascii_string_to_unsigned(numbers[1], 10, 0, G_MAXUINT32, NULL, NULL));
+}
+
+/* Splits an address; *rest begins behind the IP, inside the argument. */
+static gboolean address_split(const char *address, ip_t *ip, const char **rest)
+{
+    gboolean bracketed = address[0] == '[';
+    const char *begin = address + (bracketed ? 1 : 0);
+    const char *end = strchr(begin, bracketed ? ']' : ':');
+    g_autofree char *text = NULL;
+
+    if (!bracketed && ip_parse(address, ip)) {
+        *rest = address + strlen(address); /* IPv6 without brackets is the IP alone */
+        return TRUE;
+    }
+    if (end == NULL) {
+        return FALSE;
+    }
+    text = g_strndup(begin, (gsize) (end - begin));
+    *rest = end + (bracketed ? 1 : 0);
+    return ip_parse(text, ip) && (ip->family == AF_INET6) == bracketed;
+}
+
+/* As Ceph spells it: fd00:0::05 is fd00::5. */
+static char *ip_text(const ip_t *ip)
+{
+    char text[INET6_ADDRSTRLEN] = "";
+
+    return g_strdup(inet_ntop(ip->family, ip->bytes, text, sizeof text));
+}
+
 char *store_address_ip(const char *address)
 {
-    g_autofree char *text = NULL;
-    const char *end = NULL;
+    const char *rest = NULL;
     ip_t ip;
 
-    if (address[0] == '[') {
-        end = strchr(address, ']');
-        text = end != NULL ? g_strndup(address + 1, (gsize) (end - address - 1)) : NULL;
-    } else if (strchr(address, '.') != NULL) {
-        end = strchr(address, ':');
-        text = end != NULL ? g_strndup(address, (gsize) (end - address)) : g_strdup(address);
-    } else {
-        text = g_strdup(address);
-    }
-    return text != NULL && ip_parse(text, &ip) ? g_steal_pointer(&text) : NULL;
+    return address_split(address, &ip, &rest) ? ip_text(&ip) : NULL;
 }
 
 char *store_address_blocklist_text(const char *address, GError **error)
 {
-    g_autofree char *ip = store_address_ip(address);
+    g_autofree char *text = NULL;
+    const char *rest = NULL;
+    ip_t ip;
 
-    if (ip == NULL || (strchr(address, '/') == NULL && strcmp(address, ip) != 0)) {
+    if (!address_split(address, &ip, &rest) || !client_is_valid(rest)) {
         g_set_error(error, UNDERSTUDY_ERROR, UNDERSTUDY_ERROR_CONFIG,
                     "'%s' is no address of a Ceph client: write an IP address, or IP:PORT/NONCE", address);
         return NULL;
     }
-    if (strchr(address, '/') != NULL) {
-        return g_strdup(address);
-    }
-    return strchr(ip, ':') != NULL ? g_strconcat("[", ip, "]" WHOLE_IP_SUFFIX, NULL)
-                                   : g_strconcat(ip, WHOLE_IP_SUFFIX, NULL);
+    text = ip_text(&ip);
+    return g_strconcat(ip.family == AF_INET6 ? "[" : "", text, ip.family == AF_INET6 ? "]" : "",
+                       rest[0] != '\0' ? rest : WHOLE_IP_SUFFIX, NULL);
 }
 
 /* "cidr:10.0.0.0:0/24" */

@@ -13,10 +13,10 @@
 /* Begins the ranges in the table of store_blocklist_list(), which could not be told from a client otherwise. */
 #define STORE_RANGE_PREFIX "cidr:"
 
-/* The IP without brackets, port and nonce; NULL if there is none. g_free(). */
+/* The IP without brackets, port and nonce, spelled as Ceph does (fd00:0::05 is fd00::5); NULL if there is none. g_free(). */
 char *store_address_ip(const char *address);
 
-/* What the monitors take for an entry: "10.0.0.5" -> "10.0.0.5:0/0"; a client's address stays as it is.
+/* What the monitors take for an entry and list it as: "10.0.0.5" -> "10.0.0.5:0/0"; a client's address stays one.
  * NULL with UNDERSTUDY_ERROR_CONFIG if it is neither. g_free(). */
 char *store_address_blocklist_text(const char *address, GError **error);
 

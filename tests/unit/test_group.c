@@ -553,6 +553,24 @@ static void test_random_faults(void **state)
     }
 }
 
+static void test_forgetting_what_has_no_record_is_no_change(void **state)
+{
+    world_t *world = running_world("required");
+    group_t *group = world->hosts[0].group;
+    group_server_facts_t facts = { .name = "db9", .config_error = "its probes can't be read" };
+    message_t forget = { .type = MESSAGE_FORGET, .server = "db9" };
+    g_autoptr(GBytes) bytes = message_encode(&forget);
+    gsize size_bytes = 0;
+    gconstpointer data = g_bytes_get_data(bytes, &size_bytes);
+    guint before = world->transitions;
+
+    (void) state;
+    group_cluster_server(group, &facts, world->now_ms);
+    group_on_message(group, world->hosts[1].node_id, data, size_bytes, world->now_ms);
+    assert_int_equal(world->transitions, before);
+    world_end(world);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -576,6 +594,7 @@ int main(void)
         cmocka_unit_test(test_it_returns_while_the_image_starts),
         cmocka_unit_test(test_operator_takes_over_and_releases),
         cmocka_unit_test(test_ticket_granted_by_hand_is_taken_back),
+        cmocka_unit_test(test_forgetting_what_has_no_record_is_no_change),
         cmocka_unit_test(test_random_faults),
     };
 

@@ -30,6 +30,10 @@ static void test_ip(void **state)
     assert_ip("[fd00::5]:0/12", "fd00::5");
     assert_ip("fd00::5", "fd00::5");
     assert_ip("[fd00::5", NULL);
+    assert_ip("fd00:0:0::05", "fd00::5");
+    assert_ip("::ffff:10.0.0.5", "::ffff:10.0.0.5");
+    assert_ip("[::ffff:10.0.0.5]:0/7", "::ffff:10.0.0.5");
+    assert_ip("[10.0.0.5]:0/7", NULL);
     assert_ip("store1", NULL);
     assert_ip("", NULL);
 }
@@ -56,6 +60,14 @@ static void test_blocklist_text(void **state)
     assert_entry("10.0.0.5:0/7", "10.0.0.5:0/7");
     assert_entry("fd00::5", "[fd00::5]:0/0");
     assert_entry("[fd00::5]:0/7", "[fd00::5]:0/7");
+    /* As the OSD map will list it, or a fence would wait for ever to see it there. */
+    assert_entry("fd00:0:0::05", "[fd00::5]:0/0");
+    assert_entry("[FD00::5]:0/7", "[fd00::5]:0/7");
+    assert_entry("::ffff:10.0.0.5", "[::ffff:10.0.0.5]:0/0");
+    /* It becomes part of a command to the monitors. */
+    assert_entry("10.0.0.5:0/7\",\"x\":\"", NULL);
+    assert_entry("[fd00::5]x/7", NULL);
+    assert_entry("10.0.0.5:65536/7", NULL);
     assert_entry("10.0.0.5:0", NULL);
     assert_entry("db1", NULL);
     assert_entry("", NULL);

@@ -1,0 +1,176 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include <libxml/parser.h>
+#include <libxml/xpath.h>
+#include <libxml/xpathInternals.h>
+
+#include "domain_xml.h"
+#include "error.h"
+
+static const domain_xml_options_t options = {
+    .name = "standby-db1",
+    .uuid = "7c9e6679-7425-40de-944b-e07fc1f90ae7",
+    .server = "db1",
+    .images = (const char *const[]) { "hosts/run-db1-0", "hosts/run-db1-1", NULL },
+    .monitors = (const char *const[]) { "10.0.0.1:3300", "[fd00::1]:3300", NULL },
+    .ceph_user = "understudy",
+    .secret_uuid = "f81d4fae-7dec-11d0-a765-00a0c91e6bf6",
+    .mac = "52:54:00:12:34:56",
+    .kvm = TRUE,
+    .vcpus = 2,
+    .memory_mib = 512,
+    .bridge = "br-svc",
+};
+
+static xmlDoc *build(const char *template_text, domain_xml_t *xml)
+{
+    domain_xml_options_t with_template = options;
+    GError *error = NULL;
+    xmlDoc *document = NULL;
+
+    with_template.template_text = template_text;
+    assert_true(domain_xml_build(&with_template, xml, &error));
+    assert_null(error);
+    document = xmlReadMemory(xml->text, (int) strlen(xml->text), NULL, NULL, XML_PARSE_NONET);
+    assert_non_null(document);
+    return document;
+}
+
+static void assert_xpath(xmlDoc *document, const char *path, const char *value)
+{
+    xmlXPathContext *context = xmlXPathNewContext(document);
+    xmlXPathObject *found = NULL;
+    xmlChar *text = NULL;
+
+    xmlXPathRegisterNs(context, (const xmlChar *) "u", (const xmlChar *) DOMAIN_METADATA_URI);
+    xmlXPathRegisterNs(context, (const xmlChar *) "s", (const xmlChar *) "urn:s");
+    found = xmlXPathEvalExpression((const xmlChar *) path, context);
+    text = xmlXPathCastToString(found);
+    assert_string_equal((const char *) text, value);
+    xmlFree(text);
+    xmlXPathFreeObject(found);
+    xmlXPathFreeContext(context);
+}
+
+static void test_builtin_machine(void **state)
+{
+    domain_xml_t xml = { 0 };
+    xmlDoc *document = build(NULL, &xml);
+
+    (void) state;
+    assert_xpath(document, "/domain/@type", "kvm");
+    assert_xpath(document, "/domain/name", "standby-db1");
+    assert_xpath(document, "/domain/memory[@unit='MiB']", "512");
+    assert_xpath(document, "/domain/on_poweroff", "destroy");
+    assert_xpath(document, "/domain/metadata/u:image/@server", "db1");
+    assert_xpath(document, "count(/domain/devices/disk)", "2");
+    assert_xpath(document, "/domain/devices/disk[1]/source/@name", "hosts/run-db1-0");
+    assert_xpath(document, "/domain/devices/disk[1]/driver/@error_policy", "stop");
+    assert_xpath(document, "/domain/devices/disk[2]/target/@dev", "vdb");
+    assert_xpath(document, "/domain/devices/disk[1]/source/host[2]/@name", "fd00::1");
+    assert_xpath(document, "/domain/devices/disk[1]/source/host[2]/@port", "3300");
+    assert_xpath(document, "/domain/devices/disk[1]/source/auth/secret/@uuid", options.secret_uuid);
+    assert_string_equal(xml.mac, options.mac);
+    assert_string_equal(xml.bridge, "br-svc");
+    xmlFreeDoc(document);
+    domain_xml_clear(&xml);
+}
+
+static void test_template_keeps_what_is_the_operators(void **state)
+{
+    domain_xml_t xml = { 0 };
+    xmlDoc *document = build("<domain type='qemu'><name>old</name><memory>4096</memory><devices>"
+                             "<disk type='file'><source file='/a'/><target dev='sda' bus='scsi'/></disk>"
+                             "<disk type='file' device='cdrom'><target dev='vda'/></disk>"
+                             "<interface type='bridge'><mac address='52:54:00:00:00:01'/><source bridge='br1'/></interface>"
+                             "</devices></domain>", &xml);
+
+    (void) state;
+    assert_xpath(document, "/domain/@type", "qemu");
+    assert_xpath(document, "/domain/name", "standby-db1");
+    assert_xpath(document, "/domain/memory", "4096");
+    assert_xpath(document, "count(/domain/devices/disk)", "3");
+    assert_xpath(document, "/domain/devices/disk[1]/source/@name", "hosts/run-db1-0");
+    assert_xpath(document, "/domain/devices/disk[1]/target/@dev", "sda");
+    assert_xpath(document, "/domain/devices/disk[@device='cdrom']/target/@dev", "vda");
+    assert_xpath(document, "/domain/devices/disk[3]/target/@dev", "vdb");
+    assert_string_equal(xml.mac, "52:54:00:00:00:01");
+    assert_string_equal(xml.bridge, "br1");
+    xmlFreeDoc(document);
+    domain_xml_clear(&xml);
+}
+
+/* An element that is kept brings the namespace with it that stood on its old disk. */
+static void test_namespace_of_a_replaced_disk(void **state)
+{
+    domain_xml_t xml = { 0 };
+    xmlDoc *document = build("<domain><devices><disk xmlns:s='urn:s'><s:serial s:x='2'>1</s:serial></disk></devices>"
+                             "</domain>", &xml);
+
+    (void) state;
+    assert_xpath(document, "/domain/devices/disk[1]/s:serial", "1");
+    assert_xpath(document, "/domain/devices/disk[1]/s:serial/@s:x", "2");
+    xmlFreeDoc(document);
+    domain_xml_clear(&xml);
+}
+
+static void test_encoding_of_the_template(void **state)
+{
+    domain_xml_t xml = { 0 };
+    xmlDoc *document = build("<?xml version='1.0' encoding='ISO-8859-1'?><domain><title>b\xfc" "cher</title></domain>", &xml);
+
+    (void) state;
+    assert_non_null(strstr(xml.text, "UTF-8"));
+    assert_xpath(document, "/domain/title", "b\xc3\xbc" "cher");
+    xmlFreeDoc(document);
+    domain_xml_clear(&xml);
+}
+
+static void test_no_template_at_all(void **state)
+{
+    const char *const texts[] = { "", "<domain>", "<network/>", "no XML" };
+
+    (void) state;
+    for (gsize i = 0; i < G_N_ELEMENTS(texts); i++) {
+        domain_xml_options_t wrong = options;
+        domain_xml_t xml = { 0 };
+        GError *error = NULL;
+
+        wrong.template_text = texts[i];
+        assert_false(domain_xml_build(&wrong, &xml, &error));
+        assert_true(g_error_matches(error, UNDERSTUDY_ERROR, UNDERSTUDY_ERROR_CONFIG));
+        g_error_free(error);
+    }
+}
+
+static void test_secret(void **state)
+{
+    g_autofree char *text = secret_xml_build("f81d4fae-7dec-11d0-a765-00a0c91e6bf6", "understudy <1>");
+    xmlDoc *document = xmlReadMemory(text, (int) strlen(text), NULL, NULL, XML_PARSE_NONET);
+
+    (void) state;
+    assert_xpath(document, "/secret[@ephemeral='yes'][@private='yes']/uuid", "f81d4fae-7dec-11d0-a765-00a0c91e6bf6");
+    assert_xpath(document, "/secret/usage[@type='ceph']/name", "understudy <1>");
+    xmlFreeDoc(document);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_builtin_machine),
+        cmocka_unit_test(test_template_keeps_what_is_the_operators),
+        cmocka_unit_test(test_namespace_of_a_replaced_disk),
+        cmocka_unit_test(test_encoding_of_the_template),
+        cmocka_unit_test(test_no_template_at_all),
+        cmocka_unit_test(test_secret),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
