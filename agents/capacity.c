@@ -203,7 +203,8 @@ static gboolean observers_are_busy(void)
         JsonObject *server = json_array_get_object_element(servers, i);
 
         busy = g_strv_contains(busy_verdicts, json_object_get_string_member_with_default(server, "verdict", ""))
-               && json_object_get_int_member_with_default(server, "since_ms", 0) < FREEZE_MAX_MS;
+               && g_get_real_time() / 1000 - json_object_get_int_member_with_default(server, "since_ms", 0)
+                  < FREEZE_MAX_MS;
     }
     json_object_unref(answer);
     return busy;
