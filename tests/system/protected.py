@@ -45,12 +45,14 @@ class Protected:
         return self.run("understudy", *argv, **options)
 
     def status(self, host: str | None = None) -> dict:
-        """understudy status --json"""
-        return json.loads(self.understudy("status", "--json", host=host).stdout)
+        """understudy status --json; it says less, and fails, while the cluster does not run"""
+        return json.loads(self.understudy("status", "--json", host=host, check=False).stdout)
 
     def server(self, name: str, host: str | None = None) -> dict:
-        """One server of the status."""
-        return next(s for s in self.status(host)["servers"] if s["name"] == name)
+        """One server of the status; with the verdict "unknown" as long as the cluster does not know it."""
+        unknown = {"name": name, "verdict": "unknown", "ticket": False, "reason": "",
+                   "votes": {"up": 0, "down": 0, "blind": 0}, "image": {"state": "unknown"}}
+        return next((s for s in self.status(host)["servers"] if s["name"] == name), unknown)
 
     def verdict(self, name: str, host: str | None = None) -> str:
         """The verdict on a server."""
@@ -97,6 +99,11 @@ class Protected:
     def store_images(self) -> list[str]:
         """Images in the pool, as the store lists them."""
         return json.loads(self.run("rbd", "--id", "understudy", "ls", POOL, "--format", "json").stdout)
+
+    def protected_images(self) -> list[str]:
+        """Of the images in the pool, those of the lab's servers: recovery images and run images."""
+        return [image for image in self.store_images()
+                if image in self.servers or image.rpartition("-")[0].removeprefix("run-") in self.servers]
 
     def watchers(self, image: str) -> list[str]:
         """Addresses that have an image open."""
@@ -175,7 +182,7 @@ class Protected:
             self.lab.load(host, 0, 0)
         for server in self.servers:
             self.lab.service(server, "start", "postgresql")
-        self.run("crm_resource", "--cleanup")
+        wait_until(lambda: self.run("crm_resource", "--cleanup", check=False).returncode == 0, 60, "the cluster to run")
         for server in self.servers:
             wait_until(lambda s=server: self.at_rest(s), 120, f"{server} to be healthy and its image stopped",
                        poll_s=0.5)

@@ -11,7 +11,7 @@ def assert_at_rest(protected):
     assert protected.granted_tickets() == set()
     assert protected.images_running() == {}
     assert all(names == [] for names in protected.domains().values())
-    for image in protected.store_images():
+    for image in protected.protected_images():
         assert protected.watchers(image) == [], image
 
 
@@ -26,7 +26,7 @@ def test_at_rest_after_a_restart_of_the_whole_cluster(protected):
         lab.crash(host)
     for host in protected.hosts:
         lab.boot(host)
-    wait_until(lambda: all(s["votes"]["up"] == len(protected.hosts) for s in protected.status()["servers"]), 120,
+    wait_until(lambda: all(protected.server(s)["votes"]["up"] == len(protected.hosts) for s in protected.servers), 120,
                "all observers to vote up", poll_s=0.5)
     assert_at_rest(protected)
 
