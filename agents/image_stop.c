@@ -27,6 +27,7 @@
 #define WATCHER_RESERVE_MS     1500
 /* libvirt's shutdown waits for its lock on the domain: half a minute if QEMU does not answer. */
 #define SHUTDOWN_REQUEST_MS    2000
+#define SHUTDOWN_AGAIN_MS      3000
 
 typedef struct stop {
     const ocf_call_t *call;
@@ -166,20 +167,25 @@ static gboolean wait_ended(stop_t *stop, guint timeout_ms)
                                  : libvirt_wait_gone(stop, timeout_ms);
 }
 
+/* Again and again: a guest that is still booting does not see the power button. */
 static void guest_shut_down(stop_t *stop)
 {
-    GError *error = NULL;
-    guint grace_ms = ocf_call_remaining_ms(stop->call, destroy_reserve_ms(stop->call));
+    guint reserve_ms = destroy_reserve_ms(stop->call);
+    guint left_ms = ocf_call_remaining_ms(stop->call, reserve_ms);
+    gboolean ended = FALSE;
 
-    if (stop->hypervisor == NULL || grace_ms == 0) {
-        return;
+    while (!ended && stop->hypervisor != NULL && left_ms > 0) {
+        GError *error = NULL;
+
+        if (!hypervisor_domain_shutdown(stop->hypervisor, stop->domain_uuid, MIN(SHUTDOWN_REQUEST_MS, left_ms),
+                                        &error)) {
+            hypervisor_give_up(stop, error);
+            return;
+        }
+        ended = wait_ended(stop, MIN(SHUTDOWN_AGAIN_MS, ocf_call_remaining_ms(stop->call, reserve_ms)));
+        left_ms = ocf_call_remaining_ms(stop->call, reserve_ms);
     }
-    if (!hypervisor_domain_shutdown(stop->hypervisor, stop->domain_uuid, MIN(SHUTDOWN_REQUEST_MS, grace_ms), &error)) {
-        hypervisor_give_up(stop, error);
-        return;
-    }
-    grace_ms = ocf_call_remaining_ms(stop->call, destroy_reserve_ms(stop->call));
-    if (!wait_ended(stop, grace_ms)) {
+    if (!ended) {
         ocf_log("the guest did not shut down within its time: destroying it");
     }
 }

@@ -240,6 +240,18 @@ static int clone_format_2(rados_ioctx_t parent_io, const char *parent, const cha
     return rc;
 }
 
+/* A creation that was cut off in its first steps leaves a name without an image: nothing can be in it. */
+static gboolean is_name_without_image(rados_ioctx_t io, const char *image)
+{
+    rbd_image_t opened = NULL;
+    int rc = rbd_open_read_only(io, image, &opened, NULL);
+
+    if (rc >= 0) {
+        rbd_close(opened);
+    }
+    return rc == -ENOENT;
+}
+
 static gboolean clone_mark_complete(store_t *store, const store_image_name_t *child, const char *origin,
                                     GError **error)
 {
@@ -272,6 +284,10 @@ gboolean store_do_image_clone(store_t *store, const store_image_name_t *parent, 
         return FALSE;
     }
     rc = clone_format_2(parent_io, parent->image, point, child_io, child->image);
+    if (rc == -EEXIST && is_name_without_image(child_io, child->image)) {
+        (void) rbd_remove(child_io, child->image);
+        rc = clone_format_2(parent_io, parent->image, point, child_io, child->image);
+    }
     rados_ioctx_destroy(parent_io);
     rados_ioctx_destroy(child_io);
     if (rc == -ENOENT) {
