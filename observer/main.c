@@ -185,6 +185,9 @@ static void op_record_applied(const char *server, const verdict_record_t *from, 
         return;
     }
     watch_set_management(observer->watch, server, to->verdict != VERDICT_HEALTHY);
+    if (from != NULL && from->verdict == to->verdict && g_strcmp0(from->reason, to->reason) == 0) {
+        return; /* something noted that an operator need not know */
+    }
     log_line(LOG_NOTICE, "Server %s: %s -> %s%s%s", server, from != NULL ? verdict_name(from->verdict) : "new",
            verdict_name(to->verdict), to->reason[0] != '\0' ? ": " : "", to->reason);
 }

@@ -1,0 +1,225 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""When a server counts as failed: flapping, blind hosts, split sight, killed leaders, no quorum, failed isolation."""
+
+import contextlib
+import json
+
+import pytest
+
+from lab.api import wait_until
+from lab.site import LabError
+from protected import TIMING
+
+PID_FILE = "/run/understudy/observer.pid"
+WATCH_S = 8     # longer than detection and confirmation together: something that must not happen would have
+
+
+@contextlib.contextmanager
+def tuned(protected, server, **values):
+    """A server with other times than usual, and with the usual ones again afterwards."""
+    def adopt(settings):
+        words = [word for name, value in settings.items() for word in ("--set", f"{name}={value}")]
+        protected.understudy("adopt", server, *words)
+    adopt(values)
+    try:
+        yield
+    finally:
+        adopt({name: TIMING.get(name, "") for name in values})
+
+
+def takeovers(protected, server, host=None):
+    """understudy history --json: the takeovers of a server, oldest first."""
+    return json.loads(protected.understudy("history", server, "--json", host=host).stdout)["takeovers"]
+
+
+def events(takeover):
+    return [event["event"] for event in takeover["events"]]
+
+
+def stays(condition, what, seconds=WATCH_S):
+    """Holds for the whole time; a wait for its opposite, which must run into its limit."""
+    with pytest.raises(LabError, match="in vain"):
+        wait_until(lambda: not condition(), seconds, what, poll_s=0.3)
+    assert condition(), what
+
+
+def leader(protected):
+    return protected.status()["leader"]
+
+
+def kill_observer(protected, host):
+    """The daemon of a host, as a crash ends it."""
+    pid = protected.run("cat", PID_FILE, host=host).stdout.strip()
+    protected.run("kill", "-9", pid, host=host)
+
+
+def other_hosts(protected, *hosts):
+    return [host for host in protected.hosts if host not in hosts]
+
+
+# --- who is believed -------------------------------------------------------------
+
+def test_flapping_faster_than_the_hold_down_is_no_takeover(protected):
+    before = len(takeovers(protected, "db1"))
+    with tuned(protected, "db1", hold_down="20s"):
+        for _ in range(4):
+            protected.lab.cut("db1", "svc")
+            protected.wait_verdict("db1", "doubted", timeout_s=30)
+            protected.lab.heal("db1", "svc")
+            protected.wait_verdict("db1", "healthy", timeout_s=30)
+    assert protected.granted_tickets() == set()
+    assert protected.lab.node("db1").state() == "running", "it was isolated"
+    assert len(takeovers(protected, "db1")) == before
+
+
+def test_a_host_whose_service_link_is_cut_is_blind_and_gets_no_image(protected):
+    cut = protected.ranked_hosts()[0]
+    protected.lab.cut(cut, "svc")
+    watcher = other_hosts(protected, cut)[0]
+    wait_until(lambda: all(s["votes"] == {"up": 2, "down": 0, "blind": 1} for s in protected.status(watcher)["servers"]),
+               30, f"the votes of {cut} to be blind")
+    stays(lambda: {s["verdict"] for s in protected.status(watcher)["servers"]} == {"healthy"}, "every server healthy")
+    wait_until(lambda: protected.ranked_hosts()[-1] == cut, 30, f"{cut} to be offered last for an image")
+
+    protected.lab.crash("db1")
+    where = protected.wait_taken_over("db1")
+    assert where["db1"] != cut
+    assert protected.domain_hosts("db1") == [where["db1"]]
+
+
+def test_an_image_leaves_a_host_that_its_clients_no_longer_reach(protected):
+    protected.lab.crash("db1")
+    first = protected.wait_taken_over("db1")["db1"]
+    protected.lab.cut(first, "svc")
+    watcher = other_hosts(protected, first)[0]
+    wait_until(lambda: protected.images_running(watcher).get("db1") not in (None, first), 90,
+               f"the image to leave {first}", poll_s=0.5)
+    wait_until(lambda: protected.answering("db1") == "image", 60, "the image to answer again")
+    assert len(protected.domain_hosts("db1")) == 1
+    assert protected.verdict("db1", host=watcher) == "failed"
+
+
+def test_one_of_three_that_cannot_reach_a_server_is_not_believed(protected):
+    alone = protected.hosts[0]
+    protected.lab.block(alone, "db1")
+    try:
+        wait_until(lambda: protected.server("db1")["votes"] == {"up": 2, "down": 1, "blind": 0}, 30,
+                   f"{alone} alone to vote down")
+        stays(lambda: protected.verdict("db1") == "healthy", "db1 healthy")
+        assert protected.granted_tickets() == set()
+    finally:
+        protected.lab.unblock(alone, "db1")
+
+
+def test_two_of_three_that_cannot_reach_a_server_are_believed_and_it_is_isolated(protected):
+    believed = protected.hosts[:2]
+    for host in believed:
+        protected.lab.block(host, "db1")
+    try:
+        protected.wait_verdict("db1", "failed", timeout_s=60)
+        # The third one still reached it: had it not been powered off, two would serve.
+        assert protected.lab.node("db1").state() == "crashed"
+    finally:
+        for host in believed:
+            protected.lab.unblock(host, "db1")
+    protected.wait_taken_over("db1")
+
+
+# --- the leader is killed ------------------------------------------------------------
+
+# What makes each state last until it has been seen and its leader killed.
+SLOW = {
+    "suspect": {"probe_timeout": "5s", "probe_misses": "1"},
+    "doubted": {"hold_down": "10s"},
+    "isolating": {},
+    "failed": {},
+    "returning": {},
+}
+
+
+@pytest.mark.parametrize("state", list(SLOW))
+def test_the_leader_is_killed_and_the_takeover_completes_once(protected, state):
+    lab = protected.lab
+    before = len(takeovers(protected, "db1"))
+    with tuned(protected, "db1", **SLOW[state]):
+        if state == "isolating":
+            lab.service("bmc", "stop", "db1")   # isolation can't succeed before it is mended
+        try:
+            lab.crash("db1")
+            if state == "returning":
+                protected.wait_taken_over("db1")
+                lab.boot("db1")
+            protected.wait_verdict("db1", state)
+            kill_observer(protected, leader(protected))
+        finally:
+            lab.service("bmc", "start", "db1")
+        if state != "returning":
+            protected.wait_taken_over("db1")
+            assert protected.granted_tickets() == {"takeover-db1"}
+            lab.boot("db1")
+        protected.wait_returned("db1")
+    assert protected.granted_tickets() == set()
+    new = takeovers(protected, "db1", host=protected.hosts[-1])[before:]
+    assert len(new) == 1, new
+    assert events(new[0]).count("granted") == 1
+    assert events(new[0]).count("started") == 1
+    assert events(new[0])[-1] == "healthy"
+
+
+def test_all_observers_are_killed_while_an_image_runs(protected):
+    protected.lab.crash("db1")
+    where = protected.wait_taken_over("db1")
+    for host in protected.hosts:
+        kill_observer(protected, host)
+    wait_until(lambda: all(protected.run("understudy", "status", "db1", host=host, check=False).returncode == 0
+                           for host in protected.hosts), 90, "all observers to run again", poll_s=0.5)
+    protected.wait_verdict("db1", "failed", timeout_s=30)
+    assert protected.images_running() == where, "the image moved or was stopped"
+    assert protected.granted_tickets() == {"takeover-db1"}
+    protected.lab.boot("db1")
+    protected.wait_returned("db1")
+
+
+# --- quorum -----------------------------------------------------------------------------
+
+def test_without_quorum_nothing_starts_and_with_it_it_goes_on(protected):
+    lab = protected.lab
+    alone, *lost = protected.hosts
+    for host in lost:
+        lab.crash(host)
+    wait_until(lambda: not protected.status(alone)["quorate"], 30, f"{alone} to lose quorum")
+    lab.crash("db1")
+    stays(lambda: protected.verdict("db1", host=alone) == "healthy", "nothing decided without quorum", seconds=15)
+    assert protected.granted_tickets(alone) == set()
+    assert protected.domain_hosts("db1") == []
+    for host in lost:
+        lab.boot(host)
+    protected.wait_taken_over("db1", timeout_s=180)
+    assert len(protected.domain_hosts("db1")) == 1
+
+
+# --- isolation ----------------------------------------------------------------------------
+
+def test_no_takeover_before_isolation_has_succeeded(protected):
+    lab = protected.lab
+    lab.service("bmc", "stop", "db1")
+    try:
+        lab.crash("db1")
+        protected.wait_verdict("db1", "isolating")
+        wait_until(lambda: "not isolated" in protected.server("db1")["reason"], 60, "status to say why", poll_s=0.5)
+        assert "powered off" in protected.server("db1")["reason"]
+        stays(lambda: protected.granted_tickets() == set() and protected.verdict("db1") == "isolating",
+              "no ticket while it is not isolated", seconds=15)
+        assert protected.domain_hosts("db1") == []
+    finally:
+        lab.service("bmc", "start", "db1")
+    protected.wait_taken_over("db1")
+
+
+def test_an_operator_takes_over_and_releases(protected):
+    protected.understudy("takeover", "db1")
+    protected.wait_taken_over("db1")
+    assert protected.lab.node("db1").state() == "crashed", "the original still has power while its image runs"
+    protected.lab.boot("db1")
+    protected.understudy("release", "db1", check=False)     # it may be returning by itself already
+    protected.wait_returned("db1")
