@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "error.h"
+#include "json_read.h"
 #include "log.h"
 #include "names.h"
 
@@ -25,20 +26,6 @@ typedef struct {
     gint64 started_ms;
     history_takeover_t *takeover;
 } found_t;
-
-static const char *text_member(JsonObject *object, const char *name)
-{
-    JsonNode *node = json_object_get_member(object, name);
-
-    return (node != NULL && json_node_get_value_type(node) == G_TYPE_STRING) ? json_node_get_string(node) : "";
-}
-
-static gint64 int_member(JsonObject *object, const char *name)
-{
-    JsonNode *node = json_object_get_member(object, name);
-
-    return (node != NULL && json_node_get_value_type(node) == G_TYPE_INT64) ? json_node_get_int(node) : 0;
-}
 
 static found_t *find_takeover(GPtrArray *all, const char *server, gint64 started_ms)
 {
@@ -72,25 +59,20 @@ static void read_line(GPtrArray *all, JsonParser *parser, const char *line)
         return;
     }
     object = json_node_get_object(root);
-    server = text_member(object, "server");
-    if (server_name_is_valid(server) && text_member(object, "event")[0] != '\0') {
-        history_takeover_append(find_takeover(all, server, int_member(object, "started_ms"))->takeover,
-                                text_member(object, "event"), int_member(object, "at_ms"),
-                                text_member(object, "host"), text_member(object, "detail"));
+    server = json_read_text(object, "server");
+    if (server_name_is_valid(server) && json_read_text(object, "event")[0] != '\0') {
+        history_takeover_append(find_takeover(all, server, json_read_integer(object, "started_ms", 0))->takeover,
+                                json_read_text(object, "event"), json_read_integer(object, "at_ms", 0),
+                                json_read_text(object, "host"), json_read_text(object, "detail"));
     }
 }
 
-static void read_file(const char *path, history_file_takeover_fn found, gpointer user_data)
+void history_text_read(const char *text, history_file_takeover_fn found, gpointer user_data)
 {
-    g_autofree char *text = NULL;
-    g_auto(GStrv) lines = NULL;
+    g_auto(GStrv) lines = g_strsplit(text, "\n", -1);
     g_autoptr(JsonParser) parser = json_parser_new();
     g_autoptr(GPtrArray) all = g_ptr_array_new();
 
-    if (!g_file_get_contents(path, &text, NULL, NULL)) {
-        return; /* none yet */
-    }
-    lines = g_strsplit(text, "\n", -1);
     for (char **line = lines; *line != NULL; line++) {
         read_line(all, parser, *line);
     }
@@ -117,11 +99,14 @@ history_file_t *history_file_open(const char *path, history_file_takeover_fn fou
                                   GError **error)
 {
     g_autofree char *directory = g_path_get_dirname(path);
+    g_autofree char *text = NULL;
     history_file_t *file = NULL;
     int fd = -1;
 
     g_mkdir_with_parents(directory, 0755);
-    read_file(path, found, user_data);
+    if (g_file_get_contents(path, &text, NULL, NULL)) {
+        history_text_read(text, found, user_data);
+    }
     rotate(path);
     fd = open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0644);
     if (fd < 0) {

@@ -14,6 +14,9 @@ history_file_t *history_file_open(const char *path, history_file_takeover_fn fou
                                   GError **error);
 void history_file_close(history_file_t *file);
 
+/* The reading of it, apart; pure. */
+void history_text_read(const char *text, history_file_takeover_fn found, gpointer user_data);
+
 /* started_ms: time of the takeover's first event, which tells takeovers apart. */
 void history_file_append(history_file_t *file, const char *server, gint64 started_ms, const history_event_t *event);
 

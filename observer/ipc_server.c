@@ -10,6 +10,7 @@
 #include <crm/common/mainloop.h>
 
 #include "error.h"
+#include "json_read.h"
 #include "names.h"
 #include "observer_client.h"
 
@@ -78,28 +79,12 @@ static void send_answer(qb_ipcs_connection_t *connection, JsonObject *answer)
     json_object_unref(answer);
 }
 
-static JsonObject *parse_request(const char *text, gsize size_bytes)
-{
-    g_autoptr(JsonParser) parser = json_parser_new();
-    JsonNode *root = NULL;
-
-    if (json_parser_load_from_data(parser, text, (gssize) size_bytes, NULL)) {
-        root = json_parser_get_root(parser);
-    }
-    return (root != NULL && JSON_NODE_HOLDS_OBJECT(root)) ? json_object_ref(json_node_get_object(root)) : NULL;
-}
-
-static const char *text_member(JsonObject *object, const char *name)
-{
-    JsonNode *node = json_object_get_member(object, name);
-
-    return (node != NULL && json_node_get_value_type(node) == G_TYPE_STRING) ? json_node_get_string(node) : "";
-}
-
 static int32_t on_message(qb_ipcs_connection_t *connection, void *data, size_t size_bytes)
 {
     ipc_server_t *server = the_server;
     const struct qb_ipc_request_header *header = data;
+    g_autofree char *text = NULL;
+    g_autoptr(GError) error = NULL;
     g_autoptr(JsonObject) request = NULL;
     JsonObject *answer = NULL;
     guint64 *request_id = NULL;
@@ -108,16 +93,17 @@ static int32_t on_message(qb_ipcs_connection_t *connection, void *data, size_t s
         || (size_t) header->size < sizeof(*header)) {
         return -EINVAL;
     }
-    request = parse_request((const char *) data + sizeof(*header), (gsize) header->size - sizeof(*header));
+    text = g_strndup((const char *) data + sizeof(*header), (gsize) header->size - sizeof(*header));
+    request = json_read_object_text(text, "The question", &error);
     if (request == NULL) {
-        send_answer(connection, ipc_answer_new("The question is no JSON object"));
+        send_answer(connection, ipc_answer_new(error->message));
         return 0;
     }
     server->last_request_id++;
     request_id = g_memdup2(&server->last_request_id, sizeof(guint64));
     qb_ipcs_connection_ref(connection);
     g_hash_table_insert(server->waiting, request_id, connection);
-    answer = server->ask(text_member(request, "op"), text_member(request, "server"), server->last_request_id,
+    answer = server->ask(json_read_text(request, "op"), json_read_text(request, "server"), server->last_request_id,
                          server->user_data);
     if (answer != NULL) {
         ipc_server_answer(server, server->last_request_id, answer);

@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include "cluster.h"
@@ -462,6 +463,17 @@ static void tell_parent(int *fd, const char *sentence)
     }
 }
 
+/* A descriptor for each probe under way: the usual limit of 1024 is for programs that use select(2). */
+static void raise_descriptor_limit(void)
+{
+    struct rlimit limit;
+
+    if (getrlimit(RLIMIT_NOFILE, &limit) == 0) {
+        limit.rlim_cur = limit.rlim_max;
+        setrlimit(RLIMIT_NOFILE, &limit);
+    }
+}
+
 static int run_observer(int parent_fd)
 {
     observer_t observer = { .loop = g_main_loop_new(NULL, FALSE) };
@@ -473,6 +485,7 @@ static int run_observer(int parent_fd)
         return EXIT_FAILURE;
     }
     log_open(PROGRAM_NAME, option_log_file, !option_daemonize);
+    raise_descriptor_limit();
     if (!observer_start(&observer, &error)) {
         log_line(LOG_CRIT, "%s", error->message);
         tell_parent(&parent_fd, error->message);

@@ -19,8 +19,10 @@ static SoupSession *get_session(void)
     static SoupSession *session;
 
     if (session == NULL) {
+        /* No proxy, whatever the environment says: it is the server that is to answer. */
         session = soup_session_new_with_options("max-conns", CONNECTIONS_MAX, "max-conns-per-host", 8,
-                                                "idle-timeout", IDLE_TIMEOUT_S, "user-agent", "understudy", NULL);
+                                                "idle-timeout", IDLE_TIMEOUT_S, "user-agent", "understudy",
+                                                "proxy-resolver", NULL, NULL);
     }
     return session;
 }
