@@ -26,6 +26,7 @@ class Protected:
         self.site = lab.site
         self.servers = lab.site.server_names
         self.hosts = lab.site.host_names
+        self.idle: dict[str, int] = {}
 
     # --- the product's and the cluster's own words ------------------------------
 
@@ -62,6 +63,10 @@ class Protected:
         """Hosts that could take an image, best first, by understudy hosts."""
         rows = json.loads(self.understudy("hosts", "--json").stdout)["hosts"]
         return [row["name"] for row in sorted(rows, key=lambda row: row["rank"]) if row["eligible"]]
+
+    def headroom(self) -> dict[str, int]:
+        """What each host publishes as its headroom."""
+        return {host["name"]: host["headroom"] for host in self.status()["hosts"]}
 
     def cib(self, host: str | None = None) -> ET.Element:
         """The cluster's configuration and status."""
@@ -147,7 +152,7 @@ class Protected:
 
     # --- doing ------------------------------------------------------------------------
 
-    def adopt(self, server: str, *more: str, host: str | None = None) -> subprocess.CompletedProcess:
+    def adopt(self, server: str, *more: str, memory_mib: int = IMAGE_MEMORY_MIB, host: str | None = None) -> subprocess.CompletedProcess:
         """understudy adopt, with the lab's addresses and short times."""
         image = build.make_tiny_image(self.site, server)
         address = self.site.address(server, "svc")
@@ -156,7 +161,7 @@ class Protected:
             "adopt", server, "--disk", f"{POOL}/{server}={image}",
             "--probe", f"tcp:{address}:5432", "--recover-probe", f"icmp:{self.site.address(server, 'mgmt')}",
             "--service-address", address, "--mac", self.site.mac(server, "svc"), "--bridge", "br-svc",
-            "--memory-mib", str(IMAGE_MEMORY_MIB), "--set", f"domain_type={domain_type()}",
+            "--memory-mib", str(memory_mib), "--set", f"domain_type={domain_type()}",
             "--store-address", self.site.address(server, "store"),
             "--reference", f"icmp:{self.site.address('client', 'svc')}", *timing, *more, host=host)
 
@@ -167,6 +172,9 @@ class Protected:
         for server in self.servers:
             wait_until(lambda s=server: self.verdict(s) == "healthy" and self.server(s)["votes"]["up"] > 0, 60,
                        f"{server} to be seen")
+        # Load is published within seconds here, not after the half minute that suits a real site.
+        self.run("pcs", "resource", "update", "understudy-capacity", "settle=1s", "op", "monitor", "interval=2s")
+        self.idle = self.headroom()
 
     def settle(self) -> None:
         """Everything mended: nodes on, links up, no load; servers healthy, images stopped."""
@@ -180,12 +188,19 @@ class Protected:
                 self.lab.boot(node)
         for host in self.hosts:
             self.lab.load(host, 0, 0)
-        for server in self.servers:
-            self.lab.service(server, "start", "postgresql")
+        for server in self.servers:     # its start waits for the address: at_rest() below tells when it serves
+            self.lab.exec(server, "sv", "start", "postgresql", check=False)
         wait_until(lambda: self.run("crm_resource", "--cleanup", check=False).returncode == 0, 60, "the cluster to run")
         for server in self.servers:
             wait_until(lambda s=server: self.at_rest(s), 120, f"{server} to be healthy and its image stopped",
                        poll_s=0.5)
+
+        wait_until(self.is_idle, 60, "the hosts to publish their whole capacity", poll_s=0.5)
+
+    def is_idle(self) -> bool:
+        """Every host publishes what it did when nothing was loaded."""
+        now = self.headroom()
+        return all(now.get(host, 0) >= free for host, free in self.idle.items())
 
     def at_rest(self, server: str) -> bool:
         """Healthy, image stopped, original serves."""

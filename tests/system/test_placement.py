@@ -8,21 +8,16 @@ from lab.api import wait_until
 CAPACITY_TIMEOUT_S = 120
 
 
-def headroom(protected, host):
-    """What the host publishes as its headroom."""
-    return next(h["headroom"] for h in protected.status()["hosts"] if h["name"] == host)
-
-
 def test_load_moves_no_running_image_but_the_next_takeover_goes_elsewhere(protected):
     best = protected.ranked_hosts()[0]
     protected.lab.crash("db1")
     assert protected.wait_taken_over("db1") == {"db1": best}
     started = protected.run("virsh", "-c", "qemu:///system", "domid", "standby-db1", host=best).stdout
 
-    free = headroom(protected, best)
+    free = protected.headroom()[best]
     size_mib = protected.site.host_size(best)[1]
     protected.lab.load(best, 70, size_mib * 6 // 10)
-    wait_until(lambda: headroom(protected, best) < free, CAPACITY_TIMEOUT_S, f"{best} to publish its load", poll_s=1)
+    wait_until(lambda: protected.headroom()[best] < free, CAPACITY_TIMEOUT_S, f"{best} to publish its load", poll_s=1)
     assert protected.ranked_hosts()[0] != best
     assert protected.images_running() == {"db1": best}
 
@@ -50,7 +45,7 @@ def test_libvirtd_dead_on_the_chosen_host_runs_the_image_elsewhere(protected):
 @pytest.fixture
 def too_large(protected):
     """db1's image asks for more memory than any host has."""
-    protected.adopt("db1", "--memory-mib", "500000")
+    protected.adopt("db1", memory_mib=500000)
     yield protected
     protected.adopt("db1")
 
