@@ -48,6 +48,13 @@ const char *json_read_string(JsonObject *object, const char *member)
                : NULL;
 }
 
+const char *json_read_text(JsonObject *object, const char *member)
+{
+    const char *text = json_read_string(object, member);
+
+    return text != NULL ? text : "";
+}
+
 gint64 json_read_integer(JsonObject *object, const char *member, gint64 fallback)
 {
     JsonNode *node = object != NULL ? json_object_get_member(object, member) : NULL;

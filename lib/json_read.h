@@ -16,6 +16,7 @@ JsonObject *json_read_object_text(const char *text, const char *what, GError **e
 JsonObject *json_read_object(JsonObject *object, const char *member);
 JsonArray *json_read_array(JsonObject *object, const char *member);
 const char *json_read_string(JsonObject *object, const char *member);
+const char *json_read_text(JsonObject *object, const char *member); /* "" instead of NULL */
 gint64 json_read_integer(JsonObject *object, const char *member, gint64 fallback);
 gboolean json_read_boolean(JsonObject *object, const char *member, gboolean fallback);
 /* The strings of an array member, others left out; never NULL; g_strfreev(). */
