@@ -8,6 +8,12 @@
 /* A CPU counts as free when at least half of it is: the published number is whole. */
 #define CPU_ROUNDING 0.5
 
+/* The same for all hosts, so that it decides nothing: as much as the rounding of the
+ * other two can exceed what is really free (half a CPU and a quarter for hysteresis),
+ * plus a step of headroom's own and its hysteresis. Without it headroom would refuse
+ * an image that fits by CPUs and memory, and it is there to rank only. */
+#define HEADROOM_ROUNDING 125
+
 /* Part of a step by which a measure must leave the published step to change it. */
 #define STEP_HYSTERESIS 0.25
 
@@ -70,7 +76,8 @@ capacity_t capacity_compute(const capacity_sample_t *now, const capacity_load_t 
 {
     double free_cpus = (double) now->cpu_count - limits->cpu_reserve - load->cpus;
     double free_mib = (double) now->memory_total_mib - (double) limits->memory_reserve_mib - load->memory_mib;
-    double headroom = 100.0 * fmin(free_cpus, free_mib / HEADROOM_MEMORY_PER_CPU_MIB);
+    double headroom = HEADROOM_ROUNDING
+                      + 100.0 * fmax(fmin(free_cpus, free_mib / HEADROOM_MEMORY_PER_CPU_MIB), 0.0);
     capacity_t capacity = {
         .cpu = round_to_step(free_cpus + CPU_ROUNDING, 1.0, published != NULL ? &published->cpu : NULL),
         .memory_mib = round_to_step(free_mib, (double) limits->memory_step_mib,

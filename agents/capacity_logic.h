@@ -41,7 +41,7 @@ typedef struct capacity_limits {
 typedef struct capacity {
     gint64 cpu;
     gint64 memory_mib;
-    gint64 headroom;          /* hundredths of a CPU or of its share of memory, whichever is scarcer */
+    gint64 headroom;          /* hundredths of a CPU or of its share of memory, whichever is scarcer; and a constant */
 } capacity_t;
 
 /* Memory that goes with one CPU on a usual virtualization host: how the two

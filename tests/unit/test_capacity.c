@@ -40,7 +40,7 @@ static void test_own_images_do_not_count(void **state)
     capacity = capacity_compute(&now, &load, &limits, NULL);
     assert_int_equal(capacity.cpu, 5);
     assert_int_equal(capacity.memory_mib, 65536 - 1024 - 1024);
-    assert_int_equal(capacity.headroom, 500);
+    assert_int_equal(capacity.headroom, 625);
 }
 
 static void test_first_look_knows_no_cpu_load(void **state)
@@ -121,7 +121,29 @@ static void test_more_reserve_than_there_is_leaves_nothing(void **state)
     (void) state;
     assert_int_equal(capacity.cpu, 0);
     assert_int_equal(capacity.memory_mib, 0);
-    assert_int_equal(capacity.headroom, 0);
+    assert_int_equal(capacity.headroom, 125);
+}
+
+/* An image's headroom is the smaller of 100 a CPU and 100 a 4096 MiB, rounded down. */
+static gint64 image_headroom(gint64 cpus, gint64 memory_mib)
+{
+    return MIN(100 * cpus, 100 * memory_mib / HEADROOM_MEMORY_PER_CPU_MIB);
+}
+
+static void test_headroom_refuses_nothing_that_fits(void **state)
+{
+    capacity_sample_t now = sample_at(110, 0, 0);
+    capacity_t published = { 0 };
+
+    (void) state;
+    for (int load_percent = 0; load_percent < 800; load_percent += 7) {
+        capacity_load_t load = { .cpus = load_percent / 100.0, .memory_mib = load_percent * 70.0 };
+        capacity_t fresh = capacity_compute(&now, &load, &limits, NULL);
+
+        published = capacity_compute(&now, &load, &limits, load_percent > 0 ? &published : NULL);
+        assert_true(fresh.headroom >= image_headroom(fresh.cpu, fresh.memory_mib));
+        assert_true(published.headroom >= image_headroom(published.cpu, published.memory_mib));
+    }
 }
 
 int main(void)
@@ -132,6 +154,7 @@ int main(void)
         cmocka_unit_test(test_a_guest_that_came_or_went_is_no_load),
         cmocka_unit_test(test_jitter_changes_nothing),
         cmocka_unit_test(test_real_load_is_published),
+        cmocka_unit_test(test_headroom_refuses_nothing_that_fits),
         cmocka_unit_test(test_settle_smooths_a_short_load),
         cmocka_unit_test(test_more_reserve_than_there_is_leaves_nothing),
     };
