@@ -83,6 +83,12 @@ static gpointer close_store_thread(gpointer sentence)
 
 /* Power: Pacemaker's fencer ------------------------------------------------------*/
 
+/* The fencer allows itself a fifth more than it is given (lib/fencing: TIMEOUT_MULTIPLY_FACTOR). */
+static int fencer_timeout_s(void)
+{
+    return MAX(1, (int) (remaining_ms() * 10 / 12 / 1000) - 1);
+}
+
 static way_t fence(stonith_t *fencer, char **sentence)
 {
     stonith_key_value_t *devices = NULL;
@@ -95,7 +101,7 @@ static way_t fence(stonith_t *fencer, char **sentence)
     }
     if (rc > 0) {
         /* Tolerance 0: a success from before does not count, it may run again. */
-        rc = fencer->cmds->fence(fencer, st_opt_sync_call, option_server, "off", (int) (remaining_ms() / 1000), 0);
+        rc = fencer->cmds->fence(fencer, st_opt_sync_call, option_server, "off", fencer_timeout_s(), 0);
     }
     if (rc == pcmk_ok) {
         *sentence = g_strdup("it is powered off");
@@ -106,7 +112,7 @@ static way_t fence(stonith_t *fencer, char **sentence)
     return WAY_FAILED;
 }
 
-static way_t power_off(char **sentence)
+static way_t power_off_now(char **sentence)
 {
     stonith_t *fencer = stonith_api_new();
     int rc = fencer->cmds->connect(fencer, "understudy-isolate", NULL);
@@ -119,6 +125,53 @@ static way_t power_off(char **sentence)
         *sentence = g_strdup_printf("Pacemaker's fencer does not answer on this host: %s", pcmk_strerror(rc));
     }
     stonith_api_delete(fencer);
+    return way;
+}
+
+/* The fencer's answer to a synchronous call can be a minute late: it is asked in a thread and not waited for longer
+ * than the deadline. */
+typedef struct {
+    GMutex mutex;
+    GCond ended;
+    gboolean has_ended;
+    way_t way;
+    char *sentence;
+} power_t;
+
+static gpointer power_off_thread(gpointer data)
+{
+    power_t *power = data;
+    char *sentence = NULL;
+    way_t way = power_off_now(&sentence);
+
+    g_mutex_lock(&power->mutex);
+    power->way = way;
+    power->sentence = sentence;
+    power->has_ended = TRUE;
+    g_cond_signal(&power->ended);
+    g_mutex_unlock(&power->mutex);
+    return NULL;
+}
+
+static way_t power_off(char **sentence)
+{
+    static power_t power; /* outlives main(): the thread may still be in it */
+    gint64 deadline_us = begun_us + option_timeout_ms * 1000;
+    way_t way = WAY_FAILED;
+
+    g_thread_unref(g_thread_new("power", power_off_thread, &power));
+    g_mutex_lock(&power.mutex);
+    while (!power.has_ended && g_cond_wait_until(&power.ended, &power.mutex, deadline_us)) {
+        continue;
+    }
+    if (power.has_ended) {
+        way = power.way;
+        *sentence = g_strdup(power.sentence);
+    } else {
+        *sentence = g_strdup_printf("it could not be powered off: the fencer did not answer within %" G_GINT64_FORMAT
+                                    " s; look at the fencing device", option_timeout_ms / 1000);
+    }
+    g_mutex_unlock(&power.mutex);
     return way;
 }
 

@@ -189,8 +189,9 @@ def test_without_quorum_nothing_starts_and_with_it_it_goes_on(protected):
         lab.crash(host)
     wait_until(lambda: not protected.status(alone)["quorate"], 30, f"{alone} to lose quorum")
     lab.crash("db1")
-    stays(lambda: protected.verdict("db1", host=alone) == "healthy", "nothing decided without quorum", seconds=15)
-    assert protected.granted_tickets(alone) == set()
+    # Pacemaker stops the observer there too, after which nobody knows anything.
+    stays(lambda: protected.verdict("db1", host=alone) in ("healthy", "unknown")
+          and protected.granted_tickets(alone) == set(), "nothing decided without quorum", seconds=15)
     assert protected.domain_hosts("db1") == []
     for host in lost:
         lab.boot(host)
@@ -202,18 +203,20 @@ def test_without_quorum_nothing_starts_and_with_it_it_goes_on(protected):
 
 def test_no_takeover_before_isolation_has_succeeded(protected):
     lab = protected.lab
-    lab.service("bmc", "stop", "db1")
-    try:
-        lab.crash("db1")
-        protected.wait_verdict("db1", "isolating")
-        wait_until(lambda: "not isolated" in protected.server("db1")["reason"], 60, "status to say why", poll_s=0.5)
-        assert "powered off" in protected.server("db1")["reason"]
-        stays(lambda: protected.granted_tickets() == set() and protected.verdict("db1") == "isolating",
-              "no ticket while it is not isolated", seconds=15)
-        assert protected.domain_hosts("db1") == []
-    finally:
-        lab.service("bmc", "start", "db1")
-    protected.wait_taken_over("db1")
+    with tuned(protected, "db1", isolate_timeout="10s"):
+        lab.service("bmc", "stop", "db1")
+        try:
+            lab.crash("db1")
+            protected.wait_verdict("db1", "isolating")
+            wait_until(lambda: "not isolated" in protected.server("db1")["reason"], 60, "status to say why",
+                       poll_s=0.5)
+            assert "powered off" in protected.server("db1")["reason"]
+            stays(lambda: protected.granted_tickets() == set() and protected.verdict("db1") == "isolating",
+                  "no ticket while it is not isolated", seconds=15)
+            assert protected.domain_hosts("db1") == []
+        finally:
+            lab.service("bmc", "start", "db1")
+        protected.wait_taken_over("db1")
 
 
 def test_an_operator_takes_over_and_releases(protected):
