@@ -11,6 +11,7 @@
 
 #include <libvirt/libvirt.h>
 
+#include "domain_state.h"
 #include "domain_status.h"
 #include "error.h"
 #include "image_actions.h"
@@ -37,6 +38,7 @@ typedef struct stop {
     char *domain_name;           /* as it is called; differs from identity's if found by UUID */
     char *domain_uuid;           /* as libvirt knows it */
     gboolean domain_active;      /* libvirt says that it runs, or is paused */
+    gboolean guest_is_deaf;      /* it is paused, so that it can't shut down */
     qemu_process_t process;      /* fd -1: there is none */
 } stop_t;
 
@@ -71,6 +73,14 @@ static gboolean domain_is_active(const hypervisor_domain_t *domain)
     return domain->found && domain->state != VIR_DOMAIN_SHUTOFF && domain->state != VIR_DOMAIN_CRASHED;
 }
 
+static gboolean guest_is_deaf(const hypervisor_domain_t *domain)
+{
+    const char *meaning = NULL;
+    domain_verdict_t verdict = domain_state_judge(domain->state, domain->reason, &meaning);
+
+    return verdict == DOMAIN_FAILED || verdict == DOMAIN_DEGRADED;
+}
+
 static void libvirt_ask(stop_t *stop)
 {
     hypervisor_domain_t domain = { .found = FALSE };
@@ -84,6 +94,7 @@ static void libvirt_ask(stop_t *stop)
     }
     if (domain.found) {
         stop->domain_active = domain_is_active(&domain);
+        stop->guest_is_deaf = guest_is_deaf(&domain);
         stop->domain_name = g_steal_pointer(&domain.name);
         stop->domain_uuid = g_steal_pointer(&domain.uuid);
     }
@@ -174,6 +185,10 @@ static void guest_shut_down(stop_t *stop)
     guint left_ms = ocf_call_remaining_ms(stop->call, reserve_ms);
     gboolean ended = FALSE;
 
+    if (stop->guest_is_deaf) {
+        ocf_log("the guest is paused and can't shut down: destroying it");
+        return;
+    }
     while (!ended && stop->hypervisor != NULL && left_ms > 0) {
         GError *error = NULL;
 

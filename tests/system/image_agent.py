@@ -207,7 +207,9 @@ class ImageAgent:
             for name in [n for n in agent.domains() if SERVER in n]:
                 self.lab.exec(host, "virsh", "destroy", name, check=False)
             self.lab.exec(host, "rm", "-f", f"/run/understudy/image-{DOMAIN}.state")
-        # A client that was killed without a blocklist entry watches for 30 s more.
+        # A client that was killed would watch for 30 s more.
+        for address in self.watchers():
+            self.lab.exec("store", "ceph", "osd", "blocklist", "add", address, "60")
         wait_until(lambda: not self.watchers(), 40, "the run image to have no watchers", poll_s=0.2)
         for name in [n for n in self.images() if n.startswith(f"run-{SERVER}-")]:
             self.remove(f"{POOL}/{name}")

@@ -1,0 +1,178 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Monitors of the image agent: what it makes of a guest that is not well, and of a libvirtd that can't be asked."""
+
+import time
+
+from image_agent import (DEGRADED, DOMAIN, GENERIC, NOT_RUNNING, RUN, SUCCESS, image, recovery)  # noqa: F401
+from lab.api import wait_until
+
+DEEP = {"level": 10, "timeout_s": 30}
+
+
+def test_a_healthy_image(image):
+    assert image.probe().rc == NOT_RUNNING
+    image.start()
+    assert image.probe().rc == SUCCESS
+    assert image.monitor().rc == SUCCESS
+    assert image.monitor(**DEEP).rc == SUCCESS
+
+
+def test_it_does_not_load_what_is_heavy(image):
+    image.start()
+    done = image.lab.exec(image.host, "env", "LD_DEBUG=files", *image.argv("monitor", interval_s=5), check=False)
+    assert done.returncode == SUCCESS
+    assert "libglib" in done.stderr, "LD_DEBUG should have named the libraries"
+    for library in ("librbd", "librados", "libvirt", "libxml2", "libgio"):
+        assert library not in done.stderr
+
+
+def test_paused_by_hand(image):
+    image.start()
+    image.virsh("suspend", DOMAIN)
+    answer = image.monitor()
+    assert answer.rc == DEGRADED
+    assert "paused by hand" in answer.reason
+    image.virsh("resume", DOMAIN)
+    assert image.monitor().rc == SUCCESS
+
+
+def test_paused_by_an_io_error(image):
+    """QEMU's client is put on the blocklist, as by a fence; the guest's next write stops it."""
+    image.start()
+    image.lab.exec("store", "ceph", "osd", "blocklist", "add", image.watchers()[0], "600")
+    try:
+        wait_until(lambda: image.lever("write") is not None and "paused" in image.virsh("domstate", DOMAIN), 30,
+                   "the guest to be paused")
+        assert image.virsh("domstate", "--reason", DOMAIN).strip() == "paused (I/O error)"
+        for answer in (image.monitor(), image.probe()):
+            assert answer.rc == GENERIC
+            assert "I/O error" in answer.reason
+        assert image.call("start").rc == GENERIC
+        # Paused it can't shut down: no time is lost on asking it to.
+        assert image.stop().seconds < 15
+        assert image.qemu_pids() == []
+        image.start()
+        assert image.monitor().rc == SUCCESS
+    finally:
+        image.clear_blocklist()
+
+
+def test_blocklisted_while_it_is_idle(image):
+    """Running for libvirt, and cut off from its disks: only the store can tell."""
+    image.start()
+    image.lab.exec("store", "ceph", "osd", "blocklist", "add", image.watchers()[0], "600")
+    try:
+        wait_until(lambda: image.watchers() == [], 10, "the watch to go")
+        answer = image.monitor(**DEEP)
+        assert answer.rc == GENERIC
+        assert "watch" in answer.reason or "I/O error" in answer.reason
+    finally:
+        image.clear_blocklist()
+
+
+def test_the_guest_crashes(image):
+    """pvpanic tells QEMU, which libvirt then ends."""
+    image.start()
+    image.lever("panic")
+    wait_until(lambda: image.monitor().rc != SUCCESS, 30, "the monitor to see it", poll_s=0.2)
+    answer = image.monitor()
+    assert answer.rc in (NOT_RUNNING, GENERIC)
+    assert answer.reason
+    image.stop()
+    image.start()
+
+
+def test_the_guest_shuts_itself_down(image):
+    image.start()
+    image.lever("poweroff")
+    wait_until(lambda: image.domains() == [], 30, "the guest to be down")
+    answer = image.monitor()
+    assert answer.rc == NOT_RUNNING
+    assert "shut down" in answer.reason
+    assert image.probe().reason == ""
+    image.stop()
+
+
+def test_the_guest_reboots(image):
+    """That is no failure at any moment of it."""
+    image.start()
+    uptime = float(image.lever("uptime").split()[0])
+    image.virsh("reset", DOMAIN)
+    seen = []
+
+    def rebooted():
+        seen.append(image.monitor().rc)
+        text = image.lever("uptime").split()
+        return text and (float(text[0]) < uptime or len(image.boots()) == 2)
+
+    wait_until(rebooted, 60, "the guest to be back")
+    assert set(seen) == {SUCCESS}
+
+
+def test_the_guest_no_longer_answers(image):
+    image.start()
+    answer = image.monitor(boot_probe=f"tcp:{image.address}:81", **DEEP)
+    assert answer.rc == GENERIC
+    assert f"{image.address}:81" in answer.reason
+
+
+def test_qemu_is_killed(image):
+    image.start()
+    image.signal("KILL", *image.qemu_pids())
+    answer = image.monitor()
+    assert answer.rc == NOT_RUNNING
+
+
+def test_libvirtd_is_dead(image):
+    image.lab.service(image.host, "stop", "libvirtd")
+    assert image.probe().rc == NOT_RUNNING
+    image.lab.service(image.host, "start", "libvirtd")
+    wait_until(lambda: image.lab.hypervisor_answers(image.host), 30, "libvirtd")
+    image.start()
+    image.lab.service(image.host, "stop", "libvirtd")
+    assert image.probe().rc == SUCCESS
+    answer = image.monitor()
+    assert answer.rc == DEGRADED
+    assert "libvirtd" in answer.reason
+    image.signal("KILL", *image.qemu_pids())
+    wait_until(lambda: image.qemu_pids() == [], 5, "QEMU to die")
+    assert image.monitor().rc == NOT_RUNNING
+
+
+def test_libvirtd_hangs(image):
+    image.start()
+    pid = int(image.lab.exec(image.host, "cat", "/run/service/libvirtd/supervise/pid").stdout)
+    image.signal("STOP", pid)
+    try:
+        answer = image.monitor(timeout_s=20)
+        assert answer.rc == DEGRADED
+        assert "libvirtd" in answer.reason
+        assert image.probe(timeout_s=20).rc == SUCCESS
+    finally:
+        image.signal("CONT", pid)
+    assert image.monitor().rc == SUCCESS
+
+
+def test_libvirtd_is_restarted(image):
+    image.start()
+    image.lab.service(image.host, "stop", "libvirtd")
+    image.lab.service(image.host, "start", "libvirtd")
+    deadline = time.monotonic() + 30
+    codes = []
+    while time.monotonic() < deadline and (not codes or codes[-1] != SUCCESS):
+        codes.append(image.monitor().rc)
+    assert set(codes) <= {SUCCESS, DEGRADED}
+    assert codes[-1] == SUCCESS
+
+
+def test_the_store_is_out_of_reach(image):
+    image.start()
+    image.lab.cut(image.host, "store")
+    try:
+        answer = image.monitor(boot_probe=f"icmp:{image.address}", **DEEP)
+        assert answer.rc == DEGRADED
+        assert "store" in answer.reason
+    finally:
+        image.lab.heal(image.host, "store")
+    wait_until(lambda: image.monitor(**DEEP).rc == SUCCESS, 30, "the image to be well again")
+    assert RUN.split("/")[1] in image.images()

@@ -1,0 +1,128 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Bad input to the image agent: the right OCF code, and a sentence that says what to do."""
+
+import pytest
+
+from image_agent import (CONFIGURED, GENERIC, INSTALLED, PERM, REASON_MAX_BYTES, RECOVERY, SERVER,
+                         SUCCESS, image, recovery)  # noqa: F401
+from lab.site import POOL
+
+# Every parameter, with values that are wrong wherever the image is tried.
+WRONG = [
+    ("server", "../x"), ("disks", ""), ("disks", "image"), ("disks", "a/b/c/d"), ("disks", f"{POOL}/x@snap"),
+    ("template", "domain.xml"), ("vcpus", "0"), ("vcpus", "two"), ("memory_mib", "1"), ("memory_mib", "-5"),
+    ("mac", "52:54:00:12:34"), ("mac", "01:00:5e:00:00:01"), ("service_address", "db1.example"),
+    ("domain_type", "xen"), ("ceph_conf", "ceph.conf"), ("boot_probe", "ping"), ("boot_probe", "tcp:10.0.0.1"),
+    ("boot_probe", "http://10.0.0.1/"), ("store_timeout", "0"), ("store_timeout", "fast"), ("watcher_wait", "-1s"),
+    ("probes", "smoke"), ("recover_probe", "smoke"), ("probe_interval", "0"), ("probe_timeout", "1year"),
+    ("probe_misses", "0"), ("hold_down", "x"), ("recover_after", "x"), ("isolate", "maybe"),
+    ("store_address", "host"), ("isolate_timeout", "0"),
+]
+
+
+def refused(answer, rc, *words):
+    """The code, and a sentence that Pacemaker can show whole."""
+    assert answer.rc == rc, answer.log
+    assert answer.reason
+    assert len(answer.reason.encode()) <= REASON_MAX_BYTES, answer.reason
+    for word in words:
+        assert word in answer.reason, answer.reason
+
+
+@pytest.mark.parametrize("name,value", WRONG)
+def test_a_wrong_parameter(image, name, value):
+    for action in ("validate-all", "start"):
+        refused(image.call(action, **{name: value}), CONFIGURED, name)
+
+
+def test_disks_are_required(image):
+    refused(image.call("start", drop=("disks",)), CONFIGURED, "disks")
+
+
+def test_good_parameters_pass(image):
+    assert image.call("validate-all").rc == SUCCESS
+    assert image.call("validate-all", level=10).rc == SUCCESS
+    assert image.call("reload-agent").rc == SUCCESS
+
+
+def both(image, rc, *words, **wrong):
+    """What the host has to offer is looked at by validate-all at level 10, and by a start."""
+    refused(image.call("validate-all", level=10, **wrong), rc, *words)
+    refused(image.call("start", **wrong), rc, *words)
+    assert image.domains() == []
+
+
+def test_image_is_missing(image):
+    both(image, CONFIGURED, f"{POOL}/nothing", disks=f"{POOL}/nothing")
+
+
+def test_pool_is_missing(image):
+    both(image, CONFIGURED, "nowhere", disks="nowhere/x")
+    both(image, CONFIGURED, "nowhere", run_pool="nowhere")
+
+
+def test_there_is_no_recovery_point(image):
+    empty = f"{POOL}/{SERVER}-empty"
+    image.rbd("create", "--size", "8M", empty)
+    try:
+        both(image, CONFIGURED, "recovery point", disks=f"{RECOVERY} {empty}")
+    finally:
+        image.remove(empty)
+
+
+def test_keyring_is_missing(image):
+    both(image, INSTALLED, "keyring", "client.nobody", ceph_user="nobody")
+
+
+def test_keyring_is_refused(image):
+    path = "/etc/ceph/ceph.client.stranger.keyring"
+    text = "[client.stranger]\n\tkey = AQAAAAAAAAAAABAAAAAAAAAAAAAAAAAAAAAAAA==\n"
+    image.lab.exec(image.host, "tee", path, stdin=text)
+    try:
+        both(image, PERM, "client.stranger", ceph_user="stranger")
+    finally:
+        image.lab.exec(image.host, "rm", path)
+
+
+def test_ceph_conf_is_missing(image):
+    both(image, INSTALLED, "/nonexistent.conf", ceph_conf="/nonexistent.conf")
+
+
+def test_template_is_missing(image):
+    both(image, INSTALLED, "/nonexistent.xml", template="/nonexistent.xml")
+
+
+@pytest.mark.parametrize("text,word", [("<domain", "XML"), ("<pool/>", "<domain>"), ("", "XML")])
+def test_template_is_wrong(image, tmp_path, text, word):
+    template = tmp_path / "domain.xml"
+    template.write_text(text, encoding="utf-8")
+    both(image, CONFIGURED, word, template=str(template))
+
+
+def test_bridge_is_missing(image):
+    both(image, INSTALLED, "br-nothing", bridge="br-nothing")
+
+
+def test_monitors_are_out_of_reach(image):
+    image.lab.cut(image.host, "store")
+    try:
+        answer = image.call("start", timeout_s=15, store_timeout="3s")
+        refused(answer, GENERIC, "monitor")
+        assert answer.seconds < 8
+        refused(image.call("validate-all", level=10, timeout_s=15, store_timeout="3s"), GENERIC, "monitor")
+    finally:
+        image.lab.heal(image.host, "store")
+    image.start()
+
+
+def test_the_store_has_no_quorum_and_no_osd(image):
+    """A monitor that answers and an OSD that does not."""
+    image.lab.service("store", "stop", "osd")
+    try:
+        answer = image.call("start", timeout_s=20, store_timeout="2s")
+        assert answer.rc == GENERIC and answer.reason
+    finally:
+        image.lab.service("store", "start", "osd")
+    with image.lab.store.admin() as admin:
+        image.lab.store.wait_healthy(admin)
+    image.start()

@@ -1,0 +1,153 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Stops of the image agent: it really stops, whatever else is broken, and says so when it can't."""
+
+import pytest
+
+from image_agent import (DOMAIN, NOT_RUNNING, RUN, SUCCESS, image, recovery)  # noqa: F401
+from lab.api import wait_until
+
+
+def is_gone(image):
+    """No domain, no QEMU."""
+    return image.qemu_pids() == [] and image.domains() == []
+
+
+def test_of_what_was_never_started(image):
+    answer = image.stop()
+    assert answer.seconds < 5
+    assert RUN.split("/")[1] not in image.images()
+
+
+def test_shuts_the_guest_down_cleanly(image):
+    image.start()
+    image.stop()
+    image.start()
+    assert image.boots()[-2:] == ["clean shutdown", "boot"]
+
+
+def test_a_guest_that_ignores_acpi_is_destroyed_in_time(image):
+    image.start()
+    image.lever("ignore-acpi")
+    answer = image.stop(timeout_s=30)
+    assert answer.seconds < 25
+    assert is_gone(image) and image.watchers() == []
+
+
+BROKEN = [
+    {"disks": "not an image"}, {"drop": ("disks",)}, {"template": "/nonexistent/domain.xml"}, {"template": "relative"},
+    {"ceph_conf": "/nonexistent/ceph.conf"}, {"ceph_user": "nobody"}, {"boot_probe": "smoke:signals"},
+    {"domain_type": "abacus"}, {"vcpus": "many"}, {"mac": "no"}, {"server": "../../etc"}, {"server": "another"},
+    {"store_timeout": "soon"}, {"run_pool": "nonexistent"},
+]
+ALL_BROKEN = {key: value for broken in BROKEN for key, value in broken.items() if key != "drop"}
+
+
+@pytest.mark.parametrize("broken", [ALL_BROKEN, {"drop": ("disks",)}, {"ceph_conf": "/nonexistent/ceph.conf"}])
+def test_a_broken_parameter_does_not_keep_it_from_stopping(image, broken):
+    image.start()
+    for one in BROKEN:
+        assert image.probe(**one).rc == SUCCESS, one
+    image.stop(**broken)
+    assert is_gone(image) and image.watchers() == []
+    for one in BROKEN:
+        assert image.probe(**one).rc == NOT_RUNNING, one
+
+
+def test_libvirtd_is_dead(image):
+    image.start()
+    image.lab.service(image.host, "stop", "libvirtd")
+    image.stop()
+    assert image.qemu_pids() == [] and image.watchers() == []
+    image.lab.service(image.host, "start", "libvirtd")
+    wait_until(lambda: image.lab.hypervisor_answers(image.host), 30, "libvirtd")
+    assert is_gone(image)
+    image.start()
+
+
+def test_libvirtd_hangs(image):
+    image.start()
+    pid = int(image.lab.exec(image.host, "cat", "/run/service/libvirtd/supervise/pid").stdout)
+    image.signal("STOP", pid)
+    try:
+        image.stop()
+        assert image.qemu_pids() == [] and image.watchers() == []
+    finally:
+        image.signal("CONT", pid)
+
+
+def test_qemu_hangs(image):
+    image.start()
+    image.signal("STOP", *image.qemu_pids())
+    image.stop(timeout_s=40)
+    assert is_gone(image) and image.watchers() == []
+
+
+def test_libvirtd_is_dead_and_qemu_hangs(image):
+    image.start()
+    image.lab.service(image.host, "stop", "libvirtd")
+    image.signal("STOP", *image.qemu_pids())
+    image.stop(timeout_s=40)
+    assert image.qemu_pids() == [] and image.watchers() == []
+
+
+def test_the_store_is_out_of_reach(image):
+    """Then the end of QEMU has to be enough: who does not live does not write."""
+    image.start()
+    image.lab.cut(image.host, "store")
+    try:
+        answer = image.stop(timeout_s=30)
+        assert is_gone(image)
+        assert "can't be told" in answer.log
+    finally:
+        image.lab.heal(image.host, "store")
+    # The dead QEMU's watch is still there, and known to be ours.
+    assert image.start().seconds < 25
+
+
+def test_a_domain_that_somebody_started_by_hand(image):
+    """With our UUID under another name, and with our name under another UUID."""
+    image.start()
+    xml = image.virsh("dumpxml", DOMAIN)
+    uuid = image.virsh("domuuid", DOMAIN).strip()
+    image.stop()
+    for old, new in ((f"<name>{DOMAIN}<", f"<name>{DOMAIN}-by-hand<"), (uuid, "11111111-2222-4333-8444-555555555555")):
+        name = new.removeprefix("<name>").removesuffix("<") if "name" in new else DOMAIN
+        image.lab.exec(image.host, "virsh", "create", "/dev/stdin", stdin=xml.replace(old, new))
+        assert image.domains() == [name]
+        assert image.probe().rc == SUCCESS
+        assert image.monitor().rc == SUCCESS
+        image.start()
+        assert image.domains() == [name], "a start must not run it twice"
+        image.stop()
+        assert image.qemu_pids(name) == [] and image.domains() == []
+
+
+def test_a_stranger_on_this_host_makes_it_fail(image):
+    """A client of this host that has the image open and is not ours: that nobody writes can't be confirmed."""
+    image.start()
+    holder = image.hold(image.host, RUN, "understudy")
+    try:
+        image.signal("KILL", *image.qemu_pids())
+        address = image.watchers()
+        answer = image.call("stop", timeout_s=15)
+        assert answer.rc == 1
+        assert any(a in answer.reason for a in address)
+    finally:
+        holder.stdin.close()
+        holder.wait(30)
+        holder.stdout.close()
+    image.stop()
+
+
+def test_it_may_be_killed_at_any_moment(image):
+    image.start()
+    image.lever("ignore-acpi")
+    for after_ms in (20, 100, 300, 1000):
+        stop = image.begin("stop", timeout_s=30)
+        try:
+            stop.wait(after_ms / 1000)
+        except Exception:  # still under way, as it should be
+            stop.kill()
+        stop.wait(10)
+    image.stop(timeout_s=30)
+    assert is_gone(image) and image.watchers() == []
