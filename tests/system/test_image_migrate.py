@@ -1,0 +1,35 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Live migration of a standby image from one host to another, as Pacemaker orders it."""
+
+from image_agent import (DOMAIN, GENERIC, NOT_RUNNING, SUCCESS, ImageAgent, image, recovery)  # noqa: F401
+
+
+def test_live_migration(image):
+    target = ImageAgent(image.lab, "host2")
+    image.start()
+    uptime = float(image.lever("uptime").split()[0])
+    answer = image.call("migrate_to", meta={"migrate_target": "host2", "migrate_source": "host1"}, timeout_s=120)
+    assert answer.rc == SUCCESS, answer.log
+    answer = target.call("migrate_from", meta={"migrate_target": "host2", "migrate_source": "host1"})
+    assert answer.rc == SUCCESS, answer.log
+    image.stop()  # Pacemaker stops it at the source afterwards
+
+    assert image.domains() == [] and target.domains() == [DOMAIN]
+    assert image.probe().rc == NOT_RUNNING and target.monitor(level=10, timeout_s=30).rc == SUCCESS
+    store_ip = image.lab.site.address("host2", "store")
+    assert [w.split(":")[0] for w in image.watchers()] == [store_ip]
+    # The same guest, not a new boot of it, and it still writes.
+    assert float(image.lever("uptime").split()[0]) > uptime
+    assert image.boots() == ["boot"]
+    assert image.lever("write").strip() == "written"
+    target.stop()
+    assert target.watchers() == []
+
+
+def test_a_failed_migration_leaves_it_running(image):
+    image.start()
+    answer = image.call("migrate_to", meta={"migrate_target": "192.0.2.1", "migrate_source": "host1"}, timeout_s=30)
+    assert answer.rc == GENERIC
+    assert answer.reason
+    assert image.domains() == [DOMAIN] and image.answers()
+    assert ImageAgent(image.lab, "host2").call("migrate_from", timeout_s=10).rc == GENERIC
