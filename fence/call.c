@@ -194,6 +194,7 @@ gboolean fence_record_write(fence_call_t *call, const fence_record_t *record, GE
         g_prefix_error(error, "can't write %s: ", key);
         return FALSE;
     }
+    fence_say(call, FENCE_LOG_STEP, "%s records %u entries", key, record->entries->len);
     return TRUE;
 }
 

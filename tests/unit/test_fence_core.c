@@ -1,0 +1,416 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "core.h"
+#include "error.h"
+
+/* host1 ... host3 published; host4 only mapped. */
+typedef struct fixture {
+    fence_site_t site;
+    GHashTable *daemon_ips;
+} fixture_t;
+
+static registry_host_t *host_new(const char *name, const char *address, const char *boot_id)
+{
+    registry_host_t *host = g_new0(registry_host_t, 1);
+
+    host->name = g_strdup(name);
+    host->store_addresses = g_strsplit(address, ",", -1);
+    host->boot_id = g_strdup(boot_id);
+    return host;
+}
+
+static void publish(fixture_t *fixture, const char *name, const char *address)
+{
+    registry_host_t *host = host_new(name, address, "boot-1");
+
+    g_hash_table_replace(fixture->site.hosts, host->name, host);
+}
+
+static int set_up(void **state)
+{
+    fixture_t *fixture = g_new0(fixture_t, 1);
+
+    fixture->site.hosts = g_hash_table_new_full(g_str_hash, g_str_equal, NULL, (GDestroyNotify) registry_host_free);
+    fixture->site.mapped = fence_map_parse("host4:10.0.0.14", NULL);
+    fixture->site.own_name = g_strdup("host1");
+    fixture->site.own_ip = g_strdup("10.0.0.11");
+    fixture->daemon_ips = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
+    g_hash_table_insert(fixture->daemon_ips, g_strdup("10.0.0.5"), g_strdup("monitor a"));
+    publish(fixture, "host1", "10.0.0.11");
+    publish(fixture, "host2", "10.0.0.12");
+    publish(fixture, "host3", "10.0.0.13,fd00::13");
+    *state = fixture;
+    return 0;
+}
+
+static int tear_down(void **state)
+{
+    fixture_t *fixture = *state;
+
+    g_hash_table_unref(fixture->site.hosts);
+    g_hash_table_unref(fixture->site.mapped);
+    g_hash_table_unref(fixture->daemon_ips);
+    g_free(fixture->site.own_name);
+    g_free(fixture->site.own_ip);
+    g_free(fixture);
+    return 0;
+}
+
+static fence_target_t *resolve(const fixture_t *fixture, const char *plug, const char *nodename)
+{
+    GError *error = NULL;
+    fence_target_t *target = fence_target_resolve(&fixture->site, plug, nodename, &error);
+
+    assert_null(error);
+    assert_non_null(target);
+    return target;
+}
+
+static void assert_refused(GError *error, const char *words)
+{
+    assert_non_null(error);
+    assert_non_null(strstr(error->message, words));
+    g_error_free(error);
+}
+
+/* Addresses ---------------------------------------------------------------------*/
+
+static void assert_addresses(const char *text, const char *joined)
+{
+    GError *error = NULL;
+    g_auto(GStrv) addresses = fence_addresses_parse(text, &error);
+    g_autofree char *found = addresses != NULL ? g_strjoinv(" ", addresses) : NULL;
+
+    if (joined == NULL) {
+        assert_null(addresses);
+        assert_true(g_error_matches(error, UNDERSTUDY_ERROR, UNDERSTUDY_ERROR_CONFIG));
+        g_error_free(error);
+    } else {
+        assert_null(error);
+        assert_string_equal(found, joined);
+    }
+}
+
+static void test_addresses(void **state)
+{
+    (void) state;
+    assert_addresses("10.0.0.1", "10.0.0.1");
+    assert_addresses(" 10.0.0.1, 10.0.0.2,10.0.0.1", "10.0.0.1 10.0.0.2");
+    assert_addresses("fd00:0:0::5,FD00::5", "fd00::5");
+    assert_addresses("", NULL);
+    assert_addresses(",", NULL);
+    assert_addresses("store1", NULL);
+    assert_addresses("10.0.0.1:0/7", NULL);
+    assert_addresses("10.0.0.0/24", NULL);
+}
+
+static void test_map(void **state)
+{
+    GError *error = NULL;
+    g_autoptr(GHashTable) map = fence_map_parse("a:10.0.0.1,10.0.0.2; b:fd00::1 ;", &error);
+    char **addresses = NULL;
+
+    (void) state;
+    assert_null(error);
+    assert_int_equal(g_hash_table_size(map), 2);
+    addresses = g_hash_table_lookup(map, "a");
+    assert_string_equal(addresses[1], "10.0.0.2");
+    addresses = g_hash_table_lookup(map, "b");
+    assert_string_equal(addresses[0], "fd00::1");
+}
+
+static void test_map_refused(void **state)
+{
+    static const char *const texts[] = { "a", "a:", ":10.0.0.1", "a:x", "a:10.0.0.1;a:10.0.0.2", "10.0.0.1" };
+
+    (void) state;
+    for (gsize i = 0; i < G_N_ELEMENTS(texts); i++) {
+        GError *error = NULL;
+
+        assert_null(fence_map_parse(texts[i], &error));
+        assert_true(g_error_matches(error, UNDERSTUDY_ERROR, UNDERSTUDY_ERROR_CONFIG));
+        g_error_free(error);
+    }
+}
+
+/* The target -----------------------------------------------------------------------*/
+
+static void test_target_from_registry(void **state)
+{
+    g_autoptr(fence_target_t) target = resolve(*state, "host2", NULL);
+
+    assert_string_equal(target->name, "host2");
+    assert_string_equal(target->addresses[0], "10.0.0.12");
+    assert_string_equal(target->boot_id, "boot-1");
+}
+
+static void test_target_from_map(void **state)
+{
+    g_autoptr(fence_target_t) target = resolve(*state, NULL, "host4");
+
+    assert_string_equal(target->addresses[0], "10.0.0.14");
+    assert_null(target->boot_id);
+}
+
+static void test_target_from_alias(void **state)
+{
+    g_autoptr(fence_target_t) target = resolve(*state, "10.0.0.12,10.0.1.12", "host2");
+    g_autoptr(fence_target_t) unnamed = resolve(*state, "10.0.0.13,fd00::13", NULL);
+
+    assert_string_equal(target->name, "host2");
+    assert_string_equal(target->addresses[1], "10.0.1.12");
+    assert_string_equal(unnamed->name, "host3");
+}
+
+static void test_target_unknown(void **state)
+{
+    const fixture_t *fixture = *state;
+    GError *error = NULL;
+
+    assert_null(fence_target_resolve(&fixture->site, "host9", NULL, &error));
+    assert_refused(error, "host9 is not known");
+    error = NULL;
+    assert_null(fence_target_resolve(&fixture->site, NULL, NULL, &error));
+    assert_refused(error, "plug is not set");
+}
+
+static void test_target_contradicted(void **state)
+{
+    const fixture_t *fixture = *state;
+    GError *error = NULL;
+
+    /* The alias leaves out an address that the host has published. */
+    assert_null(fence_target_resolve(&fixture->site, "10.0.0.13", "host3", &error));
+    assert_refused(error, "correct the one that is wrong");
+}
+
+static void assert_check(const fixture_t *fixture, const char *plug, const char *nodename, const char *words)
+{
+    g_autoptr(fence_target_t) target = resolve(fixture, plug, nodename);
+    GError *error = NULL;
+    gboolean good = fence_target_check(&fixture->site, target, fixture->daemon_ips, &error);
+
+    if (words == NULL) {
+        assert_null(error);
+        assert_true(good);
+    } else {
+        assert_false(good);
+        assert_refused(error, words);
+    }
+}
+
+static void test_target_checks(void **state)
+{
+    fixture_t *fixture = *state;
+
+    assert_check(fixture, "host2", NULL, NULL);
+    assert_check(fixture, "host3", NULL, NULL);
+    assert_check(fixture, "host1", NULL, NULL); /* itself, asked for by name */
+    assert_check(fixture, "10.0.0.13,10.0.0.12", "host2", "also that of host3");
+    assert_check(fixture, "10.0.0.14", "host9", "also that of host4");
+    assert_check(fixture, "10.0.0.5", "host9", "of monitor a of the store");
+    assert_check(fixture, "127.0.0.1", "host9", "to itself");
+    assert_check(fixture, "0.0.0.0", "host9", "to itself");
+    assert_check(fixture, "::1", "host9", "to itself");
+    assert_check(fixture, "ff02::1", "host9", "to itself");
+    g_hash_table_remove(fixture->site.hosts, "host1");
+    assert_check(fixture, "10.0.0.11", "host9", "this host's own");
+}
+
+/* The blocklist ---------------------------------------------------------------------*/
+
+static store_map_t *map_with(const char *entries)
+{
+    g_autofree char *json = g_strdup_printf("{\"epoch\":7,\"blocklist\":{%s},\"osds\":[]}", entries);
+    store_map_t *map = store_map_parse(json, NULL, NULL);
+
+    assert_non_null(map);
+    return map;
+}
+
+static void assert_state(const fixture_t *fixture, const char *entries, fence_state_t expected)
+{
+    g_autoptr(fence_target_t) target = resolve(fixture, "host3", NULL);
+    g_autoptr(store_map_t) map = map_with(entries);
+
+    assert_int_equal(fence_state(map, target), expected);
+}
+
+static void test_state(void **state)
+{
+    assert_state(*state, "", FENCE_ON);
+    assert_state(*state, "\"10.0.0.12:0/0\":\"x\"", FENCE_ON);
+    assert_state(*state, "\"10.0.0.13:0/77\":\"x\"", FENCE_ON); /* one client of it, not the host */
+    assert_state(*state, "\"10.0.0.13:0/0\":\"x\"", FENCE_MIXED);
+    assert_state(*state, "\"10.0.0.13:0/0\":\"x\",\"[fd00::13]:0/0\":\"x\"", FENCE_OFF);
+}
+
+static void test_record(void **state)
+{
+    g_autoptr(fence_record_t) record = fence_record_new("host2");
+    g_autoptr(fence_record_t) again = NULL;
+    g_autofree char *json = NULL;
+
+    (void) state;
+    assert_true(fence_record_add(record, "10.0.0.12:0/0"));
+    assert_false(fence_record_add(record, "10.0.0.12:0/0"));
+    assert_true(fence_record_add(record, "10.0.0.12:0/77"));
+    record->at_s = 1234;
+    json = fence_record_json(record);
+    again = fence_record_parse("host2", json, NULL);
+    assert_non_null(again);
+    assert_int_equal(again->entries->len, 2);
+    assert_true(fence_record_has(again, "10.0.0.12:0/77"));
+    assert_int_equal(again->at_s, 1234);
+}
+
+static void test_record_refused(void **state)
+{
+    static const char *const texts[] = { "", "[]", "{\"entries\":[\"clear\"]}", "{\"entries\":[\"10.0.0.1\"]}",
+                                         "{\"entries\":[\"10.0.0.1:0/0\\\"}\"]}" };
+
+    (void) state;
+    for (gsize i = 0; i < G_N_ELEMENTS(texts); i++) {
+        GError *error = NULL;
+
+        assert_null(fence_record_parse("host2", texts[i], &error));
+        assert_non_null(error);
+        g_error_free(error);
+    }
+}
+
+/* Clients ------------------------------------------------------------------------------*/
+
+static void client_add(GPtrArray *clients, const char *image, const char *ip, gboolean watches)
+{
+    store_client_t *client = g_new0(store_client_t, 1);
+
+    client->image = (char *) image;
+    client->ip = (char *) ip;
+    client->address = g_strdup_printf("%s:0/%u", ip, clients->len + 1);
+    client->watches = watches;
+    g_ptr_array_add(clients, client);
+}
+
+static void client_free(gpointer data)
+{
+    store_client_t *client = data;
+
+    g_free(client->address);
+    g_free(client);
+}
+
+static void test_look(void **state)
+{
+    const fixture_t *fixture = *state;
+    g_autoptr(GPtrArray) clients = g_ptr_array_new_with_free_func(client_free);
+    g_autoptr(fence_target_t) target = resolve(fixture, "host2", NULL);
+    g_autoptr(fence_look_t) look = NULL;
+
+    client_add(clients, "vm/run-db1-0", "10.0.0.12", TRUE);  /* watches */
+    client_add(clients, "vm/run-db2-0", "10.0.0.12", FALSE); /* only holds the lock */
+    client_add(clients, "vm/run-db3-0", "10.0.0.13", TRUE);  /* another host's */
+    client_add(clients, "vm/db3", "10.0.0.99", TRUE);        /* a stranger, but no run image */
+    client_add(clients, "vm/run-db4-0", "10.0.0.99", TRUE);  /* a stranger */
+    client_add(clients, "vm/run-db5-0", "10.0.0.98", FALSE); /* a stranger's old lock */
+    look = fence_look_judge(&fixture->site, target, clients);
+    assert_int_equal(look->watching->len, 1);
+    assert_string_equal(g_ptr_array_index(look->watching, 0), "vm/run-db1-0 from 10.0.0.12:0/1");
+    assert_int_equal(look->instances->len, 2);
+    assert_int_equal(look->strangers->len, 1);
+    assert_string_equal(g_ptr_array_index(look->strangers, 0), "vm/run-db4-0 from 10.0.0.99:0/5");
+}
+
+/* Unfencing -------------------------------------------------------------------------------*/
+
+static void assert_lift(const fixture_t *fixture, const char *record_boot_id, fence_state_t state, fence_lift_t expected)
+{
+    g_autoptr(fence_target_t) target = resolve(fixture, "host2", NULL);
+    g_autoptr(fence_record_t) record = NULL;
+
+    if (record_boot_id != NULL) {
+        record = fence_record_new("host2");
+        g_free(record->boot_id);
+        record->boot_id = g_strdup(record_boot_id);
+    }
+    assert_int_equal(fence_lift_decide(record, target, state), expected);
+}
+
+static void test_lift(void **state)
+{
+    assert_lift(*state, NULL, FENCE_ON, FENCE_LIFT_NOTHING);
+    assert_lift(*state, NULL, FENCE_OFF, FENCE_LIFT_FOREIGN);
+    assert_lift(*state, NULL, FENCE_MIXED, FENCE_LIFT_FOREIGN);
+    assert_lift(*state, "boot-0", FENCE_OFF, FENCE_LIFT_NEW_BOOT);
+    assert_lift(*state, "boot-1", FENCE_OFF, FENCE_LIFT_EMPTY_HOST);
+    assert_lift(*state, "", FENCE_OFF, FENCE_LIFT_EMPTY_HOST);      /* not known then: not proved now */
+    assert_lift(*state, "boot-1", FENCE_ON, FENCE_LIFT_EMPTY_HOST); /* killed after the entries had gone */
+}
+
+static void test_lift_wait(void **state)
+{
+    g_autoptr(fence_record_t) record = fence_record_new("host2");
+
+    (void) state;
+    record->at_s = 1000;
+    assert_int_equal(fence_lift_wait_s(record, 1000, 60), 60);
+    assert_int_equal(fence_lift_wait_s(record, 1059, 60), 1);
+    assert_int_equal(fence_lift_wait_s(record, 1060, 60), 0);
+    assert_int_equal(fence_lift_wait_s(record, 5000, 60), 0);
+    assert_int_equal(fence_lift_wait_s(record, 10, 60), 60); /* the clock was set back */
+    assert_int_equal(fence_lift_wait_s(record, 1000, 0), 0);
+}
+
+/* Confirmation --------------------------------------------------------------------------------*/
+
+static void test_evidence(void **state)
+{
+    static const plane_t planes[] = { PLANE_SILENT, PLANE_ALIVE, PLANE_BLIND };
+
+    (void) state;
+    for (gsize m = 0; m < G_N_ELEMENTS(planes); m++) {
+        for (gsize l = 0; l < G_N_ELEMENTS(planes); l++) {
+            for (gsize s = 0; s < G_N_ELEMENTS(planes); s++) {
+                const fence_evidence_t evidence = { planes[m], planes[l], planes[s], "corosync", "libvirt", "store" };
+                GError *error = NULL;
+                gboolean is_death = fence_evidence_is_death(&evidence, &error);
+
+                assert_int_equal(is_death, m == 0 && l == 0 && s == 0);
+                assert_int_equal(error == NULL, is_death);
+                assert_true(is_death || (strstr(error->message, "corosync") != NULL) == (m != 0));
+                g_clear_error(&error);
+            }
+        }
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_addresses),
+        cmocka_unit_test(test_map),
+        cmocka_unit_test(test_map_refused),
+        cmocka_unit_test_setup_teardown(test_target_from_registry, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_target_from_map, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_target_from_alias, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_target_unknown, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_target_contradicted, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_target_checks, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_state, set_up, tear_down),
+        cmocka_unit_test(test_record),
+        cmocka_unit_test(test_record_refused),
+        cmocka_unit_test_setup_teardown(test_look, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_lift, set_up, tear_down),
+        cmocka_unit_test(test_lift_wait),
+        cmocka_unit_test(test_evidence),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,119 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "error.h"
+#include "registry.h"
+#include "store_map.h"
+
+static void test_host_round_trip(void **state)
+{
+    GError *error = NULL;
+    g_autoptr(registry_host_t) host =
+        registry_host_parse("h1", "{\"name\":\"h1\",\"store_addresses\":[\"10.0.0.1\",\"fd00::1\"],"
+                                  "\"boot_id\":\"b\",\"at\":12}", &error);
+    g_autofree char *json = NULL;
+    g_autoptr(registry_host_t) again = NULL;
+
+    (void) state;
+    assert_null(error);
+    json = registry_host_json(host);
+    again = registry_host_parse("h1", json, &error);
+    assert_null(error);
+    assert_string_equal(again->store_addresses[1], "fd00::1");
+    assert_string_equal(again->boot_id, "b");
+    assert_int_equal(again->at_s, 12);
+}
+
+static void test_host_refused(void **state)
+{
+    static const char *const texts[] = {
+        "", "x", "[]", "{}", "{\"name\":\"h2\",\"store_addresses\":[\"10.0.0.1\"]}",
+        "{\"name\":\"h1\",\"store_addresses\":[]}", "{\"name\":\"h1\",\"store_addresses\":\"10.0.0.1\"}",
+        "{\"name\":\"h1\",\"store_addresses\":[\"store1\"]}", "{\"name\":\"h1\",\"store_addresses\":[\"10.0.0.1:0/0\"]}",
+        "{\"name\":\"h1\",\"store_addresses\":[\"10.0.0.0/24\"]}", "{\"name\":7,\"store_addresses\":[7]}",
+    };
+
+    (void) state;
+    for (gsize i = 0; i < G_N_ELEMENTS(texts); i++) {
+        GError *error = NULL;
+
+        assert_null(registry_host_parse("h1", texts[i], &error));
+        assert_true(g_error_matches(error, UNDERSTUDY_ERROR, UNDERSTUDY_ERROR_CONFIG));
+        assert_non_null(strstr(error->message, "understudy/host/h1"));
+        g_error_free(error);
+    }
+}
+
+static void test_dump(void **state)
+{
+    GError *error = NULL;
+    g_autoptr(GHashTable) values = config_key_dump_parse(
+        "{\"understudy/host/a\":\"1\",\"understudy/hostile\":\"2\",\"understudy/host/b\":3}", REGISTRY_HOST_PREFIX, &error);
+
+    (void) state;
+    assert_null(error);
+    assert_int_equal(g_hash_table_size(values), 1);
+    assert_string_equal(g_hash_table_lookup(values, "a"), "1");
+    assert_null(config_key_dump_parse("[]", "", &error));
+    assert_non_null(error);
+    g_error_free(error);
+}
+
+static const char osd_dump[] =
+    "{\"epoch\":15,\"osds\":[{\"osd\":3,\"public_addrs\":{\"addrvec\":[{\"type\":\"v2\",\"addr\":\"10.0.0.5:6800\","
+    "\"nonce\":1}]},\"cluster_addrs\":{\"addrvec\":[{\"addr\":\"10.0.1.5:6802\"}]}}],"
+    "\"blocklist\":{\"10.0.0.12:0/0\":\"2031-11-21T04:58:13.218758+0000\",\"10.0.0.9:0/7\":\"soon\"},"
+    "\"range_blocklist\":{\"10.1.0.0:0/24\":\"2031-11-21T04:58:13.218758+0000\"}}";
+static const char mon_dump[] =
+    "{\"mons\":[{\"name\":\"a\",\"public_addrs\":{\"addrvec\":[{\"addr\":\"10.0.0.6:3300\"},{\"addr\":\"[fd00::6]:6789\"}]}}]}";
+
+static void test_map(void **state)
+{
+    GError *error = NULL;
+    g_autoptr(store_map_t) map = store_map_parse(osd_dump, mon_dump, &error);
+
+    (void) state;
+    assert_null(error);
+    assert_int_equal(map->epoch, 15);
+    assert_int_equal(g_hash_table_size(map->blocklist), 3);
+    assert_string_equal(g_hash_table_lookup(map->daemon_ips, "10.0.0.5"), "osd.3");
+    assert_string_equal(g_hash_table_lookup(map->daemon_ips, "10.0.1.5"), "osd.3");
+    assert_string_equal(g_hash_table_lookup(map->daemon_ips, "10.0.0.6"), "monitor a");
+    assert_string_equal(g_hash_table_lookup(map->daemon_ips, "fd00::6"), "monitor a");
+    assert_int_equal(store_map_entry_until_s(map, "10.0.0.12:0/0"), 1953003493);
+    assert_int_equal(store_map_entry_until_s(map, "10.0.0.9:0/7"), 0);
+    assert_int_equal(store_map_entry_until_s(map, "10.0.0.1:0/0"), 0);
+}
+
+/* An answer that says nothing of the blocklist must not pass for an empty one. */
+static void test_map_refused(void **state)
+{
+    static const char *const texts[] = { "", "{}", "{\"epoch\":1}", "{\"blocklist\":{}}",
+                                         "{\"epoch\":0,\"blocklist\":{}}", "{\"epoch\":1,\"blocklist\":[]}" };
+
+    (void) state;
+    for (gsize i = 0; i < G_N_ELEMENTS(texts); i++) {
+        GError *error = NULL;
+
+        assert_null(store_map_parse(texts[i], NULL, &error));
+        assert_non_null(error);
+        g_error_free(error);
+    }
+    assert_null(store_map_parse(osd_dump, "{}", NULL));
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_host_round_trip), cmocka_unit_test(test_host_refused), cmocka_unit_test(test_dump),
+        cmocka_unit_test(test_map),             cmocka_unit_test(test_map_refused),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
