@@ -10,8 +10,8 @@ from table import print_table
 
 RUNS = 3
 # Phase, and the event that ends it; each begins where the one before it ends.
-PHASES = (("detection", "suspect"), ("confirmation", "isolating"), ("isolation", "failed"),
-          ("placement and start", "started"), ("boot", "answering"))
+PHASES = (("detection", "suspect"), ("confirmation", "isolating"), ("isolation", "isolated"),
+          ("placement", "starting"), ("start", "started"), ("boot", "answering"))
 
 
 def one_takeover(protected) -> list[float]:

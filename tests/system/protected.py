@@ -167,6 +167,7 @@ class Protected:
 
     def adopt_all(self) -> None:
         """Every server of the lab; nothing changes for those that are adopted already."""
+        self.mend()
         for server in self.servers:
             self.adopt(server)
         for server in self.servers:
@@ -176,8 +177,8 @@ class Protected:
         self.run("pcs", "resource", "update", "understudy-capacity", "settle=1s", "op", "monitor", "interval=2s")
         self.idle = self.headroom()
 
-    def settle(self) -> None:
-        """Everything mended: nodes on, links up, no load; servers healthy, images stopped."""
+    def mend(self) -> None:
+        """Nodes on, links up, no load, databases started."""
         for node in self.hosts + self.servers:
             state = self.lab.node(node).state()
             if state == "frozen":
@@ -190,11 +191,14 @@ class Protected:
             self.lab.load(host, 0, 0)
         for server in self.servers:     # its start waits for the address: at_rest() below tells when it serves
             self.lab.exec(server, "sv", "start", "postgresql", check=False)
+
+    def settle(self) -> None:
+        """Everything mended, and then: servers healthy, images stopped, hosts with their whole capacity."""
+        self.mend()
         wait_until(lambda: self.run("crm_resource", "--cleanup", check=False).returncode == 0, 60, "the cluster to run")
         for server in self.servers:
             wait_until(lambda s=server: self.at_rest(s), 120, f"{server} to be healthy and its image stopped",
                        poll_s=0.5)
-
         wait_until(self.is_idle, 60, "the hosts to publish their whole capacity", poll_s=0.5)
 
     def is_idle(self) -> bool:
