@@ -306,3 +306,19 @@ gboolean cib_tickets_set(cib_connection_t *cib, const char *const *servers, gboo
     free_xml(old);
     return done;
 }
+
+gboolean cib_ticket_remove(cib_connection_t *cib, const char *server, GError **error)
+{
+    g_autofree char *ticket_id = server_ticket_id(server);
+    xmlNode *ticket = create_xml_node(NULL, XML_CIB_TAG_TICKET_STATE);
+    int rc = pcmk_ok;
+
+    crm_xml_add(ticket, XML_ATTR_ID, ticket_id);
+    rc = cib->api->cmds->remove(cib->api, XML_CIB_TAG_STATUS, ticket, cib_sync_call);
+    free_xml(ticket);
+    if (rc != pcmk_ok && rc != -ENXIO) {
+        set_call_error(error, rc, "change");
+        return FALSE;
+    }
+    return TRUE;
+}

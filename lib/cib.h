@@ -57,4 +57,7 @@ gboolean cib_connection_replace(cib_connection_t *cib, xmlNode *cib_xml, GError 
  */
 gboolean cib_tickets_set(cib_connection_t *cib, const char *const *servers, gboolean granted, GError **error);
 
+/* Forget a server's ticket; one that does not exist is fine. */
+gboolean cib_ticket_remove(cib_connection_t *cib, const char *server, GError **error);
+
 #endif

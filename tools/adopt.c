@@ -248,10 +248,27 @@ static gboolean prepare_store(const command_line_t *line, const GPtrArray *disks
     return done;
 }
 
+/* A ticket that was left over would start the image of a server that may be well. */
+static gboolean revoke_leftover(const adoption_t *adoption, cib_connection_t *cib, xmlNode *xml, GError **error)
+{
+    const char *const servers[] = { adoption->server, NULL };
+
+    if (adoption_exists(xml, adoption->server) || !adoption_ticket_is_granted(xml, adoption->server)) {
+        return TRUE;
+    }
+    fprintf(stderr, "understudy: the ticket " TICKET_PREFIX "%s was granted already: it is revoked\n",
+            adoption->server);
+    if (cib_tickets_set(cib, servers, FALSE, error)) {
+        g_set_error_literal(error, UNDERSTUDY_ERROR, UNDERSTUDY_ERROR_BUSY, "the ticket had to be revoked first");
+    }
+    return FALSE;
+}
+
 static gboolean try_change(const adoption_t *adoption, cib_connection_t *cib, gboolean *changed, GError **error)
 {
     xmlNode *xml = cib_connection_query(cib, error);
-    gboolean done = xml != NULL && adoption_apply(adoption, xml, changed, error)
+    gboolean done = xml != NULL && revoke_leftover(adoption, cib, xml, error)
+                    && adoption_apply(adoption, xml, changed, error)
                     && (!*changed || cib_connection_replace(cib, xml, error));
 
     cib_xml_free(xml);

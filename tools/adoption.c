@@ -497,6 +497,13 @@ gboolean adoption_apply(const adoption_t *adoption, xmlNode *cib, gboolean *chan
     return TRUE;
 }
 
+gboolean adoption_exists(xmlNode *cib, const char *server)
+{
+    g_autofree char *resource_id = server_resource_id(server);
+
+    return find_by_id(xml_child(xml_child(cib, "configuration"), "resources"), resource_id) != NULL;
+}
+
 const char *adoption_param(xmlNode *cib, const char *server, const char *name)
 {
     g_autofree char *resource_id = server_resource_id(server);
@@ -561,18 +568,13 @@ static void remove_references(xmlNode *node, const char *resource_id)
     }
 }
 
-static void remove_ticket(xmlNode *cib, const char *server)
+gboolean adoption_ticket_is_granted(xmlNode *cib, const char *server)
 {
     xmlNode *tickets = xml_child(xml_child(cib, "status"), "tickets");
     g_autofree char *ticket_id = server_ticket_id(server);
-    xmlNode *next = NULL;
+    const xmlNode *ticket = tickets != NULL ? find_by_id(tickets, ticket_id) : NULL;
 
-    for (xmlNode *node = tickets != NULL ? tickets->children : NULL; node != NULL; node = next) {
-        next = node->next;
-        if (xml_is(node, "ticket_state") && g_strcmp0(xml_get(node, "id"), ticket_id) == 0) {
-            remove_node(node);
-        }
-    }
+    return ticket != NULL && g_strcmp0(xml_get(ticket, "granted"), "true") == 0;
 }
 
 gboolean adoption_remove(const char *server, xmlNode *cib)
@@ -595,7 +597,6 @@ gboolean adoption_remove(const char *server, xmlNode *cib)
     remove_constraints(xml_child(configuration, "constraints"), resource_id);
     remove_references(xml_child(configuration, "constraints"), resource_id);
     remove_references(xml_child(configuration, "tags"), resource_id);
-    remove_ticket(cib, server);
     return TRUE;
 }
 

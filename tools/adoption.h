@@ -45,8 +45,14 @@ gboolean adoption_apply(const adoption_t *adoption, xmlNode *cib, gboolean *chan
 /* A parameter of the server's image as the CIB has it, or its default; NULL if neither. Inside the CIB or static. */
 const char *adoption_param(xmlNode *cib, const char *server, const char *name);
 
+/* TRUE if the CIB has the server's resource. */
+gboolean adoption_exists(xmlNode *cib, const char *server);
+gboolean adoption_ticket_is_granted(xmlNode *cib, const char *server);
+
 /*!
- * \brief Take a server's standby image out of a CIB: resource, constraints, ticket and history of failures
+ * \brief Take a server's standby image out of a CIB's configuration: resource, constraints, references
+ *
+ * Not its ticket: Pacemaker elects a new DC when the status section is replaced.
  *
  * \return FALSE if there was none
  */

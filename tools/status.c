@@ -42,18 +42,18 @@ static void set_unknown_server(GError **error, const char *server)
                 "no server '%s' is protected: see understudy status for those that are", server);
 }
 
-/* The text of one look; NULL with an error. *complete: cluster and observers both answered. */
-static char *look(const command_line_t *line, gboolean *complete, GError **error)
+/* The text of one look; NULL with an error. *known: the cluster or the observers answered. */
+static char *look(const command_line_t *line, gboolean *known, GError **error)
 {
     gathered_t *gathered = gather(line->server, !command_line_has(line, "no-store"));
     report_sources_t sources = gathered_sources(gathered);
     JsonObject *status = report_status(&sources, line->server);
     char *text = NULL;
 
-    *complete = gathered->cluster != NULL && gathered->observers != NULL;
+    *known = gathered->cluster != NULL || gathered->observers != NULL;
     if (is_unknown_server(status, gathered, line->server)) {
         set_unknown_server(error, line->server);
-    } else if (gathered->cluster == NULL && gathered->observers == NULL && !command_line_has(line, "json")) {
+    } else if (!*known && !command_line_has(line, "json")) {
         g_propagate_error(error, g_steal_pointer(&gathered->cluster_error));
     } else if (command_line_has(line, "json")) {
         g_autofree char *json = json_text(status, !command_line_has(line, "watch"));
@@ -77,9 +77,9 @@ typedef struct watch {
 static gboolean watch_again(gpointer user_data)
 {
     watch_t *watch = user_data;
-    gboolean complete = FALSE;
+    gboolean known = FALSE;
     GError *error = NULL;
-    char *text = look(watch->line, &complete, &error);
+    char *text = look(watch->line, &known, &error);
 
     if (text == NULL) {
         text = g_strdup_printf("! %s\n", error != NULL ? error->message : "nothing could be learned");
@@ -116,17 +116,17 @@ static exit_code_t watch_status(const command_line_t *line, GError **error)
 
 exit_code_t run_status(const command_line_t *line, GError **error)
 {
-    gboolean complete = FALSE;
+    gboolean known = FALSE;
     g_autofree char *text = NULL;
 
     if (command_line_has(line, "watch")) {
         return watch_status(line, error);
     }
-    text = look(line, &complete, error);
+    text = look(line, &known, error);
     if (text == NULL || !print_line(text, error)) {
         return exit_code_of(*error);
     }
-    return complete ? EXIT_OK : EXIT_FAILED;
+    return known ? EXIT_OK : EXIT_FAILED;
 }
 
 exit_code_t run_hosts(const command_line_t *line, GError **error)

@@ -215,7 +215,8 @@ static void clean_up_failures(const char *server)
     cluster_state_free(cluster);
 }
 
-static gboolean try_forget(cib_connection_t *cib, const char *server, GError **error)
+/* The replacement is refused if anything has changed since the ticket was looked at. */
+static gboolean try_forget(cib_connection_t *cib, const char *server, gboolean force, GError **error)
 {
     xmlNode *xml = cib_connection_query(cib, error);
     gboolean done = FALSE;
@@ -223,7 +224,9 @@ static gboolean try_forget(cib_connection_t *cib, const char *server, GError **e
     if (xml == NULL) {
         return FALSE;
     }
-    if (adoption_remove(server, xml)) {
+    if (!force && adoption_ticket_is_granted(xml, server)) {
+        g_set_error(error, UNDERSTUDY_ERROR, UNDERSTUDY_ERROR_EXISTS, "a takeover of %s has just begun", server);
+    } else if (adoption_remove(server, xml)) {
         done = cib_connection_replace(cib, xml, error);
     } else {
         g_set_error(error, UNDERSTUDY_ERROR, UNDERSTUDY_ERROR_NOT_FOUND, "no server '%s' is protected", server);
@@ -234,24 +237,28 @@ static gboolean try_forget(cib_connection_t *cib, const char *server, GError **e
 
 exit_code_t run_forget(const command_line_t *line, GError **error)
 {
+    const char *const servers[] = { line->server, NULL };
+    gboolean force = command_line_has(line, "force");
     cib_connection_t *cib = NULL;
     gboolean done = FALSE;
 
-    if (!command_line_has(line, "force") && !may_forget(line->server, error)) {
+    if (!force && !may_forget(line->server, error)) {
         return exit_code_of(*error);
     }
     clean_up_failures(line->server);
     cib = cib_connection_open("understudy", error);
-    if (cib == NULL) {
+    if (cib == NULL || (force && !cib_tickets_set(cib, servers, FALSE, error))) {
+        cib_connection_close(cib);
         return exit_code_of(*error);
     }
     for (guint i = 0; i < REPLACE_TRIES; i++) {
         g_clear_error(error);
-        done = try_forget(cib, line->server, error);
+        done = try_forget(cib, line->server, force, error);
         if (done || !g_error_matches(*error, UNDERSTUDY_ERROR, UNDERSTUDY_ERROR_BUSY)) {
             break;
         }
     }
+    done = done && cib_ticket_remove(cib, line->server, error);
     cib_connection_close(cib);
     if (!done) {
         return exit_code_of(*error);

@@ -267,6 +267,17 @@ def test_forget_refuses_while_a_takeover_is_under_way(no_images, tmp_path):
                "the image to be stopped and forgotten")
 
 
+def test_a_ticket_left_over_starts_nothing(no_images, tmp_path):
+    cluster, raw = no_images, tmp_path / "disk.raw"
+    make_disk(raw, b"x")
+    cluster.run("crm_ticket", "--ticket", f"takeover-{SERVER}", "--grant", "--force")
+    done = cluster.understudy("adopt", SERVER, "--disk", f"{POOL}/{SERVER}={raw}")
+    assert "revoked" in done.stderr
+    assert not standby.server_status(cluster.lab, SERVER, cluster.host)["ticket"]
+    assert "_start_0" not in cluster.run("crm_resource", "--list-all-operations", "--resource", f"standby-{SERVER}",
+                                         check=False).stdout
+
+
 def test_the_command_needs_its_rights(cluster):
     done = cluster.run("setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", "understudy", "hosts",
                        check=False)

@@ -242,8 +242,7 @@ static void test_removal_leaves_no_trace_of_it_and_all_of_the_others(void **stat
     set = xml_add(xml_add(constraints, "rsc_colocation", "apart"), "resource_set", "apart-set");
     xml_add(set, "resource_ref", "standby-db1");
     xml_add(set, "resource_ref", "standby-db2");
-    xml_add(xml_add(xml_add(cib, "status", NULL), "tickets", NULL), "ticket_state", "takeover-db1");
-
+    assert_true(adoption_exists(cib, "db1"));
     assert_true(adoption_remove("db1", cib));
     text = text_of(fixture);
     assert_null(strstr(text, "db1"));
@@ -251,7 +250,22 @@ static void test_removal_leaves_no_trace_of_it_and_all_of_the_others(void **stat
     assert_non_null(strstr(text, "reach-standby-db2"));
     assert_non_null(strstr(text, "<resource_ref id=\"standby-db2\"/>"));
     assert_non_null(strstr(text, "understudy-observer-clone"));
+    assert_false(adoption_exists(cib, "db1"));
     assert_false(adoption_remove("db1", cib));
+}
+
+static void test_a_granted_ticket_is_seen(void **state)
+{
+    fixture_t *fixture = *state;
+    xmlNode *cib = xmlDocGetRootElement(fixture->doc);
+    xmlNode *ticket = NULL;
+
+    assert_false(adoption_ticket_is_granted(cib, "db1"));
+    ticket = xml_add(xml_add(xml_add(cib, "status", NULL), "tickets", NULL), "ticket_state", "takeover-db1");
+    assert_false(adoption_ticket_is_granted(cib, "db1"));
+    xml_set(ticket, "granted", "true");
+    assert_true(adoption_ticket_is_granted(cib, "db1"));
+    assert_false(adoption_ticket_is_granted(cib, "db2"));
 }
 
 static void test_snippets_quote(void **state)
@@ -304,6 +318,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_an_id_in_use_is_refused, setup, teardown),
         cmocka_unit_test_setup_teardown(test_headroom_is_the_lesser_share, setup, teardown),
         cmocka_unit_test_setup_teardown(test_removal_leaves_no_trace_of_it_and_all_of_the_others, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_a_granted_ticket_is_seen, setup, teardown),
         cmocka_unit_test_setup_teardown(test_snippets_quote, setup, teardown),
         cmocka_unit_test_setup_teardown(test_snippet_leaves_out_what_is_there, setup, teardown),
     };

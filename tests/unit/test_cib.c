@@ -114,6 +114,23 @@ static void test_granting_again_changes_nothing(void **state)
     cib_connection_close(cib);
 }
 
+static void test_a_ticket_is_forgotten(void **state)
+{
+    const fixture_t *fixture = *state;
+    static const char *const both[] = { "db1", "db2", NULL };
+    cib_connection_t *cib = open_cib();
+    g_autofree char *text = NULL;
+
+    assert_true(cib_tickets_set(cib, both, TRUE, NULL));
+    assert_true(cib_ticket_remove(cib, "db1", NULL));
+    assert_true(cib_ticket_remove(cib, "db1", NULL));
+    assert_false(ticket_is_granted(cib, "db1"));
+    assert_true(ticket_is_granted(cib, "db2"));
+    cib_connection_close(cib);
+    assert_true(g_file_get_contents(fixture->path, &text, NULL, NULL));
+    assert_null(strstr(text, "<ticket_state id=\"takeover-db1\""));
+}
+
 static void test_replace_refuses_what_is_out_of_date(void **state)
 {
     static const char *const first[] = { "db1", NULL };
@@ -167,6 +184,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_tickets_change_together, setup, teardown),
         cmocka_unit_test_setup_teardown(test_granting_again_changes_nothing, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_a_ticket_is_forgotten, setup, teardown),
         cmocka_unit_test_setup_teardown(test_replace_refuses_what_is_out_of_date, setup, teardown),
         cmocka_unit_test_setup_teardown(test_changes_reach_the_file, setup, teardown),
         cmocka_unit_test_setup_teardown(test_missing_file_is_a_sentence, setup, teardown),
