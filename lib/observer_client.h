@@ -11,7 +11,7 @@
  *   {"op":"ping"}                        -> {"ok":true}
  *   {"op":"status"}                      -> {"ok":true,"node":"host1","leader":"host1","in_sync":true,"quorate":true,
  *                                            "members":[{"node","blind":bool}],
- *                                            "servers":[{"name","verdict","since_ms","reason",
+ *                                            "servers":[{"name","verdict","since_ms" (Unix time),"reason",
  *                                                        "votes":{"up":n,"down":n,"blind":n}}]}
  *   {"op":"takeover","server":"db1"}     -> {"ok":true}  planned takeover: isolate, then grant
  *   {"op":"release","server":"db1"}      -> {"ok":true}  end the takeover on the operator's word
