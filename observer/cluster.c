@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "cluster.h"
 
+#include <malloc.h>
 
 #include "cib.h"
 #include "log.h"
@@ -11,6 +12,8 @@
 /* Changes come in bursts: they are read together, and reading may cost a tenth of the time at most. */
 #define READ_DELAY_MS    20
 #define READ_COST_FACTOR 10
+/* A CIB of this many servers leaves megabytes of freed memory behind: give it back. */
+#define TRIM_SERVERS_MIN 100
 
 struct cluster {
     cluster_callbacks_t callbacks;
@@ -59,8 +62,13 @@ static gboolean read_now(gpointer user_data)
     }
     log_parse_error(cluster, error);
     if (state != NULL) {
+        gboolean is_large = state->servers->len >= TRIM_SERVERS_MIN;
+
         cluster->callbacks.read(state, cluster->user_data);
         cluster_state_free(state);
+        if (is_large) {
+            malloc_trim(0);
+        }
     }
     cluster->read_not_before_ms = now_ms() + (now_ms() - begun_ms) * READ_COST_FACTOR;
     return G_SOURCE_REMOVE;

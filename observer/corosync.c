@@ -217,10 +217,10 @@ static gboolean open_cpg(corosync_t *corosync, GError **error)
 
 static gboolean open_quorum(corosync_t *corosync, GError **error)
 {
-    quorum_model_v1_data_t model = { .model = QUORUM_MODEL_V1, .quorum_notify_fn = on_quorum };
+    quorum_model_v1_data_t callbacks = { .model = QUORUM_MODEL_V1, .quorum_notify_fn = on_quorum };
     uint32_t type = 0;
-    cs_error_t rc = quorum_model_initialize(&corosync->quorum, QUORUM_MODEL_V1, (quorum_model_data_t *) &model, &type,
-                                            corosync);
+    cs_error_t rc = quorum_model_initialize(&corosync->quorum, QUORUM_MODEL_V1, (quorum_model_data_t *) &callbacks,
+                                            &type, corosync);
 
     if (rc != CS_OK) {
         corosync->quorum = 0;

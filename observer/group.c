@@ -534,9 +534,15 @@ static void on_votes(group_t *group, guint32 node_id, message_t *message, gint64
     member->blind = message->blind;
     for (guint i = 0; i < message->votes->len; i++) {
         const message_vote_t *vote = &g_array_index(message->votes, message_vote_t, i);
-        group_server_t *server = group_server_get(group, vote->server);
-        group_vote_t *known = group_server_vote(server, node_id);
+        group_server_t *server = group_server_get(group, vote->server); /* our CIB may show it only later */
+        group_vote_t *known = NULL;
 
+        if (vote->service == VOTE_NONE && vote->management == VOTE_NONE) {
+            group_server_drop_vote(server, node_id); /* the sender no longer watches it */
+            group_server_refresh(group, server, now_ms);
+            continue;
+        }
+        known = group_server_vote(server, node_id);
         known->service = vote->service;
         known->management = vote->management;
         known->first_miss_wall_ms = vote->first_miss_wall_ms;
@@ -601,7 +607,7 @@ static void on_request(group_t *group, guint32 node_id, message_t *message, gint
                                                        server != NULL ? &server->record : NULL);
 
     (void) now_ms;
-    if (refusal == NULL) {
+    if (refusal == NULL && server != NULL) {
         server->request = message->request;
     }
     if (node_id == group->node_id) {
@@ -620,6 +626,9 @@ static void on_forget(group_t *group, guint32 node_id, message_t *message, gint6
     group_server_load(group, server, NULL, now_ms);
     history_free(server->history);
     server->history = history_new();
+    /* Some members drop the server here and some have it anew: votes begin anew for all. */
+    g_array_set_size(server->votes, 0);
+    server->own_vote_changed = server->own_vote.service != VOTE_NONE;
     if (!server->in_cib) {
         g_hash_table_remove(group->servers, server->name);
     }
@@ -728,7 +737,7 @@ char *group_request(group_t *group, const char *server, verdict_request_t reques
         return g_strdup("This host has no quorum, or its observer is not in sync yet: nothing can be decided here");
     }
     refusal = verdict_request_refusal(request, server, known != NULL ? &known->record : NULL);
-    if (refusal == NULL && known->config == NULL) {
+    if (refusal == NULL && known != NULL && known->config == NULL) {
         refusal = g_strdup_printf("Server %s: %s", server,
                                   known->config_error != NULL ? known->config_error : "it has no configuration");
     }
@@ -798,7 +807,7 @@ void group_cluster_end(group_t *group, gint64 now_ms)
         if (!server->in_cib) {
             g_clear_pointer(&server->config, server_config_free);
             g_clear_pointer(&server->config_error, g_free);
-            if (server->record.epoch == 0) {
+            if (server->record.epoch == 0 && server->votes->len == 0 && !server->own_vote_changed) {
                 g_hash_table_iter_remove(&iter);
             }
         }

@@ -127,6 +127,7 @@ void isolation_start(isolation_t *isolation, const server_config_t *config)
                                  g_strdup_printf("the helper can't be started: %s", error->message) };
         g_error_free(error);
         g_idle_add(tell_failure, failure);
+        /* cppcheck-suppress memleak ; tell_failure() frees it */
         return;
     }
     attempt = g_new0(attempt_t, 1);

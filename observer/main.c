@@ -314,12 +314,12 @@ static void on_cluster_read(const cluster_state_t *state, gpointer user_data)
             follow_server(observer, found);
         }
     }
-    group_cluster_end(observer->group, now_ms());
     for (GList *link = watched; link != NULL; link = link->next) {
         if (cluster_state_server(state, link->data) == NULL) {
             watch_remove_server(observer->watch, link->data);
         }
     }
+    group_cluster_end(observer->group, now_ms());
     run_soon(observer);
 }
 

@@ -9,21 +9,12 @@
 
 #include "probe.h"
 
+/* A connection that was refused or reset reports EPOLLERR and EPOLLHUP beside EPOLLOUT. */
 static void on_ready(guint32 events, gpointer user_data)
 {
     probe_t *probe = user_data;
-    const probe_fd_t *watch = probe->state;
-    int connect_errno = 0;
-    socklen_t size_bytes = sizeof(connect_errno);
 
-    (void) events;
-    if (probe->finished) {
-        return;
-    }
-    if (getsockopt(watch->fd, SOL_SOCKET, SO_ERROR, &connect_errno, &size_bytes) != 0) {
-        connect_errno = errno;
-    }
-    probe_finish(probe, connect_errno == 0);
+    probe_finish(probe, (events & (EPOLLERR | EPOLLHUP)) == 0);
 }
 
 static gboolean get_address(const probe_spec_t *spec, struct sockaddr_storage *native, socklen_t *size_bytes)

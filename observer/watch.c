@@ -382,7 +382,10 @@ void watch_set_server(watch_t *watch, server_config_t *config)
 
 void watch_remove_server(watch_t *watch, const char *name)
 {
-    g_hash_table_remove(watch->servers, name);
+    if (g_hash_table_contains(watch->servers, name)) {
+        watch->callbacks.vote(name, VOTE_NONE, VOTE_NONE, 0, watch->user_data);
+        g_hash_table_remove(watch->servers, name);
+    }
 }
 
 GList *watch_servers(const watch_t *watch)

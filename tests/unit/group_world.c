@@ -60,6 +60,9 @@ static void host_probe(world_host_t *host)
         gboolean answers = service_answers(host, i);
         vote_t management = management_answers(host, i) ? VOTE_UP : VOTE_DOWN;
 
+        if (!host->knows[i]) {
+            continue;
+        }
         if (answers) {
             host->missed_since_ms[i] = 0;
         } else if (host->missed_since_ms[i] == 0) {
@@ -189,6 +192,9 @@ static server_config_t *config_new(const world_t *world, const char *name)
 
 static void host_read_cib(world_host_t *host)
 {
+    if (host->cib_is_late) {
+        return;
+    }
     group_cluster_begin(host->group);
     for (guint i = 0; i < WORLD_SERVERS; i++) {
         const world_server_t *server = &host->world->servers[i];
@@ -202,6 +208,14 @@ static void host_read_cib(world_host_t *host)
             .image_host = active ? "host2" : NULL,
         };
 
+        if (host->knows[i] && server->absent) {
+            group_vote(host->group, server->name, VOTE_NONE, VOTE_NONE, 0);
+        }
+        host->knows[i] = !server->absent;
+        if (server->absent) {
+            server_config_free(facts.config);
+            continue;
+        }
         group_cluster_server(host->group, &facts, host->world->now_ms);
     }
     group_cluster_end(host->group, host->world->now_ms);
@@ -329,6 +343,7 @@ void world_kill(world_t *world, guint index)
     g_queue_clear_full(host->rounds, g_free);
     memset(host->isolation_ends_ms, 0, sizeof(host->isolation_ends_ms));
     memset(host->missed_since_ms, 0, sizeof(host->missed_since_ms));
+    memset(host->knows, 0, sizeof(host->knows));
     /* What it sent and nobody has got yet is lost with it: the hardest case. */
     for (GList *link = world->bus[host->cut_off ? 1 : 0]->head; link != NULL;) {
         GList *next = link->next;

@@ -30,6 +30,7 @@ typedef struct world_server {
     guint isolations;
     guint starts;
     gboolean both_served;    /* an invariant was broken */
+    gboolean absent;         /* not in the CIB */
 } world_server_t;
 
 typedef struct world_host {
@@ -40,6 +41,8 @@ typedef struct world_host {
     gboolean cut_off;        /* in a partition of its own */
     gboolean service_cut;    /* does not reach the service network; its references neither */
     gboolean sees_nothing_of[WORLD_SERVERS]; /* has no way to the server, but is not blind */
+    gboolean cib_is_late;    /* it does not get the CIB's changes now */
+    gboolean knows[WORLD_SERVERS]; /* from the CIB as it has it */
     gint64 missed_since_ms[WORLD_SERVERS];
     gint64 isolation_ends_ms[WORLD_SERVERS]; /* 0: none runs */
     GQueue *rounds;          /* world_round_t*: to be answered at the next step */

@@ -481,6 +481,51 @@ static void test_ticket_granted_by_hand_is_taken_back(void **state)
     world_end(world);
 }
 
+static gint64 votes_up(const world_t *world, guint host, const char *name)
+{
+    g_autoptr(JsonObject) status = json_object_new();
+    JsonArray *servers = NULL;
+
+    group_status_to_json(world->hosts[host].group, status);
+    servers = json_object_get_array_member(status, "servers");
+    for (guint i = 0; i < json_array_get_length(servers); i++) {
+        JsonObject *server = json_array_get_object_element(servers, i);
+
+        if (g_strcmp0(json_object_get_string_member(server, "name"), name) == 0) {
+            return json_object_get_int_member(json_object_get_object_member(server, "votes"), "up");
+        }
+    }
+    return -1;
+}
+
+/* Members see the CIB's changes at different times: one may not see at all that a server was away. */
+static void test_server_is_forgotten_and_adopted_again(void **state)
+{
+    (void) state;
+    for (guint late = 0; late < WORLD_HOSTS; late++) {
+        world_t *world = running_world("required");
+
+        world->hosts[late].cib_is_late = TRUE;
+        world->servers[0].absent = TRUE;
+        world_run(world, 1000);
+        world->servers[0].absent = FALSE;
+        world_run(world, 100);
+        world->hosts[late].cib_is_late = FALSE;
+        world_run(world, 3000);
+        for (guint host = 0; host < WORLD_HOSTS; host++) {
+            assert_int_equal(votes_up(world, host, "db1"), WORLD_HOSTS);
+            assert_int_equal(world_verdict(world, host, 0), VERDICT_HEALTHY);
+        }
+        world->servers[0].absent = TRUE;
+        world_run(world, 1000);
+        for (guint host = 0; host < WORLD_HOSTS; host++) {
+            assert_int_equal(votes_up(world, host, "db1"), -1);
+            assert_int_equal(votes_up(world, host, "db2"), WORLD_HOSTS);
+        }
+        world_end(world);
+    }
+}
+
 /* Random kills, restarts, cuts and crashes: nothing ever serves twice, and in the end all is well. */
 static void test_random_faults(void **state)
 {
@@ -595,6 +640,7 @@ int main(void)
         cmocka_unit_test(test_operator_takes_over_and_releases),
         cmocka_unit_test(test_ticket_granted_by_hand_is_taken_back),
         cmocka_unit_test(test_forgetting_what_has_no_record_is_no_change),
+        cmocka_unit_test(test_server_is_forgotten_and_adopted_again),
         cmocka_unit_test(test_random_faults),
     };
 
