@@ -10,7 +10,6 @@
 #include <netinet/in.h>
 #include <netinet/ip6.h>
 #include <netpacket/packet.h>
-#include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -34,15 +33,16 @@ typedef struct arp_announcement {
 
 static gboolean mac_parse(const char *text, guint8 *mac)
 {
-    unsigned bytes[ANNOUNCE_MAC_BYTES];
-    int length = 0;
-
-    if (sscanf(text, "%2x:%2x:%2x:%2x:%2x:%2x%n", &bytes[0], &bytes[1], &bytes[2], &bytes[3], &bytes[4], &bytes[5],
-               &length) != ANNOUNCE_MAC_BYTES || text[length] != '\0') {
+    if (strlen(text) != 3 * ANNOUNCE_MAC_BYTES - 1) {
         return FALSE;
     }
     for (guint i = 0; i < ANNOUNCE_MAC_BYTES; i++) {
-        mac[i] = (guint8) bytes[i];
+        const char *byte = text + (gsize) 3 * i;
+
+        if (!g_ascii_isxdigit(byte[0]) || !g_ascii_isxdigit(byte[1]) || (byte[2] != ':' && byte[2] != '\0')) {
+            return FALSE;
+        }
+        mac[i] = (guint8) (g_ascii_xdigit_value(byte[0]) << 4 | g_ascii_xdigit_value(byte[1]));
     }
     return TRUE;
 }

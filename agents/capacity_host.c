@@ -3,7 +3,6 @@
 
 #include <libvirt/libvirt.h>
 #include <libvirt/virterror.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -28,26 +27,46 @@ static gboolean file_read(const char *path, char **text, GError **error)
     return FALSE;
 }
 
-/* First line: "cpu  user nice system idle iowait irq softirq steal ..." in clock
- * ticks; "guest" is already within "user" (proc(5)). */
+/* Of the first line of /proc/stat: "cpu  user nice system idle iowait irq softirq steal ...", in clock ticks. */
+typedef enum { CPU_USER, CPU_NICE, CPU_SYSTEM, CPU_IDLE, CPU_IOWAIT, CPU_IRQ, CPU_SOFTIRQ, CPU_TIME_COUNT } cpu_time_t;
+
+static gboolean cpu_times_parse(const char *text, guint64 times[CPU_TIME_COUNT])
+{
+    const char *begin = text + strlen("cpu");
+
+    if (!g_str_has_prefix(text, "cpu ")) {
+        return FALSE;
+    }
+    for (guint i = 0; i < CPU_TIME_COUNT; i++) {
+        char *end = NULL;
+
+        times[i] = g_ascii_strtoull(begin, &end, 10);
+        if (end == begin) {
+            return FALSE;
+        }
+        begin = end;
+    }
+    return TRUE;
+}
+
+/* "guest" is already within "user" (proc(5)). */
 static gboolean sample_cpus(capacity_sample_t *sample, GError **error)
 {
     g_autofree char *text = NULL;
-    guint64 user = 0, nice_ = 0, system_ = 0, idle = 0, iowait = 0, irq = 0, softirq = 0;
+    guint64 times[CPU_TIME_COUNT] = { 0 };
     guint64 tick_us = 1000000 / (guint64) sysconf(_SC_CLK_TCK);
     g_auto(GStrv) lines = NULL;
 
     if (!file_read("/proc/stat", &text, error)) {
         return FALSE;
     }
-    if (sscanf(text, "cpu %" G_GUINT64_FORMAT " %" G_GUINT64_FORMAT " %" G_GUINT64_FORMAT " %" G_GUINT64_FORMAT
-               " %" G_GUINT64_FORMAT " %" G_GUINT64_FORMAT " %" G_GUINT64_FORMAT,
-               &user, &nice_, &system_, &idle, &iowait, &irq, &softirq) != 7) {
+    if (!cpu_times_parse(text, times)) {
         g_set_error_literal(error, UNDERSTUDY_ERROR, UNDERSTUDY_ERROR_NOT_HERE,
                             "/proc/stat has no line of CPU times: is /proc mounted?");
         return FALSE;
     }
-    sample->cpu_busy_us = (user + nice_ + system_ + irq + softirq) * tick_us;
+    sample->cpu_busy_us = (times[CPU_USER] + times[CPU_NICE] + times[CPU_SYSTEM] + times[CPU_IRQ] + times[CPU_SOFTIRQ])
+                          * tick_us;
     lines = g_strsplit(text, "\n", -1);
     for (char **line = lines; *line != NULL; line++) {
         /* The host's own view of its CPUs: a container's limits show here, not in sysconf(). */

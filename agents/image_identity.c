@@ -17,7 +17,7 @@ static const char uuid_namespace[] = "5d3a5f6e-3b0c-4c1e-9a43-0f2b7c5b8e11";
 static void name_uuid(const char *kind, const char *name, uuid_t uuid)
 {
     g_autofree char *text = g_strconcat(kind, ":", name, NULL);
-    uuid_t namespace;
+    uuid_t namespace = { 0 };
 
     uuid_parse(uuid_namespace, namespace);
     uuid_generate_sha1(uuid, namespace, text, strlen(text));
@@ -26,7 +26,7 @@ static void name_uuid(const char *kind, const char *name, uuid_t uuid)
 static char *name_uuid_text(const char *kind, const char *name)
 {
     char text[UUID_STR_LEN];
-    uuid_t uuid;
+    uuid_t uuid = { 0 };
 
     name_uuid(kind, name, uuid);
     uuid_unparse_lower(uuid, text);
@@ -35,7 +35,7 @@ static char *name_uuid_text(const char *kind, const char *name)
 
 static char *derived_mac(const char *server)
 {
-    uuid_t uuid;
+    uuid_t uuid = { 0 };
 
     name_uuid("mac", server, uuid);
     return g_strdup_printf(MAC_PREFIX ":%02x:%02x:%02x", uuid[13], uuid[14], uuid[15]);

@@ -70,7 +70,7 @@ typedef struct sample {
 static void sample_take(const ocf_call_t *call, const image_identity_t *identity, sample_t *sample)
 {
     g_autoptr(GError) error = NULL;
-    hypervisor_domain_t domain;
+    hypervisor_domain_t domain = { 0 };
     hypervisor_t *hypervisor = hypervisor_open(HYPERVISOR_URI, image_libvirt_timeout_ms(call), &error);
 
     *sample = (sample_t) { .verdict = DOMAIN_STOPPED };

@@ -12,7 +12,7 @@
 #include "run_dir.h"
 #include "tables.h"
 
-#define DAEMON_PATH SBINDIR "/understudy-observerd"
+static const char daemon_path[] = SBINDIR "/understudy-observerd";
 #define PID_FILE UNDERSTUDY_RUN_DIR "/observer.pid"
 #define PING_TIMEOUT_MS 2000
 #define POLL_MS 50
@@ -61,7 +61,7 @@ static gboolean wait_until(condition_fn condition, pid_t pid, guint timeout_ms, 
 static gboolean daemon_spawn(const ocf_call_t *call, GError **error)
 {
     const char *argv[] = {
-        DAEMON_PATH,
+        daemon_path,
         "--references", ocf_value_string(call->values, "references"),
         "--ceph-conf", ocf_value_string(call->values, "ceph_conf"),
         "--ceph-user", ocf_value_string(call->values, "ceph_user"),
@@ -145,8 +145,8 @@ static ocf_rc_t observer_monitor(const ocf_call_t *call)
 
 static ocf_rc_t observer_validate(const ocf_call_t *call)
 {
-    if (call->check_level >= 10 && !g_file_test(DAEMON_PATH, G_FILE_TEST_IS_EXECUTABLE)) {
-        ocf_exit_reason("%s is missing: install understudy on this host", DAEMON_PATH);
+    if (call->check_level >= 10 && !g_file_test(daemon_path, G_FILE_TEST_IS_EXECUTABLE)) {
+        ocf_exit_reason("%s is missing: install understudy on this host", daemon_path);
         return OCF_RC_INSTALLED;
     }
     return OCF_RC_SUCCESS;

@@ -2,7 +2,6 @@
 /* The module fence_planes.so: Corosync's membership, and libvirt of other hosts. */
 #include "planes.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -19,6 +18,8 @@
 extern const planes_ops_t understudy_fence_planes;
 
 /* Corosync ------------------------------------------------------------------------*/
+
+#define NODES_PREFIX "nodelist.node."
 
 static void member_free(gpointer data)
 {
@@ -51,7 +52,7 @@ static char *cmap_text(cmap_handle_t cmap, const char *key)
 
 static char *node_text(cmap_handle_t cmap, guint position, const char *what)
 {
-    g_autofree char *key = g_strdup_printf("nodelist.node.%u.%s", position, what);
+    g_autofree char *key = g_strdup_printf(NODES_PREFIX "%u.%s", position, what);
 
     return cmap_text(cmap, key);
 }
@@ -70,17 +71,16 @@ static void nodelist_read(cmap_handle_t cmap, GPtrArray *members)
     cmap_iter_handle_t iter = 0;
     char key[CMAP_KEYNAME_MAXLEN + 1];
 
-    if (cmap_iter_init(cmap, "nodelist.node.", &iter) != CS_OK) {
+    if (cmap_iter_init(cmap, NODES_PREFIX, &iter) != CS_OK) {
         return;
     }
     while (cmap_iter_next(cmap, iter, key, NULL, NULL) == CS_OK) {
-        unsigned position = 0;
-        char what[CMAP_KEYNAME_MAXLEN + 1] = "";
+        char *what = NULL;
+        guint position = (guint) g_ascii_strtoull(key + strlen(NODES_PREFIX), &what, 10);
         plane_member_t *member = NULL;
         uint32_t nodeid = 0;
 
-        if (sscanf(key, "nodelist.node.%u.%255s", &position, what) != 2 || strcmp(what, "nodeid") != 0
-            || cmap_get_uint32(cmap, key, &nodeid) != CS_OK) {
+        if (strcmp(what, ".nodeid") != 0 || cmap_get_uint32(cmap, key, &nodeid) != CS_OK) {
             continue;
         }
         member = g_new0(plane_member_t, 1);

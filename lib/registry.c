@@ -66,11 +66,12 @@ registry_host_t *registry_host_parse(const char *name, const char *json, GError 
         host->boot_id = g_strdup(json_read_string(object, "boot_id"));
         host->at_s = json_read_integer(object, "at", 0);
         if (g_strcmp0(host->name, name) != 0) {
-            why = sentence = g_strdup_printf("%s is of host '%s'", what, host->name != NULL ? host->name : "");
+            sentence = g_strdup_printf("%s is of host '%s'", what, host->name != NULL ? host->name : "");
         } else if (!addresses_are_good(host->store_addresses)) {
-            why = sentence = g_strconcat(what, " names no IP address, or something that is none", NULL);
+            sentence = g_strconcat(what, " names no IP address, or something that is none", NULL);
         }
     }
+    why = sentence != NULL ? sentence : why;
     if (why != NULL) {
         g_set_error(error, UNDERSTUDY_ERROR, UNDERSTUDY_ERROR_CONFIG,
                     "%s: let the host publish it again (restart its ocf:understudy:capacity)", why);

@@ -16,7 +16,7 @@
 typedef struct registry_host {
     char *name;
     char **store_addresses; /* IPs, as the store sees the host's clients; at least one */
-    char *boot_id;          /* /proc/sys/kernel/random/boot_id when it was published */
+    char *boot_id;          /* /proc/sys/kernel/random/boot_id when it was published, or NULL */
     gint64 at_s;            /* Unix time */
 } registry_host_t;
 

@@ -193,7 +193,7 @@ static gboolean images_open(store_pool_watch_t *watch, GError **error)
 
     for (guint begin = 0; begin < watch->images->len; begin += OPEN_IN_FLIGHT) {
         guint end = MIN(begin + OPEN_IN_FLIGHT, watch->images->len);
-        int started[OPEN_IN_FLIGHT];
+        int started[OPEN_IN_FLIGHT] = { 0 };
 
         for (guint i = begin; i < end; i++) {
             started[i - begin] = image_open_start(g_ptr_array_index(watch->images, i));

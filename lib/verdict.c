@@ -257,12 +257,12 @@ static void decide_doubted(const verdict_view_t *view, verdict_decision_t *decis
 
 static gint64 next_attempt_ms(const verdict_view_t *view)
 {
-    guint doublings = MIN(view->isolation_attempts, 6);
+    guint doublings = CLAMP(view->isolation_attempts, 1, 6) - 1;
 
     if (view->isolation_attempts == 0) {
         return view->now_ms;
     }
-    return view->isolation_ended_ms + MIN(1000 << (doublings - 1), VERDICT_ISOLATION_PAUSE_MAX_MS);
+    return view->isolation_ended_ms + MIN(1000 << doublings, VERDICT_ISOLATION_PAUSE_MAX_MS);
 }
 
 static gboolean round_is_quiet(const verdict_view_t *view)
