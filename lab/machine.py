@@ -115,7 +115,7 @@ def install(names: list[str], log: Path) -> None:
         try:
             run_step("reading the package lists", ["apt-get", "-q", "update"], log, env=env, timeout_s=600)
             run_step(f"installing {len(wanted)} packages with what they need",
-                     ["apt-get", "-q", "-y", "-o", "Dpkg::Options::=--force-confold",
+                     ["apt-get", "-q", "-y", "--no-install-recommends", "-o", "Dpkg::Options::=--force-confold",
                       "install", *wanted], log, env=env, timeout_s=3600)
         except StepFailed as error:
             raise StepFailed(f"Check the network and /etc/apt/sources.list, then run it again. {error}") from error
