@@ -89,19 +89,48 @@ static gboolean changes_run(fence_call_t *call, const GPtrArray *entries, guint6
     return good;
 }
 
+static gboolean is_whole(const char *entry)
+{
+    return g_str_has_suffix(entry, ":0/0");
+}
+
+/* An exact client's entry is there in addition: Ceph's own, of one hour, will do. */
+static gboolean entry_lasts(const fence_call_t *call, const char *entry)
+{
+    return is_whole(entry) ? store_map_entry_until_s(call->map, entry) >= wanted_until_s(call)
+                           : g_hash_table_contains(call->map->blocklist, entry);
+}
+
+/* The monitors say that they extend an entry that is there, but the OSD map keeps its old end (seen with 16.2.15):
+ * it must go first. Nothing is confirmed in between. */
+static gboolean short_entries_remove(fence_call_t *call, const GPtrArray *missing, GError **error)
+{
+    for (guint i = 0; i < missing->len; i++) {
+        const char *entry = g_ptr_array_index(missing, i);
+
+        if (g_hash_table_contains(call->map->blocklist, entry)
+            && !store_blocklist_remove(call->store, entry, error)) {
+            g_prefix_error(error, "%s is on the blocklist already, but for too short a time; take it off with "
+                           "'ceph osd blocklist rm' and fence again: ", entry);
+            return FALSE;
+        }
+    }
+    return TRUE;
+}
+
 /* Entries that are missing or end too soon are ours to add; an operator's own that last are left to him. */
 static gboolean entries_add(fence_call_t *call, fence_record_t *record, char **entries, GError **error)
 {
     g_autoptr(GPtrArray) missing = g_ptr_array_new();
 
     for (char **entry = entries; *entry != NULL; entry++) {
-        if (store_map_entry_until_s(call->map, *entry) < wanted_until_s(call)) {
+        if (!entry_lasts(call, *entry)) {
             g_ptr_array_add(missing, *entry);
             fence_record_add(record, *entry);
         }
     }
     /* Also without a new entry: the boot id and the time are of this fence. */
-    return fence_record_write(call, record, error)
+    return fence_record_write(call, record, error) && short_entries_remove(call, missing, error)
            && changes_run(call, missing, (guint64) ocf_value_integer(call->values, "blocklist_time"), error);
 }
 
@@ -112,7 +141,7 @@ static gboolean entries_verify(fence_call_t *call, char **entries, GError **erro
         return FALSE;
     }
     for (char **entry = entries; *entry != NULL; entry++) {
-        if (store_map_entry_until_s(call->map, *entry) < wanted_until_s(call)) {
+        if (!entry_lasts(call, *entry)) {
             g_set_error(error, UNDERSTUDY_ERROR, UNDERSTUDY_ERROR_FAILED,
                         "OSD map %" G_GINT64_FORMAT " does not hold %s for long enough: did somebody remove it?",
                         call->map->epoch, *entry);

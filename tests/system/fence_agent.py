@@ -1,0 +1,261 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""fence_rbd called by hand on a host, as Pacemaker's fencer calls it, and what is seen of it from outside."""
+
+import contextlib
+import json
+import os
+import subprocess
+import threading
+import time
+from dataclasses import dataclass
+
+import pytest
+
+from lab.api import Lab, wait_until
+from lab.site import CEPHX_USER, FENCE_USER, POOL, UNFENCE_USER, LabError
+
+AGENT = os.environ.get("UNDERSTUDY_FENCE_AGENT", "/usr/sbin/fence_rbd")
+MODULE_DIR = "UNDERSTUDY_MODULE_DIR"
+RUN_IMAGE = "run-fencetest-0"
+OK, FAILED, OFF = 0, 1, 2
+HOST_KEY, RECORD_KEY = "understudy/host/", "understudy/fence/"
+# Long enough for a store that is busy, short enough to see that a wait is bounded.
+POWER_TIMEOUT_S = 25
+
+# A client that writes a number into the first block of an image again and again, and says how each write went.
+WRITER = """
+import json, sys, time, rados, rbd
+cluster = rados.Rados(conffile="/etc/ceph/ceph.conf", name="client." + sys.argv[1])
+cluster.connect()
+image = rbd.Image(cluster.open_ioctx(sys.argv[2]), sys.argv[3])
+for n in range(1 << 30):
+    try:
+        image.write(b"%-511d" % n, 0)
+        print(json.dumps({"at_s": time.monotonic(), "n": n, "ok": True}), flush=True)
+    except rbd.Error as error:
+        print(json.dumps({"at_s": time.monotonic(), "n": n, "ok": False, "errno": error.errno}), flush=True)
+    time.sleep(0.05)
+"""
+
+
+@dataclass
+class Answer:
+    """How an action ended."""
+
+    rc: int
+    out: str
+    err: str
+    seconds: float
+
+
+class FenceAgent:
+    """The agent on one host, the store as its administrator sees it, and a host that is fenced."""
+
+    def __init__(self, lab: Lab, host: str = "host1", target: str = "host2"):
+        self.lab, self.site, self.host, self.target = lab, lab.site, host, target
+        self.target_ip = lab.site.address(target, "store")
+        self.entry = f"{self.target_ip}:0/0"
+        # start_timeout=0: no start of an image is under way in these tests.
+        self._admin = None
+        self.options = {"pools": POOL, "unfence_user": UNFENCE_USER, "start_timeout": "0",
+                        "power_timeout": str(POWER_TIMEOUT_S)}
+
+    # --- the agent --------------------------------------------------------------------
+
+    def environment(self) -> list[str]:
+        """What a build that is not installed needs."""
+        return ["env", f"{MODULE_DIR}={os.environ[MODULE_DIR]}"] if MODULE_DIR in os.environ else []
+
+    def run(self, action: str, host: str | None = None, timeout_s: float = 120, plug: str | None = "target",
+            **more: str | None) -> Answer:
+        """One call with its parameters on standard input; None leaves one out."""
+        parameters = {"action": action} | self.options | more
+        if plug is not None:
+            parameters |= {"nodename": self.target, "plug": self.target} if plug == "target" else {"plug": plug}
+        text = "".join(f"{name}={value}\n" for name, value in parameters.items() if value is not None)
+        begin = time.monotonic()
+        done = self.lab.exec(host or self.host, *self.environment(), AGENT, check=False, stdin=text,
+                             timeout_s=timeout_s)
+        return Answer(done.returncode, done.stdout, done.stderr, time.monotonic() - begin)
+
+    def argv(self, action: str) -> list[str]:
+        """The command line that says the same, and each step."""
+        words = [f"--{name.replace('_', '-')}={value}" for name, value in self.options.items()]
+        return [*self.environment(), AGENT, "--action", action, "--plug", self.target, "--verbose", *words]
+
+    def off(self, **more: str) -> Answer:
+        """Fence the target; must work."""
+        answer = self.run("off", **more)
+        assert answer.rc == OK, answer.err
+        return answer
+
+    def on(self, **more: str) -> Answer:
+        """Unfence the target; must work."""
+        answer = self.run("on", **more)
+        assert answer.rc == OK, answer.err
+        return answer
+
+    def run_killed(self, action: str, after_line: str) -> None:
+        """Call an action and kill it as soon as it says a line that has this text."""
+        with self.lab.popen(self.host, *self.argv(action), stderr=subprocess.PIPE, stdout=subprocess.DEVNULL,
+                            text=True) as program:
+            for line in program.stderr:
+                if after_line in line:
+                    program.kill()
+                    return
+            raise AssertionError(f"{action} ended with {program.wait()} without saying '{after_line}'")
+
+    # --- the store, as its administrator sees it ------------------------------------------
+
+    def ceph(self, *words: str, check=True, user: str = "admin", host: str = "store") -> subprocess.CompletedProcess:
+        """The ceph command."""
+        return self.lab.exec(host, "ceph", "--connect-timeout", "10", "--id", user, *words, check=check, timeout_s=60)
+
+    def ask(self, prefix: str, **arguments):
+        """A monitor command, without what the ceph command takes to load; LabError if it is refused."""
+        if self._admin is None:
+            self._admin = self.lab.store.admin().__enter__()
+        return self._admin.ask(prefix, **arguments)
+
+    def close(self) -> None:
+        """End the connection to the store."""
+        if self._admin is not None:
+            self._admin.__exit__()
+            self._admin = None
+
+    def blocklist(self) -> set[str]:
+        """The entries, by the OSD map."""
+        return set(self.ask("osd dump")["blocklist"])
+
+    def target_entries(self) -> set[str]:
+        """Those of the target."""
+        return {entry for entry in self.blocklist() if entry.startswith(f"{self.target_ip}:")}
+
+    def key(self, key: str) -> dict | None:
+        """A value of the config-key store; None if it is not there."""
+        return self.ask("config-key get", key=key) if key in self.ask("config-key ls") else None
+
+    def set_key(self, key: str, value: dict | str) -> None:
+        """Set one."""
+        self.ask("config-key set", key=key, val=value if isinstance(value, str) else json.dumps(value))
+
+    def remove_key(self, key: str) -> None:
+        """Remove one, if it is there."""
+        self.ask("config-key rm", key=key)
+
+    def record(self) -> dict | None:
+        """What fences of the target have recorded."""
+        return self.key(RECORD_KEY + self.target)
+
+    def publish(self, host: str, **more) -> None:
+        """A host's entry in the registry as its capacity agent would write it, or not quite so."""
+        boot_id = self.lab.exec(host, "cat", "/proc/sys/kernel/random/boot_id").stdout.strip()
+        self.set_key(HOST_KEY + host, {"name": host, "store_addresses": [self.site.address(host, "store")],
+                                       "boot_id": boot_id, "at": 1} | more)
+
+    def watchers(self, image: str = RUN_IMAGE) -> list[str]:
+        """Addresses that have an image open."""
+        done = self.lab.exec("store", "rbd", "status", f"{POOL}/{image}", "--format", "json")
+        return [watcher["address"] for watcher in json.loads(done.stdout)["watchers"]]
+
+    # --- around a test ------------------------------------------------------------------------
+
+    def prepare(self) -> None:
+        """Every host registered, nothing fenced."""
+        for host in self.site.host_names:
+            self.publish(host)
+        self.clear()
+
+    def clear(self) -> None:
+        """As the administrator: no entry and no record of any host."""
+        for entry in self.blocklist():
+            self.ask("osd blocklist", blocklistop="rm", addr=entry)
+        for host in self.site.host_names:
+            self.remove_key(RECORD_KEY + host)
+
+    @contextlib.contextmanager
+    def writer(self, host: str | None = None):
+        """A client on a host that writes to the run image; gives the list of its writes so far."""
+        program = self.lab.popen(host or self.target, "/usr/bin/python3", "-c", WRITER, CEPHX_USER, POOL, RUN_IMAGE,
+                                 stdout=subprocess.PIPE, text=True)
+        writes = Writes(program)
+        try:
+            wait_until(lambda: writes.all and writes.all[-1]["ok"], 60, "the writer to write")
+            yield writes
+        finally:
+            program.kill()
+            program.wait(20)
+            writes.end()
+
+
+class Writes:
+    """What a writer has said."""
+
+    def __init__(self, program: subprocess.Popen):
+        self._stdout, self.all = program.stdout, []
+        self._thread = threading.Thread(target=self._read, daemon=True)
+        self._thread.start()
+
+    def _read(self) -> None:
+        for line in self._stdout:
+            if line.endswith("\n"):
+                self.all.append(json.loads(line))
+
+    def end(self) -> None:
+        """When the writer has ended."""
+        self._thread.join(20)
+        self._stdout.close()
+
+    def acknowledged_after(self, at_s: float) -> list[dict]:
+        """Writes that the store has accepted after a moment (time.monotonic())."""
+        return [write for write in self.all if write["ok"] and write["at_s"] > at_s]
+
+    def wait_refused(self) -> None:
+        """Until a write fails."""
+        wait_until(lambda: not self.all[-1]["ok"], 20, "a write to be refused")
+
+
+@pytest.fixture(scope="module")
+def run_image(lab):
+    """An image that writers write to."""
+    lab.exec("store", "rbd", "create", "--size", "8M", f"{POOL}/{RUN_IMAGE}", check=False)
+    yield
+    wait_until(lambda: lab.exec("store", "rbd", "rm", "--no-progress", f"{POOL}/{RUN_IMAGE}",
+                                check=False).returncode == 0, 40, "the last writer's watch to end", poll_s=1)
+
+
+@pytest.fixture(scope="module")
+def quiet_cluster(lab):
+    """Pacemaker decides nothing: hosts crash in these tests, and nobody else shall fence them."""
+    lab.exec("host1", "crm_attribute", "--type", "crm_config", "--name", "stonith-enabled", "--update", "false")
+    lab.exec("host1", "crm_attribute", "--type", "crm_config", "--name", "maintenance-mode", "--update", "true")
+    yield
+    lab.exec("host1", "crm_attribute", "--type", "crm_config", "--name", "maintenance-mode", "--delete")
+    lab.exec("host1", "crm_attribute", "--type", "crm_config", "--name", "stonith-enabled", "--update", "true")
+
+
+@pytest.fixture
+def fence(lab, quiet_cluster, run_image):  # pylint: disable=unused-argument
+    """The agent on host1, with host2 as the target and nothing fenced before and after."""
+    agent = FenceAgent(lab)
+    agent.prepare()
+    yield agent
+    for host in lab.site.host_names:
+        with contextlib.suppress(LabError):
+            lab.thaw(host)
+        for network in list(lab.node(host).cut):
+            lab.heal(host, network)
+        if lab.node(host).state() == "crashed":
+            lab.boot(host)
+        for service in ("corosync", "pacemaker", "libvirtd"):
+            lab.service(host, "start", service)
+        wait_until(lambda h=host: lab.hypervisor_answers(h), 60, f"libvirtd on {host}", poll_s=0.2)
+    for service in ("mon", "osd"):
+        lab.service("store", "start", service)
+    wait_until(lambda: lab.store.health() == "HEALTH_OK", 60, "the store to be healthy", poll_s=0.5)
+    agent.prepare()
+    agent.close()
+
+
+__all__ = ["AGENT", "FENCE_USER", "FAILED", "FenceAgent", "OFF", "OK", "POWER_TIMEOUT_S", "RUN_IMAGE",
+           "UNFENCE_USER", "fence", "quiet_cluster", "run_image"]

@@ -1,0 +1,372 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""fence_rbd by hand: the agent API, fencing and unfencing, what it refuses, and what a killed fence leaves."""
+
+import subprocess
+import time
+import xml.etree.ElementTree as ET
+
+import pytest
+
+from fence_agent import (AGENT, FAILED, FENCE_USER, OFF, OK, POWER_TIMEOUT_S, RUN_IMAGE, UNFENCE_USER,
+                         fence, quiet_cluster, run_image)  # noqa: F401
+from lab.api import wait_until
+from lab.site import POOL
+
+SCHEMAS = "/usr/share/cluster/relaxng"
+
+
+def metadata() -> str:
+    return subprocess.run([AGENT, "--action", "metadata"], capture_output=True, text=True, check=True).stdout
+
+
+# --- the fence agent API ---------------------------------------------------------------
+
+
+def test_metadata_is_valid_for_the_fence_agents_own_checks(tmp_path):
+    path = tmp_path / "metadata.xml"
+    path.write_text(metadata())
+    subprocess.run(["xmllint", "--noout", "--relaxng", f"{SCHEMAS}/metadata.rng", path], check=True)
+    grammar = subprocess.run(["xsltproc", f"{SCHEMAS}/fence2rng.xsl", path], capture_output=True, check=True).stdout
+    subprocess.run(["xmllint", "--noout", "-"], check=True, input=b"<grammar xmlns:rha='x'>" + grammar.split(b"?>")[-1]
+                   + b"</grammar>")
+    manual = subprocess.run(["xsltproc", f"{SCHEMAS}/fence2man.xsl", path], capture_output=True, text=True, check=True)
+    assert "fence_rbd" in manual.stdout
+
+
+def test_metadata_names_what_pacemaker_goes_by():
+    root = ET.fromstring(metadata())
+    actions = {action.get("name"): action.attrib for action in root.iter("action")}
+    assert set(actions) == {"on", "off", "status", "monitor", "metadata", "validate-all"}
+    assert actions["on"]["automatic"] == "1" and "on_target" not in actions["on"]
+    assert "plug" in {parameter.get("name") for parameter in root.iter("parameter")}
+
+
+def test_metadata_by_standard_input_as_nobody():
+    done = subprocess.run(["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", AGENT], check=True,
+                          input="action=metadata\n", capture_output=True, text=True)
+    assert done.stdout == metadata() and done.stderr == ""
+
+
+@pytest.mark.parametrize("command", [["pcs", "stonith", "describe", "fence_rbd"],
+                                     ["crm", "ra", "info", "stonith:fence_rbd"]])
+def test_operators_tools_know_the_agent(lab, command):
+    told = lab.exec("host1", *command).stdout
+    assert "fence_rbd" in told and "storage_addrs" in told
+
+
+def test_options_are_read_as_the_fencer_and_operators_write_them(fence):
+    text = f"# a comment\n\nunknown=1\nplug=nobody\nnodename={fence.target}\nplug='{fence.target}'\n  action = status\n"
+    done = fence.lab.exec(fence.host, *fence.environment(), AGENT, stdin=text, check=False)
+    assert done.returncode == OK, done.stderr
+    assert fence.lab.exec(fence.host, *fence.argv("status"), check=False).returncode == OK
+
+
+@pytest.mark.parametrize("parameters,sentence", [
+    ({"action": "reboot"}, "unsupported action"),
+    ({"action": "list"}, "unsupported action"),
+    ({"action": "off", "plug": None}, "plug is not set"),
+    ({"action": "off", "power_timeout": "abc"}, "power_timeout"),
+    ({"action": "off", "power_timeout": "10", "store_timeout": "5"}, "three times store_timeout"),
+    ({"action": "off", "storage_addrs": "host1"}, "HOST:ADDRESS"),
+    ({"action": "off", "storage_addrs": "host1:store1"}, "no IP address"),
+    ({"action": "off", "storage_addrs": "host1:10.0.0.1;host1:10.0.0.2"}, "twice"),
+    ({"action": "validate-all", "method": "magic"}, "blocklist"),
+    ({"action": "monitor", "ceph_conf": "/nowhere"}, "/nowhere"),
+    ({"action": "monitor", "keyring": "/nowhere"}, "keyring"),
+    ({"action": "monitor", "pools": "nopool"}, "nopool"),
+])
+def test_bad_input_is_a_sentence_and_changes_nothing(fence, parameters, sentence):
+    before = fence.blocklist()
+    answer = fence.run(**parameters)
+    assert answer.rc == FAILED
+    assert sentence in answer.err
+    assert fence.blocklist() == before
+
+
+def test_delay_comes_before_fencing(fence):
+    with fence.writer() as writes:
+        begin = time.monotonic()
+        fence.off(delay="3")
+        assert writes.acknowledged_after(begin + 2), "the store refused the host before the delay was over"
+        assert time.monotonic() - begin >= 3
+
+
+# --- fencing and unfencing ---------------------------------------------------------------
+
+
+def test_off_is_refusal_by_the_store_and_on_takes_it_back(fence):
+    with fence.writer() as writes:
+        client = fence.watchers()[0]
+        assert fence.run("status").rc == OK
+        answer = fence.off()
+        fenced_s = time.monotonic()
+        assert "still be powered" in answer.err
+        assert {fence.entry, client} <= fence.target_entries()
+        assert fence.watchers() == []
+        assert fence.run("status").rc == OFF
+        writes.wait_refused()
+        assert writes.acknowledged_after(fenced_s) == []
+        # Also who holds an old lock; but an entry that Ceph itself has made is not the fence's.
+        assert {fence.entry, client} <= set(fence.record()["entries"]) <= fence.target_entries()
+
+    recorded = set(fence.record()["entries"])
+    fence.on()
+    assert fence.target_entries().isdisjoint(recorded)
+    assert fence.record() is None
+    assert fence.run("status").rc == OK
+    with fence.writer():
+        pass
+
+
+def test_off_and_on_again_change_nothing(fence):
+    fence.off()
+    record, entries = fence.record(), fence.target_entries()
+    fence.off()
+    assert fence.target_entries() == entries and fence.record()["entries"] == record["entries"]
+    fence.on()
+    fence.on()
+    assert fence.target_entries().isdisjoint(entries)
+
+
+def test_a_host_that_booted_since_is_unfenced_without_asking_it(fence):
+    fence.off()
+    fence.lab.crash(fence.target)
+    fence.lab.boot(fence.target)
+    fence.lab.service(fence.target, "stop", "libvirtd")
+    answer = fence.run("on", libvirt_uri="qemu+tcp://{host}:1/system")
+    assert answer.rc == FAILED and fence.entry in fence.blocklist(), "unfenced without proof"
+    fence.publish(fence.target)
+    answer = fence.on(libvirt_uri="qemu+tcp://{host}:1/system")
+    assert "booted" in answer.err
+
+
+def test_unfencing_waits_for_starts_that_were_under_way(fence):
+    fence.off()
+    answer = fence.run("on", start_timeout="3600")
+    assert answer.rc == FAILED and "start_timeout" in answer.err
+    assert fence.entry in fence.blocklist()
+
+
+def test_unfencing_leaves_an_operators_entries_alone(fence):
+    fence.ask("osd blocklist", blocklistop="add", addr=fence.entry, expire=900000000.0)
+    answer = fence.run("on")
+    assert answer.rc == FAILED and "by no fence" in answer.err
+    fence.off()
+    answer = fence.run("on")
+    assert answer.rc == FAILED and fence.entry in fence.blocklist()
+
+
+def test_an_entry_that_ends_soon_is_not_taken_for_a_fence(fence):
+    """Ceph does not extend an entry, and who fences may not remove one."""
+    fence.ask("osd blocklist", blocklistop="add", addr=fence.entry, expire=300.0)
+    answer = fence.run("off")
+    assert answer.rc == FAILED and "too short a time" in answer.err
+    fence.ask("osd blocklist", blocklistop="rm", addr=fence.entry)
+    fence.off()
+
+
+@pytest.mark.parametrize("line", ["on the storage network", "records", "is on the blocklist", "holds the entries"])
+def test_a_fence_that_is_killed_is_completed_by_the_next(fence, line):
+    with fence.writer():
+        fence.run_killed("off", line)
+        fence.off()
+        assert fence.watchers() == []
+        recorded = set(fence.record()["entries"])
+    fence.on()
+    assert fence.target_entries().isdisjoint(recorded) and fence.record() is None
+
+
+@pytest.mark.parametrize("line", ["on the storage network", "were destroyed", "is off the blocklist"])
+def test_an_unfence_that_is_killed_is_completed_by_the_next(fence, line):
+    with fence.writer():
+        fence.off()
+        recorded = set(fence.record()["entries"])
+    fence.run_killed("on", line)
+    fence.on()
+    assert fence.target_entries().isdisjoint(recorded) and fence.record() is None
+
+
+# --- what is refused -----------------------------------------------------------------------
+
+
+def assert_refused(fence, sentence: str, **parameters):
+    before = fence.blocklist()
+    answer = fence.run("off", **parameters)
+    assert answer.rc == FAILED and sentence in answer.err, answer.err
+    assert fence.blocklist() == before and fence.record() is None
+
+
+def test_a_host_that_nobody_knows_is_refused(fence):
+    fence.remove_key(f"understudy/host/{fence.target}")
+    assert_refused(fence, "is not known")
+    assert fence.run("status").rc == FAILED
+
+
+def test_an_address_that_two_hosts_have_is_refused(fence):
+    fence.publish(fence.target, store_addresses=[fence.site.address("host3", "store")])
+    assert_refused(fence, "also that of host3")
+
+
+def test_the_agents_own_address_is_refused(fence):
+    fence.remove_key("understudy/host/host1")
+    fence.publish(fence.target, store_addresses=[fence.site.address("host1", "store")])
+    assert_refused(fence, "this host's own")
+
+
+def test_an_address_of_the_store_is_refused(fence):
+    fence.publish(fence.target, store_addresses=[fence.site.address("store", "store")])
+    assert_refused(fence, "of the store")
+
+
+@pytest.mark.parametrize("address", ["127.0.0.1", "0.0.0.0", "224.0.0.1", "nonsense"])
+def test_an_address_of_nobody_is_refused(fence, address):
+    fence.publish(fence.target, store_addresses=[address])
+    assert_refused(fence, "address")
+
+
+def test_a_map_that_contradicts_the_host_is_refused(fence):
+    assert_refused(fence, "correct the one that is wrong", storage_addrs=f"{fence.target}:{fence.site.prefix}.2.49")
+
+
+def test_a_map_serves_where_hosts_publish_nothing(fence):
+    hosts = fence.site.host_names
+    for host in hosts:
+        fence.remove_key(f"understudy/host/{host}")
+    storage_addrs = ";".join(f"{host}:{fence.site.address(host, 'store')}" for host in hosts)
+    with fence.writer() as writes:
+        fence.off(storage_addrs=storage_addrs)
+        writes.wait_refused()
+    fence.on(storage_addrs=storage_addrs)
+
+
+def test_a_wrong_entry_is_found_by_a_watcher_that_nobody_owns(fence):
+    fence.publish(fence.target, store_addresses=[f"{fence.site.prefix}.2.49"])
+    with fence.writer() as writes:
+        answer = fence.run("off", power_timeout="15")
+        assert answer.rc == FAILED
+        assert "no known host has that address" in answer.err and fence.target_ip in answer.err
+        assert writes.acknowledged_after(time.monotonic() - 1), "the test proves nothing if the writer is refused"
+
+
+# --- a store that is ill -------------------------------------------------------------------
+
+
+def test_without_monitors_nothing_succeeds_and_all_ends_in_time(fence):
+    fence.close()
+    fence.lab.service("store", "stop", "mon")
+    for action in ("off", "on", "status", "monitor"):
+        answer = fence.run(action)
+        assert answer.rc == FAILED and "monitor" in answer.err
+        assert answer.seconds < POWER_TIMEOUT_S
+    fence.lab.service("store", "start", "mon")
+    wait_until(lambda: fence.run("monitor").rc == OK, 60, "the store to answer again")
+    fence.off()
+
+
+def test_without_the_osd_it_is_listed_but_not_confirmed(fence):
+    with fence.writer() as writes:
+        fence.lab.service("store", "stop", "osd")
+        answer = fence.run("off", power_timeout="15")
+        assert answer.rc == FAILED and "blocklist" in answer.err
+        assert answer.seconds < 15 + 2
+        fence.lab.service("store", "start", "osd")
+        fence.off(power_timeout="60")
+        writes.wait_refused()
+
+
+# --- who may do what -------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("user,words", [
+    (FENCE_USER, "osd blocklist rm {target}:0/0"),
+    (FENCE_USER, "osd blocklist clear"),
+    (FENCE_USER, "osd blocklist add {store}:0/0"),
+    (FENCE_USER, "osd blocklist add {server}:0/0"),
+    (FENCE_USER, "osd blocklist range add {net}.0/24"),
+    (FENCE_USER, "config-key set understudy/host/host2 x"),
+    (FENCE_USER, "config-key rm understudy/fence/host2"),
+    (FENCE_USER, "config-key get dm-crypt/osd/x"),
+    (FENCE_USER, "osd pool create mine"),
+    (UNFENCE_USER, "osd blocklist add {target}:0/0"),
+    (UNFENCE_USER, "osd blocklist rm {server}:0/0"),
+    (UNFENCE_USER, "osd blocklist clear"),
+    (UNFENCE_USER, "config-key set understudy/fence/host2 x"),
+    ("understudy", "osd blocklist add {target}:0/0"),
+    ("understudy", "osd blocklist add {store}:0/0"),
+    ("understudy", "osd blocklist range add {net}.0/24"),
+    ("understudy", "osd blocklist rm {target}:0/0"),
+    ("understudy", "config-key set understudy/fence/host2 x"),
+    ("understudy", "config-key rm understudy/fence/host2"),
+])
+def test_what_a_cephx_user_can_not_do(fence, user, words):
+    site = fence.site
+    words = words.format(target=fence.target_ip, store=site.address("store", "store"),
+                         server=f"{site.prefix}.2.101", net=f"{site.prefix}.2")
+    done = fence.ceph(*words.split(), user=user, host="host1", check=False)
+    assert done.returncode != 0 and "EACCES" in done.stderr, done.stderr
+
+
+@pytest.mark.parametrize("user", [FENCE_USER, UNFENCE_USER])
+def test_what_is_in_an_image_is_not_for_who_fences(fence, user):
+    done = fence.lab.exec("host1", "rbd", "--id", user, "export", "--no-progress", f"{POOL}/{RUN_IMAGE}", "-",
+                          check=False)
+    assert done.returncode != 0 and "not permitted" in done.stderr
+
+
+# --- confirm -----------------------------------------------------------------------------------
+
+
+def confirm(fence, **more):
+    return fence.run("off", method="confirm", hold_down="2", **more)
+
+
+def assert_alive(fence, sentence: str):
+    before = fence.blocklist()
+    answer = confirm(fence)
+    assert answer.rc == FAILED and sentence in answer.err, answer.err
+    assert fence.blocklist() == before and fence.record() is None
+
+
+def test_confirm_fails_while_corosync_has_the_host(fence):
+    assert_alive(fence, "among its members")
+
+
+def test_confirm_fails_while_the_management_network_answers(fence):
+    fence.lab.service(fence.target, "stop", "pacemaker")
+    fence.lab.service(fence.target, "stop", "corosync")
+    assert_alive(fence, "answers on the management network")
+
+
+def test_confirm_fails_for_a_frozen_host(fence):
+    """All processes stopped: Corosync and the store see nothing of it, but its kernel answers."""
+    fence.lab.freeze(fence.target)
+    wait_until(lambda: "not among its members" in confirm(fence).err, 30, "Corosync to notice")
+    assert_alive(fence, "answers on the management network")
+
+
+def test_confirm_fails_while_the_host_has_an_image_open(fence):
+    for network in ("mgmt", "svc"):
+        fence.lab.cut(fence.target, network)
+    with fence.writer() as writes:
+        wait_until(lambda: "not among its members" in confirm(fence, watch_timeout="1").err, 30, "Corosync to notice")
+        assert_alive(fence, "still open")
+        assert writes.acknowledged_after(time.monotonic() - 1)
+
+
+def test_confirm_succeeds_for_a_host_without_power_and_changes_nothing(fence):
+    with fence.writer():
+        before = fence.blocklist()
+        fence.lab.crash(fence.target)
+        answer = confirm(fence)
+        assert answer.rc == OK, answer.err
+        for plane in ("membership", "management", "storage"):
+            for number in (1, 2):
+                assert f"round {number}: {plane} silent" in answer.err
+        assert fence.blocklist() == before and fence.record() is None
+
+
+def test_confirm_fails_where_this_host_is_the_one_cut_off(fence):
+    fence.lab.cut(fence.host, "mgmt")
+    fence.lab.cut(fence.host, "svc")
+    wait_until(lambda: "no quorum" in confirm(fence).err, 30, "quorum to be lost")
+    assert_alive(fence, "no quorum")
