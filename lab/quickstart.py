@@ -9,6 +9,7 @@
 import argparse
 import fcntl
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -28,7 +29,8 @@ LOG = BUILD / "quickstart.log"
 # Another name than the default lets a second lab run beside it; the tests read the same variable.
 NAME = os.environ.setdefault("UNDERSTUDY_LAB", "understudy")
 LAB = [TOP / "lab/lab", "--name", NAME]
-CONFIGURE = ["--prefix=/usr", "--sysconfdir=/etc", "--localstatedir=/var"]
+CONFIGURE = ["--prefix=/usr", "--sysconfdir=/etc", "--localstatedir=/var", "--enable-werror"]
+SANITIZED = BUILD / "sanitized"
 
 
 @dataclass
@@ -88,10 +90,16 @@ def prepare() -> None:
         run_step("clearing a build in the source tree", ["make", "distclean"], LOG, cwd=TOP)
     if _is_older(TOP / "configure", [*TOP.glob("*.ac"), *TOP.glob("*/Makefile.am"), TOP / "Makefile.am"]):
         run_step("autogen.sh", ["./autogen.sh"], LOG, cwd=TOP)
-    if _is_older(BUILD / "config.status", [TOP / "configure"]):
-        run_step("configure", [TOP / "configure", *CONFIGURE], LOG, cwd=BUILD)
+    configure(BUILD)
     run_step("make", ["make", f"-j{os.cpu_count()}"], LOG, cwd=BUILD)
     run_step("make install", ["make", "install"], LOG, cwd=BUILD)
+
+
+def configure(folder: Path, *options: str) -> None:
+    """Unless it has been done."""
+    folder.mkdir(exist_ok=True)
+    if _is_older(folder / "config.status", [TOP / "configure"]):
+        run_step(f"configure {' '.join(options)}".rstrip(), [TOP / "configure", *CONFIGURE, *options], LOG, cwd=folder)
 
 
 def _is_older(made: Path, sources: list[Path]) -> bool:
@@ -117,7 +125,8 @@ def lab_is_up():
 def check() -> int:
     """Every test; what could not run counts as failed."""
     total = Count()
-    for part in (make_check, lambda: pytest("tests/scheduler"), system_tests):
+    for part in (lambda: counted("tests/lint", BUILD), unit_tests, lambda: counted("tests/fuzz/run"),
+                 lambda: counted("tests/model/run"), lambda: pytest("tests/scheduler"), system_tests):
         try:
             total.add(part())
         except StepFailed as error:
@@ -135,13 +144,32 @@ def system_tests() -> Count:
         return pytest("tests/system")
 
 
-def make_check() -> Count:
-    """The tests that Automake runs, from the results that it leaves beside their logs."""
-    for old in BUILD.rglob("*.trs"):
-        old.unlink()
-    code = run_step("make check", ["make", "check"], LOG, cwd=BUILD, ok=range(-64, 256), notes=True)
+def counted(program: str, *arguments: Path) -> Count:
+    """A program that ends with "N passed, N failed"."""
+    code = run_step(program, [TOP / program, *arguments], LOG, cwd=TOP, ok=range(-64, 256), notes=True)
+    with open(LOG, encoding="utf-8", errors="replace") as log:
+        said = log.read().rpartition("\n=== ")[2].splitlines()
     count = Count()
-    for result in sorted(BUILD.rglob("*.trs")):
+    result = re.fullmatch(r"(\d+) passed, (\d+) failed", said[-1])
+    if result:
+        count = Count(int(result[1]), int(result[2]))
+    for line in said:
+        if line.startswith("FAILED"):
+            print(line)
+    if (code != 0 and count.failed == 0) or not result:
+        _count(count, "ERROR", f"{program} itself")
+    return count
+
+
+def unit_tests() -> Count:
+    """The tests that Automake runs, from the results that it leaves beside their logs; under the sanitizers."""
+    configure(SANITIZED, "--enable-sanitizers")
+    for old in SANITIZED.rglob("*.trs"):
+        old.unlink()
+    code = run_step("make check", ["make", "-k", f"-j{os.cpu_count()}", "check"], LOG, cwd=SANITIZED,
+                    ok=range(-64, 256), notes=True)
+    count = Count()
+    for result in sorted(SANITIZED.rglob("*.trs")):
         for line in result.read_text(encoding="utf-8").splitlines():
             if line.startswith(":test-result:"):
                 _count(count, line.split()[1], result.stem)
