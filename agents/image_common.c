@@ -73,11 +73,16 @@ static guint store_timeout_ms(const ocf_call_t *call)
     return (guint) MIN(ocf_value_duration_ms(call->values, "store_timeout"), ocf_call_remaining_ms(call, 0));
 }
 
+store_options_t image_store_options(const ocf_call_t *call)
+{
+    return (store_options_t) { .conf = ocf_value_string(call->values, "ceph_conf"),
+                               .user = ocf_value_string(call->values, "ceph_user"),
+                               .timeout_ms = store_timeout_ms(call) };
+}
+
 store_t *image_store_open(const ocf_call_t *call, GError **error)
 {
-    const store_options_t options = { .conf = ocf_value_string(call->values, "ceph_conf"),
-                                      .user = ocf_value_string(call->values, "ceph_user"),
-                                      .timeout_ms = store_timeout_ms(call) };
+    const store_options_t options = image_store_options(call);
 
     return store_open(&options, error);
 }

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "error.h"
+#include "fenced_host.h"
 #include "image_plan.h"
 #include "names.h"
 #include "store_address.h"
@@ -88,15 +89,49 @@ static char *own_ip(store_t *store, GError **error)
 
 typedef struct look {
     store_t *store;
+    const store_options_t *options;
+    GHashTable *fenced;    /* char* IP -> char* name of the fenced host that has it, "" if none: asked once */
     const image_record_t *record;
     const char *ip;        /* this host's */
     char *foreign;         /* first watcher that is in the way, "IMAGE is open at ADDRESS" */
 } look_t;
 
+static const char *fenced_host_of(look_t *look, const char *ip)
+{
+    const char *host = g_hash_table_lookup(look->fenced, ip);
+
+    if (host == NULL) {
+        g_autofree char *found = fenced_host_find(look->options, ip);
+
+        host = found != NULL ? found : "";
+        g_hash_table_insert(look->fenced, g_strdup(ip), g_strdup(host));
+        host = g_hash_table_lookup(look->fenced, ip);
+    }
+    return host[0] != '\0' ? host : NULL;
+}
+
+/* Why the client that has this watch is known to be dead; NULL if it is not. g_free(). */
+static char *death_proof(look_t *look, const store_watcher_t *watcher)
+{
+    const char *host = NULL;
+
+    if (watcher->ip == NULL) {
+        return NULL;
+    }
+    if (strcmp(watcher->ip, look->ip) == 0) {
+        return look->record != NULL && image_record_has_client(look->record, watcher->address)
+                   ? g_strdup("an earlier QEMU or agent of this image that has ended")
+                   : NULL;
+    }
+    host = fenced_host_of(look, watcher->ip);
+    return host != NULL ? g_strdup_printf("a client of %s, which was fenced", host) : NULL;
+}
+
 /* Takes one watcher out of the way if it is ours to take. */
 static gboolean watcher_look(look_t *look, const char *run_name, const store_watcher_t *watcher, GError **error)
 {
     g_autoptr(GHashTable) blocklist = store_blocklist_list(look->store, error);
+    g_autofree char *proof = NULL;
 
     if (blocklist == NULL) {
         return FALSE;
@@ -104,10 +139,9 @@ static gboolean watcher_look(look_t *look, const char *run_name, const store_wat
     if (store_blocklist_covers(blocklist, watcher->address)) {
         return TRUE;
     }
-    if (g_strcmp0(watcher->ip, look->ip) == 0 && look->record != NULL
-        && image_record_has_client(look->record, watcher->address)) {
-        ocf_log("%s is still open at %s, an earlier QEMU or agent of this image that has ended: blocklisting it",
-                run_name, watcher->address);
+    proof = death_proof(look, watcher);
+    if (proof != NULL) {
+        ocf_log("%s is still open at %s, %s: blocklisting it", run_name, watcher->address, proof);
         return store_blocklist_add(look->store, watcher->address, DEAD_CLIENT_BLOCK_S, error);
     }
     if (look->foreign == NULL) {
@@ -133,18 +167,19 @@ static gboolean watchers_look(look_t *look, char **run_names, GError **error)
     return TRUE;
 }
 
-gboolean image_disks_wait_free(store_t *store, char **run_names, const image_record_t *record, guint wait_ms,
-                               GError **error)
+gboolean image_disks_wait_free(store_t *store, const store_options_t *options, char **run_names,
+                               const image_record_t *record, guint wait_ms, GError **error)
 {
     gint64 deadline_us = g_get_monotonic_time() + wait_ms * 1000LL;
     g_autofree char *ip = own_ip(store, error);
     g_autofree char *foreign = NULL;
+    g_autoptr(GHashTable) fenced = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
 
     if (ip == NULL) {
         return FALSE;
     }
     for (;;) {
-        look_t look = { .store = store, .record = record, .ip = ip };
+        look_t look = { .store = store, .options = options, .fenced = fenced, .record = record, .ip = ip };
 
         if (!watchers_look(&look, run_names, error)) {
             g_free(look.foreign);

@@ -26,13 +26,15 @@ char **image_disks_run_names(GPtrArray *disks);
  * A watcher that the blocklist covers can't write. One from this host that the
  * record knows is a QEMU or an agent of ours that has ended: the caller has made
  * sure that no QEMU of this domain lives; it goes on the blocklist, alone, so that
- * its watch does not hold us up for 30 s.
+ * its watch does not hold us up for 30 s. So does one of a host that Pacemaker has fenced.
  *
+ * \param[in]  options  how the store was opened
  * \param[in]  record   of an earlier start on this host, or NULL
  * \param[in]  wait_ms  how long to wait for others to let go
  * \param[out] error    UNDERSTUDY_ERROR_BUSY: names image and address
  */
-gboolean image_disks_wait_free(store_t *store, char **run_names, const image_record_t *record, guint wait_ms,
+gboolean image_disks_wait_free(store_t *store, const store_options_t *options, char **run_names,
+                               const image_record_t *record, guint wait_ms,
                                GError **error);
 
 /* Clone what has to be cloned, so that all run images are there. */

@@ -130,6 +130,7 @@ static gboolean disks_get(start_t *start, GError **error)
     const ocf_values_t *values = start->call->values;
     guint wait_ms = (guint) MIN(ocf_value_duration_ms(values, "watcher_wait"),
                                 ocf_call_remaining_ms(start->call, 0) / 2);
+    const store_options_t options = image_store_options(start->call);
 
     start->store = image_store_open(start->call, error);
     if (start->store == NULL) {
@@ -138,7 +139,7 @@ static gboolean disks_get(start_t *start, GError **error)
     start->disks = image_disks_new(values, start->identity.server);
     start->run_names = image_disks_run_names(start->disks);
     return record_begin(start, error)
-           && image_disks_wait_free(start->store, start->run_names, start->record, wait_ms, error)
+           && image_disks_wait_free(start->store, &options, start->run_names, start->record, wait_ms, error)
            && image_disks_prepare(start->store, start->disks, error);
 }
 

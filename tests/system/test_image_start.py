@@ -6,7 +6,7 @@ import signal
 
 import pytest
 
-from image_agent import (CONFIGURED, DOMAIN, GENERIC, INSTALLED, NOT_RUNNING, RECOVERY, RUN, SUCCESS,
+from image_agent import (CONFIGURED, DOMAIN, GENERIC, INSTALLED, NOT_RUNNING, RECOVERY, RUN, SUCCESS, ImageAgent,
                          holder_end, image, recovery)  # noqa: F401
 from lab.api import wait_until
 from lab.site import POOL
@@ -231,3 +231,23 @@ def test_secret_is_nowhere_to_be_read(image):
                           "/var/log/libvirt", check=False)
     assert done.stdout == ""
     assert image.call("start").rc == SUCCESS
+
+
+def test_a_fenced_hosts_watch_is_not_waited_for(image):
+    """A power-fenced host has nothing on the blocklist, and its watch stays for 30 s."""
+    other = ImageAgent(image.lab, "host2")
+    known = json.dumps({"name": "host2", "store_addresses": [image.lab.site.address("host2", "store")],
+                        "boot_id": "x", "at": 1})
+    image.lab.exec("store", "ceph", "config-key", "set", "understudy/host/host2", known)
+    other.start()
+    try:
+        image.lab.exec("host1", "stonith_admin", "--fence", "host2", "--timeout", "60", timeout_s=90)
+        assert image.lab.node("host2").state() == "crashed"
+        assert image.watchers() != [], "the dead host's watch should still be there"
+        answer = image.start()
+        assert answer.seconds < DEAD_WATCH_S
+        assert "fenced" in answer.log
+        assert image.lever("write").strip() == "written"
+    finally:
+        image.lab.power("host2", True)
+        wait_until(lambda: image.lab.hypervisor_answers("host2"), 60, "libvirtd on host2")
