@@ -25,7 +25,9 @@ static int epoll_fd = -1;
 
 gint64 probe_now_ms(void)
 {
-    return g_get_monotonic_time() / 1000;
+    GSource *source = g_main_current_source();
+
+    return (source != NULL ? g_source_get_time(source) : g_get_monotonic_time()) / 1000;
 }
 
 static void probe_free(probe_t *probe)

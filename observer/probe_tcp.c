@@ -2,6 +2,8 @@
 /* tcp:ADDR:PORT: a connection is accepted. */
 #include <errno.h>
 #include <gio/gio.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
@@ -30,6 +32,11 @@ static gboolean get_address(const probe_spec_t *spec, struct sockaddr_storage *n
 
 static gboolean tcp_start(probe_t *probe)
 {
+    /* Closed by a reset, before the handshake's last packet was sent, as HAProxy's
+     * connect checks are: the listener has answered, the service need not start a
+     * session or log one that says nothing, and no port waits for a minute. */
+    static const struct linger reset = { .l_onoff = 1, .l_linger = 0 };
+    static const int no_quick_ack = 0;
     struct sockaddr_storage address;
     socklen_t size_bytes = 0;
     probe_fd_t *watch = NULL;
@@ -42,6 +49,8 @@ static gboolean tcp_start(probe_t *probe)
     if (fd < 0) {
         return FALSE;
     }
+    setsockopt(fd, SOL_SOCKET, SO_LINGER, &reset, sizeof(reset));
+    setsockopt(fd, IPPROTO_TCP, TCP_QUICKACK, &no_quick_ack, sizeof(no_quick_ack));
     if (connect(fd, (struct sockaddr *) &address, size_bytes) != 0 && errno != EINPROGRESS) {
         close(fd);
         return FALSE;

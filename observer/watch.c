@@ -22,6 +22,9 @@ typedef struct {
     plane_t service;
     plane_t management;
     GSList *rounds;          /* round_t* */
+    vote_t service_told;
+    vote_t management_told;
+    gint64 first_miss_told;
 } watched_t;
 
 typedef struct {
@@ -67,8 +70,14 @@ static void publish(watched_t *server)
     if (server->watches_management) {
         management = vote_state_vote(&server->management.state, server->config->probe_misses, &watch->sight, now_ms);
     }
-    watch->callbacks.vote(server->name, service, management, server->service.state.first_miss_wall_ms,
-                          watch->user_data);
+    if (service == server->service_told && management == server->management_told
+        && server->service.state.first_miss_wall_ms == server->first_miss_told) {
+        return;
+    }
+    server->service_told = service;
+    server->management_told = management;
+    server->first_miss_told = server->service.state.first_miss_wall_ms;
+    watch->callbacks.vote(server->name, service, management, server->first_miss_told, watch->user_data);
 }
 
 static void publish_missed(watch_t *watch)
