@@ -3,6 +3,7 @@
 
 import json
 import signal
+import time
 
 import pytest
 
@@ -251,3 +252,35 @@ def test_a_fenced_hosts_watch_is_not_waited_for(image):
     finally:
         image.lab.power("host2", True)
         wait_until(lambda: image.lab.hypervisor_answers("host2"), 60, "libvirtd on host2")
+
+
+def client_device(image):
+    """The client's interface on the service network."""
+    links = json.loads(image.lab.exec("client", "ip", "-json", "route", "get", image.address).stdout)
+    return links[0]["dev"]
+
+
+def test_the_service_address_is_announced(image):
+    """A client with a stale neighbour entry learns of the image from the host: this guest has nothing to boot."""
+    def entry():
+        found = json.loads(image.lab.exec("client", "ip", "-json", "neigh", "show", image.address).stdout)
+        return found[0].get("lladdr") if found else None
+
+    empty, stale = f"{RECOVERY}-empty", "02:00:00:00:00:99"
+    image.remove(empty)
+    image.rbd("create", "--size", "8M", empty)
+    image.make_point("point-1", empty)
+    image.lab.exec("client", "ip", "neigh", "replace", image.address, "lladdr", stale, "dev", client_device(image),
+                   "nud", "stale")
+    # The kernel takes no new address for an entry that is less than a second old.
+    begun = time.monotonic()
+    wait_until(lambda: time.monotonic() - begun > 1.5, 3, "the entry to age")
+    assert entry() == stale
+    try:
+        image.start(drop=("boot_probe",), disks=empty)
+        mac = image.virsh("dumpxml", DOMAIN).split("<mac address='")[1].split("'")[0]
+        assert entry() == mac
+        image.stop(timeout_s=30, disks=empty)
+    finally:
+        image.remove(RUN)
+        image.remove(empty)
