@@ -70,6 +70,22 @@ static const command_option_t history_options[] = {
     { .name = NULL }
 };
 
+static const command_option_t keys_options[] = {
+    { "host", "ADDR", TRUE, WORD_FREE, NULL,
+      "A host's address on the storage network; give it once per host. Run again with all of them when one is added." },
+    { "server-address", "ADDR", TRUE, WORD_FREE, NULL,
+      "A server's own address on the storage network, as in adopt's --store-address." },
+    { "pool", "POOL", TRUE, WORD_FREE, NULL, "A pool with protected images; vm if not given." },
+    { "user", "NAME", FALSE, WORD_FREE, NULL,
+      "The hosts' user, understudy if not given; the others are NAME-fence and NAME-unfence." },
+    { "apply", NULL, FALSE, WORD_FREE, NULL,
+      "Make the users, or correct their caps, and write their keyrings, instead of printing the commands." },
+    { "admin", "USER", FALSE, WORD_FREE, NULL, "Cephx user that --apply works as; admin if not given." },
+    { "ceph-conf", "FILE", FALSE, WORD_FILE, NULL, "Configuration of the Ceph client; /etc/ceph/ceph.conf if not given." },
+    { "keyring-dir", "DIR", FALSE, WORD_FILE, NULL, "Where the keyrings go; /etc/ceph if not given." },
+    { .name = NULL }
+};
+
 const command_t commands[] = {
     { "adopt", TRUE, TRUE, adopt_options, "put a server under protection, or change how it is protected",
       "Makes the standby image of a server known to the cluster: the resource standby-SERVER with its operations and "
@@ -102,5 +118,9 @@ const command_t commands[] = {
     { "history", TRUE, TRUE, history_options, "show a server's takeovers and how long each phase took",
       "Shows each takeover with its phases and their durations: detection, confirmation, isolation, placement, start, "
       "boot and return.", run_history },
+    { "keys", FALSE, FALSE, keys_options, "make the store's users, each with no more than it needs",
+      "Prints the ceph commands that make the three cephx users of a site, or carries them out: one for the hosts, one "
+      "that can only fence, and one that can only unfence. Addresses are part of what they may do: nobody can put a "
+      "monitor or somebody else's client on the blocklist, and no host can fence another.", run_keys },
     { .name = NULL }
 };

@@ -12,6 +12,7 @@ exit_code_t run_hosts(const command_line_t *line, GError **error);
 exit_code_t run_takeover(const command_line_t *line, GError **error);
 exit_code_t run_release(const command_line_t *line, GError **error);
 exit_code_t run_history(const command_line_t *line, GError **error);
+exit_code_t run_keys(const command_line_t *line, GError **error);
 
 /* The exit code of an error's class. */
 exit_code_t exit_code_of(const GError *error);

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import pytest
 
 from lab.api import Lab, wait_until
-from lab.site import CEPHX_USER, FENCE_USER, POOL, UNFENCE_USER, LabError
+from lab.site import CEPHX_USER, POOL, UNFENCE_USER, LabError
 
 AGENT = os.environ.get("UNDERSTUDY_FENCE_AGENT", "/usr/sbin/fence_rbd")
 MODULE_DIR = "UNDERSTUDY_MODULE_DIR"
@@ -257,5 +257,5 @@ def fence(lab, quiet_cluster, run_image):  # pylint: disable=unused-argument
     agent.close()
 
 
-__all__ = ["AGENT", "FENCE_USER", "FAILED", "FenceAgent", "OFF", "OK", "POWER_TIMEOUT_S", "RUN_IMAGE",
-           "UNFENCE_USER", "fence", "quiet_cluster", "run_image"]
+__all__ = ["AGENT", "FAILED", "FenceAgent", "OFF", "OK", "POWER_TIMEOUT_S", "RUN_IMAGE", "fence", "quiet_cluster",
+           "run_image"]

@@ -1,14 +1,16 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """fence_rbd by hand: the agent API, fencing and unfencing, what it refuses, and what a killed fence leaves."""
 
+import os
+import shlex
 import subprocess
 import time
 import xml.etree.ElementTree as ET
 
 import pytest
 
-from fence_agent import (AGENT, FAILED, FENCE_USER, OFF, OK, POWER_TIMEOUT_S, RUN_IMAGE, UNFENCE_USER,
-                         fence, quiet_cluster, run_image)  # noqa: F401
+from fence_agent import (AGENT, FAILED, OFF, OK, POWER_TIMEOUT_S, RUN_IMAGE, FenceAgent, fence, quiet_cluster,
+                         run_image)  # noqa: F401
 from lab.api import wait_until
 from lab.site import POOL
 
@@ -277,39 +279,86 @@ def test_without_the_osd_it_is_listed_but_not_confirmed(fence):
 # --- who may do what -------------------------------------------------------------------------
 
 
+TOOL = os.environ.get("UNDERSTUDY_TOOL", "/usr/sbin/understudy")
+HOST, FENCE, UNFENCE = "keystest", "keystest-fence", "keystest-unfence"
+
+
+@pytest.fixture(scope="module")
+def keyrings(lab, tmp_path_factory):
+    """The users that `understudy keys` makes for this site; gives the folder with their keyrings."""
+    folder = tmp_path_factory.mktemp("keyrings")
+    site = lab.site
+    words = [word for host in site.host_names for word in ("--host", site.address(host, "store"))]
+    for _ in range(2):  # users that are there get the same caps again
+        lab.exec("store", *FenceAgent(lab).environment(), TOOL, "keys", "--apply", "--user", HOST, "--pool", POOL,
+                 "--keyring-dir", folder, "--server-address", f"{site.prefix}.2.101", *words)
+    yield folder
+    for user in (HOST, FENCE, UNFENCE):
+        lab.exec("store", "ceph", "auth", "rm", f"client.{user}")
+
+
+def keyring_of(keyrings, user: str) -> str:
+    return str(keyrings / f"ceph.client.{user}.keyring")
+
+
+def test_keys_are_for_root_alone(keyrings):
+    assert {path.stat().st_mode & 0o777 for path in keyrings.iterdir()} == {0o600}
+
+
+def test_keys_prints_what_makes_the_same_users(fence, keyrings):
+    hosts = [word for host in fence.site.host_names for word in ("--host", fence.site.address(host, "store"))]
+    printed = fence.lab.exec("host1", *fence.environment(), TOOL, "keys", "--user", HOST, "--pool", POOL,
+                             "--server-address", f"{fence.site.prefix}.2.101", *hosts).stdout
+    for line in printed.splitlines():
+        words = shlex.split(line)
+        caps = fence.ask("auth get", entity=words[3])[0]["caps"]
+        assert caps == {service: text for service, text in zip(words[4:-2:2], words[5:-2:2])}
+
+
+def test_what_keys_makes_is_enough(fence, keyrings):
+    users = {"ceph_user": FENCE, "keyring": keyring_of(keyrings, FENCE), "unfence_user": UNFENCE,
+             "unfence_keyring": keyring_of(keyrings, UNFENCE)}
+    assert fence.run("monitor", **users).rc == OK
+    with fence.writer() as writes:
+        fence.off(**users)
+        writes.wait_refused()
+    fence.on(**users)
+
+
 @pytest.mark.parametrize("user,words", [
-    (FENCE_USER, "osd blocklist rm {target}:0/0"),
-    (FENCE_USER, "osd blocklist clear"),
-    (FENCE_USER, "osd blocklist add {store}:0/0"),
-    (FENCE_USER, "osd blocklist add {server}:0/0"),
-    (FENCE_USER, "osd blocklist range add {net}.0/24"),
-    (FENCE_USER, "config-key set understudy/host/host2 x"),
-    (FENCE_USER, "config-key rm understudy/fence/host2"),
-    (FENCE_USER, "config-key get dm-crypt/osd/x"),
-    (FENCE_USER, "osd pool create mine"),
-    (UNFENCE_USER, "osd blocklist add {target}:0/0"),
-    (UNFENCE_USER, "osd blocklist rm {server}:0/0"),
-    (UNFENCE_USER, "osd blocklist clear"),
-    (UNFENCE_USER, "config-key set understudy/fence/host2 x"),
-    ("understudy", "osd blocklist add {target}:0/0"),
-    ("understudy", "osd blocklist add {store}:0/0"),
-    ("understudy", "osd blocklist range add {net}.0/24"),
-    ("understudy", "osd blocklist rm {target}:0/0"),
-    ("understudy", "config-key set understudy/fence/host2 x"),
-    ("understudy", "config-key rm understudy/fence/host2"),
+    (FENCE, "osd blocklist rm {target}:0/0"),
+    (FENCE, "osd blocklist clear"),
+    (FENCE, "osd blocklist add {store}:0/0"),
+    (FENCE, "osd blocklist add {server}:0/0"),
+    (FENCE, "osd blocklist range add {net}.0/24"),
+    (FENCE, "config-key set understudy/host/host2 x"),
+    (FENCE, "config-key rm understudy/fence/host2"),
+    (FENCE, "config-key get dm-crypt/osd/x"),
+    (FENCE, "osd pool create mine"),
+    (UNFENCE, "osd blocklist add {target}:0/0"),
+    (UNFENCE, "osd blocklist rm {server}:0/0"),
+    (UNFENCE, "osd blocklist clear"),
+    (UNFENCE, "config-key set understudy/fence/host2 x"),
+    (HOST, "osd blocklist add {target}:0/0"),
+    (HOST, "osd blocklist add {store}:0/0"),
+    (HOST, "osd blocklist range add {net}.0/24"),
+    (HOST, "osd blocklist rm {target}:0/0"),
+    (HOST, "config-key set understudy/fence/host2 x"),
+    (HOST, "config-key rm understudy/fence/host2"),
 ])
-def test_what_a_cephx_user_can_not_do(fence, user, words):
+def test_what_a_cephx_user_can_not_do(fence, keyrings, user, words):
     site = fence.site
     words = words.format(target=fence.target_ip, store=site.address("store", "store"),
                          server=f"{site.prefix}.2.101", net=f"{site.prefix}.2")
-    done = fence.ceph(*words.split(), user=user, host="host1", check=False)
+    done = fence.lab.exec("host1", "ceph", "--connect-timeout", "10", "--id", user, "--keyring",
+                          keyring_of(keyrings, user), *words.split(), check=False)
     assert done.returncode != 0 and "EACCES" in done.stderr, done.stderr
 
 
-@pytest.mark.parametrize("user", [FENCE_USER, UNFENCE_USER])
-def test_what_is_in_an_image_is_not_for_who_fences(fence, user):
-    done = fence.lab.exec("host1", "rbd", "--id", user, "export", "--no-progress", f"{POOL}/{RUN_IMAGE}", "-",
-                          check=False)
+@pytest.mark.parametrize("user", [FENCE, UNFENCE])
+def test_what_is_in_an_image_is_not_for_who_fences(fence, keyrings, user):
+    done = fence.lab.exec("host1", "rbd", "--id", user, "--keyring", keyring_of(keyrings, user), "export",
+                          "--no-progress", f"{POOL}/{RUN_IMAGE}", "-", check=False)
     assert done.returncode != 0 and "not permitted" in done.stderr
 
 

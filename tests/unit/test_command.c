@@ -27,6 +27,7 @@ NOT_RUN(run_hosts)
 NOT_RUN(run_takeover)
 NOT_RUN(run_release)
 NOT_RUN(run_history)
+NOT_RUN(run_keys)
 
 static command_line_t *parse(const char *command, const char *words, GError **error)
 {

@@ -1,0 +1,159 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* understudy keys: the cephx users, printed as commands or made. */
+#include <stdio.h>
+#include <string.h>
+
+#include <json-glib/json-glib.h>
+
+#include "caps.h"
+#include "error.h"
+#include "run.h"
+#include "store.h"
+
+#define DEFAULT_USER        "understudy"
+#define DEFAULT_POOL        "vm"
+#define DEFAULT_KEYRING_DIR "/etc/ceph"
+#define STORE_TIMEOUT_MS    10000
+
+static const char *value_or(const command_line_t *line, const char *option, const char *fallback)
+{
+    const char *value = command_line_value(line, option);
+
+    return value != NULL ? value : fallback;
+}
+
+static GPtrArray *values_or(const command_line_t *line, const char *option, const char *fallback)
+{
+    const GPtrArray *given = command_line_values(line, option);
+    GPtrArray *values = g_ptr_array_new();
+
+    for (guint i = 0; given != NULL && i < given->len; i++) {
+        g_ptr_array_add(values, g_ptr_array_index(given, i));
+    }
+    if (values->len == 0 && fallback != NULL) {
+        g_ptr_array_add(values, (gpointer) fallback);
+    }
+    return values;
+}
+
+static GPtrArray *users_of(const command_line_t *line, GError **error)
+{
+    g_autoptr(GPtrArray) pools = values_or(line, "pool", DEFAULT_POOL);
+    g_autoptr(GPtrArray) hosts = values_or(line, "host", NULL);
+    g_autoptr(GPtrArray) servers = values_or(line, "server-address", NULL);
+
+    if (hosts->len == 0) {
+        g_set_error_literal(error, UNDERSTUDY_ERROR, UNDERSTUDY_ERROR_CONFIG,
+                            "--host is missing: give each host's address on the storage network");
+        return NULL;
+    }
+    return caps_make(value_or(line, "user", DEFAULT_USER), pools, hosts, servers, error);
+}
+
+/* "caps": ["mon", "...", "osd", "..."] */
+static char *auth_command(const char *prefix, const ceph_user_t *user, gboolean with_caps)
+{
+    g_autoptr(JsonBuilder) builder = json_builder_new();
+    g_autoptr(JsonNode) root = NULL;
+    const char *const caps[] = { "mon", user->mon, "mgr", user->mgr, "osd", user->osd };
+
+    json_builder_begin_object(builder);
+    json_builder_set_member_name(builder, "prefix");
+    json_builder_add_string_value(builder, prefix);
+    json_builder_set_member_name(builder, "entity");
+    json_builder_add_string_value(builder, user->entity);
+    if (with_caps) {
+        json_builder_set_member_name(builder, "caps");
+        json_builder_begin_array(builder);
+        for (gsize i = 0; i < G_N_ELEMENTS(caps); i += 2) {
+            if (caps[i + 1] != NULL) {
+                json_builder_add_string_value(builder, caps[i]);
+                json_builder_add_string_value(builder, caps[i + 1]);
+            }
+        }
+        json_builder_end_array(builder);
+    }
+    json_builder_end_object(builder);
+    root = json_builder_get_root(builder);
+    return json_to_string(root, FALSE);
+}
+
+static char *auth_ask(store_t *store, const char *prefix, const ceph_user_t *user, gboolean with_caps, GError **error)
+{
+    g_autofree char *command = auth_command(prefix, user, with_caps);
+
+    return store_monitor_ask(store, command, error);
+}
+
+/* The keyring of a user that has exactly these caps afterwards; its key stays if it has one. */
+static char *user_make(store_t *store, const ceph_user_t *user, GError **error)
+{
+    GError *get_error = NULL;
+    g_autofree char *known = auth_ask(store, "auth get", user, FALSE, &get_error);
+    g_autofree char *done = NULL;
+
+    if (known == NULL && !g_error_matches(get_error, UNDERSTUDY_ERROR, UNDERSTUDY_ERROR_NOT_FOUND)) {
+        g_propagate_error(error, get_error);
+        return NULL;
+    }
+    g_clear_error(&get_error);
+    if (known != NULL) {
+        memset(known, 0, strlen(known)); /* it holds the key */
+    }
+    done = auth_ask(store, known != NULL ? "auth caps" : "auth get-or-create", user, TRUE, error);
+    if (done == NULL) {
+        return NULL;
+    }
+    memset(done, 0, strlen(done));
+    return auth_ask(store, "auth get", user, FALSE, error);
+}
+
+static gboolean user_apply(store_t *store, const ceph_user_t *user, const char *keyring_dir, GError **error)
+{
+    g_autofree char *path = caps_keyring_path(user, keyring_dir);
+    char *keyring = user_make(store, user, error);
+    gboolean good = keyring != NULL
+                    && g_file_set_contents_full(path, keyring, -1, G_FILE_SET_CONTENTS_CONSISTENT, 0600, error);
+
+    if (keyring != NULL) {
+        explicit_bzero(keyring, strlen(keyring));
+        g_free(keyring);
+    }
+    if (good) {
+        printf("%s may do what it needs; its key is in %s\n", user->entity, path);
+    }
+    return good;
+}
+
+static gboolean users_apply(const command_line_t *line, const GPtrArray *users, const char *keyring_dir, GError **error)
+{
+    const store_options_t options = { .conf = command_line_value(line, "ceph-conf"),
+                                      .user = value_or(line, "admin", "admin"), .timeout_ms = STORE_TIMEOUT_MS };
+    store_t *store = store_open(&options, error);
+    gboolean good = store != NULL;
+
+    for (guint i = 0; good && i < users->len; i++) {
+        good = user_apply(store, g_ptr_array_index(users, i), keyring_dir, error);
+    }
+    store_close(store);
+    return good;
+}
+
+exit_code_t run_keys(const command_line_t *line, GError **error)
+{
+    const char *keyring_dir = value_or(line, "keyring-dir", DEFAULT_KEYRING_DIR);
+    g_autoptr(GPtrArray) users = users_of(line, error);
+
+    if (users == NULL) {
+        return exit_code_of(*error);
+    }
+    if (command_line_has(line, "apply")) {
+        return users_apply(line, users, keyring_dir, error) ? EXIT_OK : exit_code_of(*error);
+    }
+    for (guint i = 0; i < users->len; i++) {
+        g_autofree char *command = caps_command(g_ptr_array_index(users, i), keyring_dir);
+
+        printf("%s\n", command);
+    }
+    return EXIT_OK;
+}
