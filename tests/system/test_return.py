@@ -1,0 +1,104 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""What goes wrong on the way: the original comes back too early, or not for long; the image itself fails."""
+
+import contextlib
+import threading
+
+import pytest
+
+from lab.api import wait_until
+from lab.site import LabError, POOL
+
+SERVER = "db1"
+
+
+class TwoServersWatch:
+    """Looks all the time whether libvirt runs the image on more than one host."""
+
+    def __init__(self, protected):
+        self.protected = protected
+        self.doubled = []
+        self.looks = 0
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._watch)
+
+    def _watch(self):
+        while not self._stop.wait(0.3):
+            with contextlib.suppress(LabError):     # a host may be on its way down
+                hosts = self.protected.domain_hosts(SERVER)
+                self.looks += 1
+                if len(hosts) > 1:
+                    self.doubled.append(hosts)
+
+    def __enter__(self):
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_):
+        self._stop.set()
+        self._thread.join()
+
+
+@pytest.fixture
+def watched(protected):
+    """The protected site; fails if the image ran twice at any time."""
+    with TwoServersWatch(protected) as watch:
+        yield protected
+    assert watch.looks > 0 and watch.doubled == []
+
+
+def lever(protected, verb):
+    """Does something inside the guest; it may not live to answer."""
+    address = protected.site.address(SERVER, "svc")
+    protected.lab.exec("client", "curl", "-s", "-m", "5", f"http://{address}:8008/cgi-bin/lever?{verb}", check=False)
+
+
+def test_the_server_returns_while_its_image_starts(watched):
+    watched.lab.crash(SERVER)
+    wait_until(lambda: f"takeover-{SERVER}" in watched.granted_tickets(), 60, "the ticket to be granted")
+    watched.lab.boot(SERVER)
+    watched.wait_returned(SERVER)
+    wait_until(lambda: watched.domain_hosts(SERVER) == [], 60, "the image to be stopped")
+    assert watched.granted_tickets() == set()
+
+
+def test_the_server_fails_again_while_it_returns(watched):
+    watched.lab.crash(SERVER)
+    watched.wait_taken_over(SERVER)
+    watched.lab.boot(SERVER)
+    watched.wait_verdict(SERVER, "returning")
+    watched.lab.crash(SERVER)
+    wait_until(lambda: watched.verdict(SERVER) == "failed" and watched.answering(SERVER) == "image", 120,
+               "the image to serve again", poll_s=0.3)
+    assert len(watched.domain_hosts(SERVER)) == 1
+
+
+def test_the_guest_panics_and_serves_again(watched):
+    watched.lab.crash(SERVER)
+    host = watched.wait_taken_over(SERVER)[SERVER]
+    domid = watched.run("virsh", "-c", "qemu:///system", "domid", f"standby-{SERVER}", host=host).stdout
+    lever(watched, "panic")
+
+    def another_serves():
+        hosts = watched.domain_hosts(SERVER)
+        return (len(hosts) == 1 and watched.answering(SERVER) == "image" and (hosts[0] != host or watched.run(
+            "virsh", "-c", "qemu:///system", "domid", f"standby-{SERVER}", host=host, check=False).stdout != domid))
+
+    wait_until(another_serves, 90, "the image to be started again", poll_s=0.5)
+    assert watched.granted_tickets() == {f"takeover-{SERVER}"}
+
+
+def test_a_guest_paused_by_an_io_error_serves_again(watched):
+    """Its client goes on the store's blocklist, as if somebody had fenced it: its next write fails."""
+    watched.lab.crash(SERVER)
+    watched.wait_taken_over(SERVER)
+    client = watched.watchers(f"run-{SERVER}-0")[0]
+    watched.lab.exec("store", "ceph", "osd", "blocklist", "add", client, "600")
+
+    def another_serves():
+        lever(watched, "write")
+        now = watched.watchers(f"run-{SERVER}-0")
+        return now != [] and client not in now and watched.answering(SERVER) == "image"
+
+    wait_until(another_serves, 120, f"{POOL}/run-{SERVER}-0 to be served by a new client", poll_s=0.5)
+    assert len(watched.domain_hosts(SERVER)) == 1
