@@ -130,7 +130,7 @@ static gboolean entries_add(fence_call_t *call, fence_record_t *record, char **e
         }
     }
     /* Also without a new entry: the boot id and the time are of this fence. */
-    return fence_record_write(call, record, error) && short_entries_remove(call, missing, error)
+    return short_entries_remove(call, missing, error) && fence_record_write(call, record, error)
            && changes_run(call, missing, (guint64) ocf_value_integer(call->values, "blocklist_time"), error);
 }
 
