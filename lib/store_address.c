@@ -36,15 +36,17 @@ static guint ip_bits(const ip_t *ip)
     return ip->family == AF_INET ? 32 : 128;
 }
 
-/* What follows the IP in a client's address: ":PORT/NONCE", or nothing. */
-static gboolean client_is_valid(const char *rest)
+/* What follows the IP in a client's address: ":PORT/NONCE"; nothing is port 0 and nonce 0. */
+static gboolean client_parse(const char *rest, guint64 *port, guint64 *nonce)
 {
     g_auto(GStrv) numbers = rest[0] == ':' ? g_strsplit(rest + 1, "/", 2) : NULL;
 
+    *port = 0;
+    *nonce = 0;
     return rest[0] == '\0'
            || (numbers != NULL && g_strv_length(numbers) == 2
-               && g_ascii_string_to_unsigned(numbers[0], 10, 0, G_MAXUINT16, NULL, NULL)
-               && g_ascii_string_to_unsigned(numbers[1], 10, 0, G_MAXUINT32, NULL, NULL));
+               && g_ascii_string_to_unsigned(numbers[0], 10, 0, G_MAXUINT16, port, NULL)
+               && g_ascii_string_to_unsigned(numbers[1], 10, 0, G_MAXUINT32, nonce, NULL));
 }
 
 /* Splits an address; *rest begins behind the IP, inside the argument. */
@@ -87,16 +89,18 @@ char *store_address_blocklist_text(const char *address, GError **error)
 {
     g_autofree char *text = NULL;
     const char *rest = NULL;
+    guint64 port = 0;
+    guint64 nonce = 0;
     ip_t ip;
 
-    if (!address_split(address, &ip, &rest) || !client_is_valid(rest)) {
+    if (!address_split(address, &ip, &rest) || !client_parse(rest, &port, &nonce)) {
         g_set_error(error, UNDERSTUDY_ERROR, UNDERSTUDY_ERROR_CONFIG,
                     "'%s' is no address of a Ceph client: write an IP address, or IP:PORT/NONCE", address);
         return NULL;
     }
     text = ip_text(&ip);
-    return g_strconcat(ip.family == AF_INET6 ? "[" : "", text, ip.family == AF_INET6 ? "]" : "",
-                       rest[0] != '\0' ? rest : WHOLE_IP_SUFFIX, NULL);
+    return g_strdup_printf(ip.family == AF_INET6 ? "[%s]:%" G_GUINT64_FORMAT "/%" G_GUINT64_FORMAT
+                                                 : "%s:%" G_GUINT64_FORMAT "/%" G_GUINT64_FORMAT, text, port, nonce);
 }
 
 /* "cidr:10.0.0.0:0/24" */
