@@ -207,7 +207,7 @@ class Protected:
         return all(now.get(host, 0) >= free for host, free in self.idle.items())
 
     def at_rest(self, server: str) -> bool:
-        """Healthy, image stopped, original serves."""
+        """Healthy, seen by every host, image stopped, original serves."""
         row = self.server(server)
-        return (row["verdict"] == "healthy" and not row["ticket"] and row["image"]["state"] == "stopped"
+        return (row["verdict"] == "healthy" and row["votes"]["up"] == len(self.hosts) and not row["ticket"] and row["image"]["state"] == "stopped"
                 and self.answering(server) == "server")
