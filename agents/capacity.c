@@ -9,6 +9,7 @@
 #include "cib.h"
 #include "cluster_state.h"
 #include "error.h"
+#include "json_read.h"
 #include "names.h"
 #include "observer_client.h"
 #include "ocf.h"
@@ -196,15 +197,12 @@ static gboolean observers_are_busy(void)
     if (answer == NULL) {
         return FALSE;
     }
-    if (json_object_has_member(answer, "servers")) {
-        servers = json_object_get_array_member(answer, "servers");
-    }
+    servers = json_read_array(answer, "servers");
     for (guint i = 0; servers != NULL && i < json_array_get_length(servers) && !busy; i++) {
-        JsonObject *server = json_array_get_object_element(servers, i);
+        JsonObject *server = json_read_element(servers, i);
 
-        busy = g_strv_contains(busy_verdicts, json_object_get_string_member_with_default(server, "verdict", ""))
-               && g_get_real_time() / 1000 - json_object_get_int_member_with_default(server, "since_ms", 0)
-                  < FREEZE_MAX_MS;
+        busy = g_strv_contains(busy_verdicts, json_read_text(server, "verdict"))
+               && g_get_real_time() / 1000 - json_read_integer(server, "since_ms", 0) < FREEZE_MAX_MS;
     }
     json_object_unref(answer);
     return busy;

@@ -8,6 +8,7 @@
 
 #include "core.h"
 #include "error.h"
+#include "markup.h"
 #include "metadata.h"
 
 #define INPUT_MAX_BYTES (1 << 20)
@@ -335,18 +336,6 @@ static const char *const content_types[] = {
     [OCF_TYPE_SELECT] = "select",   [OCF_TYPE_DURATION] = "second",
 };
 
-static void append(GString *text, const char *format, ...) G_GNUC_PRINTF(2, 3);
-static void append(GString *text, const char *format, ...)
-{
-    g_autofree char *escaped = NULL;
-    va_list args;
-
-    va_start(args, format);
-    escaped = g_markup_vprintf_escaped(format, args);
-    va_end(args);
-    g_string_append(text, escaped);
-}
-
 /* "-n, --plug=[host]" */
 static char *usage(const fence_option_t *option)
 {
@@ -360,34 +349,34 @@ static void append_parameter(GString *xml, const fence_option_t *option)
 {
     g_autofree char *getopt_text = usage(option);
 
-    append(xml, "\t<parameter name=\"%s\" unique=\"0\" required=\"%d\"", option->name,
-           strcmp(option->name, "action") == 0);
+    markup_append(xml, "\t<parameter name=\"%s\" unique=\"0\" required=\"%d\"", option->name,
+                  strcmp(option->name, "action") == 0);
     if (option->obsoletes != NULL) {
-        append(xml, " obsoletes=\"%s\"", option->obsoletes);
+        markup_append(xml, " obsoletes=\"%s\"", option->obsoletes);
     }
-    append(xml, ">\n\t\t<getopt mixed=\"%s\" />\n", getopt_text);
-    append(xml, "\t\t<content type=\"%s\"", content_types[option->param.type]);
+    markup_append(xml, ">\n\t\t<getopt mixed=\"%s\" />\n", getopt_text);
+    markup_append(xml, "\t\t<content type=\"%s\"", content_types[option->param.type]);
     if (option->param.default_text != NULL && !option->is_flag) {
-        append(xml, " default=\"%s\"", option->param.default_text);
+        markup_append(xml, " default=\"%s\"", option->param.default_text);
     }
     if (option->param.choices == NULL) {
         g_string_append(xml, " />\n");
     } else {
         g_string_append(xml, " >\n");
         for (const char *const *choice = option->param.choices; *choice != NULL; choice++) {
-            append(xml, "\t\t\t<option value=\"%s\" />\n", *choice);
+            markup_append(xml, "\t\t\t<option value=\"%s\" />\n", *choice);
         }
         g_string_append(xml, "\t\t</content>\n");
     }
-    append(xml, "\t\t<shortdesc lang=\"en\">%s</shortdesc>\n\t</parameter>\n", option->param.shortdesc);
+    markup_append(xml, "\t\t<shortdesc lang=\"en\">%s</shortdesc>\n\t</parameter>\n", option->param.shortdesc);
 }
 
 char *fence_metadata(void)
 {
     GString *xml = g_string_new("<?xml version=\"1.0\" ?>\n");
 
-    append(xml, "<resource-agent name=\"fence_rbd\" shortdesc=\"%s\" >\n<longdesc>%s</longdesc>\n", FENCE_SHORTDESC,
-           FENCE_LONGDESC);
+    markup_append(xml, "<resource-agent name=\"fence_rbd\" shortdesc=\"%s\" >\n<longdesc>%s</longdesc>\n",
+                  FENCE_SHORTDESC, FENCE_LONGDESC);
     g_string_append(xml, "<vendor-url></vendor-url>\n<parameters>\n");
     for (const fence_option_t *option = fence_option_table; option->name != NULL; option++) {
         if (!option->is_hidden) {
@@ -396,7 +385,7 @@ char *fence_metadata(void)
     }
     g_string_append(xml, "</parameters>\n<actions>\n");
     for (const fence_action_t *action = fence_action_table; action->name != NULL; action++) {
-        append(xml, "\t<action name=\"%s\"", action->name);
+        markup_append(xml, "\t<action name=\"%s\"", action->name);
         g_string_append(xml, action->is_automatic ? " automatic=\"1\" />\n" : " />\n");
     }
     g_string_append(xml, "</actions>\n</resource-agent>\n");

@@ -2,10 +2,9 @@
 /* The module store.so: Ceph's blocklist. */
 #include <string.h>
 
-#include <json-glib/json-glib.h>
-
 #include "error.h"
 #include "store_address.h"
+#include "store_map.h"
 #include "store_private.h"
 
 gboolean store_do_blocklist_add(store_t *store, const char *address, guint64 duration_s, GError **error)
@@ -44,38 +43,15 @@ gboolean store_do_blocklist_remove(store_t *store, const char *address, GError *
     return entries != NULL;
 }
 
-static void entries_add(GHashTable *entries, JsonObject *members, const char *prefix)
-{
-    g_autoptr(GList) names = members != NULL ? json_object_get_members(members) : NULL;
-
-    for (GList *name = names; name != NULL; name = name->next) {
-        const char *text = name->data;
-
-        g_hash_table_insert(entries, g_strconcat(g_str_has_prefix(text, prefix) ? "" : prefix, text, NULL),
-                            g_strdup(json_object_get_string_member_with_default(members, text, "")));
-    }
-}
-
-static JsonObject *object_member(JsonObject *object, const char *name)
-{
-    return json_object_has_member(object, name) ? json_object_get_object_member(object, name) : NULL;
-}
-
 /* From "osd dump": the JSON of "osd blocklist ls" is malformed when there are ranges in it
  * (github.com/ceph/ceph/pull/65681). */
 GHashTable *store_do_blocklist_list(store_t *store, GError **error)
 {
-    g_autoptr(GHashTable) entries = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
-    g_autoptr(JsonParser) parser = json_parser_new();
     g_autofree char *output = NULL;
-    JsonObject *map = NULL;
+    g_autoptr(store_map_t) map = NULL;
 
-    if (!store_monitor_command(store, "{\"prefix\":\"osd dump\",\"format\":\"json\"}", &output, error)
-        || !json_parser_load_from_data(parser, output, -1, error)) {
-        return NULL;
+    if (store_monitor_command(store, STORE_MAP_OSD_COMMAND, &output, error)) {
+        map = store_map_parse(output, NULL, error);
     }
-    map = json_node_get_object(json_parser_get_root(parser));
-    entries_add(entries, object_member(map, "blocklist"), "");
-    entries_add(entries, object_member(map, "range_blocklist"), STORE_RANGE_PREFIX);
-    return g_steal_pointer(&entries);
+    return map != NULL ? g_hash_table_ref(map->blocklist) : NULL;
 }

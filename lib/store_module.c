@@ -11,6 +11,8 @@
 #include <json-glib/json-glib.h>
 
 #include "error.h"
+#include "json_read.h"
+#include "store_map.h"
 #include "store_private.h"
 
 #define DEFAULT_CONF       "/etc/ceph/ceph.conf"
@@ -269,28 +271,28 @@ static char *user_key(store_t *store, GError **error)
  * {"type":"v2","addr":"10.0.0.1:3300","nonce":0}. */
 static const char *monitor_address(JsonObject *monitor)
 {
-    JsonObject *addresses = json_object_get_object_member(monitor, "public_addrs");
-    JsonArray *list = addresses != NULL ? json_object_get_array_member(addresses, "addrvec") : NULL;
+    JsonArray *list = json_read_array(json_read_object(monitor, "public_addrs"), "addrvec");
 
-    return list != NULL && json_array_get_length(list) > 0
-               ? json_object_get_string_member(json_array_get_object_element(list, 0), "addr")
-               : NULL;
+    return list != NULL && json_array_get_length(list) > 0 ? json_read_string(json_read_element(list, 0), "addr")
+                                                           : NULL;
 }
 
 static char **monitor_addresses(store_t *store, GError **error)
 {
-    g_autoptr(JsonParser) parser = json_parser_new();
     g_autoptr(GStrvBuilder) found = g_strv_builder_new();
+    g_autoptr(JsonObject) dump = NULL;
     g_autofree char *output = NULL;
     JsonArray *monitors = NULL;
 
-    if (!store_monitor_command(store, "{\"prefix\":\"mon dump\",\"format\":\"json\"}", &output, error)
-        || !json_parser_load_from_data(parser, output, -1, error)) {
+    if (store_monitor_command(store, STORE_MAP_MONITOR_COMMAND, &output, error)) {
+        dump = json_read_object_text(output, "the monitors' answer to 'mon dump'", error);
+    }
+    if (dump == NULL) {
         return NULL;
     }
-    monitors = json_object_get_array_member(json_node_get_object(json_parser_get_root(parser)), "mons");
+    monitors = json_read_array(dump, "mons");
     for (guint i = 0; monitors != NULL && i < json_array_get_length(monitors); i++) {
-        const char *address = monitor_address(json_array_get_object_element(monitors, i));
+        const char *address = monitor_address(json_read_element(monitors, i));
 
         if (address != NULL) {
             g_strv_builder_add(found, address);

@@ -4,6 +4,7 @@
 #include <stdarg.h>
 #include <string.h>
 
+#include "markup.h"
 #include "ocf.h"
 
 /*
@@ -28,40 +29,28 @@ static const char *const type_names[] = {
     [OCF_TYPE_DURATION] = "string",
 };
 
-static void append_escaped(GString *xml, const char *format, ...) G_GNUC_PRINTF(2, 3);
-static void append_escaped(GString *xml, const char *format, ...)
-{
-    g_autofree char *text = NULL;
-    va_list args;
-
-    va_start(args, format);
-    text = g_markup_vprintf_escaped(format, args);
-    va_end(args);
-    g_string_append(xml, text);
-}
-
 static void append_descriptions(GString *xml, const char *indent, const char *longdesc, const char *shortdesc)
 {
-    append_escaped(xml, "%s<longdesc lang=\"en\">%s</longdesc>\n", indent, longdesc);
-    append_escaped(xml, "%s<shortdesc lang=\"en\">%s</shortdesc>\n", indent, shortdesc);
+    markup_append(xml, "%s<longdesc lang=\"en\">%s</longdesc>\n", indent, longdesc);
+    markup_append(xml, "%s<shortdesc lang=\"en\">%s</shortdesc>\n", indent, shortdesc);
 }
 
 static void append_content(GString *xml, const ocf_param_t *param)
 {
-    append_escaped(xml, "      <content type=\"%s\"", type_names[param->type]);
+    markup_append(xml, "      <content type=\"%s\"", type_names[param->type]);
     if (param->default_text != NULL) {
-        append_escaped(xml, " default=\"%s\"", param->default_text);
+        markup_append(xml, " default=\"%s\"", param->default_text);
     }
     g_string_append(xml, "/>\n");
 }
 
 static void append_param(GString *xml, const ocf_param_t *param)
 {
-    append_escaped(xml, "    <parameter name=\"%s\"", param->name);
+    markup_append(xml, "    <parameter name=\"%s\"", param->name);
     if (param->unique_group != NULL) {
-        append_escaped(xml, " unique-group=\"%s\"", param->unique_group);
+        markup_append(xml, " unique-group=\"%s\"", param->unique_group);
     }
-    append_escaped(xml, " required=\"%d\" reloadable=\"%d\">\n", param->required ? 1 : 0, param->reloadable ? 1 : 0);
+    markup_append(xml, " required=\"%d\" reloadable=\"%d\">\n", param->required ? 1 : 0, param->reloadable ? 1 : 0);
     append_descriptions(xml, "      ", param->longdesc, param->shortdesc);
     append_content(xml, param);
     g_string_append(xml, "    </parameter>\n");
@@ -69,12 +58,12 @@ static void append_param(GString *xml, const ocf_param_t *param)
 
 static void append_action(GString *xml, const ocf_action_t *action)
 {
-    append_escaped(xml, "    <action name=\"%s\" timeout=\"%us\"", action->name, action->timeout_s);
+    markup_append(xml, "    <action name=\"%s\" timeout=\"%us\"", action->name, action->timeout_s);
     if (action->interval_s != 0) {
-        append_escaped(xml, " interval=\"%us\"", action->interval_s);
+        markup_append(xml, " interval=\"%us\"", action->interval_s);
     }
     if (strcmp(action->name, "monitor") == 0) {
-        append_escaped(xml, " depth=\"%u\"", action->depth);
+        markup_append(xml, " depth=\"%u\"", action->depth);
     }
     g_string_append(xml, "/>\n");
 }
@@ -83,7 +72,7 @@ char *ocf_metadata(const ocf_agent_t *agent)
 {
     GString *xml = g_string_new(metadata_head);
 
-    append_escaped(xml, "<resource-agent name=\"%s\" version=\"%s\">\n", agent->name, PACKAGE_VERSION);
+    markup_append(xml, "<resource-agent name=\"%s\" version=\"%s\">\n", agent->name, PACKAGE_VERSION);
     g_string_append(xml, "  <version>1.1</version>\n");
     append_descriptions(xml, "  ", agent->longdesc, agent->shortdesc);
     g_string_append(xml, "  <parameters>\n");

@@ -9,6 +9,7 @@
 #include <stonith/stonith_plugin.h>
 
 #include "actions.h"
+#include "markup.h"
 #include "metadata.h"
 
 #define PIL_PLUGINTYPE       STONITH_TYPE
@@ -159,27 +160,15 @@ static char **device_hosts(StonithPlugin *plugin)
 
 /* Descriptions ------------------------------------------------------------------------*/
 
-static void append(GString *xml, const char *format, ...) G_GNUC_PRINTF(2, 3);
-static void append(GString *xml, const char *format, ...)
-{
-    g_autofree char *text = NULL;
-    va_list args;
-
-    va_start(args, format);
-    text = g_markup_vprintf_escaped(format, args);
-    va_end(args);
-    g_string_append(xml, text);
-}
-
 static void append_parameter(GString *xml, const char *name, gboolean required, const char *default_text,
                              const char *description)
 {
-    append(xml, "<parameter name=\"%s\" unique=\"0\" required=\"%d\"><content type=\"string\"", name, required);
+    markup_append(xml, "<parameter name=\"%s\" unique=\"0\" required=\"%d\"><content type=\"string\"", name, required);
     if (default_text != NULL) {
-        append(xml, " default=\"%s\"", default_text);
+        markup_append(xml, " default=\"%s\"", default_text);
     }
-    append(xml, " />\n<shortdesc lang=\"en\">%s</shortdesc>\n<longdesc lang=\"en\">%s</longdesc></parameter>\n", name,
-           description);
+    markup_append(xml, " />\n<shortdesc lang=\"en\">%s</shortdesc>\n<longdesc lang=\"en\">%s</longdesc></parameter>\n",
+                  name, description);
 }
 
 /* From the same table as fence_rbd's metadata. Made once; libstonith takes no ownership. */

@@ -15,6 +15,7 @@
 #include <json-glib/json-glib.h>
 
 #include "error.h"
+#include "json_read.h"
 #include "names.h"
 
 #define IMPORT_PREFIX "import-"
@@ -63,17 +64,15 @@ typedef struct source {
 
 static gboolean read_info(const char *json, gsize length, const char *file, source_t *source, GError **error)
 {
-    g_autoptr(JsonParser) parser = json_parser_new();
-    JsonObject *info = NULL;
-    const char *format = NULL;
+    g_autofree char *text = g_strndup(json, length);
+    g_autoptr(JsonObject) info = json_read_object_text(text, "what qemu-img says", error);
+    const char *format = json_read_text(info, "format");
 
-    if (!json_parser_load_from_data(parser, json, (gssize) length, error)) {
+    if (info == NULL) {
         return FALSE;
     }
-    info = json_node_get_object(json_parser_get_root(parser));
-    format = json_object_get_string_member_with_default(info, "format", "");
     source->is_raw = strcmp(format, "raw") == 0;
-    source->size_bytes = (guint64) json_object_get_int_member_with_default(info, "virtual-size", 0);
+    source->size_bytes = (guint64) MAX(json_read_integer(info, "virtual-size", 0), 0);
     if (!source->is_raw && strcmp(format, "qcow2") != 0) {
         g_set_error(error, UNDERSTUDY_ERROR, UNDERSTUDY_ERROR_CONFIG,
                     "%s is a %s file: convert it to raw or qcow2 with qemu-img convert first", file, format);
@@ -83,7 +82,7 @@ static gboolean read_info(const char *json, gsize length, const char *file, sour
     if (json_object_has_member(info, "backing-filename")) {
         g_set_error(error, UNDERSTUDY_ERROR, UNDERSTUDY_ERROR_CONFIG,
                     "%s needs the backing file %s: make a whole one with qemu-img convert first", file,
-                    json_object_get_string_member_with_default(info, "backing-filename", ""));
+                    json_read_text(info, "backing-filename"));
         return FALSE;
     }
     return TRUE;

@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "json_read.h"
 #include "names.h"
 #include "placement.h"
 #include "text_table.h"
@@ -20,32 +21,6 @@ void run_image_free(run_image_t *run_image)
 }
 
 /* JSON helpers ---------------------------------------------------------------*/
-
-static const char *text_of(JsonObject *object, const char *name)
-{
-    return object != NULL ? json_object_get_string_member_with_default(object, name, "") : "";
-}
-
-static gint64 integer_of(JsonObject *object, const char *name)
-{
-    return object != NULL ? json_object_get_int_member_with_default(object, name, 0) : 0;
-}
-
-static JsonObject *object_of(JsonObject *object, const char *name)
-{
-    JsonNode *node = object != NULL && json_object_has_member(object, name) ? json_object_get_member(object, name)
-                                                                            : NULL;
-
-    return node != NULL && JSON_NODE_HOLDS_OBJECT(node) ? json_node_get_object(node) : NULL;
-}
-
-static JsonArray *array_of(JsonObject *object, const char *name)
-{
-    JsonNode *node = object != NULL && json_object_has_member(object, name) ? json_object_get_member(object, name)
-                                                                            : NULL;
-
-    return node != NULL && JSON_NODE_HOLDS_ARRAY(node) ? json_node_get_array(node) : NULL;
-}
 
 static guint length_of(JsonArray *array)
 {
@@ -132,12 +107,12 @@ static void append_reason(GString *reason, const char *more)
 
 static JsonObject *observed(const report_sources_t *sources, const char *name)
 {
-    JsonArray *servers = array_of(sources->observers, "servers");
+    JsonArray *servers = json_read_array(sources->observers, "servers");
 
     for (guint i = 0; i < length_of(servers); i++) {
         JsonObject *server = json_array_get_object_element(servers, i);
 
-        if (strcmp(text_of(server, "name"), name) == 0) {
+        if (strcmp(json_read_text(server, "name"), name) == 0) {
             return server;
         }
     }
@@ -146,12 +121,12 @@ static JsonObject *observed(const report_sources_t *sources, const char *name)
 
 static JsonObject *votes_json(JsonObject *seen)
 {
-    JsonObject *from = object_of(seen, "votes");
+    JsonObject *from = json_read_object(seen, "votes");
     JsonObject *votes = json_object_new();
 
-    json_object_set_int_member(votes, "up", integer_of(from, "up"));
-    json_object_set_int_member(votes, "down", integer_of(from, "down"));
-    json_object_set_int_member(votes, "blind", integer_of(from, "blind"));
+    json_object_set_int_member(votes, "up", json_read_integer(from, "up", 0));
+    json_object_set_int_member(votes, "down", json_read_integer(from, "down", 0));
+    json_object_set_int_member(votes, "blind", json_read_integer(from, "blind", 0));
     return votes;
 }
 
@@ -175,17 +150,17 @@ static JsonObject *server_json(const report_sources_t *sources, const char *name
     JsonObject *seen = observed(sources, name);
     const run_image_t *run_image = sources->run_images != NULL ? g_hash_table_lookup(sources->run_images, name)
                                                                : NULL;
-    const char *verdict = text_of(seen, "verdict");
+    const char *verdict = json_read_text(seen, "verdict");
     g_autofree char *image = server != NULL ? image_reason(sources->cluster, server) : NULL;
     GString *reason = g_string_new(NULL);
     JsonObject *object = json_object_new();
 
-    append_reason(reason, text_of(seen, "reason"));
+    append_reason(reason, json_read_text(seen, "reason"));
     append_reason(reason, image);
     append_reason(reason, run_image != NULL ? run_image->trouble : NULL);
     json_object_set_string_member(object, "name", name);
     json_object_set_string_member(object, "verdict", *verdict != '\0' ? verdict : "unknown");
-    json_object_set_int_member(object, "since_ms", integer_of(seen, "since_ms"));
+    json_object_set_int_member(object, "since_ms", json_read_integer(seen, "since_ms", 0));
     json_object_set_boolean_member(object, "ticket", server != NULL && server->ticket_granted);
     json_object_set_object_member(object, "votes", votes_json(seen));
     json_object_set_object_member(object, "image", image_json(server, run_image));
@@ -198,7 +173,7 @@ static JsonObject *server_json(const report_sources_t *sources, const char *name
 static JsonArray *servers_json(const report_sources_t *sources, const char *only)
 {
     JsonArray *array = json_array_new();
-    JsonArray *seen = array_of(sources->observers, "servers");
+    JsonArray *seen = json_read_array(sources->observers, "servers");
 
     for (guint i = 0; sources->cluster != NULL && i < sources->cluster->servers->len; i++) {
         const cluster_server_t *server = g_ptr_array_index(sources->cluster->servers, i);
@@ -208,7 +183,7 @@ static JsonArray *servers_json(const report_sources_t *sources, const char *only
         }
     }
     for (guint i = 0; sources->cluster == NULL && i < length_of(seen); i++) {
-        const char *name = text_of(json_array_get_object_element(seen, i), "name");
+        const char *name = json_read_text(json_array_get_object_element(seen, i), "name");
 
         if (only == NULL || strcmp(only, name) == 0) {
             json_array_add_object_element(array, server_json(sources, name, NULL));
@@ -299,10 +274,10 @@ JsonObject *report_status(const report_sources_t *sources, const char *server)
     JsonArray *hosts = json_array_new();
     gboolean quorate = sources->cluster != NULL ? sources->cluster->quorate
                        : sources->observers != NULL
-                         && json_object_get_boolean_member_with_default(sources->observers, "quorate", FALSE);
+                         && json_read_boolean(sources->observers, "quorate", FALSE);
 
     json_object_set_boolean_member(status, "quorate", quorate);
-    set_text_or_null(status, "leader", text_of(sources->observers, "leader"));
+    set_text_or_null(status, "leader", json_read_text(sources->observers, "leader"));
     add_trouble(troubles, sources->cluster_trouble);
     add_trouble(troubles, sources->observers_trouble);
     add_trouble(troubles, sources->store_trouble);
@@ -329,26 +304,27 @@ static char *number_or_dash(JsonObject *object, const char *name)
 
 static char *votes_text(JsonObject *server)
 {
-    JsonObject *votes = object_of(server, "votes");
+    JsonObject *votes = json_read_object(server, "votes");
 
-    return g_strdup_printf("%" G_GINT64_FORMAT "/%" G_GINT64_FORMAT "/%" G_GINT64_FORMAT, integer_of(votes, "up"),
-                           integer_of(votes, "down"), integer_of(votes, "blind"));
+    return g_strdup_printf("%" G_GINT64_FORMAT "/%" G_GINT64_FORMAT "/%" G_GINT64_FORMAT,
+                           json_read_integer(votes, "up", 0), json_read_integer(votes, "down", 0),
+                           json_read_integer(votes, "blind", 0));
 }
 
 static char *image_text(JsonObject *server)
 {
-    JsonObject *image = object_of(server, "image");
+    JsonObject *image = json_read_object(server, "image");
     JsonNode *host = json_object_get_member(image, "host");
 
     if (host == NULL || JSON_NODE_HOLDS_NULL(host)) {
-        return g_strdup(text_of(image, "state"));
+        return g_strdup(json_read_text(image, "state"));
     }
-    return g_strdup_printf("%s on %s", text_of(image, "state"), text_of(image, "host"));
+    return g_strdup_printf("%s on %s", json_read_text(image, "state"), json_read_text(image, "host"));
 }
 
 static char *written_text(JsonObject *server)
 {
-    JsonObject *image = object_of(server, "image");
+    JsonObject *image = json_read_object(server, "image");
     JsonNode *bytes = json_object_get_member(image, "unreturned_bytes");
     JsonNode *name = json_object_get_member(image, "run_image");
 
@@ -369,9 +345,9 @@ static void append_servers(GString *out, JsonArray *servers)
         g_autofree char *image = image_text(server);
         g_autofree char *written = written_text(server);
 
-        text_table_row(table, text_of(server, "name"), text_of(server, "verdict"),
+        text_table_row(table, json_read_text(server, "name"), json_read_text(server, "verdict"),
                        json_object_get_boolean_member(server, "ticket") ? "granted" : "-", votes, image, written,
-                       text_of(server, "reason"), NULL);
+                       json_read_text(server, "reason"), NULL);
     }
     text_table_append(table, out);
 }
@@ -415,9 +391,9 @@ static void append_status_hosts(GString *out, JsonArray *hosts)
         g_autofree char *cpu = number_or_dash(host, UTILIZATION_CPU);
         g_autofree char *memory = number_or_dash(host, UTILIZATION_MEMORY);
         g_autofree char *headroom = number_or_dash(host, UTILIZATION_HEADROOM);
-        g_autofree char *images = names_text(array_of(host, "images"));
+        g_autofree char *images = names_text(json_read_array(host, "images"));
 
-        text_table_row(table, text_of(host, "name"), host_state_text(host), cpu, memory, headroom, images, NULL);
+        text_table_row(table, json_read_text(host, "name"), host_state_text(host), cpu, memory, headroom, images, NULL);
     }
     text_table_append(table, out);
 }
@@ -425,14 +401,14 @@ static void append_status_hosts(GString *out, JsonArray *hosts)
 char *report_status_text(JsonObject *status)
 {
     GString *out = g_string_new(NULL);
-    JsonArray *troubles = array_of(status, "troubles");
-    JsonArray *servers = array_of(status, "servers");
-    JsonArray *hosts = array_of(status, "hosts");
-    const char *leader = JSON_NODE_HOLDS_NULL(json_object_get_member(status, "leader")) ? "none"
-                                                                                       : text_of(status, "leader");
+    JsonArray *troubles = json_read_array(status, "troubles");
+    JsonArray *servers = json_read_array(status, "servers");
+    JsonArray *hosts = json_read_array(status, "hosts");
+    const char *leader = json_read_string(status, "leader");
 
     g_string_append_printf(out, "Quorum: %s   Leading observer: %s\n",
-                           json_object_get_boolean_member(status, "quorate") ? "yes" : "NO", leader);
+                           json_object_get_boolean_member(status, "quorate") ? "yes" : "NO",
+                           leader != NULL ? leader : "none");
     for (guint i = 0; i < length_of(troubles); i++) {
         g_string_append_printf(out, "! %s\n", json_array_get_string_element(troubles, i));
     }
@@ -453,18 +429,19 @@ char *report_hosts_text(JsonObject *report)
 {
     GString *out = g_string_new(NULL);
     text_table_t *table = text_table_new();
-    JsonArray *hosts = array_of(report, "hosts");
+    JsonArray *hosts = json_read_array(report, "hosts");
 
     text_table_row(table, "RANK", "HOST", "FREE CPU", "FREE MIB", "HEADROOM", "WHY", NULL);
     for (guint i = 0; i < length_of(hosts); i++) {
         JsonObject *host = json_array_get_object_element(hosts, i);
-        g_autofree char *rank = integer_of(host, "rank") > 0
-                                ? g_strdup_printf("%" G_GINT64_FORMAT, integer_of(host, "rank")) : g_strdup("-");
+        gint64 place = json_read_integer(host, "rank", 0);
+        g_autofree char *rank = place > 0 ? g_strdup_printf("%" G_GINT64_FORMAT, place) : g_strdup("-");
         g_autofree char *cpu = number_or_dash(host, UTILIZATION_CPU);
         g_autofree char *memory = number_or_dash(host, UTILIZATION_MEMORY);
         g_autofree char *headroom = number_or_dash(host, UTILIZATION_HEADROOM);
 
-        text_table_row(table, rank, text_of(host, "name"), cpu, memory, headroom, text_of(host, "reason"), NULL);
+        text_table_row(table, rank, json_read_text(host, "name"), cpu, memory, headroom,
+                       json_read_text(host, "reason"), NULL);
     }
     text_table_append(table, out);
     return g_string_free(out, FALSE);
@@ -497,7 +474,7 @@ static JsonObject *find_event(JsonArray *events, const char *const *names)
         for (guint i = 0; i < length_of(events); i++) {
             JsonObject *event = json_array_get_object_element(events, i);
 
-            if (strcmp(text_of(event, "event"), names[n]) == 0) {
+            if (strcmp(json_read_text(event, "event"), names[n]) == 0) {
                 return event;
             }
         }
@@ -521,7 +498,7 @@ static JsonArray *phases_json(JsonArray *events)
         json_object_set_string_member(phase, "phase", phases[i].phase);
         /* Clocks of two hosts may differ a little. */
         json_object_set_int_member(phase, "duration_ms",
-                                   MAX(0, integer_of(to, "at_ms") - integer_of(from, "at_ms")));
+                                   MAX(0, json_read_integer(to, "at_ms", 0) - json_read_integer(from, "at_ms", 0)));
         json_array_add_object_element(array, phase);
     }
     return array;
@@ -533,9 +510,10 @@ static const char *takeover_host(JsonArray *events)
 
     for (guint i = 0; i < length_of(events); i++) {
         JsonObject *event = json_array_get_object_element(events, i);
+        const char *name = json_read_text(event, "event");
 
-        if (strcmp(text_of(event, "event"), "started") == 0 || strcmp(text_of(event, "event"), "starting") == 0) {
-            host = text_of(event, "host");
+        if (strcmp(name, "started") == 0 || strcmp(name, "starting") == 0) {
+            host = json_read_text(event, "host");
         }
     }
     return host;
@@ -544,16 +522,16 @@ static const char *takeover_host(JsonArray *events)
 JsonObject *report_history(const char *server, JsonObject *answer)
 {
     JsonObject *report = json_object_new();
-    JsonArray *takeovers = array_of(answer, "takeovers");
+    JsonArray *takeovers = json_read_array(answer, "takeovers");
     JsonArray *array = json_array_new();
 
     for (guint i = 0; i < length_of(takeovers); i++) {
-        JsonArray *events = array_of(json_array_get_object_element(takeovers, i), "events");
+        JsonArray *events = json_read_array(json_array_get_object_element(takeovers, i), "events");
         JsonObject *takeover = json_object_new();
 
         json_object_set_int_member(takeover, "began_ms",
                                    length_of(events) > 0
-                                   ? integer_of(json_array_get_object_element(events, 0), "at_ms") : 0);
+                                   ? json_read_integer(json_array_get_object_element(events, 0), "at_ms", 0) : 0);
         set_text_or_null(takeover, "host", takeover_host(events));
         json_object_set_array_member(takeover, "phases", phases_json(events));
         json_object_set_array_member(takeover, "events", events != NULL ? json_array_ref(events) : json_array_new());
@@ -574,28 +552,30 @@ static char *time_text(gint64 at_ms)
 
 static void append_takeover(GString *out, guint number, JsonObject *takeover)
 {
-    g_autofree char *began = time_text(integer_of(takeover, "began_ms"));
-    JsonArray *done = array_of(takeover, "phases");
-    JsonArray *events = array_of(takeover, "events");
+    g_autofree char *began = time_text(json_read_integer(takeover, "began_ms", 0));
+    JsonArray *done = json_read_array(takeover, "phases");
+    JsonArray *events = json_read_array(takeover, "events");
     text_table_t *table = text_table_new();
-    gint64 first_ms = integer_of(takeover, "began_ms");
+    gint64 first_ms = json_read_integer(takeover, "began_ms", 0);
 
     g_string_append_printf(out, "%sTakeover %u: %s\n", number > 1 ? "\n" : "", number, began);
     for (guint i = 0; i < length_of(done); i++) {
         JsonObject *phase = json_array_get_object_element(done, i);
-        g_autofree char *duration = g_strdup_printf("%8.2f s", (double) integer_of(phase, "duration_ms") / 1000);
+        g_autofree char *duration = g_strdup_printf("%8.2f s",
+                                                    (double) json_read_integer(phase, "duration_ms", 0) / 1000);
 
-        text_table_row(table, " ", text_of(phase, "phase"), duration, NULL);
+        text_table_row(table, " ", json_read_text(phase, "phase"), duration, NULL);
     }
     text_table_append(table, out);
     g_string_append_c(out, '\n');
     table = text_table_new();
     for (guint i = 0; i < length_of(events); i++) {
         JsonObject *event = json_array_get_object_element(events, i);
-        g_autofree char *at = g_strdup_printf("+%.2f s", (double) (integer_of(event, "at_ms") - first_ms) / 1000);
+        g_autofree char *at = g_strdup_printf("+%.2f s",
+                                              (double) (json_read_integer(event, "at_ms", 0) - first_ms) / 1000);
 
-        text_table_row(table, " ", at, text_of(event, "event"), text_of(event, "host"), text_of(event, "detail"),
-                       NULL);
+        text_table_row(table, " ", at, json_read_text(event, "event"), json_read_text(event, "host"),
+                       json_read_text(event, "detail"), NULL);
     }
     text_table_append(table, out);
 }
@@ -603,13 +583,14 @@ static void append_takeover(GString *out, guint number, JsonObject *takeover)
 char *report_history_text(JsonObject *report)
 {
     GString *out = g_string_new(NULL);
-    JsonArray *takeovers = array_of(report, "takeovers");
+    JsonArray *takeovers = json_read_array(report, "takeovers");
 
     for (guint i = 0; i < length_of(takeovers); i++) {
         append_takeover(out, i + 1, json_array_get_object_element(takeovers, i));
     }
     if (length_of(takeovers) == 0) {
-        g_string_append_printf(out, "%s has had no takeover since its observers started\n", text_of(report, "server"));
+        g_string_append_printf(out, "%s has had no takeover since its observers started\n",
+                               json_read_text(report, "server"));
     }
     return g_string_free(out, FALSE);
 }
