@@ -19,11 +19,45 @@ static xmlNode *section(xmlNode *cib, const char *name)
     return xml_child_or_new(xml_child_or_new(cib, "configuration"), name);
 }
 
-/* The first set of this kind without a rule: with one it holds at times only, which is the operator's affair. */
+static xmlNode *find_by_id(const xmlNode *parent, const char *id)
+{
+    for (xmlNode *node = parent != NULL ? parent->children : NULL; node != NULL; node = node->next) {
+        xmlNode *inner = NULL;
+
+        if (node->type != XML_ELEMENT_NODE) {
+            continue;
+        }
+        if (g_strcmp0(xml_get(node, "id"), id) == 0) {
+            return node;
+        }
+        inner = find_by_id(node, id);
+        if (inner != NULL) {
+            return inner;
+        }
+    }
+    return NULL;
+}
+
+/* With an id that nothing else in the configuration has, as near to the wanted one as can be: an operator may have
+ * given that to something of his own, and the CIB manager would refuse the change. */
+static xmlNode *add_element(xmlNode *parent, const char *name, const char *wanted_id)
+{
+    const xmlNode *configuration = xml_child(xmlDocGetRootElement(parent->doc), "configuration");
+    g_autofree char *id = g_strdup(wanted_id);
+
+    for (guint number = 1; find_by_id(configuration, id) != NULL; number++) {
+        g_free(id);
+        id = g_strdup_printf("%s-%u", wanted_id, number);
+    }
+    return xml_add(parent, name, id);
+}
+
+/* The first set of this kind without a rule: with one it holds at times only, which is the operator's affair. One
+ * that stands elsewhere (id-ref) may be shared. */
 static xmlNode *plain_set(const xmlNode *parent, const char *kind)
 {
     for (xmlNode *node = parent->children; node != NULL; node = node->next) {
-        if (xml_is(node, kind) && xml_child(node, "rule") == NULL) {
+        if (xml_is(node, kind) && xml_child(node, "rule") == NULL && xml_get(node, "id-ref") == NULL) {
             return node;
         }
     }
@@ -33,7 +67,7 @@ static xmlNode *plain_set(const xmlNode *parent, const char *kind)
 static xmlNode *find_nvpair(const xmlNode *container, const char *name)
 {
     for (xmlNode *node = container != NULL ? container->children : NULL; node != NULL; node = node->next) {
-        if (xml_is(node, "nvpair") && g_strcmp0(xml_get(node, "name"), name) == 0) {
+        if (xml_is(node, "nvpair") && xml_get(node, "id-ref") == NULL && g_strcmp0(xml_get(node, "name"), name) == 0) {
             return node;
         }
     }
@@ -64,32 +98,13 @@ static gboolean set_nvpair(xmlNode *parent, const char *kind, const char *name, 
     if (container == NULL) {
         g_autofree char *container_id = g_strdup_printf("%s-%s", xml_get(parent, "id"), kind);
 
-        container = xml_add(parent, kind, container_id);
+        container = add_element(parent, kind, container_id);
     }
     id = g_strdup_printf("%s-%s", xml_get(container, "id"), name);
-    pair = xml_add(container, "nvpair", id);
+    pair = add_element(container, "nvpair", id);
     xml_set(pair, "name", name);
     xml_set(pair, "value", value);
     return TRUE;
-}
-
-static xmlNode *find_by_id(const xmlNode *parent, const char *id)
-{
-    for (xmlNode *node = parent != NULL ? parent->children : NULL; node != NULL; node = node->next) {
-        xmlNode *inner = NULL;
-
-        if (node->type != XML_ELEMENT_NODE) {
-            continue;
-        }
-        if (g_strcmp0(xml_get(node, "id"), id) == 0) {
-            return node;
-        }
-        inner = find_by_id(node, id);
-        if (inner != NULL) {
-            return inner;
-        }
-    }
-    return NULL;
 }
 
 static gboolean is_our_primitive(const xmlNode *node, const char *type)
@@ -175,7 +190,7 @@ static void add_operations(xmlNode *primitive, const GPtrArray *operations)
         const operation_t *operation = g_ptr_array_index(operations, i);
         g_autofree char *id = g_strdup_printf("%s-%s-interval-%s", xml_get(primitive, "id"), operation->name,
                                               operation->interval);
-        xmlNode *op = xml_add(container, "op", id);
+        xmlNode *op = add_element(container, "op", id);
 
         xml_set(op, "name", operation->name);
         xml_set(op, "interval", operation->interval);
@@ -188,7 +203,7 @@ static void add_operations(xmlNode *primitive, const GPtrArray *operations)
 
 static xmlNode *add_primitive(xmlNode *parent, const char *id, const char *type, const GPtrArray *operations)
 {
-    xmlNode *primitive = xml_add(parent, "primitive", id);
+    xmlNode *primitive = add_element(parent, "primitive", id);
 
     xml_set(primitive, "class", "ocf");
     xml_set(primitive, "provider", OCF_PROVIDER);
@@ -331,7 +346,7 @@ static gboolean add_ticket_constraint(xmlNode *constraints, const char *server, 
         return FALSE;
     }
     if (node == NULL) {
-        node = xml_add(constraints, "rsc_ticket", id);
+        node = add_element(constraints, "rsc_ticket", id);
         xml_set(node, "rsc", resource_id);
         xml_set(node, "ticket", ticket_id);
     }
@@ -363,11 +378,11 @@ static gboolean add_reach_constraint(xmlNode *constraints, const char *server, c
     if (find_reach_constraint(constraints, resource_id) != NULL) {
         return FALSE;
     }
-    node = xml_add(constraints, "rsc_location", id);
+    node = add_element(constraints, "rsc_location", id);
     xml_set(node, "rsc", resource_id);
-    node = xml_add(node, "rule", rule_id);
+    node = add_element(node, "rule", rule_id);
     xml_set(node, "score", REACH_SCORE);
-    node = xml_add(node, "expression", expression_id);
+    node = add_element(node, "expression", expression_id);
     xml_set(node, "attribute", REACH_ATTRIBUTE);
     xml_set(node, "operation", "eq");
     xml_set(node, "value", "1");
@@ -382,7 +397,7 @@ static gboolean add_clone(xmlNode *resources, const char *clone_id, const char *
     if (find_primitive(resources, type) != NULL) {
         return FALSE;
     }
-    clone = xml_add(resources, "clone", clone_id);
+    clone = add_element(resources, "clone", clone_id);
     add_primitive(clone, id, type, operations);
     set_nvpair(clone, "meta_attributes", "interleave", "true");
     return TRUE;
@@ -421,10 +436,10 @@ static gboolean set_placement_strategy(xmlNode *cib)
         return FALSE;
     }
     if (container == NULL) {
-        container = xml_add(crm_config, "cluster_property_set", "cib-bootstrap-options");
+        container = add_element(crm_config, "cluster_property_set", "cib-bootstrap-options");
     }
     id = g_strdup_printf("%s-placement-strategy", xml_get(container, "id"));
-    pair = xml_add(container, "nvpair", id);
+    pair = add_element(container, "nvpair", id);
     xml_set(pair, "name", "placement-strategy");
     xml_set(pair, "value", "balanced");
     return TRUE;
@@ -546,12 +561,15 @@ static void remove_constraints(xmlNode *constraints, const char *resource_id)
     }
 }
 
-/* References to the resource in sets and tags; a set that is left empty would not be valid. */
+/* References to the resource in sets and tags. A set that is left empty would not be valid, nor a constraint that has
+ * lost the sets that it was about. */
 static void remove_references(xmlNode *node, const char *resource_id)
 {
     xmlNode *next = NULL;
 
     for (xmlNode *inner = node != NULL ? node->children : NULL; inner != NULL; inner = next) {
+        gboolean had_sets = FALSE;
+
         next = inner->next;
         if (inner->type != XML_ELEMENT_NODE) {
             continue;
@@ -561,10 +579,55 @@ static void remove_references(xmlNode *node, const char *resource_id)
             remove_node(inner);
             continue;
         }
+        had_sets = xml_child(inner, "resource_set") != NULL;
         remove_references(inner, resource_id);
-        if ((xml_is(inner, "resource_set") || xml_is(inner, "tag")) && xmlFirstElementChild(inner) == NULL) {
+        if ((xml_is(inner, "resource_set") && xmlFirstElementChild(inner) == NULL)
+            || (had_sets && xml_child(inner, "resource_set") == NULL)) {
             remove_node(inner);
         }
+    }
+}
+
+static void remove_permissions(xmlNode *acls, const char *resource_id)
+{
+    xmlNode *next = NULL;
+
+    for (xmlNode *role = acls != NULL ? acls->children : NULL; role != NULL; role = role->next) {
+        for (xmlNode *permission = role->children; permission != NULL; permission = next) {
+            next = permission->next;
+            if (xml_is(permission, "acl_permission")
+                && g_strcmp0(xml_get(permission, "reference"), resource_id) == 0) {
+                remove_node(permission);
+            }
+        }
+    }
+}
+
+static xmlNode *find_empty_tag(xmlNode *tags)
+{
+    for (xmlNode *tag = tags != NULL ? tags->children : NULL; tag != NULL; tag = tag->next) {
+        if (xml_is(tag, "tag") && xmlFirstElementChild(tag) == NULL) {
+            return tag;
+        }
+    }
+    return NULL;
+}
+
+/* Whatever names an id that is gone; the CIB manager would refuse the rest. */
+static void remove_mentions(xmlNode *configuration, const char *id)
+{
+    xmlNode *constraints = xml_child(configuration, "constraints");
+    xmlNode *tags = xml_child(configuration, "tags");
+
+    remove_constraints(constraints, id);
+    remove_references(constraints, id);
+    remove_permissions(xml_child(configuration, "acls"), id);
+    remove_references(tags, id);
+    for (xmlNode *tag = find_empty_tag(tags); tag != NULL; tag = find_empty_tag(tags)) {
+        g_autofree char *tag_id = g_strdup(xml_get(tag, "id"));
+
+        remove_node(tag);
+        remove_mentions(configuration, tag_id);
     }
 }
 
@@ -577,6 +640,24 @@ gboolean adoption_ticket_is_granted(xmlNode *cib, const char *server)
     return ticket != NULL && g_strcmp0(xml_get(ticket, "granted"), "true") == 0;
 }
 
+/* With all that names it. Returns the element that it stood in. */
+static xmlNode *remove_resource(xmlNode *configuration, xmlNode *resource)
+{
+    g_autofree char *id = g_strdup(xml_get(resource, "id"));
+    xmlNode *parent = resource->parent;
+
+    remove_node(resource);
+    remove_mentions(configuration, id);
+    return parent;
+}
+
+/* A group or clone whose only resource was taken out. */
+static gboolean is_empty_collection(const xmlNode *node)
+{
+    return (xml_is(node, "group") || xml_is(node, "clone") || xml_is(node, "master"))
+           && xml_child(node, "primitive") == NULL && xml_child(node, "group") == NULL;
+}
+
 gboolean adoption_remove(const char *server, xmlNode *cib)
 {
     xmlNode *configuration = xml_child(cib, "configuration");
@@ -587,16 +668,10 @@ gboolean adoption_remove(const char *server, xmlNode *cib)
     if (primitive == NULL || !is_our_primitive(primitive, "image")) {
         return FALSE;
     }
-    parent = primitive->parent;
-    remove_node(primitive);
-    if (xml_is(parent, "group") && find_primitive(parent, "image") == NULL
-        && xml_child(parent, "primitive") == NULL) {
-        remove_constraints(xml_child(configuration, "constraints"), xml_get(parent, "id"));
-        remove_node(parent);
+    parent = remove_resource(configuration, primitive);
+    while (is_empty_collection(parent)) {
+        parent = remove_resource(configuration, parent);
     }
-    remove_constraints(xml_child(configuration, "constraints"), resource_id);
-    remove_references(xml_child(configuration, "constraints"), resource_id);
-    remove_references(xml_child(configuration, "tags"), resource_id);
     return TRUE;
 }
 

@@ -44,12 +44,13 @@ static void append_pairs(GString *out, const xmlNode *set, const char *lead, cha
     gboolean first = TRUE;
 
     for (const xmlNode *pair = set != NULL ? set->children : NULL; pair != NULL; pair = pair->next) {
+        const char *text = xml_is(pair, "nvpair") ? xml_get(pair, "value") : NULL;
         g_autofree char *value = NULL;
 
-        if (!xml_is(pair, "nvpair")) {
-            continue;
+        if (!xml_is(pair, "nvpair") || xml_get(pair, "name") == NULL) {
+            continue; /* a reference to a pair of something else has neither */
         }
-        value = quote(xml_get(pair, "value"));
+        value = quote(text != NULL ? text : "");
         g_string_append_printf(out, "%s %s=%s", first ? lead : "", xml_get(pair, "name"), value);
         first = FALSE;
     }

@@ -253,7 +253,8 @@ static void cluster_changes(script_t *script)
         guint8 flags = next(script);
         group_server_facts_t facts = { .name = next_server(script), .ticket_granted = (flags & 1) != 0,
                                        .image = (image_view_t) (next(script) % (IMAGE_VIEW_ACTIVE + 1)),
-                                       .image_running = (flags & 2) != 0, .image_host = (flags & 4) != 0 ? "host2" : NULL };
+                                       .image_running = (flags & 2) != 0,
+                                       .image_host = (flags & 4) != 0 ? "host2" : NULL };
 
         if ((flags & 24) != 0) {
             facts.config = config_new(facts.name, flags >> 5);

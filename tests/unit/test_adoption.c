@@ -307,6 +307,89 @@ static void test_snippet_leaves_out_what_is_there(void **state)
     assert_non_null(strstr(pcs, "resource create standby-db1"));
 }
 
+static void use_cib(fixture_t *fixture, const char *text)
+{
+    xmlFreeDoc(fixture->doc);
+    fixture->doc = xmlReadMemory(text, (int) strlen(text), NULL, NULL, XML_PARSE_NONET);
+    assert_non_null(fixture->doc);
+}
+
+/* The CIB manager would refuse two elements with one id. */
+static void test_ids_of_an_operator_are_not_taken_again(void **state)
+{
+    fixture_t *fixture = *state;
+    g_autofree char *text = NULL;
+
+    use_cib(fixture, "<cib><configuration><resources><primitive id='understudy-observer' class='ocf' provider='heartbeat' "
+                     "type='Dummy'/></resources><constraints><rsc_order id='ticket-standby-db1' first='x' then='y'/>"
+                     "</constraints></configuration></cib>");
+    assert_true(apply(fixture));
+    text = text_of(fixture);
+    assert_non_null(strstr(text, "<rsc_order id=\"ticket-standby-db1\""));
+    assert_non_null(strstr(text, "<rsc_ticket id=\"ticket-standby-db1-1\" rsc=\"standby-db1\""));
+    assert_non_null(strstr(text, "<primitive id=\"understudy-observer-1\""));
+    assert_false(apply(fixture));
+}
+
+/* One that stands elsewhere may be another resource's too, and has no place for our values. */
+static void test_sets_by_reference_are_left_alone(void **state)
+{
+    fixture_t *fixture = *state;
+    g_autofree char *text = NULL;
+
+    use_cib(fixture, "<cib><configuration><resources><primitive id='standby-db1' class='ocf' provider='understudy' "
+                     "type='image'><utilization id-ref='shared'/><instance_attributes id='a'><nvpair id-ref='b' "
+                     "name='disks'/></instance_attributes></primitive></resources></configuration></cib>");
+    assert_true(apply(fixture));
+    text = text_of(fixture);
+    assert_non_null(strstr(text, "<utilization id-ref=\"shared\"/>"));
+    assert_non_null(strstr(text, "<nvpair id-ref=\"b\" name=\"disks\"/>"));
+    assert_string_equal(param(fixture, "disks"), "vm/db1");
+}
+
+/* What names it would make the CIB invalid: nothing could be forgotten then. */
+static void test_removal_takes_what_is_about_it_alone(void **state)
+{
+    fixture_t *fixture = *state;
+    g_autofree char *text = NULL;
+
+    use_cib(fixture, "<cib><configuration><resources><clone id='c'><group id='g'><primitive id='standby-db1' class='ocf' "
+                     "provider='understudy' type='image'/></group></clone><primitive id='other'/></resources><constraints>"
+                     "<rsc_colocation id='c1'><resource_set id='s1'><resource_ref id='standby-db1'/></resource_set>"
+                     "</rsc_colocation><rsc_ticket id='c2' ticket='x'><resource_set id='s2'><resource_ref id='standby-db1'/>"
+                     "<resource_ref id='other'/></resource_set></rsc_ticket><rsc_location id='c3' rsc='t' node='h' score='1'/>"
+                     "<rsc_order id='c4' first='c' then='other'/></constraints><tags><tag id='t'><obj_ref id='g'/></tag></tags>"
+                     "<acls><acl_role id='r'><acl_permission id='p' kind='read' reference='standby-db1'/>"
+                     "<acl_permission id='q' kind='read' reference='other'/></acl_role></acls></configuration></cib>");
+    assert_true(adoption_remove("db1", xmlDocGetRootElement(fixture->doc)));
+    text = text_of(fixture);
+    assert_string_equal(strstr(text, "<cib>"),
+                        "<cib><configuration><resources><primitive id=\"other\"/></resources><constraints>"
+                        "<rsc_ticket id=\"c2\" ticket=\"x\"><resource_set id=\"s2\"><resource_ref id=\"other\"/>"
+                        "</resource_set></rsc_ticket></constraints><tags/><acls><acl_role id=\"r\">"
+                        "<acl_permission id=\"q\" kind=\"read\" reference=\"other\"/></acl_role></acls>"
+                        "</configuration></cib>\n");
+}
+
+static void test_snippets_of_pairs_without_a_value(void **state)
+{
+    fixture_t *fixture = *state;
+    xmlNode *configuration = NULL;
+    g_autofree char *pcs = NULL;
+    g_autofree char *crm = NULL;
+
+    use_cib(fixture, "<cib><configuration><resources><primitive id='standby-db1' class='ocf' provider='understudy' "
+                     "type='image'><instance_attributes id='a'><nvpair id='b' name='template'/><nvpair id='c' name='mac' "
+                     "value=''/><nvpair id-ref='d'/></instance_attributes></primitive></resources></configuration></cib>");
+    assert_true(apply(fixture));
+    configuration = adoption_extract("db1", NULL, xmlDocGetRootElement(fixture->doc));
+    pcs = snippet_pcs(configuration);
+    crm = snippet_crm(configuration);
+    xmlFreeDoc(configuration->doc);
+    assert_non_null(strstr(pcs, " template='' mac='' disks=vm/db1"));
+    assert_non_null(strstr(crm, " template=\"\" mac=\"\" disks=vm/db1"));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -321,6 +404,10 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_a_granted_ticket_is_seen, setup, teardown),
         cmocka_unit_test_setup_teardown(test_snippets_quote, setup, teardown),
         cmocka_unit_test_setup_teardown(test_snippet_leaves_out_what_is_there, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_ids_of_an_operator_are_not_taken_again, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_sets_by_reference_are_left_alone, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_removal_takes_what_is_about_it_alone, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_snippets_of_pairs_without_a_value, setup, teardown),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,0 +1,109 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include <string.h>
+
+#include <libxml/parser.h>
+#include <libxml/tree.h>
+
+#include "adoption.h"
+#include "fuzz.h"
+#include "fuzz_cib.h"
+
+#define SERVER "db1"
+
+static const char metadata[] =
+    "<resource-agent name='x'><actions><action name='start' timeout='120s'/><action name='stop' timeout='90s'/>"
+    "<action name='monitor' timeout='30s' interval='60s' depth='10'/></actions></resource-agent>";
+
+static GPtrArray *operations(void)
+{
+    return operations_parse(metadata, strlen(metadata), NULL);
+}
+
+/* The schema ignores blanks around an id, Pacemaker takes them for a part of the name: nobody has such ids. */
+static void strip_attributes(xmlNode *node)
+{
+    for (xmlAttr *attribute = node->properties; attribute != NULL; attribute = attribute->next) {
+        xmlChar *value = xmlNodeGetContent((xmlNode *) attribute);
+
+        xmlSetProp(node, attribute->name, (xmlChar *) g_strstrip((char *) value));
+        xmlFree(value);
+    }
+    for (xmlNode *child = xmlFirstElementChild(node); child != NULL; child = xmlNextElementSibling(child)) {
+        strip_attributes(child);
+    }
+}
+
+/* The commands and the XML that `adopt --print` shows. */
+static void print_all(xmlNode *before, xmlNode *cib)
+{
+    xmlNode *extract = adoption_extract(SERVER, before, cib);
+    g_autofree char *pcs = snippet_pcs(extract);
+    g_autofree char *crm = snippet_crm(extract);
+    g_autofree char *xml = snippet_xml(extract);
+
+    FUZZ_CHECK(strstr(pcs, "standby-" SERVER) != NULL);
+    FUZZ_CHECK(strstr(crm, "standby-" SERVER) != NULL);
+    FUZZ_CHECK(strstr(xml, "standby-" SERVER) != NULL);
+    xmlFreeDoc(extract->doc);
+}
+
+/* Where something else refers into the resource, the CIB manager refuses to take it away. */
+static gboolean has_references(const xmlNode *node)
+{
+    gboolean has = xmlHasProp(node, (const xmlChar *) "id-ref") != NULL;
+
+    for (const xmlNode *child = xmlFirstElementChild((xmlNode *) node); child != NULL && !has;
+         child = xmlNextElementSibling((xmlNode *) child)) {
+        has = has_references(child);
+    }
+    return has;
+}
+
+static void forget(xmlNode *cib)
+{
+    FUZZ_CHECK(adoption_remove(SERVER, cib));
+    FUZZ_CHECK(!adoption_exists(cib, SERVER));
+    FUZZ_CHECK(has_references(cib) || fuzz_cib_is_valid(cib));
+}
+
+/* A CIB that is valid stays so when a server is adopted and forgotten; adopting it again changes nothing. */
+static void adopt(const adoption_t *adoption, xmlNode *cib)
+{
+    xmlDoc *before = xmlCopyDoc(cib->doc, 1);
+    gboolean changed = FALSE;
+    GError *error = NULL;
+    gboolean good = adoption_apply(adoption, cib, &changed, &error);
+
+    fuzz_check_outcome(good, error);
+    FUZZ_CHECK(fuzz_cib_is_valid(cib));
+    if (good) {
+        FUZZ_CHECK(adoption_exists(cib, SERVER));
+        print_all(xmlDocGetRootElement(before), cib);
+        FUZZ_CHECK(adoption_apply(adoption, cib, &changed, NULL) && !changed);
+        forget(cib);
+    }
+    xmlFreeDoc(before);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size_bytes)
+{
+    xmlDoc *document = xmlReadMemory((const char *) data, (int) size_bytes, NULL, NULL,
+                                     XML_PARSE_NONET | XML_PARSE_NOERROR | XML_PARSE_NOWARNING);
+    adoption_t adoption = { .server = SERVER };
+
+    if (document != NULL && fuzz_cib_is_valid(xmlDocGetRootElement(document))) {
+        strip_attributes(xmlDocGetRootElement(document));
+        adoption.params = g_hash_table_new(g_str_hash, g_str_equal);
+        g_hash_table_insert(adoption.params, (gpointer) "disks", (gpointer) "images/db1");
+        adoption.image_operations = operations();
+        adoption.observer_operations = operations();
+        adoption.capacity_operations = operations();
+        adopt(&adoption, xmlDocGetRootElement(document));
+        g_ptr_array_unref(adoption.image_operations);
+        g_ptr_array_unref(adoption.observer_operations);
+        g_ptr_array_unref(adoption.capacity_operations);
+        g_hash_table_unref(adoption.params);
+    }
+    xmlFreeDoc(document);
+    return 0;
+}
