@@ -9,7 +9,8 @@ from pathlib import Path
 
 from lab.progress import StepFailed, run_step
 
-MEMORY_GIB = 8
+MEMORY_GIB = 8      # one lab and what is built beside it
+LABS_MAX = 2        # side by side; more than that would only wait for each other
 DISK_GIB = 10
 # A machine that is sold with 8 GiB shows a little less.
 MEMORY_SLACK_GIB = 0.5
@@ -67,6 +68,11 @@ def _check_memory() -> None:
     limit_gib = _memory_bytes() / 2**30
     if limit_gib < MEMORY_GIB - MEMORY_SLACK_GIB:
         raise Unfit(f"There are {limit_gib:.1f} GiB of memory: give the machine at least {MEMORY_GIB} GiB.")
+
+
+def labs_that_fit() -> int:
+    """How many labs may run at once without being in each other's way."""
+    return max(1, min(LABS_MAX, os.cpu_count() or 1, int((_memory_bytes() / 2**30 + MEMORY_SLACK_GIB) // MEMORY_GIB)))
 
 
 def _memory_bytes() -> int:

@@ -14,7 +14,7 @@ import signal
 import subprocess
 import sys
 import xml.etree.ElementTree as ET
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -23,12 +23,12 @@ sys.path[0] = str(TOP)      # this folder holds a module named "site"
 
 from lab import machine     # noqa: E402
 from lab.progress import StepFailed, run_step   # noqa: E402
+from lab.site import DEFAULT_NAME, DEFAULT_PREFIX   # noqa: E402
 
 BUILD = TOP / "build"
 LOG = BUILD / "quickstart.log"
 # Another name than the default lets a second lab run beside it; the tests read the same variable.
-NAME = os.environ.setdefault("UNDERSTUDY_LAB", "understudy")
-LAB = [TOP / "lab/lab", "--name", NAME]
+NAME = os.environ.setdefault("UNDERSTUDY_LAB", DEFAULT_NAME)
 CONFIGURE = ["--prefix=/usr", "--sysconfdir=/etc", "--localstatedir=/var", "--enable-werror"]
 SANITIZED = BUILD / "sanitized"
 # More than that is no accident of timing on a busy machine.
@@ -115,13 +115,16 @@ def demo() -> int:
 
 
 @contextmanager
-def lab_is_up():
-    """A lab for as long as the block lasts."""
+def lab_is_up(number: int = 1):
+    """A lab for as long as the block lasts; the second and later ones are named as the tests expect them."""
+    name = NAME if number == 1 else f"{NAME}-{number}"
+    first, second = DEFAULT_PREFIX.split(".")
+    lab = [TOP / "lab/lab", "--name", name, "--prefix", f"{first}.{int(second) + number - 1}"]
     try:
-        run_step("bringing the lab up", [*LAB, "up"], LOG, notes=True, timeout_s=900)
+        run_step(f"bringing lab {name} up", [*lab, "up"], LOG, notes=True, timeout_s=900)
         yield
     finally:
-        run_step("taking the lab down", [*LAB, "down"], LOG, timeout_s=300)
+        run_step(f"taking lab {name} down", [*lab, "down"], LOG, timeout_s=300)
 
 
 def check() -> int:
@@ -142,8 +145,12 @@ def check() -> int:
 
 def system_tests() -> Count:
     """The tests that need a lab. A few that fail are asked once more, alone in a fresh lab, and named."""
-    with lab_is_up():
-        count, failed = pytest("tests/system", "tests/system")
+    with ExitStack() as labs:
+        count_of_labs = machine.labs_that_fit()
+        for number in range(1, count_of_labs + 1):
+            labs.enter_context(lab_is_up(number))
+        count, failed = pytest("tests/system", "-n", str(count_of_labs), "--dist", "loadfile", "--max-worker-restart=0",
+                               "tests/system")
     if not 0 < len(failed) <= SECOND_TRY_MAX:
         return count
     print(f"once more, in a fresh lab: {' '.join(failed)}")
@@ -199,12 +206,12 @@ def _count(count: Count, result: str, name: str) -> None:
         print(f"{result}: {name}")
 
 
-def pytest(title: str, *targets: str) -> tuple[Count, list[str]]:
+def pytest(title: str, *arguments: str) -> tuple[Count, list[str]]:
     """Tests of pytest, counted from its JUnit report; and the names of those that failed, to run them again."""
     report = BUILD / f"{re.sub('[^a-z]+', '-', title)}.xml"
     report.unlink(missing_ok=True)
     code = run_step(f"pytest {title}", ["/usr/bin/python3", "-m", "pytest", "-v", "-p", "no:cacheprovider",
-                                        f"--junitxml={report}", *targets],
+                                        f"--junitxml={report}", *arguments],
                     LOG, cwd=TOP, ok=range(-64, 256), notes=True)
     results = {}
     if report.exists():

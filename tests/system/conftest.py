@@ -2,7 +2,8 @@
 """Fixtures of the system tests: a running lab, and one whose servers are all adopted.
 
 The lab is named by UNDERSTUDY_LAB (default: understudy); it is brought up if it
-does not run, and left running: quickstart takes it down.
+does not run, and left running: quickstart takes it down. With pytest's option -n
+every worker but the first has another lab: NAME-2 and so on.
 """
 
 import os
@@ -22,7 +23,7 @@ from protected import Protected                          # noqa: E402
 @pytest.fixture(scope="session")
 def lab():
     """The lab, up."""
-    name = os.environ.get("UNDERSTUDY_LAB", DEFAULT_NAME)
+    name = lab_name()
     try:
         site = Site.load(name)
     except LabError:
@@ -30,6 +31,13 @@ def lab():
         assert site is not None, f"lab {name} does not run: bring it up with lab/lab --name {name} up"
         Lab(site).up()
     return Lab(site)
+
+
+def lab_name():
+    """The lab of this process."""
+    name = os.environ.get("UNDERSTUDY_LAB", DEFAULT_NAME)
+    number = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw")) + 1
+    return name if number == 1 else f"{name}-{number}"
 
 
 @pytest.fixture(scope="session")
