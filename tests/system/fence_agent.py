@@ -215,23 +215,41 @@ class Writes:
         wait_until(lambda: not self.all[-1]["ok"], 20, "a write to be refused")
 
 
-@pytest.fixture(scope="module")
-def run_image(lab):
+@contextlib.contextmanager
+def no_decisions(lab: Lab):
+    """Pacemaker decides nothing: hosts crash, and nobody else shall fence them."""
+    lab.exec("host1", "crm_attribute", "--type", "crm_config", "--name", "stonith-enabled", "--update", "false")
+    lab.exec("host1", "crm_attribute", "--type", "crm_config", "--name", "maintenance-mode", "--update", "true")
+    try:
+        yield
+    finally:
+        lab.exec("host1", "crm_attribute", "--type", "crm_config", "--name", "maintenance-mode", "--delete")
+        lab.exec("host1", "crm_attribute", "--type", "crm_config", "--name", "stonith-enabled", "--update", "true")
+
+
+@contextlib.contextmanager
+def run_image_exists(lab: Lab):
     """An image that writers write to."""
     lab.exec("store", "rbd", "create", "--size", "8M", f"{POOL}/{RUN_IMAGE}", check=False)
-    yield
-    wait_until(lambda: lab.exec("store", "rbd", "rm", "--no-progress", f"{POOL}/{RUN_IMAGE}",
-                                check=False).returncode == 0, 40, "the last writer's watch to end", poll_s=1)
+    try:
+        yield
+    finally:
+        wait_until(lambda: lab.exec("store", "rbd", "rm", "--no-progress", f"{POOL}/{RUN_IMAGE}",
+                                    check=False).returncode == 0, 40, "the last writer's watch to end", poll_s=1)
+
+
+@pytest.fixture(scope="module")
+def run_image(lab):
+    """For the tests of a file."""
+    with run_image_exists(lab):
+        yield
 
 
 @pytest.fixture(scope="module")
 def quiet_cluster(lab):
-    """Pacemaker decides nothing: hosts crash in these tests, and nobody else shall fence them."""
-    lab.exec("host1", "crm_attribute", "--type", "crm_config", "--name", "stonith-enabled", "--update", "false")
-    lab.exec("host1", "crm_attribute", "--type", "crm_config", "--name", "maintenance-mode", "--update", "true")
-    yield
-    lab.exec("host1", "crm_attribute", "--type", "crm_config", "--name", "maintenance-mode", "--delete")
-    lab.exec("host1", "crm_attribute", "--type", "crm_config", "--name", "stonith-enabled", "--update", "true")
+    """For the tests of a file."""
+    with no_decisions(lab):
+        yield
 
 
 @pytest.fixture
@@ -257,5 +275,5 @@ def fence(lab, quiet_cluster, run_image):  # pylint: disable=unused-argument
     agent.close()
 
 
-__all__ = ["AGENT", "FAILED", "FenceAgent", "OFF", "OK", "POWER_TIMEOUT_S", "RUN_IMAGE", "fence", "quiet_cluster",
-           "run_image"]
+__all__ = ["AGENT", "FAILED", "FenceAgent", "OFF", "OK", "POWER_TIMEOUT_S", "RUN_IMAGE", "fence", "no_decisions",
+           "quiet_cluster", "run_image", "run_image_exists"]
