@@ -76,9 +76,13 @@ class Protected:
         """Tickets that stand granted in the CIB."""
         return {t.get("id") for t in self.cib(host).iter("ticket_state") if t.get("granted") == "true"}
 
+    def crm_mon(self, host: str | None = None) -> ET.Element:
+        """What crm_mon says."""
+        return ET.fromstring(self.run("crm_mon", "-1", "--output-as=xml", host=host).stdout)
+
     def images_running(self, host: str | None = None) -> dict[str, str]:
         """server -> host where Pacemaker runs its image, by crm_mon."""
-        tree = ET.fromstring(self.run("crm_mon", "-1", "--output-as=xml", host=host).stdout)
+        tree = self.crm_mon(host)
         running = {}
         for resource in tree.iter("resource"):
             name = resource.get("id", "")
