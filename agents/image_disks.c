@@ -271,7 +271,7 @@ static gboolean facts_of_run_image(store_t *store, const image_disk_t *disk, dis
     return store_image_exists(store, disk->run, &facts->exists, error)
            && (!facts->exists
                || (store_clone_state(store, disk->run, &facts->complete, &facts->cloned_point, error)
-                   && store_image_own_bytes(store, disk->run, &facts->own_bytes, error)));
+                   && store_image_is_written(store, disk->run, &facts->written, error)));
 }
 
 static gboolean facts_get(store_t *store, GPtrArray *disks, disk_facts_t *facts, GError **error)

@@ -7,7 +7,7 @@
 
 static gboolean is_written(const disk_facts_t *disk)
 {
-    return disk->exists && disk->own_bytes > 0;
+    return disk->exists && disk->written;
 }
 
 static const disk_facts_t *find_written(const disk_facts_t *facts, guint count)
@@ -24,7 +24,7 @@ static const disk_facts_t *find_written(const disk_facts_t *facts, guint count)
 static const disk_facts_t *find_unusable(const disk_facts_t *facts, guint count)
 {
     for (guint i = 0; i < count; i++) {
-        if (!facts[i].exists || (!facts[i].complete && facts[i].own_bytes == 0)) {
+        if (!facts[i].exists || (!facts[i].complete && !facts[i].written)) {
             return &facts[i];
         }
     }

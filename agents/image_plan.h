@@ -21,7 +21,7 @@ typedef struct disk_facts {
     const char *run_name;   /* for messages */
     gboolean exists;
     gboolean complete;      /* carries the mark that store_image_clone() leaves */
-    guint64 own_bytes;      /* written since it was cloned */
+    gboolean written;       /* since it was cloned */
     char *cloned_point;     /* NULL: no parent */
     char **points;          /* of its recovery image, newest first; may be NULL if image_plan_needs_points() says so */
 } disk_facts_t;

@@ -81,6 +81,11 @@ gboolean store_image_remove(store_t *store, const store_image_name_t *name, GErr
     return ops->image_remove(store, name, error);
 }
 
+gboolean store_image_is_written(store_t *store, const store_image_name_t *name, gboolean *written, GError **error)
+{
+    return ops->image_is_written(store, name, written, error);
+}
+
 gboolean store_image_own_bytes(store_t *store, const store_image_name_t *name, guint64 *bytes, GError **error)
 {
     return ops->image_own_bytes(store, name, bytes, error);

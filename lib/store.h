@@ -72,6 +72,8 @@ gboolean store_image_create(store_t *store, const store_image_name_t *name, guin
 gboolean store_image_rename(store_t *store, const store_image_name_t *name, const char *new_image, GError **error);
 /* UNDERSTUDY_ERROR_BUSY if it has watchers or snapshots. */
 gboolean store_image_remove(store_t *store, const store_image_name_t *name, GError **error);
+/* Whether anything was written in the clone, or trimmed; ends at the first object that is its own. */
+gboolean store_image_is_written(store_t *store, const store_image_name_t *name, gboolean *written, GError **error);
 /* What was written in the clone and is not in its parent, whole objects. */
 gboolean store_image_own_bytes(store_t *store, const store_image_name_t *name, guint64 *bytes, GError **error);
 

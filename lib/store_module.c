@@ -314,6 +314,7 @@ const store_ops_t understudy_store_ops = {
     .image_create = store_do_image_create,
     .image_rename = store_do_image_rename,
     .image_remove = store_do_image_remove,
+    .image_is_written = store_do_image_is_written,
     .image_own_bytes = store_do_image_own_bytes,
     .image_import_raw = store_do_image_import_raw,
     .blocklist_add = store_do_blocklist_add,

@@ -24,6 +24,7 @@ typedef struct store_ops {
     gboolean (*image_create)(store_t *store, const store_image_name_t *name, guint64 size_bytes, GError **error);
     gboolean (*image_rename)(store_t *store, const store_image_name_t *name, const char *new_image, GError **error);
     gboolean (*image_remove)(store_t *store, const store_image_name_t *name, GError **error);
+    gboolean (*image_is_written)(store_t *store, const store_image_name_t *name, gboolean *written, GError **error);
     gboolean (*image_own_bytes)(store_t *store, const store_image_name_t *name, guint64 *bytes, GError **error);
     gboolean (*image_import_raw)(store_t *store, const store_image_name_t *name, int fd, guint64 size_bytes,
                                  store_progress_fn progress, void *user_data, GError **error);

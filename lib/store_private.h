@@ -33,6 +33,7 @@ gboolean store_do_clone_state(store_t *store, const store_image_name_t *name, gb
 gboolean store_do_image_create(store_t *store, const store_image_name_t *name, guint64 size_bytes, GError **error);
 gboolean store_do_image_rename(store_t *store, const store_image_name_t *name, const char *new_image, GError **error);
 gboolean store_do_image_remove(store_t *store, const store_image_name_t *name, GError **error);
+gboolean store_do_image_is_written(store_t *store, const store_image_name_t *name, gboolean *written, GError **error);
 gboolean store_do_image_own_bytes(store_t *store, const store_image_name_t *name, guint64 *bytes, GError **error);
 gboolean store_do_image_import_raw(store_t *store, const store_image_name_t *name, int fd, guint64 size_bytes,
                                    store_progress_fn progress, void *user_data, GError **error);
