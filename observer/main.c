@@ -20,6 +20,7 @@
 #include "isolation.h"
 #include "log.h"
 #include "names.h"
+#include "options.h"
 #include "pidfile.h"
 #include "reach.h"
 #include "watch.h"
@@ -43,32 +44,7 @@ typedef struct {
     int exit_status;
 } observer_t;
 
-static char *option_references;
-static char *option_ceph_conf;
-static char *option_ceph_user;
-static char *option_node;
-static char *option_pid_file;
-static char *option_state_dir;
-static char *option_log_file;
-static char *option_isolate_helper;
-static gboolean option_daemonize;
-static gboolean option_version;
-
-static const GOptionEntry options[] = {
-    { "references", 0, 0, G_OPTION_ARG_STRING, &option_references,
-      "Probes that answer as long as this host's service network works", "PROBES" },
-    { "ceph-conf", 0, 0, G_OPTION_ARG_FILENAME, &option_ceph_conf, "Ceph configuration file", "PATH" },
-    { "ceph-user", 0, 0, G_OPTION_ARG_STRING, &option_ceph_user, "Cephx user, without \"client.\"", "NAME" },
-    { "node", 0, 0, G_OPTION_ARG_STRING, &option_node, "Name of this host, if corosync.conf does not give it", "NAME" },
-    { "daemonize", 0, 0, G_OPTION_ARG_NONE, &option_daemonize,
-      "Go to the background; return when the daemon answers", NULL },
-    { "pid-file", 0, 0, G_OPTION_ARG_FILENAME, &option_pid_file, "Locked while the daemon runs", "PATH" },
-    { "state-dir", 0, 0, G_OPTION_ARG_FILENAME, &option_state_dir, "Holds history.jsonl", "PATH" },
-    { "log-file", 0, 0, G_OPTION_ARG_FILENAME, &option_log_file, "Log here as well as to syslog", "PATH" },
-    { "isolate-helper", 0, 0, G_OPTION_ARG_FILENAME, &option_isolate_helper, "Program that isolates a server", "PATH" },
-    { "version", 0, 0, G_OPTION_ARG_NONE, &option_version, "Print the version", NULL },
-    { NULL, 0, 0, G_OPTION_ARG_NONE, NULL, NULL, NULL },
-};
+static observer_options_t options;
 
 static gint64 now_ms(void)
 {
@@ -398,9 +374,9 @@ static void on_takeover_found(const char *server, history_takeover_t *takeover, 
 static gboolean observer_start(observer_t *observer, GError **error)
 {
     g_autofree char *node_name = NULL;
-    g_autofree char *history_path = g_build_filename(option_state_dir, "history.jsonl", NULL);
+    g_autofree char *history_path = g_build_filename(options.state_dir, "history.jsonl", NULL);
     g_autoptr(GError) history_error = NULL;
-    GPtrArray *references = probe_spec_list_parse(option_references, error);
+    GPtrArray *references = probe_spec_list_parse(options.references, error);
 
     if (references == NULL) {
         return FALSE;
@@ -410,13 +386,13 @@ static gboolean observer_start(observer_t *observer, GError **error)
     if (observer->corosync == NULL) {
         return FALSE;
     }
-    node_name = (option_node != NULL) ? g_strdup(option_node) : corosync_node_name(observer->corosync);
+    node_name = (options.node != NULL) ? g_strdup(options.node) : corosync_node_name(observer->corosync);
     observer->group = group_new(corosync_node_id(observer->corosync), node_name, &group_ops, observer);
     observer->history_file = history_file_open(history_path, on_takeover_found, observer, &history_error);
     if (observer->history_file == NULL) {
         log_line(LOG_ERR, "%s", history_error->message);
     }
-    observer->isolation = isolation_new(option_isolate_helper, option_ceph_conf, option_ceph_user, on_isolated,
+    observer->isolation = isolation_new(options.isolate_helper, options.ceph_conf, options.ceph_user, on_isolated,
                                         observer);
     observer->reach = reach_new();
     reach_set(observer->reach, TRUE);
@@ -478,13 +454,13 @@ static int run_observer(int parent_fd)
 {
     observer_t observer = { .loop = g_main_loop_new(NULL, FALSE) };
     g_autoptr(GError) error = NULL;
-    int pid_fd = pidfile_acquire(option_pid_file, &error);
+    int pid_fd = pidfile_acquire(options.pid_file, &error);
 
     if (pid_fd < 0) {
         tell_parent(&parent_fd, error->message);
         return EXIT_FAILURE;
     }
-    log_open(PROGRAM_NAME, option_log_file, !option_daemonize);
+    log_open(PROGRAM_NAME, options.log_file, !options.daemonize);
     raise_descriptor_limit();
     if (!observer_start(&observer, &error)) {
         log_line(LOG_CRIT, "%s", error->message);
@@ -548,45 +524,26 @@ static int daemonize(void)
     return run_observer(fds[1]);
 }
 
-static void set_defaults(void)
-{
-    const struct {
-        char **option;
-        const char *value;
-    } defaults[] = {
-        { &option_references, "" },
-        { &option_ceph_conf, "/etc/ceph/ceph.conf" },
-        { &option_ceph_user, "understudy" },
-        { &option_pid_file, "/run/understudy/observer.pid" },
-        { &option_state_dir, "/var/lib/understudy" },
-        { &option_log_file, "/var/log/understudy/observer.log" },
-        { &option_isolate_helper, ISOLATE_HELPER },
-    };
-
-    for (gsize i = 0; i < G_N_ELEMENTS(defaults); i++) {
-        if (*defaults[i].option == NULL) {
-            *defaults[i].option = g_strdup(defaults[i].value);
-        }
-    }
-}
-
 int main(int argc, char **argv)
 {
-    g_autoptr(GOptionContext) context = g_option_context_new("- watches the protected servers");
     g_autoptr(GError) error = NULL;
     g_autofree char *run_dir = NULL;
 
-    g_option_context_add_main_entries(context, options, NULL);
-    if (!g_option_context_parse(context, &argc, &argv, &error)) {
+    if (!observer_options_parse(argc, argv, &options, &error)) {
         fprintf(stderr, "%s; see --help\n", error->message);
         return EXIT_FAILURE;
     }
-    if (option_version) {
+    if (options.version) {
         printf("%s %s\n", PROGRAM_NAME, PACKAGE_VERSION);
         return EXIT_SUCCESS;
     }
-    set_defaults();
-    run_dir = g_path_get_dirname(option_pid_file);
+    if (options.man) {
+        g_autofree char *page = observer_man_page();
+
+        fputs(page, stdout);
+        return EXIT_SUCCESS;
+    }
+    run_dir = g_path_get_dirname(options.pid_file);
     g_mkdir_with_parents(run_dir, 0755);
-    return option_daemonize ? daemonize() : run_observer(-1);
+    return options.daemonize ? daemonize() : run_observer(-1);
 }

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "error.h"
+#include "markup.h"
 #include "names.h"
 
 static const char tool_shortdesc[] = "protect servers by standby images on a Pacemaker cluster";
@@ -304,31 +305,6 @@ char *command_help(const command_t *command)
     return g_string_free(out, FALSE);
 }
 
-/* Text for troff: backslashes and minus signs escaped, no line that begins with a control character. */
-static void append_troff(GString *out, const char *text)
-{
-    gboolean at_start = TRUE;
-
-    for (const char *c = text; *c != '\0'; c++) {
-        if (at_start && (*c == '.' || *c == '\'')) {
-            g_string_append(out, "\\&");
-        }
-        if (*c == '\n' && c[1] == '\n') {
-            g_string_append(out, "\n.PP");
-            continue;
-        }
-        if (*c == '\\') {
-            g_string_append(out, "\\e");
-        } else if (*c == '-') {
-            g_string_append(out, "\\-");
-        } else {
-            g_string_append_c(out, *c);
-        }
-        at_start = *c == '\n';
-    }
-    g_string_append_c(out, '\n');
-}
-
 static void append_option_man(GString *out, const command_option_t *option)
 {
     g_string_append(out, ".TP\n\\fB");
@@ -344,7 +320,7 @@ static void append_option_man(GString *out, const command_option_t *option)
         g_string_append_printf(out, "=\\fI%s\\fR", option->arg);
     }
     g_string_append(out, option->repeated ? " ...\n" : "\n");
-    append_troff(out, option->text);
+    troff_append(out, option->text);
 }
 
 char *command_man_page(void)
@@ -352,24 +328,24 @@ char *command_man_page(void)
     GString *out = g_string_new(".TH UNDERSTUDY 8 \"\" \"Understudy " VERSION "\" \"Understudy\"\n.SH NAME\n"
                                 "understudy \\- ");
 
-    append_troff(out, tool_shortdesc);
+    troff_append(out, tool_shortdesc);
     g_string_append(out, ".SH SYNOPSIS\n");
     for (const command_t *command = commands; command->name != NULL; command++) {
         g_autofree char *synopsis = command_synopsis(command);
 
         g_string_append(out, ".B understudy\n");
-        append_troff(out, synopsis);
+        troff_append(out, synopsis);
         g_string_append(out, ".br\n");
     }
     g_string_append(out, ".SH DESCRIPTION\n");
-    append_troff(out, tool_longdesc);
+    troff_append(out, tool_longdesc);
     g_string_append(out, ".SH COMMANDS\n");
     for (const command_t *command = commands; command->name != NULL; command++) {
         g_autofree char *synopsis = command_synopsis(command);
 
         g_string_append(out, ".SS understudy ");
-        append_troff(out, synopsis);
-        append_troff(out, command->longdesc);
+        troff_append(out, synopsis);
+        troff_append(out, command->longdesc);
         for (const command_option_t *option = command->options; option != NULL && option->name != NULL; option++) {
             append_option_man(out, option);
         }
@@ -377,7 +353,7 @@ char *command_man_page(void)
     g_string_append(out, ".SH \"EXIT STATUS\"\n");
     for (gsize i = 0; i < G_N_ELEMENTS(exit_texts); i++) {
         g_string_append_printf(out, ".TP\n%d\n", exit_texts[i].code);
-        append_troff(out, exit_texts[i].text);
+        troff_append(out, exit_texts[i].text);
     }
     g_string_append(out, ".SH \"SEE ALSO\"\n.BR crm_mon (8),\n.BR crm_ticket (8),\n.BR pcs (8),\n.BR crm (8),\n"
                          ".BR ocf_understudy_image (7),\n.BR ocf_understudy_observer (7),\n"
