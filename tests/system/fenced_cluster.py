@@ -1,0 +1,191 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""A cluster whose hosts Pacemaker fences with fence_rbd, and the image of a failed database server on one of them."""
+
+import contextlib
+import json
+import xml.etree.ElementTree as ET
+
+from fence_watch import qemu_pid
+from lab import standby
+from lab.api import Lab, wait_until
+from lab.guest import build
+from lab.guest.kvm import domain_type
+from lab.site import POOL, UNFENCE_USER, LabError
+from protected import Protected
+
+SERVER = "db1"
+RESOURCE = f"standby-{SERVER}"
+RUN_IMAGE = f"run-{SERVER}-0"
+DEVICE = "store-fence"
+# For a host that is back without having booted; starts in the lab take less than this.
+START_TIMEOUT_S = 5
+MOVE_TIMEOUT_S = 90
+REJOIN_TIMEOUT_S = 120
+TIMING = {"probe_interval": "500ms", "hold_down": "1s", "recover_after": "2s"}
+
+
+class FencedCluster:
+    """What these tests do with a lab, and see of it from outside."""
+
+    def __init__(self, lab: Lab):
+        self.lab, self.site, self.hosts = lab, lab.site, lab.site.host_names
+        self.protected = Protected(lab)
+
+    # --- set up and down ----------------------------------------------------------------
+
+    def adopt(self) -> None:
+        """The server with an image that holds a database, and its hosts fenced by the store alone."""
+        self.forget()
+        raw = build.make_server_image(self.site, SERVER)
+        words = [word for name, value in TIMING.items() for word in ("--set", f"{name}={value}")]
+        self.run("understudy", "adopt", SERVER, "--disk", f"{POOL}/{SERVER}={raw}",
+                 *standby.adopt_options(self.lab, SERVER, domain_type()), *words, timeout_s=180)
+        raw.unlink(missing_ok=True)
+        wait_until(lambda: self.protected.server(SERVER)["votes"]["up"] > 0, 60, f"{SERVER} to be seen", poll_s=0.3)
+        self.run("pcs", "stonith", "create", DEVICE, "fence_rbd", f"pools={POOL}", f"unfence_user={UNFENCE_USER}",
+                 f"start_timeout={START_TIMEOUT_S}", f"pcmk_host_list={' '.join(self.hosts)}", "pcmk_off_timeout=60s",
+                 "pcmk_on_timeout=60s", "meta", "provides=unfencing")
+        self.set_levels(DEVICE)
+        for host in self.hosts:
+            wait_until(lambda h=host: self.is_unfenced(h), 60, f"{host} to be unfenced for the first time", poll_s=0.3)
+
+    def forget(self) -> None:
+        """None of that."""
+        self.run("pcs", "stonith", "level", "clear", check=False)
+        self.run("pcs", "stonith", "delete", DEVICE, check=False)
+        self.run("understudy", "forget", SERVER, "--force", check=False)
+        wait_until(lambda: not any(self.qemu(host) for host in self.hosts), 60, "the image to stop", poll_s=0.3)
+        wait_until(lambda: RUN_IMAGE not in self.protected.store_images() or self.lab.exec(
+            "store", "rbd", "rm", "--no-progress", f"{POOL}/{RUN_IMAGE}", check=False).returncode == 0, 60,
+                   "the run image to go", poll_s=1)
+
+    def set_levels(self, *devices: str) -> None:
+        """Which devices fence each host: a level a word, those of one level joined by commas; {host} is its name."""
+        topology = ET.Element("fencing-topology")
+        for host in self.hosts:
+            for index, words in enumerate(devices, 1):
+                ET.SubElement(topology, "fencing-level", id=f"fl-{host}-{index}", target=host, index=str(index),
+                              devices=words.format(host=host))
+        self.run("cibadmin", "--delete", "--xml-text", "<fencing-topology/>")
+        self.run("cibadmin", "--create", "--scope", "configuration", "--xml-text",
+                 ET.tostring(topology, encoding="unicode"))
+
+    def is_unfenced(self, host: str) -> bool:
+        """Whether Pacemaker has unfenced a host."""
+        done = self.run("attrd_updater", "--query", "--name", "#node-unfenced", "--node", host, check=False)
+        return done.returncode == 0 and 'value="0"' not in done.stdout and 'value=""' not in done.stdout
+
+    # --- questions -------------------------------------------------------------------------
+
+    def run(self, *argv, host: str | None = None, **options):
+        """A command on a host that is a member of the cluster."""
+        return self.lab.exec(host or self.member(), *argv, **options)
+
+    def member(self) -> str:
+        """A host whose partition has quorum."""
+        for host in self.hosts:
+            node = self.lab.node(host)
+            if node.state() == "running" and not {"mgmt", "store"} & set(node.cut):
+                done = self.lab.exec(host, "crm_node", "--quorum", check=False, timeout_s=20)
+                if done.stdout.strip() == "1":
+                    return host
+        raise LabError("No host has quorum.")
+
+    def online(self) -> set[str]:
+        """Hosts that are members and not to be fenced, as the cluster says."""
+        tree = ET.fromstring(self.run("crm_mon", "-1", "--output-as=xml").stdout)
+        return {node.get("name") for node in tree.findall("nodes/node")
+                if node.get("online") == "true" and node.get("unclean") == "false" and node.get("pending") == "false"}
+
+    def where(self) -> str | None:
+        """Where Pacemaker runs the image."""
+        return self.protected.images_running(host=self.member()).get(SERVER)
+
+    def qemu(self, host: str) -> int | None:
+        """The image's QEMU on a host, frozen or not."""
+        return qemu_pid(self.lab, host, RESOURCE)
+
+    def is_refused(self, host: str) -> bool:
+        """Whether the store refuses a host, by the OSD map."""
+        done = self.lab.exec("store", "ceph", "osd", "dump", "--format", "json")
+        return f"{self.site.address(host, 'store')}:0/0" in json.loads(done.stdout)["blocklist"]
+
+    def records(self) -> list[str]:
+        """Hosts of which a fence is recorded."""
+        done = self.lab.exec("store", "ceph", "config-key", "ls", "--format", "json")
+        return [key.removeprefix("understudy/fence/") for key in json.loads(done.stdout)
+                if key.startswith("understudy/fence/")]
+
+    def fencings(self, host: str) -> list[ET.Element]:
+        """What the fencer has done to a host, newest first."""
+        done = self.run("stonith_admin", "--history", host, "--output-as=xml", check=False)
+        return list(ET.fromstring(done.stdout).iter("fence_event"))
+
+    def troubles(self) -> list[str]:
+        """What `understudy status` complains about."""
+        done = self.run("understudy", "status", "--json", check=False, timeout_s=40)
+        return json.loads(done.stdout)["troubles"]
+
+    # --- doing --------------------------------------------------------------------------------
+
+    def take_over(self) -> str:
+        """The server has failed, its image serves; where."""
+        if self.lab.node(SERVER).state() != "crashed":
+            self.lab.crash(SERVER)
+        return self.wait_serves()
+
+    def wait_serves(self, not_on: str | None = None, timeout_s: float = MOVE_TIMEOUT_S) -> str:
+        """Until the image runs, on another host than that one, and its database answers; where."""
+        def runs():
+            where = self.where()
+            return where if where not in (None, not_on) else None
+        where = wait_until(runs, timeout_s, f"the image to run{f' elsewhere than on {not_on}' if not_on else ''}",
+                           poll_s=0.2)
+        self.lab.wait_database(SERVER, timeout_s=60)
+        return where
+
+    def mend(self, host: str) -> None:
+        """Power, cables and daemons as they should be."""
+        node = self.lab.node(host)
+        if node.state() == "frozen":
+            self.lab.thaw(host)
+        for network in list(node.cut):
+            self.lab.heal(host, network)
+        if node.state() == "crashed":
+            self.lab.boot(host)
+
+    def rejoin(self, host: str) -> None:
+        """A host is mended and its cluster started, as an operator does: Pacemaker that was fenced stays down."""
+        self.mend(host)
+
+        def is_back():
+            for service in ("virtlogd", "libvirtd", "corosync", "pacemaker"):
+                self.lab.service(host, "up", service)
+            return host in self.online() and host not in self.records() and not self.is_refused(host)
+        wait_until(is_back, REJOIN_TIMEOUT_S, f"{host} to be a member again, and unfenced", poll_s=0.5)
+
+    def settle(self) -> None:
+        """Every host a member and none fenced, whatever a failed test has left."""
+        for service in ("mon", "osd"):
+            self.lab.service("store", "start", service)
+        for host in self.hosts:
+            self.lab.service("bmc", "start", host)
+        for host in self.hosts:
+            self.mend(host)
+        for host in self.hosts:
+            self.rejoin(host)
+        self.run("crm_resource", "--cleanup", check=False)
+
+    def domain_state(self, host: str) -> str:
+        """What libvirt on a host says of the image, with the reason."""
+        done = self.lab.exec(host, "virsh", "-c", "qemu:///system", "domstate", "--reason", RESOURCE, check=False)
+        return done.stdout.strip()
+
+    @contextlib.contextmanager
+    def levels(self, *devices: str):
+        """Other fencing levels, for a while."""
+        self.set_levels(*devices)
+        try:
+            yield
+        finally:
+            self.set_levels(DEVICE)
