@@ -9,6 +9,7 @@
 #include "cib.h"
 #include "cluster_state.h"
 #include "error.h"
+#include "fenced_host.h"
 #include "json_read.h"
 #include "names.h"
 #include "observer_client.h"
@@ -21,6 +22,7 @@
 #define STATE_GROUP "capacity"
 #define OBSERVER_TIMEOUT_MS 1000
 #define REGISTRY_TIMEOUT_MS 3000
+#define FENCE_TIMEOUT_S 60
 
 /* A takeover that takes longer is stuck, say for want of room: then the numbers
  * must move again, or it would never see the room appear. */
@@ -374,6 +376,7 @@ static ocf_rc_t capacity_monitor(const ocf_call_t *call)
     if (call->is_probe || call->params_error != NULL) {
         return OCF_RC_SUCCESS;
     }
+    fenced_host_outlived(call->node, FENCE_TIMEOUT_S);
     host_register(call, FALSE);
     if (look_and_publish(call, FALSE, &error)) {
         return OCF_RC_SUCCESS;

@@ -14,6 +14,8 @@
 
 typedef struct fenced_host_ops {
     char *(*find)(const store_options_t *options, const char *ip, GError **error);
+    gboolean (*outlived)(const char *name, gint64 since_s, gboolean *outlived, GError **error);
+    gboolean (*fence)(const char *name, guint timeout_s, GError **error);
 } fenced_host_ops_t;
 
 /*!
@@ -26,5 +28,20 @@ typedef struct fenced_host_ops {
  *         to; NULL if not, or if it can't be known
  */
 char *fenced_host_find(const store_options_t *options, const char *ip);
+
+/*!
+ * \brief Have this host fenced again if it has outlived a fencing without being told
+ *
+ * A host that is frozen, or cut off, while it is fenced through the store goes on where it was when that is over:
+ * Pacemaker tells members alone that they were fenced. It would be a member that the store refuses, which Pacemaker
+ * takes for unfenced, with images that are long running elsewhere. Fenced once more while it is a member, its Pacemaker
+ * hears of it and does what fence-reaction says.
+ *
+ * Must be called by an agent: its parent is Pacemaker's executor, which has outlived what is older than it.
+ *
+ * \param[in] name       this host's name in the cluster
+ * \param[in] timeout_s  for the fencing
+ */
+void fenced_host_outlived(const char *name, guint timeout_s);
 
 #endif

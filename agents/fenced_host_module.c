@@ -2,8 +2,13 @@
 /* The module fenced_host.so: the hosts' registry, and Pacemaker's fencer. */
 #include "fenced_host.h"
 
+#include <errno.h>
+
+#include <crm/common/results.h>
 #include <crm/stonith-ng.h>
 
+#include "error.h"
+#include "fence_history.h"
 #include "registry.h"
 
 /* A watch outlives its client by 30 s (osd_client_watch_timeout). A host that was fenced less than that ago may be
@@ -33,11 +38,38 @@ static registry_host_t *host_of_address(store_t *store, const char *ip, GError *
     return NULL;
 }
 
-static gboolean is_fenced(const registry_host_t *host)
-{
-    gint64 fenced_s = (gint64) stonith_api_time(0, host->name, false);
-    gint64 now_s = g_get_real_time() / G_USEC_PER_SEC;
+#define HISTORY_TIMEOUT_S 10
 
+/* *history: to be freed with stonith_history_free(), NULL if the host was never fenced. */
+static gboolean history_read(const char *name, stonith_history_t **history, GError **error)
+{
+    stonith_t *fencer = stonith_api_new();
+    int rc = fencer != NULL ? stonith_api_connect_retry(fencer, "understudy", 1) : -ENOMEM;
+
+    *history = NULL;
+    if (rc == pcmk_ok) {
+        rc = fencer->cmds->history(fencer, st_opt_sync_call, name, history, HISTORY_TIMEOUT_S);
+        fencer->cmds->disconnect(fencer);
+    }
+    stonith_api_delete(fencer);
+    if (rc != pcmk_ok) {
+        g_set_error(error, UNDERSTUDY_ERROR, UNDERSTUDY_ERROR_FAILED, "Pacemaker's fencer does not tell: %s",
+                    pcmk_strerror(rc));
+    }
+    return rc == pcmk_ok;
+}
+
+static gboolean is_fenced(const registry_host_t *host, GError **error)
+{
+    stonith_history_t *history = NULL;
+    gint64 now_s = g_get_real_time() / G_USEC_PER_SEC;
+    gint64 fenced_s = 0;
+
+    if (!history_read(host->name, &history, error)) {
+        return FALSE;
+    }
+    fenced_s = fence_history_fenced_s(history);
+    stonith_history_free(history);
     return fenced_s > 0 && (fenced_s >= host->at_s || now_s - fenced_s <= WATCH_LIFETIME_S);
 }
 
@@ -50,7 +82,30 @@ static char *find(const store_options_t *options, const char *ip, GError **error
         host = host_of_address(store, ip, error);
     }
     store_close(store);
-    return host != NULL && is_fenced(host) ? g_strdup(host->name) : NULL;
+    return host != NULL && is_fenced(host, error) ? g_strdup(host->name) : NULL;
 }
 
-const fenced_host_ops_t understudy_fenced_host_ops = { .find = find };
+static gboolean outlived(const char *name, gint64 since_s, gboolean *has, GError **error)
+{
+    stonith_history_t *history = NULL;
+
+    if (!history_read(name, &history, error)) {
+        return FALSE;
+    }
+    *has = fence_history_outlived(history, since_s);
+    stonith_history_free(history);
+    return TRUE;
+}
+
+static gboolean fence(const char *name, guint timeout_s, GError **error)
+{
+    int rc = stonith_api_kick(0, name, (int) timeout_s, false);
+
+    if (rc != pcmk_ok) {
+        g_set_error(error, UNDERSTUDY_ERROR, UNDERSTUDY_ERROR_FAILED, "%s could not be fenced: %s", name,
+                    pcmk_strerror(rc));
+    }
+    return rc == pcmk_ok;
+}
+
+const fenced_host_ops_t understudy_fenced_host_ops = { .find = find, .outlived = outlived, .fence = fence };
