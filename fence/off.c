@@ -320,12 +320,27 @@ static gboolean off_with_forelook(fence_call_t *call, forelook_t *forelook, GErr
            && entries_verify(call, entries, error) && headers_wait(call, forelook, record, error);
 }
 
+/* Who is refused could write the entries, but never confirm them: better to fail at once and let another host do it. */
+static gboolean own_sight_check(const fence_call_t *call, GError **error)
+{
+    g_autofree char *own_entry = g_strconcat(call->site.own_ip, ":0/0", NULL);
+
+    if (!g_hash_table_contains(call->map->blocklist, own_entry)
+        || g_strcmp0(call->site.own_name, call->target->name) == 0) {
+        return TRUE;
+    }
+    g_set_error(error, UNDERSTUDY_ERROR, UNDERSTUDY_ERROR_FAILED,
+                "this host is on Ceph's blocklist itself and can't see the images' watchers: unfence it, or restart "
+                "Pacemaker on it");
+    return FALSE;
+}
+
 gboolean fence_off(fence_call_t *call, GError **error)
 {
     forelook_t forelook;
     gboolean good = FALSE;
 
-    if (!fence_call_open(call, FALSE, error) || !fence_call_find_target(call, error)
+    if (!fence_call_open(call, FALSE, error) || !fence_call_find_target(call, error) || !own_sight_check(call, error)
         || !fence_target_check(&call->site, call->target, call->map->daemon_ips, error)) {
         return FALSE;
     }

@@ -215,6 +215,15 @@ def test_the_agents_own_address_is_refused(fence):
     assert_refused(fence, "this host's own")
 
 
+def test_a_host_that_is_fenced_itself_fences_nobody_and_says_so_at_once(fence):
+    """It could not see that the images are closed; another host can be asked while there is time."""
+    fence.ask("osd blocklist", blocklistop="add", addr=f"{fence.site.address(fence.host, 'store')}:0/0", expire=600.0)
+    answer = fence.run("off")
+    assert answer.rc == FAILED and "on Ceph's blocklist itself" in answer.err, answer.err
+    assert answer.seconds < POWER_TIMEOUT_S / 2
+    assert fence.target_entries() == set() and fence.record() is None
+
+
 def test_an_address_of_the_store_is_refused(fence):
     fence.publish(fence.target, store_addresses=[fence.site.address("store", "store")])
     assert_refused(fence, "of the store")
