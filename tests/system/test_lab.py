@@ -37,6 +37,18 @@ def pings(lab, node, address):
     return lab.exec(node, "ping", "-c1", "-W1", address, check=False).returncode == 0
 
 
+@pytest.fixture(scope="module", autouse=True)
+def no_observers(lab):
+    """Servers that another file's tests have adopted would be taken over in the middle of a power cycle."""
+    observers = ("crm_resource", "--resource", "understudy-observer-clone", "--meta")
+    there = lab.exec("host1", *observers, "--set-parameter", "target-role", "--parameter-value", "Stopped",
+                     check=False).returncode == 0
+    lab.exec("host1", "crm_resource", "--wait", "--timeout", "60s", timeout_s=90)
+    yield
+    if there:
+        lab.exec("host1", *observers, "--delete-parameter", "target-role")
+
+
 @pytest.fixture
 def all_well(lab):
     """Puts back what a test of the lab may have left."""
