@@ -8,7 +8,7 @@ import subprocess
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from lab import cgroup, cluster, hypervisor, load, net, process, server
+from lab import cgroup, cluster, hypervisor, load, net, process, procfs, server
 from lab.ceph import Store
 from lab.node import Node, Plan
 from lab.power import BmcNode
@@ -39,7 +39,7 @@ class Lab:
         with self.locked():
             self._clear()
             self.site.save()
-            self._start_lxcfs()
+            procfs.start(self.site)
             net.switch_up(self.site)
             self.store.prepare()
             self.boot("bmc")
@@ -108,7 +108,7 @@ class Lab:
         self._together([self.node(n).crash for n in names])
         for namespace in net.namespaces(self.site):
             net.remove(namespace)
-        self._stop_lxcfs()
+        procfs.stop(self.site)
         cgroup.remove_lab(self.site)
         shutil.rmtree(self.site.dir, ignore_errors=True)
         if self.site.dir.exists():
@@ -129,29 +129,6 @@ class Lab:
                 return host
         raise LabError("No host is running: boot one first.")
 
-    # --- lxcfs: each host's own /proc ----------------------------------------
-
-    def _start_lxcfs(self) -> None:
-        folder = self.site.lxcfs_dir
-        folder.mkdir(parents=True, exist_ok=True)
-        group = cgroup.Cgroup(self.site, "lxcfs")
-        group.create()
-        with open(self.site.dir / "lxcfs.log", "ab") as log:
-            daemon = subprocess.Popen(["lxcfs", "-f", "-l", "--enable-cfs", "-p", str(self.site.dir / "lxcfs.pid"),
-                                       str(folder)], stdin=subprocess.DEVNULL, stdout=log, stderr=log,
-                                      start_new_session=True, cwd="/", preexec_fn=group.enter)
-        def mounted():
-            if daemon.poll() is not None:
-                raise LabError(f"lxcfs did not start: see {self.site.dir}/lxcfs.log.")
-            return os.path.ismount(folder)
-        process.wait_until(mounted, 20, "lxcfs to mount its folder")
-
-    def _stop_lxcfs(self) -> None:
-        folder = self.site.lxcfs_dir
-        cgroup.Cgroup(self.site, "lxcfs").kill()
-        while os.path.ismount(folder) or _is_dead_mount(folder):
-            process.run("umount", "--lazy", folder)
-
     # --- nodes ---------------------------------------------------------------
 
     def plan(self, name: str) -> Plan:
@@ -164,7 +141,8 @@ class Lab:
             result.add(hypervisor.plan(site, name))
             result.files |= self.store.client_files(CEPHX_USER, FENCE_USER, UNFENCE_USER)
             result.files |= cluster.fencing_files(BMC_PASSWORD)
-            result.lxcfs = result.realtime = True
+            result.binds |= procfs.binds(site, name)
+            result.realtime = True
             result.cpus, result.memory_mib = site.host_size(name)
         elif kind == "store":
             result.add(self.store.plan())
@@ -258,17 +236,6 @@ class Lab:
         found = {h: cluster.summary(self.node(h)) for h in running}
         return {"name": self.site.name, "dir": str(self.site.dir), "nodes": nodes, "cluster": found,
                 "ceph": self.store.health() if nodes["store"]["state"] == "running" else "no answer"}
-
-
-def _is_dead_mount(folder: Path) -> bool:
-    """A FUSE folder whose daemon is gone: stat fails with ENOTCONN."""
-    try:
-        folder.stat()
-    except FileNotFoundError:
-        return False
-    except OSError:
-        return True
-    return False
 
 
 def check_machine() -> None:

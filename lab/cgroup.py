@@ -1,7 +1,12 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""A node's control groups: its share of CPU and memory, its freezer, and the list of its processes."""
+"""A node's control groups: its share of CPU and memory, its freezer, and the list of its processes.
+
+A machine has them in one of two layouts: Debian's systemd mounts the hierarchy of v2, others one of v1 per controller.
+"""
 
 import contextlib
+import errno
+import functools
 import os
 import signal
 from pathlib import Path
@@ -10,22 +15,111 @@ from lab import process
 from lab.site import LabError, Site
 
 ROOT = Path("/sys/fs/cgroup")
-# cpuset confines nothing here: lxcfs takes a process's group from there and looks its CPU quota up by that name.
-CONTROLLERS = ("cpu", "cpuacct", "cpuset", "memory", "freezer")
 CPU_PERIOD_US = 100_000
-# Of all labs together, against 1024 of each process outside: a build must not look like a fault to the cluster.
-CPU_SHARES = 10240
-# Corosync runs with real-time priority: what all labs, one lab, and at most one host may use a second.
+# Of all labs together, against that of each process (v1) or slice (v2) outside: a build must not look like a fault
+# to the cluster.
+WEIGHT_FACTOR = 10
+# Corosync runs with real-time priority: what all labs, one lab, and at most one host may use a second (v1).
 REALTIME_ALL_US, REALTIME_LAB_US, REALTIME_HOST_US = 900_000, 180_000, 60_000
+
+
+class V1:
+    """One hierarchy a controller, and a group in each."""
+
+    # cpuset confines nothing here: lxcfs takes a process's group from there and looks its CPU quota up by that name.
+    controllers = ("cpu", "cpuacct", "cpuset", "memory", "freezer")
+    weight = ("cpu.shares", 1024 * WEIGHT_FACTOR)
+    memory_limit = "memory.limit_in_bytes"
+    freezer, on, off = "freezer.state", "FROZEN", "THAWED"
+    is_stopped = ("freezer.state", "FROZEN")
+    shows_cpu_use = True   # to lxcfs
+
+    def folder(self, controller: str, path: str) -> Path:
+        return ROOT / controller / path
+
+    def missing(self) -> list[str]:
+        return [c for c in self.controllers if not (ROOT / c / "cgroup.procs").exists()]
+
+    def make(self, path: str) -> None:
+        for controller in self.controllers:
+            self.folder(controller, path).mkdir(parents=True, exist_ok=True)
+        folder = ROOT / "cpuset"
+        for part in Path(path).parts:  # a new cpuset is empty and takes no process
+            for name in ("cpuset.cpus", "cpuset.mems"):
+                if not (folder / part / name).read_text().strip():
+                    _write(folder / part / name, (folder / name).read_text().strip())
+            folder /= part
+
+    def limit_cpus(self, folder: Path, cpus: int) -> None:
+        _write(folder / "cpu.cfs_period_us", CPU_PERIOD_US)
+        _write(folder / "cpu.cfs_quota_us", cpus * CPU_PERIOD_US)
+
+
+class V2:
+    """One hierarchy for all. Processes are in its leaves alone, those above hand their controllers down.
+
+    The lab's groups are beside systemd's slices, without a unit: a session's end and its limit of tasks do not
+    concern them, and a machine without systemd does as well. systemd may want to take a controller away again that
+    none of its units needs; the kernel refuses that as long as a group below hands it down, as the lab's does.
+    """
+
+    controllers = ("cpu", "cpuset", "memory")
+    weight = ("cpu.weight", 100 * WEIGHT_FACTOR)
+    memory_limit = "memory.max"
+    freezer, on, off = "cgroup.freeze", "1", "0"
+    is_stopped = ("cgroup.events", "frozen 1")
+    shows_cpu_use = False
+
+    def folder(self, _controller: str, path: str) -> Path:
+        return ROOT / path
+
+    def missing(self) -> list[str]:
+        there = (ROOT / "cgroup.controllers").read_text().split()
+        return [c for c in self.controllers if c not in there]
+
+    def make(self, path: str) -> None:
+        folder = ROOT
+        for part in Path(path).parts:
+            self._hand_down(folder)
+            folder /= part
+            folder.mkdir(exist_ok=True)
+
+    def _hand_down(self, folder: Path) -> None:
+        """Gives the groups below a group its controllers. For the root that stays: others may use it meanwhile."""
+        control = folder / "cgroup.subtree_control"
+        wanted = " ".join(f"+{c}" for c in self.controllers if c not in control.read_text().split())
+        if not wanted:
+            return
+        try:
+            control.write_text(wanted)
+        except OSError as error:
+            if error.errno != errno.EBUSY:
+                raise LabError(f"{wanted} can't be written to {control}: {error.strerror}.") from None
+            # A container's first group is none of the kernel's root groups: its processes must leave it first.
+            _move_processes(folder, folder / "init")
+            _write(control, wanted)
+
+    def limit_cpus(self, folder: Path, cpus: int) -> None:
+        _write(folder / "cpu.max", f"{cpus * CPU_PERIOD_US} {CPU_PERIOD_US}")
+
+
+@functools.cache
+def layout() -> V1 | V2:
+    """How this machine has its control groups."""
+    return V2() if (ROOT / "cgroup.controllers").exists() else V1()
 
 
 def check() -> None:
     """LabError if this machine has not what the lab needs."""
-    for controller in CONTROLLERS:
-        if not (ROOT / controller / "cgroup.procs").exists():
-            raise LabError(f"The cgroup v1 hierarchy {ROOT}/{controller} is not mounted: lxcfs needs it to give every "
-                           f"host its own CPU use. Mount it with 'mount -t cgroup -o {controller} {controller} "
-                           f"{ROOT}/{controller}', or boot with systemd.unified_cgroup_hierarchy=0.")
+    missing = layout().missing()
+    if not missing:
+        return
+    if isinstance(layout(), V2):
+        raise LabError(f"The cgroup v2 hierarchy {ROOT} lacks {', '.join(missing)}: unmount the v1 hierarchies that "
+                       "have them, or boot without cgroup_disable=.")
+    raise LabError(f"{ROOT} is no cgroup v2 hierarchy, and the v1 hierarchies of {', '.join(missing)} are not mounted "
+                   f"below it. Mount the former with 'mount -t cgroup2 cgroup2 {ROOT}', or each of the latter with "
+                   f"'mount -t cgroup -o NAME NAME {ROOT}/NAME'.")
 
 
 class Cgroup:
@@ -36,58 +130,51 @@ class Cgroup:
         self.path = f"{site.cgroup}/{node}"
 
     def folder(self, controller: str) -> Path:
-        return ROOT / controller / self.path
+        return layout().folder(controller, self.path)
 
     def create(self, cpus: int | None = None, memory_mib: int | None = None, realtime: bool = False) -> None:
-        for controller in CONTROLLERS:
-            self.folder(controller).mkdir(parents=True, exist_ok=True)
-        self._inherit_cpuset()
-        _write(self.folder("cpu").parent.parent / "cpu.shares", CPU_SHARES)
+        layout().make(self.path)
+        name, value = layout().weight
+        _write(self.folder("cpu").parent.parent / name, value)
         if cpus is not None:
-            _write(self.folder("cpu") / "cpu.cfs_period_us", CPU_PERIOD_US)
-            _write(self.folder("cpu") / "cpu.cfs_quota_us", cpus * CPU_PERIOD_US)
+            layout().limit_cpus(self.folder("cpu"), cpus)
         if memory_mib is not None:
-            _write(self.folder("memory") / "memory.limit_in_bytes", memory_mib << 20)
+            _write(self.folder("memory") / layout().memory_limit, memory_mib << 20)
+        # v2 has no such share, and Debian's kernel needs none (it is without CONFIG_RT_GROUP_SCHED).
         if realtime and (self.folder("cpu") / "cpu.rt_runtime_us").exists():
-            lab = ROOT / "cpu" / self.site.cgroup
+            lab = self.folder("cpu").parent
             own_us = min(REALTIME_HOST_US, REALTIME_LAB_US // self.site.hosts)
             for folder, value_us in ((lab.parent, REALTIME_ALL_US), (lab, REALTIME_LAB_US),
                                      (self.folder("cpu"), own_us)):
                 _raise(folder / "cpu.rt_runtime_us", value_us)
 
-    def _inherit_cpuset(self) -> None:
-        """A new cpuset is empty and takes no process: gives each level what its parent has."""
-        folder = ROOT / "cpuset"
-        for part in Path(self.path).parts:
-            for name in ("cpuset.cpus", "cpuset.mems"):
-                if not (folder / part / name).read_text().strip():
-                    _write(folder / part / name, (folder / name).read_text().strip())
-            folder /= part
-
     def enter(self) -> None:
         """Moves the calling process (and what it starts later) into the node's groups."""
-        for controller in CONTROLLERS:
-            _write(self.folder(controller) / "cgroup.procs", os.getpid())
+        for folder in {self.folder(controller) for controller in layout().controllers}:
+            _write(folder / "cgroup.procs", os.getpid())
 
     def pids(self) -> list[int]:
-        try:
-            return [int(p) for p in (self.folder("freezer") / "cgroup.procs").read_text().split()]
-        except FileNotFoundError:
-            return []
+        """Of all processes, those in groups that a program made below included."""
+        result = []
+        for path, _, _ in os.walk(self.folder("freezer")):
+            with contextlib.suppress(FileNotFoundError):
+                result += [int(p) for p in Path(path, "cgroup.procs").read_text().split()]
+        return result
 
     def frozen(self) -> bool:
         try:
-            return (self.folder("freezer") / "freezer.state").read_text().strip() != "THAWED"
+            return (self.folder("freezer") / layout().freezer).read_text().strip() != layout().off
         except FileNotFoundError:
             return False
 
     def freeze(self) -> None:
-        state = self.folder("freezer") / "freezer.state"
-        _write(state, "FROZEN")
-        process.wait_until(lambda: state.read_text().strip() == "FROZEN", 10, f"all processes of {self.path} to stop")
+        _write(self.folder("freezer") / layout().freezer, layout().on)
+        name, line = layout().is_stopped
+        state = self.folder("freezer") / name
+        process.wait_until(lambda: line in state.read_text().splitlines(), 10, f"all processes of {self.path} to stop")
 
     def thaw(self) -> None:
-        _write(self.folder("freezer") / "freezer.state", "THAWED")
+        _write(self.folder("freezer") / layout().freezer, layout().off)
 
     def kill(self) -> None:
         """Ends every process of the node, frozen or not, and returns when none is left."""
@@ -100,14 +187,10 @@ class Cgroup:
             return not pids
         process.wait_until(gone, 20, f"the processes of {self.path} to die")
 
-    def remove(self) -> None:
-        for controller in CONTROLLERS:
-            remove_tree(self.folder(controller))
-
 
 def remove_lab(site: Site) -> None:
-    for controller in CONTROLLERS:
-        folder = ROOT / controller / site.cgroup
+    for controller in layout().controllers:
+        folder = layout().folder(controller, site.cgroup)
         remove_tree(folder)
         with contextlib.suppress(OSError):  # another lab may be in it
             folder.parent.rmdir()
@@ -129,6 +212,13 @@ def _try_rmdir(path) -> bool:
     except OSError:
         return False
     return True
+
+
+def _move_processes(source: Path, target: Path) -> None:
+    target.mkdir(exist_ok=True)
+    for pid in (source / "cgroup.procs").read_text().split():
+        with contextlib.suppress(ProcessLookupError):  # it has ended meanwhile
+            (target / "cgroup.procs").write_text(pid)
 
 
 def _write(path: Path, value) -> None:

@@ -28,7 +28,6 @@ class Plan:
     owners: dict[str, tuple[str, str]] = dataclasses.field(default_factory=dict)  # of files
     removed: list[str] = dataclasses.field(default_factory=list)                  # files of this machine
     binds: dict[str, str] = dataclasses.field(default_factory=dict)               # source -> target
-    lxcfs: bool = False
     cpus: int | None = None
     memory_mib: int | None = None
     realtime: bool = False
@@ -99,7 +98,7 @@ class Node:
         disk = self.site.node_dir(self.name)
         (disk / "log").mkdir(parents=True, exist_ok=True)
         first = {
-            "name": self.name, "disk": str(disk), "lxcfs": str(self.site.lxcfs_dir) if plan.lxcfs else None,
+            "name": self.name, "disk": str(disk),
             "services": {s.name: s.files("/run/service", "/var/log") for s in plan.services},
             "files": self._common_files() | plan.files,
             **{f: getattr(plan, f) for f in ("folders", "owners", "removed", "binds", "memory_mib")},

@@ -73,18 +73,15 @@ def main():
     for folder, mode in (("/run", "0755"), ("/dev/shm", "1777"), ("/var/tmp", "1777")):
         mount("tmpfs", folder, "tmpfs", MS_NOSUID | MS_NODEV, f"mode={mode}")
     for source, target in plan["binds"].items():
-        Path(target).mkdir(parents=True, exist_ok=True)
+        if Path(source).is_dir():
+            Path(target).mkdir(parents=True, exist_ok=True)
         bind(source, target)
 
     # A power cycle is a new boot, and each node's figures are its own.
     boot_id = Path("/run/boot_id")
     boot_id.write_text(f"{uuid.uuid4()}\n")
     bind(boot_id, "/proc/sys/kernel/random/boot_id")
-    if plan["lxcfs"]:
-        for name in ("stat", "meminfo", "cpuinfo", "loadavg", "uptime"):
-            bind(f"{plan['lxcfs']}/proc/{name}", f"/proc/{name}")
-        online = "sys/devices/system/cpu/online"  # what sysconf() counts CPUs by
-        bind(f"{plan['lxcfs']}/{online}", f"/{online}")
+    if plan["memory_mib"] is not None:
         limit_memory_of_numa_node(plan["memory_mib"])
 
     socket.sethostname(plan["name"])
