@@ -1,13 +1,16 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """What quickstart needs of a machine, and the Debian packages that it installs there."""
 
+import json
 import os
 import shutil
 import subprocess
 from contextlib import contextmanager
 from pathlib import Path
 
+from lab import cgroup
 from lab.progress import StepFailed, run_step
+from lab.site import LabError
 
 MEMORY_GIB = 8      # one lab and what is built beside it
 LABS_MAX = 2        # side by side; more than that would only wait for each other
@@ -17,19 +20,6 @@ MEMORY_SLACK_GIB = 0.5
 POLICY = Path("/usr/sbin/policy-rc.d")
 POLICY_SAVED = Path("/usr/sbin/policy-rc.d.before-quickstart")
 POLICY_TEXT = "#!/bin/sh\n# Made by quickstart while it installs packages: no service starts.\nexit 101\n"
-# The lab starts its own; on the machine itself they would be in each other's way after the next boot.
-UNITS = {
-    "corosync": ["corosync.service"],
-    "pacemaker": ["pacemaker.service"],
-    "pcs": ["pcsd.service", "pcsd-ruby.service"],
-    "libvirt-daemon-system": ["libvirtd.service", "libvirtd.socket", "libvirtd-ro.socket",
-                              "libvirtd-admin.socket", "libvirt-guests.service", "virtlogd.socket",
-                              "virtlockd.socket"],
-    "postgresql-15": ["postgresql.service"],
-    "openipmi": ["openipmi.service"],
-    "lxcfs": ["lxcfs.service"],
-    "ceph-base": ["ceph.target"],
-}
 
 
 class Unfit(Exception):
@@ -38,7 +28,8 @@ class Unfit(Exception):
 
 def check(top: Path) -> None:
     """Raise Unfit if the machine lacks something that quickstart can't install."""
-    for test in (_check_root, _check_debian, _check_namespaces, _check_memory, lambda: _check_disk(top)):
+    for test in (_check_root, _check_debian, _check_namespaces, _check_cgroups, _check_memory,
+                 lambda: _check_disk(top)):
         test()
 
 
@@ -62,6 +53,13 @@ def _check_namespaces() -> None:
     if done.returncode != 0:
         raise Unfit("This machine does not let root make namespaces "
                     f"({done.stderr.strip()}): use a virtual or physical machine, or a privileged container.")
+
+
+def _check_cgroups() -> None:
+    try:
+        cgroup.check()
+    except LabError as error:
+        raise Unfit(str(error)) from None
 
 
 def _check_memory() -> None:
@@ -117,7 +115,7 @@ def install(names: list[str], log: Path) -> None:
     if not wanted:
         return
     env = dict(os.environ, DEBIAN_FRONTEND="noninteractive", LC_ALL="C.UTF-8")
-    with services_denied():
+    with services_denied(), no_unit_enabled():
         try:
             run_step("reading the package lists", ["apt-get", "-q", "update"], log, env=env, timeout_s=600)
             run_step(f"installing {len(wanted)} packages with what they need",
@@ -125,7 +123,6 @@ def install(names: list[str], log: Path) -> None:
                       "install", *wanted], log, env=env, timeout_s=3600)
         except StepFailed as error:
             raise StepFailed(f"Check the network and /etc/apt/sources.list, then run it again. {error}") from error
-    disable_services(wanted)
 
 
 @contextmanager
@@ -150,11 +147,24 @@ def restore_policy() -> None:
         POLICY_SAVED.rename(POLICY)
 
 
-def disable_services(installed: list[str]) -> None:
-    """Keep the services of packages that were installed just now from starting at the next boot."""
-    if shutil.which("systemctl") is None:
-        return
-    for package in installed:
-        for unit in UNITS.get(package, []):
-            subprocess.run(["systemctl", "--quiet", "disable", unit], check=False, timeout=60,
+@contextmanager
+def no_unit_enabled():
+    """Let no package, nor one that it needs, make systemd start anything at the next boot: the lab starts its own."""
+    before = _enabled_units()
+    try:
+        yield
+    finally:
+        new = _enabled_units() - before
+        if before and new:
+            subprocess.run(["systemctl", "--root=/", "--quiet", "disable", *sorted(new)], check=False, timeout=60,
                            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+
+
+def _enabled_units() -> set[str]:
+    """With those that have init scripts only; read from the disk, so that systemd need not run. Empty without it."""
+    if shutil.which("systemctl") is None:
+        return set()
+    done = subprocess.run(["systemctl", "--root=/", "--state=enabled", "--output=json", "list-unit-files"],
+                          stdout=subprocess.PIPE, text=True, timeout=60, check=True)
+    scripts = {f"{link.name[3:]}.service" for link in Path("/etc/rc2.d").glob("S*")}
+    return scripts | {unit["unit_file"] for unit in json.loads(done.stdout)}
