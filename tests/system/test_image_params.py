@@ -121,6 +121,7 @@ def test_the_store_has_no_quorum_and_no_osd(image):
     try:
         answer = image.call("start", timeout_s=20, store_timeout="2s")
         assert answer.rc == GENERIC and answer.reason
+        assert answer.seconds < 8
     finally:
         image.lab.service("store", "start", "osd")
     with image.lab.store.admin() as admin:

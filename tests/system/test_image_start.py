@@ -3,6 +3,7 @@
 
 import json
 import signal
+import subprocess
 import time
 
 import pytest
@@ -105,6 +106,21 @@ def test_a_foreign_client_is_refused_until_it_goes(image):
     finally:
         holder_end(holder)
     image.start()
+    assert image.answers()
+
+
+def test_a_foreign_client_that_goes_is_waited_for(image):
+    image.start()
+    image.stop()
+    holder = image.hold("host2", RUN, "understudy")
+    try:
+        start = image.begin("start", watcher_wait="30s")
+        with pytest.raises(subprocess.TimeoutExpired):
+            start.wait(2)
+        assert image.domains() == []
+    finally:
+        holder_end(holder)
+    assert start.wait(60) == SUCCESS
     assert image.answers()
 
 
