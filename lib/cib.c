@@ -23,7 +23,6 @@ struct cib_connection {
     cib_changed_fn changed;
     cib_lost_fn lost;
     void *user_data;
-    guint changed_source; /* pending call of changed(), 0 if none */
 };
 
 /* libcib's callbacks carry no pointer of ours, so that only one connection of a
@@ -143,31 +142,17 @@ void cib_connection_close(cib_connection_t *cib)
     if (watching == cib) {
         watching = NULL;
     }
-    if (cib->changed_source != 0) {
-        g_source_remove(cib->changed_source);
-    }
     /* For a file this is what writes it. */
     cib->api->cmds->signoff(cib->api);
     cib_delete(cib->api);
     g_free(cib);
 }
 
-static gboolean call_changed(gpointer user_data)
-{
-    cib_connection_t *cib = user_data;
-
-    cib->changed_source = 0;
-    cib->changed(cib->user_data);
-    return G_SOURCE_REMOVE;
-}
-
-/* A transition brings many changes in a row; the idle source makes one call of what has queued up. */
 static void on_diff(const char *event, xmlNode *message)
 {
     (void) event;
-    (void) message;
-    if (watching != NULL && watching->changed_source == 0) {
-        watching->changed_source = g_idle_add(call_changed, watching);
+    if (watching != NULL) {
+        watching->changed(message, watching->user_data);
     }
 }
 

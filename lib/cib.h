@@ -12,8 +12,9 @@
  */
 typedef struct cib_connection cib_connection_t;
 
-/* Called in the default main context after the CIB has changed. */
-typedef void (*cib_changed_fn)(void *user_data);
+/* Called in the default main context after the CIB has changed, once for each change, with the CIB manager's
+ * notification: cib_change_touches_servers(). Not the place to ask the connection anything. */
+typedef void (*cib_changed_fn)(xmlNode *notification, void *user_data);
 /* Called once when the CIB manager has gone; close the connection and open a new one. */
 typedef void (*cib_lost_fn)(void *user_data);
 

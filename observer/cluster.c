@@ -4,6 +4,7 @@
 #include <malloc.h>
 
 #include "cib.h"
+#include "cib_change.h"
 #include "log.h"
 
 #define CLIENT_NAME      "understudy-observerd"
@@ -12,6 +13,9 @@
 /* Changes come in bursts: they are read together, and reading may cost a tenth of the time at most. */
 #define READ_DELAY_MS    20
 #define READ_COST_FACTOR 10
+/* What a change that touches no server has left behind: in case it did after all, and for rules on the time. */
+#define LAZY_READ_DELAY_MS 60000
+#define RETRY_DELAY_MS     5000
 /* A CIB of this many servers leaves megabytes of freed memory behind: give it back. */
 #define TRIM_SERVERS_MIN 100
 
@@ -21,7 +25,9 @@ struct cluster {
     cib_connection_t *cib;
     guint reopen_ms;
     guint open_source;
+    GHashTable *image_ids; /* of the last reading */
     guint read_source;
+    gint64 read_at_ms;
     gint64 read_not_before_ms;
     gboolean failure_logged;
     char *parse_error_logged;
@@ -43,11 +49,39 @@ static void log_parse_error(cluster_t *cluster, const GError *error)
     cluster->parse_error_logged = g_strdup(sentence);
 }
 
+static void note_images(cluster_t *cluster, const cluster_state_t *state)
+{
+    g_hash_table_remove_all(cluster->image_ids);
+    for (guint i = 0; i < state->servers->len; i++) {
+        const cluster_server_t *server = g_ptr_array_index(state->servers, i);
+
+        g_hash_table_add(cluster->image_ids, g_strdup(server->resource_id));
+    }
+}
+
+static gboolean read_now(gpointer user_data);
+
+/* The earliest of what is asked for. */
+static void read_after(cluster_t *cluster, gint64 delay_ms)
+{
+    gint64 at_ms = now_ms();
+
+    delay_ms = MAX(delay_ms, cluster->read_not_before_ms - at_ms);
+    at_ms += delay_ms;
+    if (cluster->read_source != 0 && cluster->read_at_ms <= at_ms) {
+        return;
+    }
+    g_clear_handle_id(&cluster->read_source, g_source_remove);
+    cluster->read_at_ms = at_ms;
+    cluster->read_source = g_timeout_add((guint) delay_ms, read_now, cluster);
+}
+
 static gboolean read_now(gpointer user_data)
 {
     cluster_t *cluster = user_data;
     g_autoptr(GError) error = NULL;
     gint64 begun_ms = now_ms();
+    gboolean answered = FALSE;
     xmlNode *cib_xml = NULL;
     cluster_state_t *state = NULL;
 
@@ -56,7 +90,8 @@ static gboolean read_now(gpointer user_data)
         return G_SOURCE_REMOVE;
     }
     cib_xml = cib_connection_query(cluster->cib, &error);
-    if (cib_xml != NULL) {
+    answered = cib_xml != NULL;
+    if (answered) {
         state = cluster_state_parse(cib_xml, &error);
         cib_xml_free(cib_xml);
     }
@@ -64,6 +99,7 @@ static gboolean read_now(gpointer user_data)
     if (state != NULL) {
         gboolean is_large = state->servers->len >= TRIM_SERVERS_MIN;
 
+        note_images(cluster, state);
         cluster->callbacks.read(state, cluster->user_data);
         cluster_state_free(state);
         if (is_large) {
@@ -71,18 +107,18 @@ static gboolean read_now(gpointer user_data)
         }
     }
     cluster->read_not_before_ms = now_ms() + (now_ms() - begun_ms) * READ_COST_FACTOR;
+    if (!answered) {
+        read_after(cluster, RETRY_DELAY_MS);
+    }
     return G_SOURCE_REMOVE;
 }
 
-static void on_changed(gpointer user_data)
+static void on_changed(xmlNode *notification, gpointer user_data)
 {
     cluster_t *cluster = user_data;
 
-    if (cluster->read_source == 0) {
-        gint64 delay_ms = MAX(READ_DELAY_MS, cluster->read_not_before_ms - now_ms());
-
-        cluster->read_source = g_timeout_add((guint) delay_ms, read_now, cluster);
-    }
+    read_after(cluster, cib_change_touches_servers(notification, cluster->image_ids) ? READ_DELAY_MS
+                                                                                     : LAZY_READ_DELAY_MS);
 }
 
 static gboolean open_cib(gpointer user_data);
@@ -130,7 +166,8 @@ static gboolean open_cib(gpointer user_data)
     }
     cluster->failure_logged = FALSE;
     cluster->reopen_ms = REOPEN_MIN_MS;
-    cluster->read_source = g_timeout_add(0, read_now, cluster);
+    cluster->read_not_before_ms = 0;
+    read_after(cluster, 0);
     cluster->callbacks.able(TRUE, cluster->user_data);
     return G_SOURCE_REMOVE;
 }
@@ -156,6 +193,7 @@ cluster_t *cluster_new(const cluster_callbacks_t *callbacks, gpointer user_data)
 
     cluster->callbacks = *callbacks;
     cluster->user_data = user_data;
+    cluster->image_ids = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
     cluster->reopen_ms = REOPEN_MIN_MS;
     cluster->open_source = g_timeout_add(0, open_cib, cluster);
     return cluster;
@@ -169,6 +207,7 @@ void cluster_free(cluster_t *cluster)
     g_clear_handle_id(&cluster->open_source, g_source_remove);
     g_clear_handle_id(&cluster->read_source, g_source_remove);
     g_clear_pointer(&cluster->cib, cib_connection_close);
+    g_hash_table_unref(cluster->image_ids);
     g_free(cluster->parse_error_logged);
     g_free(cluster);
 }
