@@ -116,7 +116,7 @@ def check() -> None:
         return
     if isinstance(layout(), V2):
         raise LabError(f"The cgroup v2 hierarchy {ROOT} lacks {', '.join(missing)}: unmount the v1 hierarchies that "
-                       "have them, or boot without cgroup_disable=.")
+                       "have them, boot without cgroup_disable=, or, in a container, give it what is missing.")
     raise LabError(f"{ROOT} is no cgroup v2 hierarchy, and the v1 hierarchies of {', '.join(missing)} are not mounted "
                    f"below it. Mount the former with 'mount -t cgroup2 cgroup2 {ROOT}', or each of the latter with "
                    f"'mount -t cgroup -o NAME NAME {ROOT}/NAME'.")

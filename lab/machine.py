@@ -156,7 +156,7 @@ def no_unit_enabled():
     finally:
         new = _enabled_units() - before
         if before and new:
-            subprocess.run(["systemctl", "--root=/", "--quiet", "disable", *sorted(new)], check=False, timeout=60,
+            subprocess.run(["systemctl", "--root=/", "--quiet", "disable", *sorted(new)], check=False, timeout=600,
                            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
 
 
@@ -165,6 +165,6 @@ def _enabled_units() -> set[str]:
     if shutil.which("systemctl") is None:
         return set()
     done = subprocess.run(["systemctl", "--root=/", "--state=enabled", "--output=json", "list-unit-files"],
-                          stdout=subprocess.PIPE, text=True, timeout=60, check=True)
+                          stdout=subprocess.PIPE, text=True, timeout=600, check=True)
     scripts = {f"{link.name[3:]}.service" for link in Path("/etc/rc2.d").glob("S*")}
     return scripts | {unit["unit_file"] for unit in json.loads(done.stdout)}
