@@ -42,7 +42,8 @@ BROKEN = [
 ALL_BROKEN = {key: value for broken in BROKEN for key, value in broken.items() if key != "drop"}
 
 
-@pytest.mark.parametrize("broken", [ALL_BROKEN, {"drop": ("disks",)}, {"ceph_conf": "/nonexistent/ceph.conf"}])
+@pytest.mark.parametrize("broken", [ALL_BROKEN, {"drop": ("disks",)}, {"ceph_conf": "/nonexistent/ceph.conf"},
+                                    {"template": "/nonexistent/domain.xml"}])
 def test_a_broken_parameter_does_not_keep_it_from_stopping(image, broken):
     image.start()
     for one in BROKEN:
