@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """A cluster whose hosts Pacemaker fences with fence_rbd, and the image of a failed database server on one of them."""
 
-import contextlib
 import json
 import xml.etree.ElementTree as ET
 
@@ -30,6 +29,7 @@ class FencedCluster:
     def __init__(self, lab: Lab):
         self.lab, self.site, self.hosts = lab, lab.site, lab.site.host_names
         self.protected = Protected(lab)
+        self.watch = None      # the checker of the test that runs
 
     # --- set up and down ----------------------------------------------------------------
 
@@ -46,6 +46,7 @@ class FencedCluster:
                  f"start_timeout={START_TIMEOUT_S}", f"pcmk_host_list={' '.join(self.hosts)}", "pcmk_off_timeout=60s",
                  "pcmk_on_timeout=60s", "meta", "provides=unfencing")
         self.set_levels(DEVICE)
+        self.run("pcs", "resource", "update", "understudy-capacity", "op", "monitor", "interval=2s")
         for host in self.hosts:
             wait_until(lambda h=host: self.is_unfenced(h), 60, f"{host} to be unfenced for the first time", poll_s=0.3)
 
@@ -66,9 +67,19 @@ class FencedCluster:
             for index, words in enumerate(devices, 1):
                 ET.SubElement(topology, "fencing-level", id=f"fl-{host}-{index}", target=host, index=str(index),
                               devices=words.format(host=host))
-        self.run("cibadmin", "--delete", "--xml-text", "<fencing-topology/>")
+        self.clear_levels()
         self.run("cibadmin", "--create", "--scope", "configuration", "--xml-text",
                  ET.tostring(topology, encoding="unicode"))
+
+    def clear_levels(self) -> None:
+        """No fencing levels."""
+        self.run("cibadmin", "--delete", "--xml-text", "<fencing-topology/>")
+
+    def levels_of(self, host: str) -> list[list[str]]:
+        """The devices of each level of a host, as the CIB has them."""
+        topology = ET.fromstring(self.run("cibadmin", "--query", "--scope", "fencing-topology").stdout)
+        levels = [level for level in topology.iter("fencing-level") if level.get("target") == host]
+        return [level.get("devices").split(",") for level in sorted(levels, key=lambda level: int(level.get("index")))]
 
     def is_unfenced(self, host: str) -> bool:
         """Whether Pacemaker has unfenced a host."""
@@ -118,7 +129,7 @@ class FencedCluster:
 
     def fencings(self, host: str) -> list[ET.Element]:
         """What the fencer has done to a host, newest first."""
-        done = self.run("stonith_admin", "--history", host, "--output-as=xml", check=False)
+        done = self.run("stonith_admin", "--history", host, "--verbose", "--output-as=xml", check=False)
         return list(ET.fromstring(done.stdout).iter("fence_event"))
 
     def troubles(self) -> list[str]:
@@ -180,12 +191,3 @@ class FencedCluster:
         """What libvirt on a host says of the image, with the reason."""
         done = self.lab.exec(host, "virsh", "-c", "qemu:///system", "domstate", "--reason", RESOURCE, check=False)
         return done.stdout.strip()
-
-    @contextlib.contextmanager
-    def levels(self, *devices: str):
-        """Other fencing levels, for a while."""
-        self.set_levels(*devices)
-        try:
-            yield
-        finally:
-            self.set_levels(DEVICE)
