@@ -392,6 +392,14 @@ static void bring_into_sync(group_t *group, gint64 now_ms)
     }
 }
 
+/* What hangs on who is a member and in sync. */
+static void follow_members(group_t *group, gint64 now_ms)
+{
+    refresh_all(group, now_ms);
+    note_leader(group);
+    bring_into_sync(group, now_ms);
+}
+
 static gboolean is_target(const message_t *message, guint64 incarnation)
 {
     for (guint i = 0; i < message->targets->len; i++) {
@@ -490,9 +498,7 @@ static void on_snapshot(group_t *group, guint32 node_id, message_t *message, gin
         replay_held_back(group, now_ms);
         note(group, "In sync with the other observers");
     }
-    refresh_all(group, now_ms);
-    note_leader(group);
-    bring_into_sync(group, now_ms);
+    follow_members(group, now_ms);
 }
 
 static void on_hello(group_t *group, guint32 node_id, message_t *message, gint64 now_ms)
@@ -517,9 +523,7 @@ static void on_hello(group_t *group, guint32 node_id, message_t *message, gint64
     member->version = message->version;
     member->able = message->able;
     member->blind = message->blind;
-    refresh_all(group, now_ms);
-    note_leader(group);
-    bring_into_sync(group, now_ms);
+    follow_members(group, now_ms);
 }
 
 /* Messages --------------------------------------------------------------------*/
