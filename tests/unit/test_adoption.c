@@ -314,17 +314,23 @@ static void use_cib(fixture_t *fixture, const char *text)
     assert_non_null(fixture->doc);
 }
 
+/* The CIB that comes of an adoption in this one; g_free(). */
+static char *adopted_in(fixture_t *fixture, const char *text)
+{
+    use_cib(fixture, text);
+    assert_true(apply(fixture));
+    return text_of(fixture);
+}
+
 /* The CIB manager would refuse two elements with one id. */
 static void test_ids_of_an_operator_are_not_taken_again(void **state)
 {
     fixture_t *fixture = *state;
-    g_autofree char *text = NULL;
+    g_autofree char *text = adopted_in(fixture,
+        "<cib><configuration><resources><primitive id='understudy-observer' class='ocf' provider='heartbeat' "
+        "type='Dummy'/></resources><constraints><rsc_order id='ticket-standby-db1' first='x' then='y'/>"
+        "</constraints></configuration></cib>");
 
-    use_cib(fixture, "<cib><configuration><resources><primitive id='understudy-observer' class='ocf' provider='heartbeat' "
-                     "type='Dummy'/></resources><constraints><rsc_order id='ticket-standby-db1' first='x' then='y'/>"
-                     "</constraints></configuration></cib>");
-    assert_true(apply(fixture));
-    text = text_of(fixture);
     assert_non_null(strstr(text, "<rsc_order id=\"ticket-standby-db1\""));
     assert_non_null(strstr(text, "<rsc_ticket id=\"ticket-standby-db1-1\" rsc=\"standby-db1\""));
     assert_non_null(strstr(text, "<primitive id=\"understudy-observer-1\""));
@@ -335,13 +341,11 @@ static void test_ids_of_an_operator_are_not_taken_again(void **state)
 static void test_sets_by_reference_are_left_alone(void **state)
 {
     fixture_t *fixture = *state;
-    g_autofree char *text = NULL;
+    g_autofree char *text = adopted_in(fixture,
+        "<cib><configuration><resources><primitive id='standby-db1' class='ocf' provider='understudy' "
+        "type='image'><utilization id-ref='shared'/><instance_attributes id='a'><nvpair id-ref='b' "
+        "name='disks'/></instance_attributes></primitive></resources></configuration></cib>");
 
-    use_cib(fixture, "<cib><configuration><resources><primitive id='standby-db1' class='ocf' provider='understudy' "
-                     "type='image'><utilization id-ref='shared'/><instance_attributes id='a'><nvpair id-ref='b' "
-                     "name='disks'/></instance_attributes></primitive></resources></configuration></cib>");
-    assert_true(apply(fixture));
-    text = text_of(fixture);
     assert_non_null(strstr(text, "<utilization id-ref=\"shared\"/>"));
     assert_non_null(strstr(text, "<nvpair id-ref=\"b\" name=\"disks\"/>"));
     assert_string_equal(param(fixture, "disks"), "vm/db1");
