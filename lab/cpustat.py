@@ -24,7 +24,7 @@ def usage_us(text: str) -> tuple[int, int]:
 
 
 def stat_text(cpus: int, user_us: int, system_us: int, idle_us: int) -> str:
-    """The CPU lines of proc(5)'s /proc/stat, always of the same length. All CPUs are alike: v2 has no figures of one."""
+    """The CPU lines of proc(5)'s /proc/stat, always of the same length. CPUs are alike: v2 has no figures of one."""
     each = [us // cpus // TICK_US for us in (user_us, system_us, idle_us)]
     def line(name, user, system, idle):
         return f"{name:<5}{user:>15} 0 {system:>15} {idle:>15} 0 0 0 0 0 0\n"
