@@ -162,6 +162,8 @@ class Lab:
 
     def crash(self, name: str) -> None:
         """Loss of power. Nothing to do when there is none."""
+        if name in self.site.powered_names:
+            self.node("bmc").cancel_boot(name)
         self.node(name).crash()
 
     def power(self, name: str, on: bool) -> None:

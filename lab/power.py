@@ -2,14 +2,17 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Power switches: a simulated BMC per host and server, and the program that each of them calls.
 
-As a program: `power.py LABNAME FOLDER NODE get|set WHAT [VALUE]`, ipmi_sim's chassis_control.
+As a program: `power.py LABNAME FOLDER NODE get|set WHAT [VALUE]`, ipmi_sim's chassis_control; and
+`power.py LABNAME FOLDER NODE firmware`, what a machine does between power on and boot.
 """
 
+import json
 import os
 import shlex
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 if __name__ == "__main__":
@@ -20,6 +23,10 @@ from lab.node import PATH, Node
 from lab.service import Service
 from lab.site import BMC_PASSWORD, BMC_USER, LabError, Site, write_atomically
 
+# From power on to boot; a real machine takes minutes. A host that is back before its fencer has reported the fencing
+# would be told of it as a member, and its Pacemaker would end.
+FIRMWARE_S = 6
+
 # One management controller, enough for chassis power.
 COMMANDS = """mc_setbmc 0x20
 mc_add 0x20 0 no-device-sdrs 0x23 9 8 0x9f 0x1291 0xf02 persist_sdr
@@ -27,8 +34,12 @@ mc_enable 0x20
 """
 
 
+def _program(site: Site, node: str) -> list[str]:
+    return ["/usr/bin/python3", str(Path(__file__).resolve()), site.name, str(site.dir), node]
+
+
 def lan_conf(site: Site, node: str, password: str) -> str:
-    control = shlex.join(["/usr/bin/python3", str(Path(__file__).resolve()), site.name, str(site.dir), node])
+    control = shlex.join(_program(site, node))
     return f"""name "{node}"
 set_working_mc 0x20
   startlan 1
@@ -85,6 +96,38 @@ class BmcNode(Node):
         for name, text in service.files(str(self.services), str(logs)).items():
             write_atomically(self.services / target / name, text, 0o755)
 
+    # --- from power on to boot -------------------------------------------------
+
+    def _firmware_file(self, target: str) -> Path:
+        return self.site.node_dir("bmc") / target / "firmware.json"
+
+    def _firmware(self, target: str) -> int | None:
+        """The process that is going to boot a node."""
+        try:
+            state = json.loads(self._firmware_file(target).read_text())
+        except FileNotFoundError:
+            return None
+        return state["pid"] if process.is_alive(state["pid"], state["started"]) else None
+
+    def is_on(self, target: str) -> bool:
+        """Whether a node has power, booted or not."""
+        return Node(self.site, target).pid is not None or self._firmware(target) is not None
+
+    def switch_on(self, target: str) -> None:
+        """Gives a node power; it boots after FIRMWARE_S."""
+        if self.is_on(target):
+            return
+        firmware = subprocess.Popen(_program(self.site, target) + ["firmware"], stdin=subprocess.DEVNULL, cwd="/",
+                                    stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True)
+        write_atomically(self._firmware_file(target), json.dumps({"pid": firmware.pid,
+                                                                  "started": process.start_time(firmware.pid)}))
+
+    def cancel_boot(self, target: str) -> None:
+        """Power is gone before the node has booted."""
+        pid = self._firmware(target)
+        if pid is not None:
+            process.kill(pid)
+
     def command(self, argv) -> list[str]:
         self._need_power("run a program")
         return ["nsenter", f"--net=/run/netns/{self.site.netns('bmc')}",
@@ -94,30 +137,34 @@ class BmcNode(Node):
         return super().environment() | {"SVDIR": str(self.services)}
 
 
-def control(name: str, folder: str, node: str, action: str, what: str, value: str | None) -> int:
+def control(name: str, folder: str, node: str, action: str, what: str = "", value: str | None = None) -> int:
     """ipmi_sim's question or order; prints the answer."""
     from lab.api import Lab  # the API knows power, too
     lab = Lab(Site.load(name, Path(folder)))
-    if action == "get":
-        answers = {"power": str(int(lab.node(node).pid is not None)), "boot": "default"}
+    bmc = lab.node("bmc")
+    if action == "firmware":
+        time.sleep(FIRMWARE_S)
+        lab.power(node, True)
+    elif action == "get":
+        answers = {"power": str(int(bmc.is_on(node))), "boot": "default"}
         if what not in answers:
             return 1
         print(f"{what}:{answers[what]}")
-    elif what == "power":
-        lab.power(node, value == "1")
-    elif what in ("reset", "shutdown"):
+    elif what == "power" and value == "1":
+        bmc.switch_on(node)
+    elif what in ("power", "reset", "shutdown"):
         lab.power(node, False)
         if what == "reset":
-            lab.power(node, True)
+            bmc.switch_on(node)
     return 0
 
 
 def main() -> int:
-    name, folder, node, action, what, *value = sys.argv[1:]
+    name, folder, node, action, *rest = sys.argv[1:]
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)  # ipmi_sim ignores it, and so would our children
     os.environ["PATH"] = PATH
     try:
-        return control(name, folder, node, action, what, value[0] if value else None)
+        return control(name, folder, node, action, *rest[:2])
     except LabError as error:
         print(error, file=sys.stderr)
         return 1
