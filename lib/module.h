@@ -11,7 +11,8 @@
  * \brief Load one of our modules and find its table of functions
  *
  * Heavy libraries stand in modules, so that what does not call them does not
- * pay for linking them: librbd 13 ms, libvirt 11 ms. A module is never unloaded.
+ * pay for linking them: librbd 13 ms, libvirt 11 ms. A module is never unloaded,
+ * and is refused if it is of another version than the caller.
  *
  * \param[in]  file    file name in the module directory
  * \param[in]  symbol  name of the table
