@@ -67,10 +67,13 @@ def test_the_server_fails_again_while_it_returns(watched):
     watched.wait_taken_over(SERVER)
     watched.lab.boot(SERVER)
     watched.wait_verdict(SERVER, "returning")
-    watched.lab.crash(SERVER)
+    # Still under power, and let back already: only a new isolation makes it safe to run the image.
+    for network in ("svc", "mgmt"):
+        watched.lab.cut(SERVER, network)
     wait_until(lambda: watched.verdict(SERVER) == "failed" and watched.answering(SERVER) == "image", 120,
                "the image to serve again", poll_s=0.3)
     assert len(watched.domain_hosts(SERVER)) == 1
+    assert watched.lab.node(SERVER).state() == "crashed", "it was not isolated again"
 
 
 def test_the_guest_panics_and_serves_again(watched):

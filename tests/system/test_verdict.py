@@ -1,30 +1,14 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """When a server counts as failed: flapping, blind hosts, split sight, killed leaders, no quorum, failed isolation."""
 
-import contextlib
 import json
 
 import pytest
 
 from lab.api import wait_until
-from lab.site import LabError
-from protected import TIMING
+from protected import stays, tuned
 
 PID_FILE = "/run/understudy/observer.pid"
-WATCH_S = 8     # longer than detection and confirmation together: something that must not happen would have
-
-
-@contextlib.contextmanager
-def tuned(protected, server, **values):
-    """A server with other times than usual, and with the usual ones again afterwards."""
-    def adopt(settings):
-        words = [word for name, value in settings.items() for word in ("--set", f"{name}={value}")]
-        protected.understudy("adopt", server, *words)
-    adopt(values)
-    try:
-        yield
-    finally:
-        adopt({name: TIMING.get(name, "") for name in values})
 
 
 def takeovers(protected, server, host=None):
@@ -34,13 +18,6 @@ def takeovers(protected, server, host=None):
 
 def events(takeover):
     return [event["event"] for event in takeover["events"]]
-
-
-def stays(condition, what, seconds=WATCH_S):
-    """Holds for the whole time; a wait for its opposite, which must run into its limit."""
-    with pytest.raises(LabError, match="in vain"):
-        wait_until(lambda: not condition(), seconds, what, poll_s=0.3)
-    assert condition(), what
 
 
 def leader(protected):
@@ -166,6 +143,44 @@ def test_the_leader_is_killed_and_the_takeover_completes_once(protected, state):
     assert events(new[0])[-1] == "healthy"
 
 
+@contextlib.contextmanager
+def leader_replaced(protected):
+    """What is done within stays hidden from the leader, which is frozen before it and killed after it."""
+    host = leader(protected)
+    pid = protected.run("cat", PID_FILE, host=host).stdout.strip()
+    protected.run("kill", "-STOP", pid, host=host)
+    try:
+        yield
+    finally:
+        protected.run("kill", "-9", pid, host=host)
+
+
+def test_a_new_leader_grants_the_ticket_that_a_failed_server_lacks(protected):
+    protected.lab.crash("db1")
+    protected.wait_taken_over("db1")
+    with leader_replaced(protected):
+        protected.run("crm_ticket", "--ticket", "takeover-db1", "--revoke", "--force")
+        wait_until(lambda: protected.domain_hosts("db1") == [], 60, "the image to be stopped", poll_s=0.5)
+    assert protected.wait_taken_over("db1").keys() == {"db1"}
+    assert protected.granted_tickets() == {"takeover-db1"}
+
+
+def test_a_new_leader_revokes_the_ticket_of_a_returning_server(protected):
+    lab = protected.lab
+    protected.understudy("takeover", "db1")
+    protected.wait_taken_over("db1")
+    lab.boot("db1")
+    lab.service("db1", "stop", "postgresql")    # it is back and does not serve yet: that keeps it returning
+    protected.wait_verdict("db1", "returning")
+    wait_until(lambda: protected.granted_tickets() == set(), 10, "the ticket to be revoked")
+    with leader_replaced(protected):
+        protected.run("crm_ticket", "--ticket", "takeover-db1", "--grant", "--force")
+    wait_until(lambda: protected.granted_tickets() == set(), 20, "the ticket to be revoked again")
+    lab.service("db1", "start", "postgresql")
+    protected.wait_returned("db1")
+    assert protected.domain_hosts("db1") == []
+
+
 def test_all_observers_are_killed_while_an_image_runs(protected):
     protected.lab.crash("db1")
     where = protected.wait_taken_over("db1")
@@ -197,6 +212,27 @@ def test_without_quorum_nothing_starts_and_with_it_it_goes_on(protected):
         lab.boot(host)
     protected.wait_taken_over("db1", timeout_s=180)
     assert len(protected.domain_hosts("db1")) == 1
+
+
+def test_observers_without_quorum_isolate_nobody(protected):
+    """They see to it by themselves: with no-quorum-policy=freeze Pacemaker lets them run."""
+    lab = protected.lab
+    alone, *lost = protected.hosts
+    protected.run("pcs", "property", "set", "no-quorum-policy=freeze")
+    try:
+        for host in lost:
+            lab.crash(host)
+        wait_until(lambda: not protected.status(alone)["quorate"], 30, f"{alone} to lose quorum")
+        lab.cut("db1", "svc")
+        stays(lambda: lab.node("db1").state() == "running" and protected.granted_tickets(alone) == set(),
+              "db1 neither isolated nor taken over", seconds=12)
+        pid = protected.run("cat", PID_FILE, host=alone).stdout.strip()
+        protected.run("kill", "-0", pid, host=alone)    # it did run
+        for host in lost:
+            lab.boot(host)
+        protected.wait_taken_over("db1", timeout_s=180)
+    finally:
+        protected.run("pcs", "property", "unset", "no-quorum-policy")
 
 
 # --- isolation ----------------------------------------------------------------------------
