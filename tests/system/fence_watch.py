@@ -7,10 +7,9 @@ Asked are the store's administrator and the machine that the hosts run on: nothi
 import json
 import subprocess
 import threading
-import time
 from pathlib import Path
 
-from lab.api import Lab
+from lab.api import Lab, wait_until
 from lab.cgroup import Cgroup
 from lab.site import POOL
 
@@ -35,6 +34,7 @@ for line in sys.stdin:
     print(json.dumps(sample), flush=True)
 """
 INTERVAL_S = 0.1
+MIN_SAMPLES = 10
 
 
 def ip_of(address: str) -> str:
@@ -106,8 +106,11 @@ class Watch:
             self._program.stdin.flush()
             answer = json.loads(self._program.stdout.readline() or "null")
             if answer is not None:
-                self.samples.append({"at_s": time.monotonic(), "qemus": {ip: p for ip, p in qemus.items() if p},
-                                     **answer})
+                self.samples.append({"qemus": {ip: pid for ip, pid in qemus.items() if pid}, **answer})
+
+    def wait_seen(self) -> None:
+        """Until there are samples enough to say anything."""
+        wait_until(lambda: len(self.samples) >= MIN_SAMPLES, 20, "the checker to have seen enough", poll_s=0.1)
 
     def end(self) -> None:
         """No more samples."""
@@ -120,7 +123,7 @@ class Watch:
 
     def assert_one_writer(self) -> None:
         """Never two hosts at once; and it did see something."""
-        assert len(self.samples) > 10, "the checker has seen nothing"
+        assert len(self.samples) >= MIN_SAMPLES, "the checker has seen nothing"
         assert any(s["watchers"] and s["owners"] and s["qemus"] for s in self.samples), "the checker has seen nobody"
         found = find_violations(self.samples)
         assert not found, "\n".join(found[:3])

@@ -2,6 +2,7 @@
 """A cluster whose hosts Pacemaker fences with fence_rbd, and the image of a failed database server on one of them."""
 
 import json
+import re
 import xml.etree.ElementTree as ET
 
 from fence_watch import qemu_pid
@@ -81,10 +82,15 @@ class FencedCluster:
         levels = [level for level in topology.iter("fencing-level") if level.get("target") == host]
         return [level.get("devices").split(",") for level in sorted(levels, key=lambda level: int(level.get("index")))]
 
+    def attribute(self, host: str, name: str) -> str | None:
+        """A host's attribute as Pacemaker's attribute daemon has it."""
+        done = self.run("attrd_updater", "--query", "--name", name, "--node", host, check=False)
+        found = re.search(r'value="([^"]*)"', done.stdout)
+        return found.group(1) if found else None
+
     def is_unfenced(self, host: str) -> bool:
         """Whether Pacemaker has unfenced a host."""
-        done = self.run("attrd_updater", "--query", "--name", "#node-unfenced", "--node", host, check=False)
-        return done.returncode == 0 and 'value="0"' not in done.stdout and 'value=""' not in done.stdout
+        return self.attribute(host, "#node-unfenced") not in (None, "", "0")
 
     # --- questions -------------------------------------------------------------------------
 

@@ -1,13 +1,31 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """What may befall the host that runs an image, fenced by the store alone; a client commits to the database in it."""
 
+import os
+import re
+import signal
+from pathlib import Path
+
 import pytest
 
-from fence_watch import Watch
-from fenced_cluster import SERVER, FencedCluster
+from fence_watch import Watch, find_violations
+from fenced_cluster import RUN_IMAGE, SERVER, FencedCluster
 from lab.api import wait_until
+from lab.cgroup import Cgroup
+from lab.site import CEPHX_USER, POOL
 from ledger import Ledger
 from protected import Protected
+
+DOCUMENT = Path(__file__).resolve().parents[2] / "doc/fencing.md"
+# A client that writes what is there into the last block of an image.
+INTRUDER = """
+import sys, rados, rbd
+cluster = rados.Rados(conffile="/etc/ceph/ceph.conf", name="client." + sys.argv[1])
+cluster.connect()
+with rbd.Image(cluster.open_ioctx(sys.argv[2]), sys.argv[3]) as image:
+    image.write(image.read(image.size() - 512, 512), image.size() - 512)
+    sys.stdin.read()
+"""
 
 
 @pytest.fixture(scope="module")
@@ -40,6 +58,7 @@ def running(fenced, ledger):
     try:
         with ledger.kept():
             yield host
+        fenced.watch.wait_seen()
     finally:
         fenced.watch.end()
     fenced.watch.assert_one_writer()
@@ -130,3 +149,156 @@ def test_both_corosync_links_cut_while_the_guest_still_writes(fenced, running, l
     assert len(written) > before, "the guest did not write: the test shows nothing"
     assert written == list(range(1, len(written) + 1))
     assert_survivor_returns(fenced, running)
+
+
+def test_without_quorum_in_the_store_nothing_starts_until_it_is_back(fenced, running):
+    fenced.lab.service("store", "stop", "mon")
+    fenced.lab.crash(running)
+    wait_until(lambda: any(e.get("status") == "failed" for e in fenced.fencings(running)), 60, "the fence to fail",
+               poll_s=0.5)
+    assert not any(fenced.qemu(host) for host in fenced.hosts)
+    assert any("monitor" in trouble for trouble in fenced.troubles())
+    fenced.lab.service("store", "start", "mon")
+    there = assert_fenced_and_moved(fenced, running)
+    assert_undisturbed_return(fenced, running, there)
+
+
+def test_osd_lost_together_with_the_host(fenced, running):
+    fenced.lab.service("store", "stop", "osd")
+    fenced.lab.crash(running)
+    wait_until(lambda: fenced.is_refused(running), 60, "the host to be on the blocklist", poll_s=0.3)
+    assert not any(fenced.qemu(host) for host in fenced.hosts)
+    fenced.lab.service("store", "start", "osd")
+    there = assert_fenced_and_moved(fenced, running)
+    assert_undisturbed_return(fenced, running, there)
+
+
+def process_of(fenced, host: str, name: str) -> int | None:
+    """The first process of that name on a host, as this machine numbers it."""
+    for pid in sorted(Cgroup(fenced.site, host).pids()):
+        comm = Path(f"/proc/{pid}/comm")
+        if comm.exists() and comm.read_text(encoding="utf-8").strip() == name[:15]:
+            return pid
+    return None
+
+
+def test_fenced_and_unfenced_by_hand(fenced, running):
+    """A host that goes on: Pacemaker there is told, the old domain stays until the host is unfenced."""
+    other = next(host for host in fenced.hosts if host != running)
+    fenced.run("stonith_admin", "--fence", running, "--tolerance", "0", host=other)
+    there = assert_fenced_and_moved(fenced, running)
+    wait_until(lambda: process_of(fenced, running, "pacemakerd") is None, 40, "Pacemaker there to end", poll_s=0.2)
+    assert fenced.qemu(running) is not None, "nothing is left over: the test shows nothing"
+    qemu = fenced.qemu(there)
+    fenced.run("stonith_admin", "--unfence", running, host=there)
+    assert fenced.qemu(running) is None and fenced.domain_state(running) == ""
+    assert not fenced.is_refused(running) and fenced.records() == []
+    done = [event.get("action") for event in fenced.fencings(running) if event.get("status") == "success"]
+    assert {"off", "on"} <= set(done)
+    assert_undisturbed_return(fenced, running, there)
+    assert fenced.qemu(there) == qemu
+
+
+@pytest.mark.parametrize("name", ["libvirtd", "understudy-observerd", "qemu-system-x86_64", "pacemakerd"])
+def test_a_process_killed_alone_is_recovered_in_place(fenced, running, ledger, name):
+    qemu, victim = fenced.qemu(running), process_of(fenced, running, name)
+    os.kill(victim, signal.SIGKILL)
+    wait_until(lambda: process_of(fenced, running, name) not in (None, victim) or fenced.qemu(running) is None, 40,
+               f"{name} to be there again", poll_s=0.1)
+    fenced.wait_serves()
+    ledger.wait_commit()
+    wait_until(lambda: process_of(fenced, running, name) not in (None, victim), 40, f"{name} to be there again",
+               poll_s=0.1)
+    wait_until(lambda: fenced.online() == set(fenced.hosts), 40, "every host to be a member", poll_s=0.3)
+    assert fenced.records() == []
+    assert (fenced.qemu(running) == qemu) == (name != "qemu-system-x86_64")
+
+
+# --- together with power ------------------------------------------------------------------
+
+
+def documented(tool: str, kind: str, host: str) -> list[str]:
+    """The commands that the documentation gives for fencing levels: of pcs or crm, for "first" or "both"."""
+    lines = re.findall(rf"^    ({tool} (?:stonith level add|configure fencing_topology) .*)$",
+                       DOCUMENT.read_text(encoding="utf-8"), re.MULTILINE)
+    return [line.replace("host1", host) for line in lines if ("," in line) == (kind == "both")]
+
+
+@pytest.fixture
+def levels(fenced, running):
+    """Gives a function that sets the levels of the host that runs the image as documented; undone at the end."""
+    def configure(tool: str, kind: str) -> None:
+        fenced.clear_levels()
+        commands = documented(tool, kind, running)
+        assert commands, f"doc/fencing.md has no levels of {tool}, power {kind}"
+        for command in commands:
+            fenced.run(*command.split())
+        power = f"power-{running}"
+        assert fenced.levels_of(running) == (
+            [[power], ["store-fence"]] if kind == "first" else [[power, "store-fence"]])
+    yield configure
+    fenced.set_levels("store-fence")
+
+
+def assert_comes_back(fenced, host: str, there: str) -> None:
+    """The host was switched off and on, boots, and is a member again by itself; nothing moves."""
+    qemu = fenced.qemu(there)
+    wait_until(lambda: host in fenced.online() and host not in fenced.records() and not fenced.is_refused(host), 90,
+               f"{host} to come back by itself", poll_s=0.5)
+    assert process_of(fenced, host, "pacemakerd") is not None
+    assert fenced.qemu(host) is None and fenced.qemu(there) == qemu
+
+
+def test_levels_power_first(fenced, running, levels):
+    """The store is not asked; the host boots and is back."""
+    levels("pcs", "first")
+    fenced.lab.freeze(running)
+    there = fenced.wait_serves(not_on=running)
+    assert not fenced.is_refused(running) and fenced.records() == []
+    assert_comes_back(fenced, running, there)
+
+
+def test_levels_power_first_and_its_switch_is_dead(fenced, running, levels):
+    """A power cut takes the switch with it: the store alone fences then."""
+    levels("crm", "first")
+    fenced.run("crm_resource", "--resource", f"power-{running}", "--set-parameter", "pcmk_reboot_timeout",
+               "--parameter-value", "5s")
+    fenced.lab.service("bmc", "stop", running)
+    fenced.lab.crash(running)
+    there = assert_fenced_and_moved(fenced, running)
+    fenced.lab.service("bmc", "start", running)
+    fenced.run("crm_resource", "--resource", f"power-{running}", "--delete-parameter", "pcmk_reboot_timeout")
+    assert_undisturbed_return(fenced, running, there)
+
+
+def test_levels_power_and_store(fenced, running, levels):
+    """Both at one level: the host goes down, the store refuses it until it has booted."""
+    levels("pcs", "both")
+    levels("crm", "both")
+    fenced.lab.freeze(running)
+    there = fenced.wait_serves(not_on=running)
+    entry = f"{fenced.site.address(running, 'store')}:0/0"
+    assert any(entry in sample["blocklist"] for sample in fenced.watch.samples)
+    assert_comes_back(fenced, running, there)
+
+
+# --- a test of the tests ---------------------------------------------------------------------
+
+
+def test_the_checker_finds_a_second_writer(fenced):
+    """Nobody fences: a second client opens the image and writes, on another host than the first."""
+    host = fenced.take_over()
+    other = next(h for h in fenced.hosts if h != host)
+    watch = Watch(fenced.lab, SERVER)
+    program = fenced.lab.popen(other, "/usr/bin/python3", "-c", INTRUDER, CEPHX_USER, POOL, RUN_IMAGE, stdin=-1)
+    try:
+        wait_until(lambda: len({violation.partition(":")[0] for violation in find_violations(watch.samples)}) >= 2, 30,
+                   "the checker to find both the second watcher and the lock that has gone over", poll_s=0.3)
+        watch.wait_seen()
+    finally:
+        program.kill()
+        program.wait(20)
+        program.stdin.close()
+        watch.end()
+    with pytest.raises(AssertionError, match="none is refused"):
+        watch.assert_one_writer()
