@@ -20,7 +20,7 @@
 #include "isolation.h"
 #include "log.h"
 #include "names.h"
-#include "options.h"
+#include "observer_options.h"
 #include "pidfile.h"
 #include "reach.h"
 #include "watch.h"

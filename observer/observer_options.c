@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include <config.h>
 
-#include "options.h"
+#include "observer_options.h"
 
 #include "markup.h"
 
