@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """A lab whose servers are protected, seen and handled from outside as an operator and a client do."""
 
+import contextlib
 import json
 import subprocess
 import xml.etree.ElementTree as ET
@@ -14,6 +15,7 @@ from lab.site import LabError, POOL
 TIMING = {"probe_interval": "500ms", "probe_timeout": "500ms", "probe_misses": "3", "hold_down": "2s",
           "recover_after": "2s"}
 IMAGE_MEMORY_MIB = 256
+WATCH_S = 8     # longer than detection and confirmation together: something that must not happen would have
 TAKEOVER_TIMEOUT_S = 90
 RETURN_TIMEOUT_S = 90
 
@@ -215,3 +217,26 @@ class Protected:
         row = self.server(server)
         return (row["verdict"] == "healthy" and row["votes"]["up"] == len(self.hosts) and not row["ticket"] and row["image"]["state"] == "stopped"
                 and self.answering(server) == "server")
+
+
+@contextlib.contextmanager
+def tuned(protected, server, **values):
+    """A server with other parameters than usual, and with the usual ones again afterwards."""
+    def adopt(settings):
+        words = [word for name, value in settings.items() for word in ("--set", f"{name}={value}")]
+        protected.understudy("adopt", server, *words)
+    adopt(values)
+    try:
+        yield
+    finally:
+        adopt({name: TIMING.get(name, "") for name in values})
+
+
+def stays(condition, what, seconds=WATCH_S):
+    """Holds for the whole time; a wait for its opposite, which must run into its limit."""
+    try:
+        wait_until(lambda: not condition(), seconds, what, poll_s=0.3)
+    except LabError as error:
+        if "in vain" not in str(error):
+            raise
+    assert condition(), what

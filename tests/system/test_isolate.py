@@ -1,0 +1,93 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""isolate=confirmed and best-effort: what counts when the original can't be powered off, and that it is tried first.
+(isolate=required: test_verdict.py.)"""
+
+import contextlib
+import json
+
+import pytest
+
+from lab.api import wait_until
+from protected import stays, tuned
+
+ATTEMPT = "5s"      # one attempt to isolate; the power switch that does not answer takes all of it
+
+
+@pytest.fixture(autouse=True)
+def open_store(protected):
+    """No entry of an earlier takeover on the store's blocklist."""
+    address = f"{protected.site.address('db1', 'store')}:0/0"
+    protected.lab.exec("store", "ceph", "osd", "blocklist", "rm", address, check=False)
+    assert not on_blocklist(protected, "db1")
+
+
+@contextlib.contextmanager
+def no_power_switch(protected, server):
+    """The server's BMC is without power."""
+    protected.lab.service("bmc", "stop", server)
+    try:
+        yield
+    finally:
+        protected.lab.service("bmc", "start", server)
+
+
+def on_blocklist(protected, server) -> bool:
+    """The store refuses everything from the server's storage address."""
+    done = protected.lab.exec("store", "ceph", "osd", "dump", "--format", "json")
+    return f"{protected.site.address(server, 'store')}:0/0" in json.loads(done.stdout)["blocklist"]
+
+
+def reason(protected, server) -> str:
+    return protected.server(server)["reason"]
+
+
+def test_confirmed_takes_over_when_the_power_cut_took_the_switch_along(protected):
+    with tuned(protected, "db1", isolate="confirmed", isolate_timeout=ATTEMPT), no_power_switch(protected, "db1"):
+        protected.lab.crash("db1")
+        protected.wait_verdict("db1", "failed", timeout_s=60)
+        assert "confirmed without life on any plane in two rounds" in reason(protected, "db1")
+        assert "could not be powered off" in reason(protected, "db1")
+        assert on_blocklist(protected, "db1"), "it could wake up and write"
+        where = protected.wait_taken_over("db1")
+        assert protected.domain_hosts("db1") == [where["db1"]]
+
+
+def test_confirmed_waits_as_long_as_the_original_shows_life(protected):
+    """Its service link is cut, its management address still answers."""
+    with tuned(protected, "db1", isolate="confirmed", isolate_timeout=ATTEMPT):
+        with no_power_switch(protected, "db1"):
+            protected.lab.cut("db1", "svc")
+            wait_until(lambda: reason(protected, "db1").startswith("not isolated"), 60, "status to say why",
+                       poll_s=0.5)
+            # Time for two rounds, a hold-down apart.
+            stays(lambda: protected.granted_tickets() == set() and protected.verdict("db1") == "isolating",
+                  "no ticket while it shows life", seconds=15)
+            assert protected.lab.node("db1").state() == "running"
+            assert protected.domain_hosts("db1") == []
+        # The switch is back: it is isolated as with any other policy.
+        protected.wait_taken_over("db1")
+        assert protected.lab.node("db1").state() == "crashed"
+        assert reason(protected, "db1").startswith("isolated: it is powered off")
+
+
+def test_best_effort_takes_over_from_an_original_that_still_runs_and_says_so(protected):
+    with tuned(protected, "db1", isolate="best-effort", isolate_timeout=ATTEMPT), no_power_switch(protected, "db1"):
+        protected.lab.cut("db1", "svc")
+        protected.wait_verdict("db1", "failed", timeout_s=60)
+        assert protected.lab.node("db1").state() == "running"
+        assert reason(protected, "db1").startswith("NOT ISOLATED, taken over all the same")
+        assert "could not be powered off" in reason(protected, "db1")
+        assert on_blocklist(protected, "db1"), "what can be done was not done"
+        protected.wait_taken_over("db1")
+        # By hand, as the reason asks for: two must not answer for one address.
+        protected.lab.crash("db1")
+    protected.lab.heal("db1", "svc")
+
+
+def test_best_effort_powers_the_original_off_if_it_can(protected):
+    with tuned(protected, "db1", isolate="best-effort"):
+        protected.lab.cut("db1", "svc")
+        protected.wait_verdict("db1", "failed", timeout_s=60)
+        assert protected.lab.node("db1").state() == "crashed"
+        assert reason(protected, "db1").startswith("isolated: it is powered off")
+        assert on_blocklist(protected, "db1")
