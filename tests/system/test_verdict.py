@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """When a server counts as failed: flapping, blind hosts, split sight, killed leaders, no quorum, failed isolation."""
 
+import contextlib
 import json
 
 import pytest
