@@ -19,6 +19,8 @@ RUN_IMAGE = f"run-{SERVER}-0"
 DEVICE = "store-fence"
 # For a host that is back without having booted; starts in the lab take less than this.
 START_TIMEOUT_S = 5
+# For a power switch that is dead: the time until the next level has its turn.
+POWER_TIMEOUT_S = 20
 MOVE_TIMEOUT_S = 90
 REJOIN_TIMEOUT_S = 120
 TIMING = {"probe_interval": "500ms", "hold_down": "1s", "recover_after": "2s"}
@@ -43,6 +45,9 @@ class FencedCluster:
                  *standby.adopt_options(self.lab, SERVER, domain_type()), *words, timeout_s=180)
         raw.unlink(missing_ok=True)
         wait_until(lambda: self.protected.server(SERVER)["votes"]["up"] > 0, 60, f"{SERVER} to be seen", poll_s=0.3)
+        for host in self.hosts:
+            self.run("crm_resource", "--resource", f"power-{host}", "--set-parameter", "pcmk_reboot_timeout",
+                     "--parameter-value", f"{POWER_TIMEOUT_S}s")
         self.run("pcs", "stonith", "create", DEVICE, "fence_rbd", f"pools={POOL}", f"unfence_user={UNFENCE_USER}",
                  f"start_timeout={START_TIMEOUT_S}", f"pcmk_host_list={' '.join(self.hosts)}", "pcmk_off_timeout=60s",
                  "pcmk_on_timeout=60s", "meta", "provides=unfencing")
@@ -55,6 +60,9 @@ class FencedCluster:
         """None of that."""
         self.run("pcs", "stonith", "level", "clear", check=False)
         self.run("pcs", "stonith", "delete", DEVICE, check=False)
+        for host in self.hosts:
+            self.run("crm_resource", "--resource", f"power-{host}", "--delete-parameter", "pcmk_reboot_timeout",
+                     check=False)
         self.run("understudy", "forget", SERVER, "--force", check=False)
         wait_until(lambda: not any(self.qemu(host) for host in self.hosts), 60, "the image to stop", poll_s=0.3)
         wait_until(lambda: RUN_IMAGE not in self.protected.store_images() or self.lab.exec(

@@ -261,13 +261,10 @@ def test_levels_power_first(fenced, running, levels):
 def test_levels_power_first_and_its_switch_is_dead(fenced, running, levels):
     """A power cut takes the switch with it: the store alone fences then."""
     levels("crm", "first")
-    fenced.run("crm_resource", "--resource", f"power-{running}", "--set-parameter", "pcmk_reboot_timeout",
-               "--parameter-value", "5s")
     fenced.lab.service("bmc", "stop", running)
     fenced.lab.crash(running)
     there = assert_fenced_and_moved(fenced, running)
     fenced.lab.service("bmc", "start", running)
-    fenced.run("crm_resource", "--resource", f"power-{running}", "--delete-parameter", "pcmk_reboot_timeout")
     assert_undisturbed_return(fenced, running, there)
 
 
