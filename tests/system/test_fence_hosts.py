@@ -3,13 +3,14 @@
 
 import os
 import re
+import shlex
 import signal
 from pathlib import Path
 
 import pytest
 
 from fence_watch import Watch, find_violations
-from fenced_cluster import RUN_IMAGE, SERVER, FencedCluster
+from fenced_cluster import RESOURCE, RUN_IMAGE, SERVER, FencedCluster
 from lab.api import wait_until
 from lab.cgroup import Cgroup
 from lab.site import CEPHX_USER, POOL
@@ -137,6 +138,34 @@ def test_store_network_cut_and_healed_in_time(fenced, running, ledger):
     fenced.lab.heal(running, "store")
     ledger.wait_commit()
     assert fenced.qemu(running) == qemu and fenced.where() == running and fenced.records() == []
+
+
+@pytest.fixture
+def store_reach(fenced):
+    """Images follow the store, as documented, at a faster pace."""
+    text = re.sub(r"\\\n +", "", DOCUMENT.read_text(encoding="utf-8"))
+    commands = re.findall(r"^    (pcs (?:resource create store-reach |constraint location regexp).*)$", text,
+                          re.MULTILINE)
+    assert len(commands) == 2
+    quick = commands[0].replace("dampen=5s", "dampen=1s attempts=1 timeout=1").replace("interval=10s", "interval=2s")
+    quick = re.sub('host_list="[^"]*"', f"host_list={fenced.site.address('store', 'store')}", quick)
+    try:
+        for command in (quick, commands[1], f"pcs resource update {RESOURCE} op stop timeout=40s"):
+            fenced.run(*shlex.split(command))
+        wait_until(lambda: all(fenced.attribute(host, "store-reach") == "100000" for host in fenced.hosts), 40,
+                   "every host to reach the store", poll_s=0.3)
+        yield
+    finally:
+        fenced.run("pcs", "resource", "delete", "store-reach", check=False)
+        fenced.run("cibadmin", "--delete", "--force", "--xpath", "//rsc_location[rule/@score-attribute='store-reach']")
+
+
+def test_store_network_cut_for_long(fenced, store_reach, running):  # pylint: disable=unused-argument
+    """The image moves, though its guest can't be shut down."""
+    fenced.lab.cut(running, "store")
+    there = fenced.wait_serves(not_on=running, timeout_s=150)
+    fenced.lab.heal(running, "store")
+    assert_undisturbed_return(fenced, running, there)
 
 
 def test_both_corosync_links_cut_while_the_guest_still_writes(fenced, running, ledger):
