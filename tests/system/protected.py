@@ -61,9 +61,10 @@ class Protected:
         """The verdict on a server."""
         return self.server(name, host)["verdict"]
 
-    def ranked_hosts(self) -> list[str]:
-        """Hosts that could take an image, best first, by understudy hosts."""
-        rows = json.loads(self.understudy("hosts", "--json").stdout)["hosts"]
+    def ranked_hosts(self, server: str | None = None) -> list[str]:
+        """Hosts that could take any image, or a server's, best first, by understudy hosts."""
+        about = ("--for", server) if server is not None else ()
+        rows = json.loads(self.understudy("hosts", "--json", *about).stdout)["hosts"]
         return [row["name"] for row in sorted(rows, key=lambda row: row["rank"]) if row["eligible"]]
 
     def headroom(self) -> dict[str, int]:
@@ -203,9 +204,15 @@ class Protected:
         self.mend()
         wait_until(lambda: self.run("crm_resource", "--cleanup", check=False).returncode == 0, 60, "the cluster to run")
         for server in self.servers:
-            wait_until(lambda s=server: self.at_rest(s), 120, f"{server} to be healthy and its image stopped",
-                       poll_s=0.5)
+            wait_until(lambda s=server: self.at_rest(s) or self.boot_if_isolated(s), 120,
+                       f"{server} to be healthy and its image stopped", poll_s=0.5)
         wait_until(self.is_idle, 60, "the hosts to publish their whole capacity", poll_s=0.5)
+
+    def boot_if_isolated(self, server: str) -> bool:
+        """Boots a server that a takeover has powered off since mend() saw to it; False: look again."""
+        if self.verdict(server) == "failed" and self.lab.node(server).state() == "crashed":
+            self.lab.boot(server)
+        return False
 
     def is_idle(self) -> bool:
         """Every host publishes what it did when nothing was loaded."""

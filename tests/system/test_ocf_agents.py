@@ -45,6 +45,18 @@ def test_an_unknown_action_is_refused(name):
     assert "usage" in done.stderr
 
 
+@pytest.mark.parametrize("name,param,value", [
+    ("capacity", "cpu_reserve", "-1"), ("capacity", "memory_reserve_mib", "much"), ("capacity", "memory_step_mib", "0"),
+    ("capacity", "settle", "soon"), ("capacity", "ceph_conf", "ceph.conf"), ("observer", "references", "smoke:signals"),
+    ("observer", "ceph_conf", "ceph.conf"),
+])
+def test_a_wrong_parameter_of_a_clone(name, param, value):
+    done = subprocess.run([f"{AGENTS}/{name}", "validate-all"], capture_output=True, text=True,
+                          env={"OCF_ROOT": "/usr/lib/ocf", f"OCF_RESKEY_{param}": value})
+    assert done.returncode == 6, done.stderr
+    assert f"ocf-exit-reason:{param}={value}: " in done.stderr
+
+
 def ocf_tester(lab, name, instance, params):
     """Runs ocf-tester on host1."""
     options = [word for key, value in params.items() for word in ("-o", f"{key}={value}")]

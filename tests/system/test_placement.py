@@ -1,11 +1,24 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Where images run: on the host with the most room, not where they can't, and they stay where they are."""
 
+import json
+
 import pytest
 
+from image_agent import ImageAgent, holder_end
 from lab.api import wait_until
+from lab.site import POOL
 
+RUN_IMAGE = "run-db1-0"
 CAPACITY_TIMEOUT_S = 120
+# Fits on the largest host while it has no load, and nowhere else.
+LARGE_MIB = 2560
+
+
+def available_mib(protected, host):
+    """Memory that a host has left."""
+    rows = dict(row.split(":") for row in protected.run("cat", "/proc/meminfo", host=host).stdout.splitlines())
+    return int(rows["MemAvailable"].split()[0]) // 1024
 
 
 def test_load_moves_no_running_image_but_the_next_takeover_goes_elsewhere(protected):
@@ -15,8 +28,8 @@ def test_load_moves_no_running_image_but_the_next_takeover_goes_elsewhere(protec
     started = protected.run("virsh", "-c", "qemu:///system", "domid", "standby-db1", host=best).stdout
 
     free = protected.headroom()[best]
-    size_mib = protected.site.host_size(best)[1]
-    protected.lab.load(best, 70, size_mib * 6 // 10)
+    # To the brim: without what it has promised to its image the host would have room for none.
+    protected.lab.load(best, 70, available_mib(protected, best) - 400)
     wait_until(lambda: protected.headroom()[best] < free, CAPACITY_TIMEOUT_S, f"{best} to publish its load", poll_s=1)
     assert protected.ranked_hosts()[0] != best
     assert protected.images_running() == {"db1": best}
@@ -43,20 +56,54 @@ def test_libvirtd_dead_on_the_chosen_host_runs_the_image_elsewhere(protected):
 
 
 @pytest.fixture
-def too_large(protected):
-    """db1's image asks for more memory than any host has."""
-    protected.adopt("db1", memory_mib=500000)
+def large(protected):
+    """db1's image asks for so much memory that one host alone has room for it."""
+    protected.adopt("db1", memory_mib=LARGE_MIB)
     yield protected
     protected.adopt("db1")
 
 
-def test_no_room_is_said_and_room_is_used_when_it_appears(too_large):
-    protected = too_large
+def test_no_room_is_said_and_room_is_used_when_it_appears(large):
+    protected = large
+    largest, = protected.ranked_hosts("db1")
+    protected.lab.load(largest, 0, available_mib(protected, largest) - LARGE_MIB)
+    wait_until(lambda: protected.ranked_hosts("db1") == [], CAPACITY_TIMEOUT_S, f"{largest} to publish its load")
     protected.lab.crash("db1")
     protected.wait_verdict("db1", "failed")
     wait_until(lambda: "hv_memory" in protected.server("db1")["reason"], 30, "status to say that there is no room")
     assert protected.domain_hosts("db1") == []
-    protected.adopt("db1")
+    protected.lab.load(largest, 0, 0)
+    assert protected.wait_taken_over("db1") == {"db1": largest}
+
+
+def test_the_host_with_the_least_load_is_chosen(protected):
+    """By the lab's own knowledge: the smallest host, as all others are busy."""
+    *busy, idle = sorted(protected.hosts, key=protected.site.host_size, reverse=True)
+    free = protected.headroom()
+    for host in busy:
+        protected.lab.load(host, 95, available_mib(protected, host) // 2)
+    wait_until(lambda: all(protected.headroom()[host] < free[idle] for host in busy), CAPACITY_TIMEOUT_S,
+               "the load to be published", poll_s=1)
+    protected.lab.crash("db1")
+    assert protected.wait_taken_over("db1") == {"db1": idle}
+
+
+def test_who_has_the_image_open_is_said_and_it_starts_when_he_goes(protected):
+    if RUN_IMAGE not in protected.store_images():
+        point = json.loads(protected.run("rbd", "--id", "understudy", "snap", "ls", f"{POOL}/db1", "--format",
+                                         "json").stdout)[-1]["name"]
+        protected.run("rbd", "--id", "understudy", "clone", "--rbd-default-clone-format", "2",
+                      f"{POOL}/db1@{point}", f"{POOL}/{RUN_IMAGE}")
+    holder = ImageAgent(protected.lab).hold("store", f"{POOL}/{RUN_IMAGE}", "admin")
+    try:
+        address = protected.watchers(RUN_IMAGE)[0]
+        protected.lab.crash("db1")
+        wait_until(lambda: address in protected.server("db1")["reason"], 90, "status to name the client", poll_s=0.5)
+        assert protected.domain_hosts("db1") == []
+        assert protected.watchers(RUN_IMAGE) == [address]
+    finally:
+        holder_end(holder)
+    protected.run("crm_resource", "--cleanup", "--resource", "standby-db1")
     protected.wait_taken_over("db1")
 
 
