@@ -17,6 +17,7 @@ SERVER = "db1"
 RESOURCE = f"standby-{SERVER}"
 RUN_IMAGE = f"run-{SERVER}-0"
 DEVICE = "store-fence"
+LIAR = "liar"   # a device that says yes and does nothing; in no level but where a test wants it
 # For a host that is back without having booted; starts in the lab take less than this.
 START_TIMEOUT_S = 5
 # For a power switch that is dead: the time until the next level has its turn.
@@ -51,6 +52,8 @@ class FencedCluster:
         self.run("pcs", "stonith", "create", DEVICE, "fence_rbd", f"pools={POOL}", f"unfence_user={UNFENCE_USER}",
                  f"start_timeout={START_TIMEOUT_S}", f"pcmk_host_list={' '.join(self.hosts)}", "pcmk_off_timeout=60s",
                  "pcmk_on_timeout=60s", "meta", "provides=unfencing")
+        self.run("pcs", "stonith", "create", LIAR, "fence_dummy", f"pcmk_host_list={' '.join(self.hosts)}",
+                 "status_file=/run/fence_dummy.status")
         self.set_levels(DEVICE)
         self.run("pcs", "resource", "update", "understudy-capacity", "op", "monitor", "interval=2s")
         for host in self.hosts:
@@ -59,7 +62,8 @@ class FencedCluster:
     def forget(self) -> None:
         """None of that."""
         self.run("pcs", "stonith", "level", "clear", check=False)
-        self.run("pcs", "stonith", "delete", DEVICE, check=False)
+        for device in (DEVICE, LIAR):
+            self.run("pcs", "stonith", "delete", device, check=False)
         for host in self.hosts:
             self.run("crm_resource", "--resource", f"power-{host}", "--delete-parameter", "pcmk_reboot_timeout",
                      check=False)

@@ -308,6 +308,26 @@ def test_levels_power_and_store(fenced, running, levels):
     assert_comes_back(fenced, running, there)
 
 
+# --- without a fence ---------------------------------------------------------------------------
+
+
+def test_a_device_that_lies_makes_no_second_writer(fenced, running, ledger):
+    """It says that the host is off and does nothing: the image's start has the store refuse the old client alone."""
+    with ledger.haunted():
+        fenced.set_levels("liar")
+        fenced.lab.freeze(running)
+        fenced.wait_serves(not_on=running)
+        assert not fenced.is_refused(running) and fenced.records() == []
+        written = ledger.ghosts()
+        fenced.lab.thaw(running)
+        wait_until(lambda: "I/O error" in fenced.domain_state(running), 40, "the old guest's writes to be refused")
+    fenced.lab.crash(running)
+    fenced.set_levels("store-fence")
+    fenced.rejoin(running)
+    fenced.wait_serves()
+    assert ledger.ghosts() == written
+
+
 # --- a test of the tests ---------------------------------------------------------------------
 
 
