@@ -133,8 +133,8 @@ def test_store_network_cut_and_healed_in_time(fenced, running, ledger):
     """The guest's disk stalls, and goes on: it is the same guest."""
     qemu, before = fenced.qemu(running), len(ledger.attempts())
     fenced.lab.cut(running, "store")
-    wait_until(lambda: any(not attempt["ok"] for attempt in ledger.attempts()[before:]), 40, "the guest's disk to stall",
-               poll_s=0.1)
+    wait_until(lambda: any(not attempt["ok"] for attempt in ledger.attempts()[before:]), 40,
+               "the guest's disk to stall", poll_s=0.1)
     fenced.lab.heal(running, "store")
     ledger.wait_commit()
     assert fenced.qemu(running) == qemu and fenced.where() == running and fenced.records() == []
