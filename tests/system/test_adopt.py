@@ -149,6 +149,7 @@ def test_an_adopted_server_stays_stopped(adopted_snippet):
     def row():
         return standby.server_status(adopted_snippet.lab, SERVER, adopted_snippet.host)
     wait_until(lambda: row()["image"]["state"] == "stopped", CLEANUP_TIMEOUT_S, "the probes to end")
+    adopted_snippet.run("crm_resource", "--wait", "--timeout", "30")   # until Pacemaker has nothing left to do
     assert not row()["ticket"]
     history = adopted_snippet.run("crm_resource", "--list-all-operations", "--resource", f"standby-{SERVER}").stdout
     assert "_start_0" not in history
