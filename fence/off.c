@@ -352,6 +352,15 @@ gboolean fence_off(fence_call_t *call, GError **error)
 
 /* on ----------------------------------------------------------------------------------*/
 
+/* Pacemaker gives up a host whose unfencing has failed ten times (stonith-max-attempts): these must together last until
+ * it can succeed. Not longer each: it makes no new decision while an action is under way. */
+#define UNFENCE_ATTEMPTS 10
+
+static void pace_attempts(const fence_call_t *call, guint start_timeout_s)
+{
+    g_usleep((gulong) MIN(start_timeout_s * 1000 / UNFENCE_ATTEMPTS, fence_remaining_ms(call)) * 1000);
+}
+
 /* Without a new boot id nobody knows what goes on there: wait for starts that were under way, then look. */
 static gboolean host_make_empty(fence_call_t *call, const fence_record_t *record, GError **error)
 {
@@ -374,6 +383,7 @@ static gboolean host_make_empty(fence_call_t *call, const fence_record_t *record
         return FALSE;
     }
     if (wait_s * 1000 >= (gint64) fence_remaining_ms(call)) {
+        pace_attempts(call, start_timeout_s);
         g_set_error(error, UNDERSTUDY_ERROR, UNDERSTUDY_ERROR_BUSY,
                     "%s has not booted since it was fenced, and a start of an image may still be under way there for "
                     "%" G_GINT64_FORMAT " s (start_timeout): unfence it then, or boot it", call->target->name, wait_s);

@@ -144,9 +144,11 @@ def test_a_host_that_booted_since_is_unfenced_without_asking_it(fence):
 
 def test_unfencing_waits_for_starts_that_were_under_way(fence):
     fence.off()
-    answer = fence.run("on", start_timeout="3600")
+    answer = fence.run("on", start_timeout="60")
     assert answer.rc == FAILED and "start_timeout" in answer.err
     assert fence.entry in fence.blocklist()
+    # Pacemaker tries ten times, one after the other.
+    assert 60 / 10 <= answer.seconds < POWER_TIMEOUT_S
 
 
 def test_unfencing_leaves_an_operators_entries_alone(fence):
