@@ -119,8 +119,9 @@ def test_the_guest_no_longer_answers(image):
 def test_qemu_is_killed(image):
     image.start()
     image.signal("KILL", *image.qemu_pids())
+    wait_until(lambda: image.qemu_pids() == [], 20, "QEMU to be gone")
     answer = image.monitor()
-    assert answer.rc == NOT_RUNNING
+    assert answer.rc == NOT_RUNNING, answer
 
 
 def test_libvirtd_is_dead(image):
