@@ -10,6 +10,9 @@
 #define RETRY_MS      2000
 #define REPEAT_MS     60000
 #define TIMEOUT_MS    10000
+/* The attribute daemon keeps a change back for so long, and writes with it what other hosts have changed meanwhile: a
+ * switch that restarts is not seen by all in the same instant, and the image of the first to see it would be moved. */
+#define DAMPENING_S   "5"
 
 struct reach {
     gboolean known;
@@ -65,7 +68,7 @@ static void on_ended(GObject *source, GAsyncResult *result, gpointer user_data)
 
 static void publish(reach_t *reach)
 {
-    const char *argv[] = { ATTRD_UPDATER, "-n", REACH_ATTRIBUTE, "-U", reach->reached ? "1" : "0", NULL };
+    const char *argv[] = { ATTRD_UPDATER, "-n", REACH_ATTRIBUTE, "-B", reach->reached ? "1" : "0", "-d", DAMPENING_S, NULL };
 
     g_clear_handle_id(&reach->timer_source, g_source_remove);
     reach->published = TRUE;
