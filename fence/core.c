@@ -481,10 +481,11 @@ fence_lift_t fence_lift_decide(const fence_record_t *record, const fence_target_
 
 gint64 fence_lift_wait_s(const fence_record_t *record, gint64 now_s, guint start_timeout_s)
 {
-    gint64 ends_s = record->at_s + start_timeout_s;
-
     /* A clock that was set back must not make it wait for ever. */
-    return record->at_s > now_s ? start_timeout_s : MAX(ends_s - now_s, 0);
+    if (record->at_s > now_s) {
+        return start_timeout_s;
+    }
+    return record->at_s <= now_s - start_timeout_s ? 0 : record->at_s + start_timeout_s - now_s;
 }
 
 /* Two-round confirmation ----------------------------------------------------------*/
