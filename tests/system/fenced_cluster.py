@@ -22,6 +22,8 @@ LIAR = "liar"   # a device that says yes and does nothing; in no level but where
 START_TIMEOUT_S = 5
 # For a power switch that is dead: the time until the next level has its turn.
 POWER_TIMEOUT_S = 20
+# A fencer that restarts its devices in the same moment may forget a request; Pacemaker asks again after 144 s.
+UNFENCE_TIMEOUT_S = 240
 MOVE_TIMEOUT_S = 90
 REJOIN_TIMEOUT_S = 120
 TIMING = {"probe_interval": "500ms", "hold_down": "1s", "recover_after": "2s"}
@@ -57,7 +59,8 @@ class FencedCluster:
         self.set_levels(DEVICE)
         self.run("pcs", "resource", "update", "understudy-capacity", "op", "monitor", "interval=2s")
         for host in self.hosts:
-            wait_until(lambda h=host: self.is_unfenced(h), 60, f"{host} to be unfenced for the first time", poll_s=0.3)
+            wait_until(lambda h=host: self.is_unfenced(h), UNFENCE_TIMEOUT_S, f"{host} to be unfenced for the first time",
+                       poll_s=0.3)
 
     def forget(self) -> None:
         """None of that."""
