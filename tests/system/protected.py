@@ -204,17 +204,9 @@ class Protected:
         self.mend()
         wait_until(lambda: self.run("crm_resource", "--cleanup", check=False).returncode == 0, 60, "the cluster to run")
         for server in self.servers:
-            try:
-                self.wait_at_rest(server)
-            except LabError:    # one that was taken over without ever having been away stays so
-                self.understudy("release", server)
-                self.wait_at_rest(server)
+            wait_until(lambda s=server: self.at_rest(s) or self.boot_if_isolated(s), 120,
+                       f"{server} to be healthy and its image stopped", poll_s=0.5)
         wait_until(self.is_idle, 60, "the hosts to publish their whole capacity", poll_s=0.5)
-
-    def wait_at_rest(self, server: str) -> None:
-        """Until a server is."""
-        wait_until(lambda: self.at_rest(server) or self.boot_if_isolated(server), 120,
-                   f"{server} to be healthy and its image stopped", poll_s=0.5)
 
     def boot_if_isolated(self, server: str) -> bool:
         """Boots a server that a takeover has powered off since mend() saw to it; False: look again."""
