@@ -23,7 +23,7 @@ sys.path[0] = str(TOP)      # this folder holds a module named "site"
 
 from lab import machine     # noqa: E402
 from lab.progress import StepFailed, run_step   # noqa: E402
-from lab.site import DEFAULT_NAME, DEFAULT_PREFIX   # noqa: E402
+from lab.site import DEFAULT_NAME, DEFAULT_PREFIX, numbered_name   # noqa: E402
 
 BUILD = TOP / "build"
 LOG = BUILD / "quickstart.log"
@@ -116,8 +116,8 @@ def demo() -> int:
 
 @contextmanager
 def lab_is_up(number: int = 1):
-    """A lab for as long as the block lasts; the second and later ones are named as the tests expect them."""
-    name = NAME if number == 1 else f"{NAME}-{number}"
+    """A lab for as long as the block lasts."""
+    name = numbered_name(NAME, number)
     first, second = DEFAULT_PREFIX.split(".")
     lab = [TOP / "lab/lab", "--name", name, "--prefix", f"{first}.{int(second) + number - 1}"]
     try:

@@ -35,6 +35,11 @@ POSTGRES_PORT = 5432
 _OVERLAID = ("/etc", "/var/lib", "/var/log", "/var/tmp", "/run", "/tmp", "/dev", "/proc", "/sys")
 
 
+def numbered_name(name: str, number: int) -> str:
+    """The name of the first, second ... of several labs side by side; the first has the name itself."""
+    return name if number == 1 else f"{name}-{number}"
+
+
 class LabError(Exception):
     """Something an operator can mend; the text is a sentence that says how."""
 

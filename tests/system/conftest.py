@@ -16,7 +16,7 @@ TOP = Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(TOP), str(Path(__file__).parent)]
 
 from lab.api import Lab                                  # noqa: E402
-from lab.site import DEFAULT_NAME, LabError, Site        # noqa: E402
+from lab.site import DEFAULT_NAME, LabError, Site, numbered_name   # noqa: E402
 from protected import Protected                          # noqa: E402
 
 # Of files handed out to several labs: one that takes minutes must not be the last to begin.
@@ -43,9 +43,8 @@ def lab():
 
 def lab_name():
     """The lab of this process."""
-    name = os.environ.get("UNDERSTUDY_LAB", DEFAULT_NAME)
     number = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw")) + 1
-    return name if number == 1 else f"{name}-{number}"
+    return numbered_name(os.environ.get("UNDERSTUDY_LAB", DEFAULT_NAME), number)
 
 
 @pytest.fixture(scope="session")
