@@ -85,26 +85,34 @@ static char *auth_ask(store_t *store, const char *prefix, const ceph_user_t *use
     return store_monitor_ask(store, command, error);
 }
 
+/* Of an answer that holds a key; may be NULL. */
+static void secret_free(char *secret)
+{
+    if (secret != NULL) {
+        explicit_bzero(secret, strlen(secret));
+    }
+    g_free(secret);
+}
+
 /* The keyring of a user that has exactly these caps afterwards; its key stays if it has one. */
 static char *user_make(store_t *store, const ceph_user_t *user, GError **error)
 {
     GError *get_error = NULL;
-    g_autofree char *known = auth_ask(store, "auth get", user, FALSE, &get_error);
-    g_autofree char *done = NULL;
+    char *known = auth_ask(store, "auth get", user, FALSE, &get_error);
+    gboolean is_known = known != NULL;
+    char *done = NULL;
 
-    if (known == NULL && !g_error_matches(get_error, UNDERSTUDY_ERROR, UNDERSTUDY_ERROR_NOT_FOUND)) {
+    secret_free(known);
+    if (!is_known && !g_error_matches(get_error, UNDERSTUDY_ERROR, UNDERSTUDY_ERROR_NOT_FOUND)) {
         g_propagate_error(error, get_error);
         return NULL;
     }
     g_clear_error(&get_error);
-    if (known != NULL) {
-        memset(known, 0, strlen(known)); /* it holds the key */
-    }
-    done = auth_ask(store, known != NULL ? "auth caps" : "auth get-or-create", user, TRUE, error);
+    done = auth_ask(store, is_known ? "auth caps" : "auth get-or-create", user, TRUE, error);
     if (done == NULL) {
         return NULL;
     }
-    memset(done, 0, strlen(done));
+    secret_free(done);
     return auth_ask(store, "auth get", user, FALSE, error);
 }
 
@@ -115,10 +123,7 @@ static gboolean user_apply(store_t *store, const ceph_user_t *user, const char *
     gboolean good = keyring != NULL
                     && g_file_set_contents_full(path, keyring, -1, G_FILE_SET_CONTENTS_CONSISTENT, 0600, error);
 
-    if (keyring != NULL) {
-        explicit_bzero(keyring, strlen(keyring));
-        g_free(keyring);
-    }
+    secret_free(keyring);
     if (good) {
         printf("%s may do what it needs; its key is in %s\n", user->entity, path);
     }
