@@ -14,6 +14,8 @@ TIMEOUT_S = 120
 MEMORY_PER_CPU_MIB = 4096   # how `headroom` weighs memory against CPUs
 RESERVE_MIB = 512           # ocf:understudy:capacity keeps so much for the host
 STEP_MIB = 256
+HEADROOM_ROUNDING = 125     # so that headroom refuses nothing that fits
+HEADROOM_STEP = 25
 
 
 @dataclasses.dataclass(frozen=True)
@@ -43,11 +45,12 @@ class Host:
     reach: int = 1
 
     def capacity(self) -> dict[str, int]:
-        """What ocf:understudy:capacity publishes of it."""
+        """What ocf:understudy:capacity publishes of it (test_capacity.py)."""
         cpus = self.cpus - self.load_cpus
         memory_mib = self.memory_mib - RESERVE_MIB - self.load_mib
+        headroom = HEADROOM_ROUNDING + 100 * max(0, min(cpus, memory_mib / MEMORY_PER_CPU_MIB))
         return {"cpu": max(0, int(cpus + 0.5)), "hv_memory": max(0, memory_mib // STEP_MIB * STEP_MIB),
-                "headroom": max(0, int(min(100 * cpus, 100 * memory_mib / MEMORY_PER_CPU_MIB)) // 5 * 5)}
+                "headroom": int(headroom) // HEADROOM_STEP * HEADROOM_STEP}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -149,6 +152,13 @@ class Simulation:
     def set_standby(self, host: str) -> None:
         """As `pcs node standby` does, until the next boot."""
         self._set_pairs(host, "attributes", {"standby": "on"})
+
+    def prefer(self, server: str, host: str, score: int) -> None:
+        """As `pcs constraint location ... prefers` does."""
+        cib = self._read()
+        ET.SubElement(cib.find(".//constraints"), "rsc_location",
+                      {"id": f"prefer-{server}-{host}", "rsc": f"standby-{server}", "node": host, "score": str(score)})
+        self._write(cib)
 
     # --- the command ---------------------------------------------------------
 

@@ -62,6 +62,19 @@ def test_nothing_that_runs_moves_when_capacity_changes(five):
         assert five.images() == before
 
 
+def test_a_preference_for_another_host_moves_nothing_that_runs(five):
+    """resource-stickiness: an operator's word counts at the next takeover, and no image is restarted for it."""
+    five.grant("s01")
+    first = five.images()["s01"]
+    other = next(host.name for host in five.hosts if host.name != first)
+    five.prefer("s01", other, 500)
+    assert "standby-s01" not in five.run()
+    assert five.images() == {"s01": first}
+    five.revoke("s01")
+    five.grant("s01")
+    assert five.images() == {"s01": other}
+
+
 def test_load_sends_the_next_takeover_elsewhere(five):
     first = five.ranked("s01")[0]
     five.grant("s01")
