@@ -167,7 +167,9 @@ static const ocf_agent_t observer_agent = {
     .longdesc = "Run as a clone on every cloud host. Each observer probes the servers that have an ocf:understudy:image "
                 "resource, and all agree over a Corosync process group on each server's state. When a majority finds a "
                 "server down twice and it has been put out of the way, its ticket is granted and Pacemaker starts its "
-                "standby image; when it is back, the ticket is revoked.",
+                "standby image; when it is back, the ticket is revoked. Each also publishes whether its host reaches its "
+                "clients' network and the store (node attribute understudy-reach), for images to keep away from it "
+                "otherwise.",
     .params = observer_params,
     .actions = observer_actions,
 };

@@ -394,16 +394,6 @@ static GHashTable *read_remaining(const pe_node_t *node)
     return remaining;
 }
 
-static int read_reach(const pe_node_t *node)
-{
-    const char *text = g_hash_table_lookup(node->details->attrs, REACH_ATTRIBUTE);
-
-    if (text == NULL || *text == '\0') {
-        return -1;
-    }
-    return strcmp(text, "1") == 0 ? 1 : 0;
-}
-
 static cluster_host_t *read_host(const pe_node_t *node)
 {
     cluster_host_t *host = g_new0(cluster_host_t, 1);
@@ -417,7 +407,7 @@ static cluster_host_t *read_host(const pe_node_t *node)
     host->utilization = copy_texts(node->details->utilization);
     host->remaining = read_remaining(node);
     host->resource_count = g_list_length(node->details->running_rsc);
-    host->reach = read_reach(node);
+    host->reach = host_reach_parse(g_hash_table_lookup(node->details->attrs, REACH_ATTRIBUTE));
     host->images = g_ptr_array_new_with_free_func(g_free);
     return host;
 }

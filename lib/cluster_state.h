@@ -5,6 +5,8 @@
 #include <glib.h>
 #include <libxml/tree.h>
 
+#include "host_reach.h"
+
 /*
  * What a CIB says about our servers, hosts and images, read through Pacemaker's
  * own pe_status library, so that it agrees with crm_mon. Pure: XML in, structures out.
@@ -44,7 +46,7 @@ typedef struct cluster_host {
     GHashTable *remaining;   /* char* -> GINT_TO_POINTER: capacity less what runs there */
     guint resource_count;    /* all resources that run there, ours or not */
     GPtrArray *images;       /* char*: names of the servers whose images are there, by name */
-    int reach;               /* REACH_ATTRIBUTE: 1, 0, or -1 if not published */
+    host_reach_t reach;
 } cluster_host_t;
 
 typedef struct cluster_state {

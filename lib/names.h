@@ -16,8 +16,7 @@
 #define OBSERVER_RESOURCE_ID      "understudy-observer"
 #define CAPACITY_CLONE_ID         "understudy-capacity-clone"
 #define CAPACITY_RESOURCE_ID      "understudy-capacity"
-/* Transient node attribute, "1" while the host's service network works, "0"
- * while none of its reference addresses answers. */
+/* Transient node attribute, "1" while the host reaches what an image needs; host_reach.h has the rest. */
 #define REACH_ATTRIBUTE           "understudy-reach"
 /* More than the images' stickiness, so that an image leaves a host that its
  * clients can't reach; not INFINITY, so that it stays if no host is reached. */

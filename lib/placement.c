@@ -69,10 +69,11 @@ static char *no_room_reason(const cluster_host_t *host, GHashTable *need, const 
 
 static char *free_reason(const cluster_host_t *host)
 {
-    GString *text = g_string_new(host->reach == 0 ? "service network down; free: "
-                                 : host->reach < 0 ? "service network not known yet; free: " : "free: ");
+    const char *fault = host_reach_fault(host->reach);
+    GString *text = g_string_new(fault);
     g_autoptr(GList) names = g_list_sort(g_hash_table_get_keys(host->remaining), (GCompareFunc) strcmp);
 
+    g_string_append(text, *fault != '\0' ? "; free: " : "free: ");
     for (GList *item = names; item != NULL; item = item->next) {
         g_string_append_printf(text, "%s%s %d", item == names ? "" : ", ", (const char *) item->data,
                                table_integer(host->remaining, item->data));
@@ -87,7 +88,7 @@ static char *free_reason(const cluster_host_t *host)
 static int host_score(const cluster_host_t *host, const cluster_server_t *server)
 {
     if (server == NULL) {
-        return host->reach == 1 ? (int) g_ascii_strtoll(REACH_SCORE, NULL, 10) : 0;
+        return host->reach == HOST_REACH_ALL ? (int) g_ascii_strtoll(REACH_SCORE, NULL, 10) : 0;
     }
     return table_integer(server->host_scores, host->name);
 }

@@ -23,6 +23,7 @@
 #include "observer_options.h"
 #include "pidfile.h"
 #include "reach.h"
+#include "store_sight.h"
 #include "watch.h"
 
 #define PROGRAM_NAME "understudy-observerd"
@@ -37,6 +38,9 @@ typedef struct {
     cluster_t *cluster;
     isolation_t *isolation;
     reach_t *reach;
+    store_sight_t *store_sight;
+    gboolean is_blind;
+    gboolean has_lost_store;
     history_file_t *history_file;
     ipc_server_t *ipc;
     guint run_source;
@@ -217,13 +221,31 @@ static void on_answer(const char *server, guint64 epoch, guint32 round, vote_t s
     group_answer(((observer_t *) user_data)->group, server, epoch, round, service, management);
 }
 
+static void tell_reach(observer_t *observer)
+{
+    reach_set(observer->reach, observer->is_blind          ? HOST_REACH_NO_SERVICE
+                               : observer->has_lost_store ? HOST_REACH_NO_STORE
+                                                          : HOST_REACH_ALL);
+}
+
+static void on_store_sight(gboolean reached, gpointer user_data)
+{
+    observer_t *observer = user_data;
+
+    log_line(LOG_NOTICE, reached ? "A monitor of the store answers again"
+                                 : "No monitor of the store answers: images leave this host if another one reaches it");
+    observer->has_lost_store = !reached;
+    tell_reach(observer);
+}
+
 static void on_blind(gboolean blind, gpointer user_data)
 {
     observer_t *observer = user_data;
 
     log_line(LOG_NOTICE, blind ? "No reference answers: this host is blind, it votes on nothing"
                              : "A reference answers again: this host sees");
-    reach_set(observer->reach, !blind);
+    observer->is_blind = blind;
+    tell_reach(observer);
     group_set_blind(observer->group, blind);
     run_soon(observer);
 }
@@ -395,7 +417,9 @@ static gboolean observer_start(observer_t *observer, GError **error)
     observer->isolation = isolation_new(options.isolate_helper, options.ceph_conf, options.ceph_user, on_isolated,
                                         observer);
     observer->reach = reach_new();
-    reach_set(observer->reach, TRUE);
+    tell_reach(observer);
+    observer->store_sight = store_sight_new(options.monitors_helper, options.ceph_conf, options.ceph_user,
+                                            on_store_sight, observer);
     observer->cluster = cluster_new(&cluster_callbacks, observer);
     observer->ipc = ipc_server_new(on_ask, observer, error);
     return observer->ipc != NULL && corosync_join(observer->corosync, error);
@@ -409,6 +433,7 @@ static void observer_end(observer_t *observer)
     corosync_close(observer->corosync);
     watch_free(observer->watch);
     isolation_free(observer->isolation);
+    store_sight_free(observer->store_sight);
     g_clear_handle_id(&observer->run_source, g_source_remove);
     group_free(observer->group);
     reach_free(observer->reach);

@@ -27,6 +27,7 @@ static const option_row_t rows[] = {
     { "log-file", "PATH", AT(log_file), "/var/log/understudy/observer.log",
       "Log here as well as to syslog; an empty PATH: to syslog alone" },
     { "isolate-helper", "PATH", AT(isolate_helper), ISOLATE_HELPER, "Program that isolates a server" },
+    { "monitors-helper", "PATH", AT(monitors_helper), MONITORS_HELPER, "Program that finds the store's monitors" },
     { "man", NULL, AT(man), NULL, "Print the man page, for troff" },
     { "version", NULL, AT(version), NULL, "Print the version" },
 };
@@ -121,6 +122,7 @@ static const struct {
     { "/run/understudy/observer.pid", "the process; locked while it runs" },
     { ISOLATE_HELPER, "isolates one server: fences it through Pacemaker, and puts its storage address on Ceph's "
                       "blocklist" },
+    { MONITORS_HELPER, "finds the store's monitors, which the daemon then asks whether this host reaches the store" },
 };
 
 static void append_option_man(GString *out, const option_row_t *row)

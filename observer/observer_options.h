@@ -14,6 +14,7 @@ typedef struct observer_options {
     char *state_dir;
     char *log_file;        /* "": none */
     char *isolate_helper;
+    char *monitors_helper;
     gboolean daemonize;
     gboolean version;
     gboolean man;

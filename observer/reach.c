@@ -15,8 +15,7 @@
 #define DAMPENING_S   "5"
 
 struct reach {
-    gboolean known;
-    gboolean reached;
+    host_reach_t value; /* HOST_REACH_UNKNOWN until it is set */
     gboolean published; /* this value */
     gboolean failure_logged;
     GSubprocess *process;
@@ -68,7 +67,7 @@ static void on_ended(GObject *source, GAsyncResult *result, gpointer user_data)
 
 static void publish(reach_t *reach)
 {
-    const char *argv[] = { ATTRD_UPDATER, "-n", REACH_ATTRIBUTE, "-B", reach->reached ? "1" : "0", "-d", DAMPENING_S, NULL };
+    const char *argv[] = { ATTRD_UPDATER, "-n", REACH_ATTRIBUTE, "-B", host_reach_value(reach->value), "-d", DAMPENING_S, NULL };
 
     g_clear_handle_id(&reach->timer_source, g_source_remove);
     reach->published = TRUE;
@@ -82,13 +81,12 @@ static void publish(reach_t *reach)
     g_subprocess_wait_check_async(reach->process, NULL, on_ended, reach);
 }
 
-void reach_set(reach_t *reach, gboolean reached)
+void reach_set(reach_t *reach, host_reach_t value)
 {
-    if (reach->known && reach->reached == reached) {
+    if (reach->value == value) {
         return;
     }
-    reach->known = TRUE;
-    reach->reached = reached;
+    reach->value = value;
     reach->published = FALSE;
     if (reach->process == NULL) {
         publish(reach);

@@ -216,11 +216,12 @@ static JsonObject *host_json(const cluster_host_t *host)
     json_object_set_boolean_member(object, "online", host->online);
     json_object_set_boolean_member(object, "standby", host->standby);
     json_object_set_boolean_member(object, "maintenance", host->maintenance);
-    if (host->reach < 0) {
+    if (host->reach == HOST_REACH_UNKNOWN) {
         json_object_set_null_member(object, "reach");
     } else {
-        json_object_set_boolean_member(object, "reach", host->reach == 1);
+        json_object_set_boolean_member(object, "reach", host->reach == HOST_REACH_ALL);
     }
+    json_object_set_string_member(object, "reach_fault", host_reach_fault(host->reach));
     set_capacities(object, host);
     for (const char *const *name = capacity_names; *name != NULL; name++) {
         const char *text = g_hash_table_lookup(host->utilization, *name);
@@ -352,23 +353,20 @@ static void append_servers(GString *out, JsonArray *servers)
     text_table_append(table, out);
 }
 
-static const char *host_state_text(JsonObject *host)
+static char *host_state_text(JsonObject *host)
 {
-    JsonNode *reach = json_object_get_member(host, "reach");
+    const char *fault = json_read_text(host, "reach_fault");
 
     if (!json_object_get_boolean_member(host, "online")) {
-        return "offline";
+        return g_strdup("offline");
     }
     if (json_object_get_boolean_member(host, "standby")) {
-        return "standby";
+        return g_strdup("standby");
     }
     if (json_object_get_boolean_member(host, "maintenance")) {
-        return "maintenance";
+        return g_strdup("maintenance");
     }
-    if (JSON_NODE_HOLDS_NULL(reach)) {
-        return "online, service network not known";
-    }
-    return json_node_get_boolean(reach) ? "online" : "online, service network down";
+    return g_strconcat("online", *fault != '\0' ? ", " : "", fault, NULL);
 }
 
 static char *names_text(JsonArray *names)
@@ -392,8 +390,9 @@ static void append_status_hosts(GString *out, JsonArray *hosts)
         g_autofree char *memory = number_or_dash(host, UTILIZATION_MEMORY);
         g_autofree char *headroom = number_or_dash(host, UTILIZATION_HEADROOM);
         g_autofree char *images = names_text(json_read_array(host, "images"));
+        g_autofree char *state = host_state_text(host);
 
-        text_table_row(table, json_read_text(host, "name"), host_state_text(host), cpu, memory, headroom, images, NULL);
+        text_table_row(table, json_read_text(host, "name"), state, cpu, memory, headroom, images, NULL);
     }
     text_table_append(table, out);
 }

@@ -42,7 +42,7 @@ class Host:
     memory_mib: int
     load_cpus: float = 0
     load_mib: int = 0
-    reach: int = 1
+    reach: str = "1"
 
     def capacity(self) -> dict[str, int]:
         """What ocf:understudy:capacity publishes of it (test_capacity.py)."""
@@ -119,7 +119,7 @@ class Simulation:
             attributes = ET.SubElement(ET.SubElement(state, "transient_attributes", id=str(number)),
                                        "instance_attributes", id=f"status-{number}")
             ET.SubElement(attributes, "nvpair", {"id": f"status-{number}-reach", "name": "understudy-reach",
-                                                 "value": str(host.reach)})
+                                                 "value": host.reach})
         return cib
 
     def _read(self) -> ET.Element:
@@ -145,7 +145,7 @@ class Simulation:
         """As ocf:understudy:capacity publishes it."""
         self._set_pairs(host, "utilization", values)
 
-    def set_reach(self, host: str, reach: int) -> None:
+    def set_reach(self, host: str, reach: str) -> None:
         """As the host's observer publishes it."""
         self._set_pairs(host, "attributes", {"understudy-reach": reach})
 

@@ -64,7 +64,7 @@ def test_no_host_has_room(five, golden):
 def test_service_network_of_a_host_is_cut(five, golden):
     five.grant("s01")
     first = five.images()["s01"]
-    five.set_reach(first, 0)
+    five.set_reach(first, "no-service")
     golden("reach", five.picture(f"s01 runs on {first}, whose service network fails", five.run()))
     assert five.images()["s01"] != first
 
@@ -73,6 +73,6 @@ def test_service_network_of_all_hosts_is_cut(five):
     five.grant("s01")
     before = five.images()
     for host in five.hosts:
-        five.set_reach(host.name, 0)
+        five.set_reach(host.name, "no-store")
     five.run()
     assert five.images() == before, "there is nowhere better to be"

@@ -21,7 +21,7 @@ static const char running[] = CIB_TEXT(
     "1", CIB_IMAGE("db1") CIB_IMAGE("db2"), CIB_TICKET("db1") CIB_TICKET("db2"), GRANTED,
     CIB_STATE("1", "1", "", NOT_RUNNING("db1", "host1") NOT_RUNNING("db2", "host1"))
     CIB_STATE("2", "1", "", CIB_HISTORY("db1", CIB_OP("db1", "host2", "start", "0", "")) NOT_RUNNING("db2", "host2"))
-    CIB_STATE("3", "0", "", NOT_RUNNING("db1", "host3") NOT_RUNNING("db2", "host3")));
+    CIB_STATE("3", "no-store", "", NOT_RUNNING("db1", "host3") NOT_RUNNING("db2", "host3")));
 
 static cluster_state_t *parse(const char *text)
 {
@@ -83,8 +83,8 @@ static void test_hosts_and_what_they_have_left(void **state)
     assert_int_equal(host2->images->len, 1);
     assert_string_equal(g_ptr_array_index(host2->images, 0), "db1");
     assert_int_equal(host2->resource_count, 1);
-    assert_int_equal(host2->reach, 1);
-    assert_int_equal(host3->reach, 0);
+    assert_int_equal(host2->reach, HOST_REACH_ALL);
+    assert_int_equal(host3->reach, HOST_REACH_NO_STORE);
     cluster_state_free(cluster);
 }
 
@@ -97,6 +97,18 @@ static void test_reach_is_a_score(void **state)
     assert_int_equal(score_of(db2, "host1"), 100000);
     assert_int_equal(score_of(db2, "host3"), 0);
     cluster_state_free(cluster);
+}
+
+static void test_what_a_host_reaches_reads_as_written(void **state)
+{
+    static const host_reach_t all[] = { HOST_REACH_UNKNOWN, HOST_REACH_ALL, HOST_REACH_NO_SERVICE, HOST_REACH_NO_STORE };
+
+    (void) state;
+    for (gsize i = 0; i < G_N_ELEMENTS(all); i++) {
+        assert_int_equal(host_reach_parse(host_reach_value(all[i])), all[i]);
+    }
+    assert_int_equal(host_reach_parse(""), HOST_REACH_UNKNOWN);
+    assert_int_equal(host_reach_parse("of a later version"), HOST_REACH_NO_SERVICE);
 }
 
 static void test_failed_start_bans_and_says_why(void **state)
@@ -150,6 +162,7 @@ int main(void)
         cmocka_unit_test(test_running_image),
         cmocka_unit_test(test_hosts_and_what_they_have_left),
         cmocka_unit_test(test_reach_is_a_score),
+        cmocka_unit_test(test_what_a_host_reaches_reads_as_written),
         cmocka_unit_test(test_failed_start_bans_and_says_why),
         cmocka_unit_test(test_pending_start_and_no_report),
     };

@@ -69,14 +69,17 @@ static void test_reach_comes_before_room(void **state)
 {
     fixture_t fixture = rank(CIB_TEXT("1", CIB_IMAGE("db1"), CIB_TICKET("db1"), "",
                                       CIB_STATE("1", "1", "", NOT_RUNNING("db1", "host1"))
-                                      CIB_STATE("2", "0", "", NOT_RUNNING("db1", "host2"))
-                                      CIB_STATE("3", "1", "", NOT_RUNNING("db1", "host3"))), NULL);
+                                      CIB_STATE("2", "no-service", "", NOT_RUNNING("db1", "host2"))
+                                      CIB_STATE("3", "no-store", "", NOT_RUNNING("db1", "host3"))), NULL);
 
     (void) state;
     assert_string_equal(at(&fixture, 0)->host->name, "host1");
-    assert_string_equal(at(&fixture, 2)->host->name, "host2");
+    assert_string_equal(at(&fixture, 1)->host->name, "host2");
+    assert_string_equal(at(&fixture, 2)->host->name, "host3");
+    assert_true(at(&fixture, 1)->eligible);
     assert_true(at(&fixture, 2)->eligible);
-    assert_true(g_str_has_prefix(at(&fixture, 2)->reason, "service network down"));
+    assert_true(g_str_has_prefix(at(&fixture, 1)->reason, "service network down; free: "));
+    assert_true(g_str_has_prefix(at(&fixture, 2)->reason, "store out of reach; free: "));
     clear(&fixture);
 }
 
