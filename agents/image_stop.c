@@ -29,6 +29,9 @@
 /* libvirt's shutdown waits for its lock on the domain: half a minute if QEMU does not answer. */
 #define SHUTDOWN_REQUEST_MS    2000
 #define SHUTDOWN_AGAIN_MS      3000
+/* A guest whose disks stall can't shut down. The store may be back soon; if not, it has lost nothing that
+ * it has acknowledged, and its clients wait for it elsewhere. */
+#define STALLED_PATIENCE_MS    10000
 
 typedef struct stop {
     const ocf_call_t *call;
@@ -39,6 +42,7 @@ typedef struct stop {
     char *domain_uuid;           /* as libvirt knows it */
     gboolean domain_active;      /* libvirt says that it runs, or is paused */
     gboolean guest_is_deaf;      /* it is paused, so that it can't shut down */
+    gboolean store_is_silent;    /* it did not answer when it was asked last */
     qemu_process_t process;      /* fd -1: there is none */
 } stop_t;
 
@@ -142,6 +146,7 @@ static void clients_note(stop_t *stop)
     if (store == NULL || !image_record_clients_of(store, stop->record, stop->identity.domain_name, &error)) {
         ocf_log("%s", error->message);
     }
+    stop->store_is_silent = g_error_matches(error, UNDERSTUDY_ERROR, UNDERSTUDY_ERROR_TIMEOUT);
     store_close(store);
 }
 
@@ -178,11 +183,22 @@ static gboolean wait_ended(stop_t *stop, guint timeout_ms)
                                  : libvirt_wait_gone(stop, timeout_ms);
 }
 
+/* Whether the store has been silent since the stop began, and for longer than a guest's disks should stall. */
+static gboolean guest_stalls(stop_t *stop, gint64 begun_us)
+{
+    if (stop->store_is_silent && g_get_monotonic_time() - begun_us > STALLED_PATIENCE_MS * 1000LL) {
+        clients_note(stop);
+        return stop->store_is_silent;
+    }
+    return FALSE;
+}
+
 /* Again and again: a guest that is still booting does not see the power button. */
 static void guest_shut_down(stop_t *stop)
 {
     guint reserve_ms = destroy_reserve_ms(stop->call);
     guint left_ms = ocf_call_remaining_ms(stop->call, reserve_ms);
+    gint64 begun_us = g_get_monotonic_time();
     gboolean ended = FALSE;
 
     if (stop->guest_is_deaf) {
@@ -199,6 +215,10 @@ static void guest_shut_down(stop_t *stop)
         }
         ended = wait_ended(stop, MIN(SHUTDOWN_AGAIN_MS, ocf_call_remaining_ms(stop->call, reserve_ms)));
         left_ms = ocf_call_remaining_ms(stop->call, reserve_ms);
+        if (!ended && guest_stalls(stop, begun_us)) {
+            ocf_log("the store does not answer this host, the guest's disks stall and it can't shut down: destroying it");
+            return;
+        }
     }
     if (!ended) {
         ocf_log("the guest did not shut down within its time: destroying it");
