@@ -16,6 +16,8 @@ from protected import Protected
 SERVER = "db1"
 RESOURCE = f"standby-{SERVER}"
 RUN_IMAGE = f"run-{SERVER}-0"
+# Not the one of other tests: what they boot has no database.
+RECOVERY_IMAGE = "ledger"
 DEVICE = "store-fence"
 LIAR = "liar"   # a device that says yes and does nothing; in no level but where a test wants it
 # For a host that is back without having booted; starts in the lab take less than this.
@@ -44,7 +46,7 @@ class FencedCluster:
         self.forget()
         raw = build.make_server_image(self.site, SERVER)
         words = [word for name, value in TIMING.items() for word in ("--set", f"{name}={value}")]
-        self.run("understudy", "adopt", SERVER, "--disk", f"{POOL}/{SERVER}={raw}",
+        self.run("understudy", "adopt", SERVER, "--disk", f"{POOL}/{RECOVERY_IMAGE}={raw}",
                  *standby.adopt_options(self.lab, SERVER, domain_type()), *words, timeout_s=180)
         raw.unlink(missing_ok=True)
         wait_until(lambda: self.protected.server(SERVER)["votes"]["up"] > 0, 60, f"{SERVER} to be seen", poll_s=0.3)
@@ -72,9 +74,15 @@ class FencedCluster:
                      check=False)
         self.run("understudy", "forget", SERVER, "--force", check=False)
         wait_until(lambda: not any(self.qemu(host) for host in self.hosts), 60, "the image to stop", poll_s=0.3)
-        wait_until(lambda: RUN_IMAGE not in self.protected.store_images() or self.lab.exec(
-            "store", "rbd", "rm", "--no-progress", f"{POOL}/{RUN_IMAGE}", check=False).returncode == 0, 60,
-                   "the run image to go", poll_s=1)
+        for image in (RUN_IMAGE, RECOVERY_IMAGE):
+            wait_until(lambda i=image: self.is_removed(i), 60, f"{image} to go", poll_s=1)
+
+    def is_removed(self, image: str) -> bool:
+        """Whether an image is not in the store, or has just been removed."""
+        if image not in self.protected.store_images():
+            return True
+        self.lab.exec("store", "rbd", "snap", "purge", "--no-progress", f"{POOL}/{image}", check=False)
+        return self.lab.exec("store", "rbd", "rm", "--no-progress", f"{POOL}/{image}", check=False).returncode == 0
 
     def set_levels(self, *devices: str) -> None:
         """Which devices fence each host: a level a word, those of one level joined by commas; {host} is its name."""

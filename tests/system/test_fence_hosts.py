@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """What may befall the host that runs an image, fenced by the store alone; a client commits to the database in it."""
 
+import json
 import os
 import re
 import shlex
@@ -140,31 +141,17 @@ def test_store_network_cut_and_healed_in_time(fenced, running, ledger):
     assert fenced.qemu(running) == qemu and fenced.where() == running and fenced.records() == []
 
 
-@pytest.fixture
-def store_reach(fenced):
-    """Images follow the store, as documented, at a faster pace."""
-    text = re.sub(r"\\\n +", "", DOCUMENT.read_text(encoding="utf-8"))
-    commands = re.findall(r"^    (pcs (?:resource create store-reach |constraint location regexp).*)$", text,
-                          re.MULTILINE)
-    assert len(commands) == 2
-    quick = commands[0].replace("dampen=5s", "dampen=1s attempts=1 timeout=1").replace("interval=10s", "interval=2s")
-    quick = re.sub('host_list="[^"]*"', f"host_list={fenced.site.address('store', 'store')}", quick)
-    try:
-        for command in (quick, commands[1], f"pcs resource update {RESOURCE} op stop timeout=40s"):
-            fenced.run(*shlex.split(command))
-        wait_until(lambda: all(fenced.attribute(host, "store-reach") == "100000" for host in fenced.hosts), 40,
-                   "every host to reach the store", poll_s=0.3)
-        yield
-    finally:
-        fenced.run("pcs", "resource", "delete", "store-reach", check=False)
-        fenced.run("cibadmin", "--delete", "--force", "--xpath", "//rsc_location[rule/@score-attribute='store-reach']")
-
-
-def test_store_network_cut_for_long(fenced, store_reach, running):  # pylint: disable=unused-argument
-    """The image moves, though its guest can't be shut down."""
+def test_store_network_cut_for_long(fenced, running):
+    """The image moves, though its guest can't be shut down; the host has left nothing but its store, and is not fenced."""
     fenced.lab.cut(running, "store")
-    there = fenced.wait_serves(not_on=running, timeout_s=150)
+    wait_until(lambda: fenced.attribute(running, "understudy-reach") == "no-store", 40, "the observer to notice",
+               poll_s=0.3)
+    there = fenced.wait_serves(not_on=running)
+    hosts = json.loads(fenced.run("understudy", "hosts", "--json").stdout)["hosts"]
+    assert "store out of reach" in next(host["reason"] for host in hosts if host["name"] == running)
     fenced.lab.heal(running, "store")
+    wait_until(lambda: fenced.attribute(running, "understudy-reach") == "1", 40, "the observer to notice", poll_s=0.3)
+    assert fenced.records() == [] and fenced.online() == set(fenced.hosts)
     assert_undisturbed_return(fenced, running, there)
 
 
