@@ -44,7 +44,7 @@ def test_paused_by_an_io_error(image):
         wait_until(lambda: image.lever("write") is not None and "paused" in image.virsh("domstate", DOMAIN), 30,
                    "the guest to be paused")
         assert image.virsh("domstate", "--reason", DOMAIN).strip() == "paused (I/O error)"
-        for answer in (image.monitor(), image.probe()):
+        for answer in (image.monitor(), image.monitor(**DEEP), image.probe()):
             assert answer.rc == GENERIC
             assert "I/O error" in answer.reason
         assert image.call("start").rc == GENERIC

@@ -2,6 +2,7 @@
 """What goes wrong on the way: the original comes back too early, or not for long; the image itself fails."""
 
 import contextlib
+import json
 import threading
 
 import pytest
@@ -66,6 +67,7 @@ def test_the_server_fails_again_while_it_returns(watched):
     watched.lab.crash(SERVER)
     watched.wait_taken_over(SERVER)
     watched.lab.boot(SERVER)
+    watched.lab.service(SERVER, "stop", "postgresql")   # it does not serve yet: that keeps it returning
     watched.wait_verdict(SERVER, "returning")
     # Still under power, and let back already: only a new isolation makes it safe to run the image.
     for network in ("svc", "mgmt"):
@@ -74,6 +76,9 @@ def test_the_server_fails_again_while_it_returns(watched):
                "the image to serve again", poll_s=0.3)
     assert len(watched.domain_hosts(SERVER)) == 1
     assert watched.lab.node(SERVER).state() == "crashed", "it was not isolated again"
+    # Because it was seen to go, and not half a minute later because nobody served.
+    events = json.loads(watched.understudy("history", SERVER, "--json").stdout)["takeovers"][-1]["events"]
+    assert "went away again" in next(event["detail"] for event in events if event["event"] == "isolating")
 
 
 def test_the_guest_panics_and_serves_again(watched):
