@@ -19,8 +19,10 @@ from lab.api import Lab                                  # noqa: E402
 from lab.site import DEFAULT_NAME, LabError, Site, numbered_name   # noqa: E402
 from protected import Protected                          # noqa: E402
 
-# Of files handed out to several labs: one that takes minutes must not be the last to begin.
-BEGUN_FIRST = ("test_verdict.py", "test_fence_hosts.py", "test_fence_agent.py", "test_image_start.py")
+# Of files handed out to several labs, those that take minutes, the longest first: none of them may be the last to begin.
+BEGUN_FIRST = ("test_verdict.py", "test_fence_hosts.py", "test_fence_agent.py", "test_image_stop.py",
+               "test_image_start.py", "test_placement.py", "test_isolate.py", "test_image_monitor.py", "test_return.py",
+               "test_takeover.py")
 
 
 def pytest_collection_modifyitems(items):
