@@ -1,0 +1,74 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""What the capacity agent publishes of its host: fence_rbd goes by nothing else."""
+
+import json
+
+from fence_agent import HOST_KEY, FenceAgent, fence, quiet_cluster, run_image  # noqa: F401
+from lab.api import wait_until
+
+AGENT = "/usr/lib/ocf/resource.d/understudy/capacity"
+RESERVED = "203.0.113.7/32"     # RFC 5737: nobody's
+
+
+def capacity(fence, action: str, interval_s: int = 0) -> int:
+    """The agent on the target, as Pacemaker calls it; its exit code."""
+    env = {"OCF_ROOT": "/usr/lib/ocf", "OCF_RESOURCE_INSTANCE": "understudy-capacity",
+           "OCF_RESKEY_CRM_meta_timeout": "20000", "OCF_RESKEY_CRM_meta_interval": str(interval_s * 1000),
+           "OCF_RESKEY_CRM_meta_on_node": fence.target}
+    words = [*fence.environment(), "env", *(f"{name}={value}" for name, value in env.items()), AGENT, action]
+    return fence.lab.exec(fence.target, *words, check=False).returncode
+
+
+def started_anew(fence) -> None:
+    """Stopped, if it ran, and started."""
+    assert capacity(fence, "stop") == 0
+    wait_until(lambda: capacity(fence, "start") == 0, 60, "the cluster on the host to take its figures", poll_s=0.5)
+
+
+def published(fence) -> dict:
+    """The target's entry."""
+    return fence.key(HOST_KEY + fence.target) or {}
+
+
+def boot_id(fence) -> str:
+    return fence.lab.exec(fence.target, "cat", "/proc/sys/kernel/random/boot_id").stdout.strip()
+
+
+def test_a_host_publishes_where_the_store_sees_it_and_its_boot(fence):
+    fence.remove_key(HOST_KEY + fence.target)
+    started_anew(fence)
+    entry = published(fence)
+    assert entry["name"] == fence.target and entry["store_addresses"] == [fence.target_ip]
+    first = boot_id(fence)
+    assert entry["boot_id"] == first
+
+    fence.lab.crash(fence.target)
+    fence.lab.boot(fence.target)
+    started_anew(fence)
+    assert boot_id(fence) != first and published(fence)["boot_id"] == boot_id(fence)
+
+
+def test_what_it_has_published_is_enough_to_fence_and_unfence_it(fence):
+    """And nothing else is: the entry is taken away first."""
+    fence.remove_key(HOST_KEY + fence.target)
+    assert fence.run("off").rc != 0
+    started_anew(fence)
+    fence.off()
+    fence.lab.crash(fence.target)
+    fence.lab.boot(fence.target)
+    started_anew(fence)
+    assert "booted" in fence.on(libvirt_uri="qemu+tcp://{host}:1/system").err
+
+
+def test_a_monitor_publishes_again_when_an_address_has_changed(fence):
+    """And not otherwise: it costs nothing then."""
+    started_anew(fence)
+    fence.remove_key(HOST_KEY + fence.target)
+    assert capacity(fence, "monitor", 10) == 0
+    assert published(fence) == {}, "it asks the store though nothing has changed"
+    fence.lab.exec(fence.target, "ip", "address", "add", RESERVED, "dev", "store")
+    try:
+        assert capacity(fence, "monitor", 10) == 0
+        assert published(fence).get("store_addresses") == [fence.target_ip]
+    finally:
+        fence.lab.exec(fence.target, "ip", "address", "del", RESERVED, "dev", "store")
