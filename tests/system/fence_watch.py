@@ -87,6 +87,12 @@ def find_violations(samples: list[dict]) -> list[str]:
     return found
 
 
+def find_early(samples: list[dict], ip: str) -> list[dict]:
+    """Samples in which another host has the image, though the store does not refuse that one as a whole; pure."""
+    return [sample for sample in samples if f"{ip}:0/0" not in sample["blocklist"]
+            and ({*sample["qemus"]} | {ip_of(w) for w in sample["watchers"]}) - {ip}]
+
+
 class Watch:
     """Samples the run image of a server until it is ended."""
 
@@ -120,6 +126,11 @@ class Watch:
         self._program.wait(20)
         self._program.stdin.close()
         self._program.stdout.close()
+
+    def assert_refused_first(self, host: str) -> None:
+        """So far nobody else has had the image before the store refused that host."""
+        early = find_early(self.samples, self._ips[host])
+        assert not early, f"the image is elsewhere, and the store does not refuse {host}: {early[0]}"
 
     def assert_one_writer(self) -> None:
         """Never two hosts at once; and it did see something."""

@@ -70,6 +70,7 @@ def assert_fenced_and_moved(fenced, host: str) -> str:
     """Where the image is after the host was fenced."""
     there = fenced.wait_serves(not_on=host)
     assert fenced.is_refused(host) and fenced.records() == [host]
+    fenced.watch.assert_refused_first(host)
     return there
 
 

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """What the checker of two writers takes for a fault, and what not: samples made by hand."""
 
-from fence_watch import find_violations
+from fence_watch import find_early, find_violations
 
 A, B = "10.0.2.11", "10.0.2.12"
 CLIENT_A, CLIENT_B = f"{A}:0/1", f"{B}:0/2"
@@ -53,3 +53,11 @@ def test_a_lock_taken_from_one_that_may_write():
     found = find_violations([sample(CLIENT_A, owner=CLIENT_A), sample(CLIENT_B, owner=CLIENT_B)])
     assert len(found) == 1 and "the lock went" in found[0]
     assert find_violations([sample(owner=CLIENT_A), sample(owner=CLIENT_B, refused=CLIENT_A)]) == []
+
+
+def test_one_that_starts_before_the_other_is_refused():
+    at_a, refused = sample(CLIENT_A, qemus=A), sample(CLIENT_A, qemus=A, refused=f"{A}:0/0")
+    at_b = sample(CLIENT_B, qemus=f"{A} {B}", refused=f"{A}:0/0 {CLIENT_A}")
+    assert find_early([at_a, refused, at_b], A) == []
+    for early in (sample(qemus=f"{A} {B}"), sample(CLIENT_B, qemus=A), sample(qemus=B, refused=CLIENT_A)):
+        assert find_early([at_a, early, at_b], A) == [early]
