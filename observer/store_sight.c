@@ -68,6 +68,13 @@ static gboolean on_ask(gpointer user_data)
 
 /* Who they are ------------------------------------------------------------------*/
 
+static void monitors_clear(store_sight_t *sight)
+{
+    g_clear_pointer(&sight->cycle, cycle_cancel); /* it reads the probes */
+    g_clear_pointer(&sight->probes, g_ptr_array_unref);
+    g_clear_pointer(&sight->monitors, g_free);
+}
+
 static gboolean monitors_set(store_sight_t *sight, const char *text, GError **error)
 {
     GPtrArray *probes = NULL;
@@ -79,9 +86,7 @@ static gboolean monitors_set(store_sight_t *sight, const char *text, GError **er
     if (probes == NULL) {
         return FALSE;
     }
-    g_clear_pointer(&sight->cycle, cycle_cancel);
-    g_clear_pointer(&sight->probes, g_ptr_array_unref);
-    g_free(sight->monitors);
+    monitors_clear(sight);
     sight->monitors = g_strdup(text);
     sight->probes = probes;
     sight->answered_ms = probe_now_ms();
@@ -173,12 +178,7 @@ void store_sight_free(store_sight_t *sight)
     g_clear_handle_id(&sight->ask_source, g_source_remove);
     g_clear_handle_id(&sight->monitors_source, g_source_remove);
     g_clear_handle_id(&sight->kill_source, g_source_remove);
-    g_clear_pointer(&sight->cycle, cycle_cancel);
-    if (sight->helper != NULL) {
-        g_subprocess_force_exit(sight->helper);
-        g_clear_object(&sight->helper);
-    }
-    g_clear_pointer(&sight->probes, g_ptr_array_unref);
-    g_free(sight->monitors);
+    g_clear_object(&sight->helper); /* it ends with this process */
+    monitors_clear(sight);
     g_free(sight);
 }
