@@ -91,17 +91,19 @@ static const group_member_t *sync_source(const group_t *group)
     return NULL;
 }
 
-/* The lowest member in sync that reaches the CIB, or else the lowest in sync. */
+/* Of the members in sync, the lowest of those that can do most. */
 static const group_member_t *leader(const group_t *group)
 {
+    const group_member_t *best = NULL;
+
     for (guint i = 0; i < group->members->len; i++) {
         const group_member_t *member = &g_array_index(group->members, group_member_t, i);
 
-        if (member->hello && member->in_sync && member->able) {
-            return member;
+        if (member->hello && member->in_sync && (best == NULL || member->ability > best->ability)) {
+            best = member;
         }
     }
-    return sync_source(group);
+    return best;
 }
 
 static void refresh_all(group_t *group, gint64 now_ms)
@@ -258,7 +260,7 @@ static guint64 table_version(const group_t *group)
 static void send_hello(group_t *group)
 {
     message_t message = { .type = MESSAGE_HELLO, .node = group->node_name, .incarnation = group->incarnation,
-                          .version = table_version(group), .in_sync = group->in_sync, .able = group->able,
+                          .version = table_version(group), .in_sync = group->in_sync, .ability = (guint8) group->ability,
                           .blind = group->blind };
 
     group->hello_due = FALSE;
@@ -521,7 +523,7 @@ static void on_hello(group_t *group, guint32 node_id, message_t *message, gint64
     member->hello = TRUE;
     member->incarnation = message->incarnation;
     member->version = message->version;
-    member->able = message->able;
+    member->ability = (group_ability_t) MIN(message->ability, GROUP_ABLE);
     member->blind = message->blind;
     follow_members(group, now_ms);
 }
@@ -818,10 +820,10 @@ void group_cluster_end(group_t *group, gint64 now_ms)
     }
 }
 
-void group_set_able(group_t *group, gboolean able)
+void group_set_ability(group_t *group, group_ability_t ability)
 {
-    if (group->able != able) {
-        group->able = able;
+    if (group->ability != ability) {
+        group->ability = ability;
         group->hello_due = TRUE;
     }
 }

@@ -74,8 +74,13 @@ typedef struct group_server_facts {
 void group_cluster_begin(group_t *group);
 void group_cluster_server(group_t *group, const group_server_facts_t *facts, gint64 now_ms);
 void group_cluster_end(group_t *group, gint64 now_ms);
-/* FALSE: the CIB can't be read or written from here; another member should lead. */
-void group_set_able(group_t *group, gboolean able);
+/* What this member could do as the leader; the lowest of those that can do most leads. */
+typedef enum {
+    GROUP_NO_CIB,   /* the CIB can't be read or written from here */
+    GROUP_NO_STORE, /* nor a server be put on the store's blocklist */
+    GROUP_ABLE,
+} group_ability_t;
+void group_set_ability(group_t *group, group_ability_t ability);
 
 void group_isolation_ended(group_t *group, const char *server, isolation_result_t result, const char *sentence,
                            gint64 now_ms);

@@ -13,7 +13,7 @@ typedef struct group_member {
     guint64 incarnation;
     guint64 version;
     gboolean in_sync;
-    gboolean able;
+    group_ability_t ability;
     gboolean blind;
     guint64 served;       /* incarnation that a snapshot of ours is on its way to */
 } group_member_t;
@@ -85,7 +85,7 @@ struct group {
 
     guint64 incarnation;
     gboolean in_sync;
-    gboolean able;
+    group_ability_t ability;
     gboolean blind;
     gboolean blind_changed;
     gboolean cluster_known;  /* the CIB has been read at least once */

@@ -41,6 +41,7 @@ typedef struct {
     store_sight_t *store_sight;
     gboolean is_blind;
     gboolean has_lost_store;
+    gboolean reaches_cib;
     history_file_t *history_file;
     ipc_server_t *ipc;
     guint run_source;
@@ -228,6 +229,14 @@ static void tell_reach(observer_t *observer)
                                                           : HOST_REACH_ALL);
 }
 
+static void tell_ability(observer_t *observer)
+{
+    group_set_ability(observer->group, !observer->reaches_cib     ? GROUP_NO_CIB
+                                       : observer->has_lost_store ? GROUP_NO_STORE
+                                                                  : GROUP_ABLE);
+    run_soon(observer);
+}
+
 static void on_store_sight(gboolean reached, gpointer user_data)
 {
     observer_t *observer = user_data;
@@ -236,6 +245,7 @@ static void on_store_sight(gboolean reached, gpointer user_data)
                                  : "No monitor of the store answers: images leave this host if another one reaches it");
     observer->has_lost_store = !reached;
     tell_reach(observer);
+    tell_ability(observer);
 }
 
 static void on_blind(gboolean blind, gpointer user_data)
@@ -325,8 +335,8 @@ static void on_able(gboolean able, gpointer user_data)
 {
     observer_t *observer = user_data;
 
-    group_set_able(observer->group, able);
-    run_soon(observer);
+    observer->reaches_cib = able;
+    tell_ability(observer);
 }
 
 static const cluster_callbacks_t cluster_callbacks = { on_cluster_read, on_able };

@@ -33,14 +33,14 @@ static gboolean record_decode(GVariant *variant, verdict_record_t *record)
 
 static GVariant *hello_encode(const message_t *message)
 {
-    return g_variant_new("(sttbbb)", message->node, message->incarnation, message->version, message->in_sync, message->able,
-                         message->blind);
+    return g_variant_new("(sttbyb)", message->node, message->incarnation, message->version, message->in_sync,
+                         message->ability, message->blind);
 }
 
 static gboolean hello_decode(message_t *message)
 {
-    g_variant_get(message->body, "(&sttbbb)", &message->node, &message->incarnation, &message->version, &message->in_sync,
-                  &message->able, &message->blind);
+    g_variant_get(message->body, "(&sttbyb)", &message->node, &message->incarnation, &message->version, &message->in_sync,
+                  &message->ability, &message->blind);
     return message->node[0] != '\0';
 }
 
@@ -257,7 +257,7 @@ static const struct {
     GVariant *(*encode)(const message_t *message);
     gboolean (*decode)(message_t *message); /* FALSE: a value is out of its range */
 } bodies[MESSAGE_TYPE_COUNT] = {
-    [MESSAGE_HELLO] = { "(sttbbb)", hello_encode, hello_decode },
+    [MESSAGE_HELLO] = { "(sttbyb)", hello_encode, hello_decode },
     [MESSAGE_VOTES] = { "(ba(syyx))", votes_encode, votes_decode },
     [MESSAGE_ASK] = { "(stu)", ask_encode, ask_decode },
     [MESSAGE_ANSWER] = { "(stuyy)", answer_encode, answer_decode },

@@ -48,7 +48,7 @@ typedef struct message {
     guint64 incarnation;            /* HELLO: a number for as long as the sender keeps its table */
     guint64 version;                /* HELLO: of the sender's table */
     gboolean in_sync;               /* HELLO */
-    gboolean able;                  /* HELLO: it reaches the CIB */
+    guint8 ability;                 /* HELLO: what it could do as the leader, the more the higher */
     gboolean blind;                 /* HELLO, VOTES */
 
     GArray *votes;                  /* VOTES: message_vote_t */

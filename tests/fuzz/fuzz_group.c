@@ -166,7 +166,7 @@ static void fill_body(script_t *script, message_t *message)
     message->incarnation = next(script);
     message->version = next(script);
     message->in_sync = (next(script) & 1) != 0;
-    message->able = (next(script) & 1) != 0;
+    message->ability = next(script) & 3;
     message->blind = (next(script) & 1) != 0;
     message->epoch = next(script);
     message->round = next(script) % 8;
@@ -273,7 +273,7 @@ static void probes_say(script_t *script)
 
     group_vote(script->group, server, service, (vote_t) (next(script) % VOTE_COUNT), next_time(script));
     group_set_blind(script->group, (next(script) & 3) == 3);
-    group_set_able(script->group, (next(script) & 7) != 7);
+    group_set_ability(script->group, (group_ability_t) (next(script) % (GROUP_ABLE + 1)));
 }
 
 static void isolation_ends(script_t *script)

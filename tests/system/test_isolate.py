@@ -106,3 +106,14 @@ def test_best_effort_powers_the_original_off_if_it_can(protected):
         assert protected.lab.node("db1").state() == "crashed"
         assert reason(protected, "db1").startswith("isolated: it is powered off")
         assert on_blocklist(protected, "db1")
+
+
+def test_an_observer_that_has_lost_the_store_hands_over(protected):
+    """It could not close the store to the original."""
+    first = protected.status()["leader"]
+    other = next(host for host in protected.hosts if host != first)
+    protected.lab.cut(first, "store")
+    wait_until(lambda: protected.status(other)["leader"] not in (first, None), 60, "another observer to lead", poll_s=0.5)
+    protected.lab.crash("db1")
+    wait_until(lambda: protected.verdict("db1", host=other) == "failed", 60, "the takeover", poll_s=0.5)
+    assert on_blocklist(protected, "db1")

@@ -330,7 +330,7 @@ void world_start(world_t *world, guint index)
     world_host_t *host = &world->hosts[index];
 
     host->group = group_new(host->node_id, host->name, &ops, host);
-    group_set_able(host->group, TRUE);
+    group_set_ability(host->group, GROUP_ABLE);
     group_on_ring(host->group, world->ring, world->now_ms);
     announce_members(world, host->cut_off, FALSE);
 }

@@ -258,6 +258,53 @@ static void test_leader_is_killed_in_every_state(void **state)
     }
 }
 
+static void set_ability(world_t *world, guint host, group_ability_t ability)
+{
+    group_set_ability(world->hosts[host].group, ability);
+    world_run(world, 200);
+}
+
+static void test_who_can_do_most_leads(void **state)
+{
+    world_t *world = running_world("required");
+
+    (void) state;
+    set_ability(world, 0, GROUP_NO_STORE);
+    assert_int_equal(world_leader(world), 1);
+    set_ability(world, 1, GROUP_NO_CIB);
+    assert_int_equal(world_leader(world), 2);
+    set_ability(world, 2, GROUP_NO_CIB);
+    assert_int_equal(world_leader(world), 0); /* the store may be down: who reaches the CIB has to do */
+    set_ability(world, 0, GROUP_NO_CIB);
+    assert_int_equal(world_leader(world), 0);
+    set_ability(world, 2, GROUP_NO_STORE);
+    assert_int_equal(world_leader(world), 2);
+    world_end(world);
+}
+
+static void test_leader_that_cannot_isolate_hands_over(void **state)
+{
+    world_t *world = running_world("required");
+
+    (void) state;
+    world->servers[0].store_open = TRUE;
+    crash(world, 0);
+    assert_until(world, 0, VERDICT_ISOLATING);
+    world_run(world, 5000);
+    set_ability(world, 0, GROUP_NO_STORE);
+    world->servers[0].store_open = FALSE;
+    assert_until(world, 0, VERDICT_FAILED);
+    assert_int_equal(world_leader(world), 1);
+    world_run(world, 3000);
+    set_ability(world, 0, GROUP_ABLE);
+    assert_int_equal(world_leader(world), 0);
+    boot(world, 0);
+    assert_until(world, 0, VERDICT_HEALTHY);
+    assert_int_equal(world->servers[0].grants, 1);
+    assert_int_equal(world->servers[0].starts, 1);
+    world_end(world);
+}
+
 static void test_all_daemons_are_killed_while_failed(void **state)
 {
     world_t *world = running_world("required");
@@ -538,7 +585,7 @@ static void test_random_faults(void **state)
             guint host = (guint) g_rand_int_range(random, 0, WORLD_HOSTS);
             guint server = (guint) g_rand_int_range(random, 0, WORLD_SERVERS);
 
-            switch (g_rand_int_range(random, 0, 6)) {
+            switch (g_rand_int_range(random, 0, 7)) {
                 case 0:
                     if (world->hosts[host].group != NULL) {
                         world_kill(world, host);
@@ -561,6 +608,12 @@ static void test_random_faults(void **state)
                     break;
                 case 4:
                     boot(world, server);
+                    break;
+                case 5:
+                    if (world->hosts[host].group != NULL) {
+                        group_set_ability(world->hosts[host].group,
+                                          (group_ability_t) g_rand_int_range(random, 0, GROUP_ABLE + 1));
+                    }
                     break;
                 default:
                     world->servers[server].service_dead = !world->servers[server].service_dead;
@@ -628,6 +681,8 @@ int main(void)
         cmocka_unit_test(test_cut_service_link_is_blind_not_down),
         cmocka_unit_test(test_two_of_three_cannot_reach_it),
         cmocka_unit_test(test_leader_is_killed_in_every_state),
+        cmocka_unit_test(test_who_can_do_most_leads),
+        cmocka_unit_test(test_leader_that_cannot_isolate_hands_over),
         cmocka_unit_test(test_all_daemons_are_killed_while_failed),
         cmocka_unit_test(test_without_quorum_nothing_is_decided),
         cmocka_unit_test(test_partition_decides_where_the_majority_is),

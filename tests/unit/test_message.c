@@ -27,7 +27,8 @@ static message_t *there_and_back(const message_t *message)
 
 static void test_hello(void **state)
 {
-    message_t message = { .type = MESSAGE_HELLO, .node = "host1", .incarnation = 5, .version = 77, .in_sync = TRUE, .blind = TRUE };
+    message_t message = { .type = MESSAGE_HELLO, .node = "host1", .incarnation = 5, .version = 77, .in_sync = TRUE,
+                          .ability = 2, .blind = TRUE };
     message_t *back = there_and_back(&message);
 
     (void) state;
@@ -35,7 +36,7 @@ static void test_hello(void **state)
     assert_int_equal(back->incarnation, 5);
     assert_int_equal(back->version, 77);
     assert_true(back->in_sync);
-    assert_false(back->able);
+    assert_int_equal(back->ability, 2);
     assert_true(back->blind);
     message_free(back);
 }
