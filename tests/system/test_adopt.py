@@ -67,6 +67,23 @@ def ours(configuration):
     return sorted(canonical(element) for element in found)
 
 
+def pairs(resource, kind):
+    """What a resource has in its sets of a kind, by name."""
+    return {pair.get("name"): pair.get("value") for pair in resource.findall(f"{kind}/nvpair")}
+
+
+def assert_as_documented(configuration):
+    """doc/configure.md, "What it writes": from which placement, the ticket and staying follow."""
+    image = configuration.find(f"resources/primitive[@id='standby-{SERVER}']")
+    assert pairs(image, "utilization") == {"cpu": "2", "headroom": "12", "hv_memory": "512"}
+    assert pairs(image, "meta_attributes") == {"resource-stickiness": "1000"}
+    ticket, = configuration.findall(f"constraints/rsc_ticket[@rsc='standby-{SERVER}']")
+    assert (ticket.get("ticket"), ticket.get("loss-policy")) == (f"takeover-{SERVER}", "stop")
+    rule, = configuration.findall(f"constraints/rsc_location[@rsc='standby-{SERVER}']/rule")
+    assert rule.get("score") == "100000"
+    assert [test.get("attribute") for test in rule] == ["understudy-reach"]
+
+
 @pytest.fixture
 def cluster(lab):
     return Cluster(lab)
@@ -122,6 +139,7 @@ def test_a_snippet_gives_the_same_cib_as_adopt(bare, tmp_path, form):
     # adopt finds nothing to do where the snippet was applied ...
     assert "already" in bare.understudy("adopt", SERVER, "--no-store", *OPTIONS).stdout
     assert ours(bare.configuration()) == by_hand
+    assert_as_documented(bare.configuration())
     # ... and makes the same from nothing.
     bare.clear()
     assert ours(bare.configuration()) == []

@@ -13,6 +13,7 @@ RUN_IMAGE = "run-db1-0"
 CAPACITY_TIMEOUT_S = 120
 # Fits on the largest host while it has no load, and nowhere else.
 LARGE_MIB = 2560
+PREFERENCE = "prefer-another-host"
 
 
 def available_mib(protected, host):
@@ -40,6 +41,22 @@ def test_load_moves_no_running_image_but_the_next_takeover_goes_elsewhere(protec
     assert protected.images_running() == {"db1": best, "db2": next_best}
     now = protected.run("virsh", "-c", "qemu:///system", "domid", "standby-db1", host=best).stdout
     assert now == started, "the image that ran was restarted"
+
+
+def test_a_preference_for_another_host_moves_no_running_image(protected):
+    """That is resource-stickiness: among hosts that are equal to Pacemaker what runs would stay without it too."""
+    protected.lab.crash("db1")
+    host = protected.wait_taken_over("db1")["db1"]
+    started = protected.run("virsh", "-c", "qemu:///system", "domid", "standby-db1", host=host).stdout
+    other = next(name for name in protected.ranked_hosts("db1") if name != host)
+    protected.run("pcs", "constraint", "location", "add", PREFERENCE, "standby-db1", other, "500")
+    try:
+        protected.run("crm_resource", "--wait", "--timeout", "60")  # until Pacemaker has nothing left to do
+        assert protected.domain_hosts("db1") == [host]
+        now = protected.run("virsh", "-c", "qemu:///system", "domid", "standby-db1", host=host).stdout
+        assert now == started, "the image that ran was restarted"
+    finally:
+        protected.run("pcs", "constraint", "location", "remove", PREFERENCE)
 
 
 def test_libvirtd_dead_on_the_chosen_host_runs_the_image_elsewhere(protected):
