@@ -206,6 +206,19 @@ def test_a_new_leader_revokes_the_ticket_of_a_returning_server(protected):
     assert protected.domain_hosts("db1") == []
 
 
+def test_a_ticket_granted_by_hand_beside_a_healthy_server_is_revoked(protected):
+    """A start that has begun takes the server's address for a moment: with a short hold-down that is a failure."""
+    with tuned(protected, "db1", hold_down="180s"):
+        protected.run("crm_ticket", "--ticket", "takeover-db1", "--grant", "--force")
+        wait_until(lambda: protected.granted_tickets() == set(), 30, "the ticket to be revoked", poll_s=0.2)
+        protected.run("crm_resource", "--wait", "--timeout", "60")  # until Pacemaker has nothing left to do
+        assert protected.domain_hosts("db1") == []
+        # Switches look for its MAC where the image was, until it says something.
+        protected.lab.exec("db1", "ping", "-c", "3", protected.site.address("client", "svc"))
+        wait_until(lambda: protected.at_rest("db1"), 120, "the original to be seen to serve", poll_s=0.5)
+        assert protected.lab.node("db1").state() == "running", "it was isolated"
+
+
 def test_all_observers_are_killed_while_an_image_runs(protected):
     protected.lab.crash("db1")
     where = protected.wait_taken_over("db1")
