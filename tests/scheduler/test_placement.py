@@ -103,7 +103,7 @@ def test_hosts_ranks_as_the_scheduler_chooses(simulation, seed):
     for i in range(1, chance.randint(3, 6)):
         cpus, memory_mib = chance.choice((2, 4, 8, 16)), chance.choice((4096, 8192, 16384, 32768))
         hosts.append(Host(f"host{i}", cpus, memory_mib, chance.choice((0, 0.3, 1, cpus / 2)),
-                          chance.randrange(0, memory_mib // 2), chance.choice((1, 1, 1, 0))))
+                          chance.randrange(0, memory_mib // 2), chance.choice(("1", "1", "1", "no-service"))))
     servers = [Server(f"db{i}", chance.choice((1, 2)), chance.choice((512, 1024, 3072))) for i in range(1, 5)]
     site = simulation(hosts, servers)
     site.grant("db1")
