@@ -7,8 +7,8 @@
 #include "names.h"
 #include "store_address.h"
 
-/* What any RBD client must see of the monitors. "allow r" would show the whole configuration and the cluster's log,
- * other people's secrets included; without the fix of CVE-2018-14662 the config-key store, too. */
+/* What any RBD client must see of the monitors. "allow r" would show the configuration's history, too, and without the
+ * fix of CVE-2018-14662 the whole config-key store: other people's secrets. */
 #define MON_READ "allow service mon r, allow service osd r, allow service pg r"
 
 /* Any client of an address, the address as a whole, or only single clients. */
