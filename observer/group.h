@@ -76,8 +76,8 @@ void group_cluster_server(group_t *group, const group_server_facts_t *facts, gin
 void group_cluster_end(group_t *group, gint64 now_ms);
 /* What this member could do as the leader; the lowest of those that can do most leads. */
 typedef enum {
-    GROUP_NO_CIB,   /* the CIB can't be read or written from here */
-    GROUP_NO_STORE, /* nor a server be put on the store's blocklist */
+    GROUP_NO_CIB,   /* it can neither read nor write the CIB */
+    GROUP_NO_STORE, /* it can put no server on the store's blocklist */
     GROUP_ABLE,
 } group_ability_t;
 void group_set_ability(group_t *group, group_ability_t ability);
