@@ -199,7 +199,8 @@ static void decide_healthy(const verdict_view_t *view, verdict_decision_t *decis
         /* Granted by hand beside a healthy original: two would serve. */
         decision->ticket = TICKET_REVOKE;
     }
-    if (verdict_tally_is_down(&view->service)) {
+    /* An image that runs beside it has taken its address: it may be well, and must not be powered off for that. */
+    if (view->image != IMAGE_VIEW_ACTIVE && verdict_tally_is_down(&view->service)) {
         propose(view, decision, VERDICT_SUSPECT, tally_sentence("votes", &view->service));
     }
 }

@@ -162,10 +162,15 @@ static void test_ticket_granted_by_hand_beside_a_healthy_original_is_revoked(voi
     fixture_init(&fixture, VERDICT_HEALTHY, "required");
     fixture.view.ticket_granted = TRUE;
     assert_int_equal(decide(&fixture)->ticket, TICKET_REVOKE);
+    /* The image has its address for as long as it runs. */
+    fixture.view.image = IMAGE_VIEW_ACTIVE;
+    fixture.view.service = tally("ddd");
+    assert_false(decide(&fixture)->change);
+    fixture.view.image = IMAGE_VIEW_STOPPED;
+    assert_next(decide(&fixture), VERDICT_SUSPECT);
     /* Without probes nobody judges it: the ticket is the operator's. */
     g_ptr_array_set_size(fixture.config->probes, 0);
     assert_int_equal(decide(&fixture)->ticket, TICKET_KEEP);
-    fixture.view.service = tally("ddd");
     assert_false(decide(&fixture)->change);
     fixture_clear(&fixture);
 }
