@@ -206,6 +206,7 @@ gboolean fence_record_drop(fence_call_t *call, GError **error)
         g_prefix_error(error, "can't remove %s: ", key);
         return FALSE;
     }
+    fence_say(call, FENCE_LOG_STEP, "%s is removed", key);
     return TRUE;
 }
 
