@@ -27,7 +27,9 @@ WRITER = """
 import json, sys, time, rados, rbd
 cluster = rados.Rados(conffile="/etc/ceph/ceph.conf", name="client." + sys.argv[1])
 cluster.connect()
-image = rbd.Image(cluster.open_ioctx(sys.argv[2]), sys.argv[3])
+pool = cluster.open_ioctx(sys.argv[2])
+pool.set_namespace(sys.argv[4])
+image = rbd.Image(pool, sys.argv[3])
 for n in range(1 << 30):
     try:
         image.write(b"%-511d" % n, 0)
@@ -151,7 +153,7 @@ class FenceAgent:
         """A host's entry in the registry as its capacity agent would write it, or not quite so."""
         boot_id = self.lab.exec(host, "cat", "/proc/sys/kernel/random/boot_id").stdout.strip()
         self.set_key(HOST_KEY + host, {"name": host, "store_addresses": [self.site.address(host, "store")],
-                                       "boot_id": boot_id, "at": 1} | more)
+                                       "boot_id": boot_id, "at": int(time.time())} | more)
 
     def watchers(self, image: str = RUN_IMAGE) -> list[str]:
         """Addresses that have an image open."""
@@ -167,17 +169,16 @@ class FenceAgent:
         self.clear()
 
     def clear(self) -> None:
-        """As the administrator: no entry and no record of any host."""
-        for entry in self.blocklist():
-            self.ask("osd blocklist", blocklistop="rm", addr=entry)
+        """As the administrator: no entry, no range, no record of any host."""
+        self.ask("osd blocklist clear")
         for host in self.site.host_names:
             self.remove_key(RECORD_KEY + host)
 
     @contextlib.contextmanager
-    def writer(self, host: str | None = None):
+    def writer(self, host: str | None = None, namespace: str = ""):
         """A client on a host that writes to the run image; gives the list of its writes so far."""
         program = self.lab.popen(host or self.target, "/usr/bin/python3", "-c", WRITER, CEPHX_USER, POOL, RUN_IMAGE,
-                                 stdout=subprocess.PIPE, text=True)
+                                 namespace, stdout=subprocess.PIPE, text=True)
         writes = Writes(program)
         try:
             wait_until(lambda: writes.all and writes.all[-1]["ok"], 60, "the writer to write")

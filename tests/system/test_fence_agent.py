@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """fence_rbd by hand: the agent API, fencing and unfencing, what it refuses, and what a killed fence leaves."""
 
+import datetime
 import os
 import shlex
 import subprocess
@@ -12,9 +13,10 @@ import pytest
 from fence_agent import (AGENT, FAILED, OFF, OK, POWER_TIMEOUT_S, RUN_IMAGE, FenceAgent, fence, quiet_cluster,
                          run_image)  # noqa: F401
 from lab.api import wait_until
-from lab.site import POOL
+from lab.site import CEPHX_USER, FENCE_USER, POOL, UNFENCE_USER
 
 SCHEMAS = "/usr/share/cluster/relaxng"
+YEAR_S = 365 * 86400
 
 
 def metadata() -> str:
@@ -93,7 +95,21 @@ def test_delay_comes_before_fencing(fence):
         assert time.monotonic() - begin >= 3
 
 
+def test_each_step_is_said_but_no_key(fence):
+    keys = [fence.ask("auth get", entity=f"client.{user}")[0]["key"] for user in (CEPHX_USER, FENCE_USER, UNFENCE_USER)]
+    said = [fence.off(verbose="true"), fence.on(verbose="true"), fence.run("monitor", verbose="true")]
+    assert "on the storage network" in said[0].err and "records" in said[0].err
+    for answer in said:
+        assert not any(key in answer.out + answer.err for key in keys)
+
+
 # --- fencing and unfencing ---------------------------------------------------------------
+
+
+def seconds_left(fence, entry: str) -> float:
+    """How long an entry stands yet, by the OSD map."""
+    end = datetime.datetime.strptime(fence.ask("osd dump")["blocklist"][entry], "%Y-%m-%dT%H:%M:%S.%f%z")
+    return (end - datetime.datetime.now(datetime.timezone.utc)).total_seconds()
 
 
 def test_off_is_refusal_by_the_store_and_on_takes_it_back(fence):
@@ -104,6 +120,7 @@ def test_off_is_refusal_by_the_store_and_on_takes_it_back(fence):
         fenced_s = time.monotonic()
         assert "still be powered" in answer.err
         assert {fence.entry, client} <= fence.target_entries()
+        assert seconds_left(fence, fence.entry) > 4 * YEAR_S, "the store would take it back by itself"
         assert fence.watchers() == []
         assert fence.run("status").rc == OFF
         writes.wait_refused()
@@ -118,6 +135,41 @@ def test_off_is_refusal_by_the_store_and_on_takes_it_back(fence):
     assert fence.run("status").rc == OK
     with fence.writer():
         pass
+
+
+def test_all_addresses_of_a_host_are_refused(fence):
+    """One that nobody uses at the moment may be used by the next client."""
+    spare = f"{fence.site.prefix}.2.49"
+    entries = {f"{spare}:0/0", fence.entry}
+    for addresses in ([spare, fence.target_ip], [fence.target_ip, spare]):
+        fence.publish(fence.target, store_addresses=addresses)
+        with fence.writer() as writes:
+            fence.off()
+            assert entries <= fence.blocklist()
+            writes.wait_refused()
+        assert fence.run("status").rc == OFF
+        fence.ask("osd blocklist", blocklistop="rm", addr=f"{spare}:0/0")
+        answer = fence.run("status")
+        assert answer.rc == FAILED and "only some addresses" in answer.err
+        fence.off()
+        assert entries <= fence.blocklist()
+        fence.on()
+        assert fence.blocklist().isdisjoint(entries)
+
+
+def test_a_host_may_fence_itself_if_it_has_seen_its_clients(fence):
+    """Nobody else may be left to do it; with an OSD that does not answer it could never tell its own end."""
+    with fence.writer() as writes:
+        fence.lab.service("store", "stop", "osd")
+        answer = fence.run("off", host=fence.target, power_timeout="15")
+        assert answer.rc == FAILED and "does not fence itself" in answer.err, answer.err
+        assert fence.entry not in fence.blocklist()
+        fence.lab.service("store", "start", "osd")
+        wait_until(lambda: writes.acknowledged_after(time.monotonic() - 1), 60, "the writer to go on")
+        answer = fence.run("off", host=fence.target)
+        assert answer.rc == OK, answer.err
+        assert fence.entry in fence.blocklist() and fence.watchers() == []
+        writes.wait_refused()
 
 
 def test_off_and_on_again_change_nothing(fence):
@@ -160,6 +212,28 @@ def test_unfencing_leaves_an_operators_entries_alone(fence):
     assert answer.rc == FAILED and fence.entry in fence.blocklist()
 
 
+def test_unfencing_removes_nothing_but_what_the_fence_has_added(fence):
+    others = {f"{fence.target_ip}:0/4711", f"{fence.site.address('host3', 'store')}:0/0",
+              f"{fence.site.address('db1', 'store')}:0/0"}
+    for entry in others:
+        fence.ask("osd blocklist", blocklistop="add", addr=entry, expire=900000.0)
+    fence.off()
+    assert others < fence.blocklist()
+    fence.on()
+    assert fence.entry not in fence.blocklist() and others <= fence.blocklist()
+
+
+def test_unfencing_ends_no_domain_that_has_no_disk_in_the_pools(fence):
+    xml = "<domain type='qemu'><name>somebodys</name><memory unit='MiB'>16</memory><os><type>hvm</type></os></domain>"
+    fence.lab.exec(fence.target, "virsh", "create", "/dev/stdin", "--paused", stdin=xml)
+    try:
+        fence.off()
+        assert "destroyed: none" in fence.on().err
+        assert "somebodys" in fence.lab.exec(fence.target, "virsh", "list", "--name").stdout
+    finally:
+        fence.lab.exec(fence.target, "virsh", "destroy", "somebodys", check=False)
+
+
 def test_an_entry_that_ends_soon_is_not_taken_for_a_fence(fence):
     """Ceph does not extend an entry, and who fences may not remove one."""
     fence.ask("osd blocklist", blocklistop="add", addr=fence.entry, expire=300.0)
@@ -180,7 +254,7 @@ def test_a_fence_that_is_killed_is_completed_by_the_next(fence, line):
     assert fence.target_entries().isdisjoint(recorded) and fence.record() is None
 
 
-@pytest.mark.parametrize("line", ["on the storage network", "were destroyed", "is off the blocklist"])
+@pytest.mark.parametrize("line", ["on the storage network", "were destroyed", "is off the blocklist", "is removed"])
 def test_an_unfence_that_is_killed_is_completed_by_the_next(fence, line):
     with fence.writer():
         fence.off()
@@ -209,6 +283,12 @@ def test_a_host_that_nobody_knows_is_refused(fence):
 def test_an_address_that_two_hosts_have_is_refused(fence):
     fence.publish(fence.target, store_addresses=[fence.site.address("host3", "store")])
     assert_refused(fence, "also that of host3")
+
+
+def test_an_address_that_the_map_gives_to_two_hosts_is_refused(fence):
+    host3 = fence.site.address("host3", "store")
+    assert_refused(fence, "also that of host3",
+                   storage_addrs=f"{fence.target}:{fence.target_ip};host3:{host3},{fence.target_ip}")
 
 
 def test_the_agents_own_address_is_refused(fence):
@@ -346,16 +426,19 @@ def test_what_keys_makes_is_enough(fence, keyrings):
     (FENCE, "config-key rm understudy/fence/host2"),
     (FENCE, "config-key get dm-crypt/osd/x"),
     (FENCE, "osd pool create mine"),
+    (FENCE, "config log"),
     (UNFENCE, "osd blocklist add {target}:0/0"),
     (UNFENCE, "osd blocklist rm {server}:0/0"),
     (UNFENCE, "osd blocklist clear"),
     (UNFENCE, "config-key set understudy/fence/host2 x"),
+    (UNFENCE, "config log"),
     (HOST, "osd blocklist add {target}:0/0"),
     (HOST, "osd blocklist add {store}:0/0"),
     (HOST, "osd blocklist range add {net}.0/24"),
     (HOST, "osd blocklist rm {target}:0/0"),
     (HOST, "config-key set understudy/fence/host2 x"),
     (HOST, "config-key rm understudy/fence/host2"),
+    (HOST, "config log"),
 ])
 def test_what_a_cephx_user_can_not_do(fence, keyrings, user, words):
     site = fence.site
@@ -376,8 +459,12 @@ def test_what_is_in_an_image_is_not_for_who_fences(fence, keyrings, user):
 # --- confirm -----------------------------------------------------------------------------------
 
 
+# More than two rounds take, which wait 3 s each for a host that does not answer.
+HOLD_DOWN_S = 12
+
+
 def confirm(fence, **more):
-    return fence.run("off", method="confirm", hold_down="2", **more)
+    return fence.run("off", **({"method": "confirm", "hold_down": "2"} | more))
 
 
 def assert_alive(fence, sentence: str):
@@ -413,6 +500,58 @@ def test_confirm_fails_while_the_host_has_an_image_open(fence):
         assert writes.acknowledged_after(time.monotonic() - 1)
 
 
+@pytest.fixture
+def namespace(fence):
+    """A namespace of the pool with an image in it; its name."""
+    name = "fencetest"
+    fence.lab.exec("store", "rbd", "namespace", "create", f"{POOL}/{name}")
+    fence.lab.exec("store", "rbd", "create", "--size", "8M", f"{POOL}/{name}/{RUN_IMAGE}")
+    yield name
+    # A client that was killed would watch for 30 s more.
+    for address in fence.watchers(f"{name}/{RUN_IMAGE}"):
+        fence.ask("osd blocklist", blocklistop="add", addr=address, expire=60.0)
+    wait_until(lambda: fence.lab.exec("store", "rbd", "rm", "--no-progress", f"{POOL}/{name}/{RUN_IMAGE}",
+                                      check=False).returncode == 0, 40, "the image in the namespace to go", poll_s=1)
+    fence.lab.exec("store", "rbd", "namespace", "rm", f"{POOL}/{name}")
+
+
+def test_confirm_fails_while_the_host_has_an_image_in_a_namespace_open(fence, namespace):
+    for network in ("mgmt", "svc"):
+        fence.lab.cut(fence.target, network)
+    with fence.writer(namespace=namespace):
+        wait_until(lambda: "not among its members" in confirm(fence, watch_timeout="1").err, 30, "Corosync to notice")
+        answer = confirm(fence, watch_timeout="1")
+        assert answer.rc == FAILED and f"still open: {POOL}/{namespace}/{RUN_IMAGE}" in answer.err, answer.err
+
+
+def test_confirm_fails_while_a_watcher_is_nobodys(fence):
+    """The registry is wrong: it may be the host that is to be dead."""
+    fence.publish(fence.target, store_addresses=[f"{fence.site.prefix}.2.49"])
+    for network in ("mgmt", "svc"):
+        fence.lab.cut(fence.target, network)
+    with fence.writer() as writes:
+        wait_until(lambda: "not among its members" in confirm(fence, watch_timeout="1").err, 30, "Corosync to notice")
+        answer = confirm(fence, watch_timeout="1")
+        assert answer.rc == FAILED and "no known host has that address" in answer.err, answer.err
+        assert writes.acknowledged_after(time.monotonic() - 1)
+
+
+def test_confirm_fails_where_this_host_hears_nobody_on_the_management_network(fence):
+    """It has quorum by its other link; the target is without Corosync and store, but alive."""
+    for service in ("pacemaker", "corosync"):
+        fence.lab.service(fence.target, "stop", service)
+    fence.lab.cut(fence.host, "mgmt")
+    wait_until(lambda: "not among its members" in confirm(fence).err, 30, "Corosync to notice")
+    answer = confirm(fence)
+    assert answer.rc == FAILED and "hears nobody on the management network" in answer.err, answer.err
+
+
+def test_confirm_status_says_what_one_round_sees(fence):
+    assert fence.run("status", method="confirm").rc == OK
+    fence.lab.crash(fence.target)
+    wait_until(lambda: fence.run("status", method="confirm").rc == OFF, 60, "the host to be seen dead", poll_s=0.5)
+
+
 def test_confirm_succeeds_for_a_host_without_power_and_changes_nothing(fence):
     with fence.writer():
         before = fence.blocklist()
@@ -429,6 +568,10 @@ def test_confirm_succeeds_for_a_host_without_power_and_changes_nothing(fence):
         for plane in ("membership", "management", "storage"):
             for number in (1, 2):
                 assert f"round {number}: {plane} silent" in answer.err
+        # A dead host's watch, which lingers, is waited for, and not taken for life.
+        assert not any("membership silent" in failed.err and "still open" in failed.err for failed in answers[:-1])
+        answer = confirm(fence, hold_down=str(HOLD_DOWN_S))
+        assert answer.rc == OK and answer.seconds >= HOLD_DOWN_S, "the second round came too soon"
         assert fence.blocklist() == before and fence.record() is None
 
 
