@@ -192,6 +192,10 @@ class ImageAgent:
         assert holder.stdout.readline() == "open\n"
         return holder
 
+    def blocklist(self) -> set[str]:
+        """Whom the store refuses, by the OSD map."""
+        return set(json.loads(self.lab.exec("store", "ceph", "osd", "dump", "--format", "json").stdout)["blocklist"])
+
     def clear_blocklist(self) -> None:
         """Takes everything off the store's blocklist."""
         self.lab.exec("store", "ceph", "osd", "blocklist", "clear")

@@ -92,7 +92,16 @@ def test_two_disks_are_of_one_point(image):
         image.remove(second)
 
 
+def report_in(image, host: str) -> None:
+    """A host publishes itself: it is up, and no fencing before this moment counts."""
+    entry = {"name": host, "store_addresses": [image.lab.site.address(host, "store")], "boot_id": "x",
+             "at": int(time.time())}
+    image.lab.exec("store", "ceph", "config-key", "set", f"understudy/host/{host}", json.dumps(entry))
+
+
 def test_a_foreign_client_is_refused_until_it_goes(image):
+    """Its host is in the registry, but was not fenced."""
+    report_in(image, "host2")
     image.start()
     image.stop()
     holder = image.hold("host2", RUN, "understudy")
@@ -155,9 +164,11 @@ def test_a_killed_qemu_does_not_hold_up_the_next_start(image):
     image.start()
     image.signal("KILL", *image.qemu_pids())
     wait_until(lambda: image.domains() == [], 10, "libvirt to notice")
-    assert image.watchers() != [], "the dead QEMU's watch should still be there"
+    dead = image.watchers()
+    assert dead != [], "the dead QEMU's watch should still be there"
     answer = image.start()
     assert answer.seconds < DEAD_WATCH_S
+    assert set(dead) <= image.blocklist()
     assert image.lever("write").strip() == "written"
     assert image.boots() == ["boot", "boot"]
 
@@ -253,21 +264,23 @@ def test_secret_is_nowhere_to_be_read(image):
 def test_a_fenced_hosts_watch_is_not_waited_for(image):
     """A power-fenced host has nothing on the blocklist, and its watch stays for 30 s."""
     other = ImageAgent(image.lab, "host2")
-    known = json.dumps({"name": "host2", "store_addresses": [image.lab.site.address("host2", "store")],
-                        "boot_id": "x", "at": 1})
-    image.lab.exec("store", "ceph", "config-key", "set", "understudy/host/host2", known)
+    report_in(image, "host2")
     other.start()
     try:
         image.lab.exec("host1", "stonith_admin", "--fence", "host2", "--timeout", "60", timeout_s=90)
         assert image.lab.node("host2").state() == "crashed"
-        assert image.watchers() != [], "the dead host's watch should still be there"
+        dead = image.watchers()
+        assert dead != [], "the dead host's watch should still be there"
         answer = image.start()
         assert answer.seconds < DEAD_WATCH_S
         assert "fenced" in answer.log
+        # Should it not be dead after all: a client that the store refuses writes nothing.
+        assert set(dead) <= image.blocklist()
         assert image.lever("write").strip() == "written"
     finally:
         image.lab.power("host2", True)
         wait_until(lambda: image.lab.hypervisor_answers("host2"), 60, "libvirtd on host2")
+        report_in(image, "host2")   # else its clients would count as those of a fenced host in every later test
 
 
 def client_device(image):
