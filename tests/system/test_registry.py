@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """What the capacity agent publishes of its host: fence_rbd goes by nothing else."""
 
-import json
+import pytest
 
-from fence_agent import HOST_KEY, FenceAgent, fence, quiet_cluster, run_image  # noqa: F401
+from fence_agent import HOST_KEY, OK, fence, quiet_cluster, run_image  # noqa: F401
 from lab.api import wait_until
 
 AGENT = "/usr/lib/ocf/resource.d/understudy/capacity"
@@ -19,10 +19,19 @@ def capacity(fence, action: str, interval_s: int = 0) -> int:
     return fence.lab.exec(fence.target, *words, check=False).returncode
 
 
+@pytest.fixture(autouse=True)
+def as_it_was(fence):
+    """Where no cluster runs the agent, it is not left running."""
+    runs = capacity(fence, "monitor") == OK
+    yield
+    if not runs:
+        capacity(fence, "stop")
+
+
 def started_anew(fence) -> None:
     """Stopped, if it ran, and started."""
-    assert capacity(fence, "stop") == 0
-    wait_until(lambda: capacity(fence, "start") == 0, 60, "the cluster on the host to take its figures", poll_s=0.5)
+    assert capacity(fence, "stop") == OK
+    wait_until(lambda: capacity(fence, "start") == OK, 60, "the cluster on the host to take its figures", poll_s=0.5)
 
 
 def published(fence) -> dict:
@@ -51,7 +60,7 @@ def test_a_host_publishes_where_the_store_sees_it_and_its_boot(fence):
 def test_what_it_has_published_is_enough_to_fence_and_unfence_it(fence):
     """And nothing else is: the entry is taken away first."""
     fence.remove_key(HOST_KEY + fence.target)
-    assert fence.run("off").rc != 0
+    assert fence.run("off").rc != OK
     started_anew(fence)
     fence.off()
     fence.lab.crash(fence.target)
@@ -64,11 +73,11 @@ def test_a_monitor_publishes_again_when_an_address_has_changed(fence):
     """And not otherwise: it costs nothing then."""
     started_anew(fence)
     fence.remove_key(HOST_KEY + fence.target)
-    assert capacity(fence, "monitor", 10) == 0
+    assert capacity(fence, "monitor", 10) == OK
     assert published(fence) == {}, "it asks the store though nothing has changed"
     fence.lab.exec(fence.target, "ip", "address", "add", RESERVED, "dev", "store")
     try:
-        assert capacity(fence, "monitor", 10) == 0
+        assert capacity(fence, "monitor", 10) == OK
         assert published(fence).get("store_addresses") == [fence.target_ip]
     finally:
         fence.lab.exec(fence.target, "ip", "address", "del", RESERVED, "dev", "store")

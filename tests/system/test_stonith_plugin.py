@@ -3,14 +3,14 @@
 
 import subprocess
 
-from fence_agent import POOL, UNFENCE_USER, FenceAgent, fence, quiet_cluster, run_image  # noqa: F401
+from fence_agent import fence, quiet_cluster, run_image  # noqa: F401
 from lab.api import wait_until
+from lab.site import POOL, UNFENCE_USER
 
 
 def stonith(fence, *words: str, **more: str) -> subprocess.CompletedProcess:
     """stonith(8) with the plugin, by the host that fences."""
     parameters = {"hostlist": "host2 host3", "pools": POOL, "unfence_user": UNFENCE_USER, "start_timeout": "0"} | more
-    # An empty -p would be a parameter set of its own: name=value pairs stand by themselves.
     return fence.lab.exec(fence.host, *fence.environment(), "stonith", "-t", "rbd",
                           *(f"{name}={value}" for name, value in parameters.items()), *words, check=False,
                           timeout_s=90)
