@@ -521,7 +521,8 @@ def test_confirm_fails_while_the_host_has_an_image_in_a_namespace_open(fence, na
     with fence.writer(namespace=namespace):
         wait_until(lambda: "not among its members" in confirm(fence, watch_timeout="1").err, 30, "Corosync to notice")
         answer = confirm(fence, watch_timeout="1")
-        assert answer.rc == FAILED and f"still open: {POOL}/{namespace}/{RUN_IMAGE}" in answer.err, answer.err
+        assert answer.rc == FAILED and "storage alive: still open" in answer.err, answer.err
+        assert f"{POOL}/{namespace}/{RUN_IMAGE} from {fence.target_ip}" in answer.err, answer.err
 
 
 def test_confirm_fails_while_a_watcher_is_nobodys(fence):

@@ -9,6 +9,7 @@ import xml.etree.ElementTree as ET
 import pytest
 
 from lab.api import wait_until
+from lab.site import LabError
 from protected import stays, tuned
 
 ATTEMPT = "5s"      # one attempt to isolate; the power switch that does not answer takes all of it
@@ -38,8 +39,17 @@ def on_blocklist(protected, server) -> bool:
     return f"{protected.site.address(server, 'store')}:0/0" in json.loads(done.stdout)["blocklist"]
 
 
-def is_being_fenced(protected, server) -> bool:
-    """A fencing of the server is under way, by the history of some host's fencer: each knows of its own."""
+def is_being_fenced(protected, server, for_s: float) -> bool:
+    """A fencing of the server is under way for that time."""
+    try:
+        wait_until(lambda: not has_pending_fencing(protected, server), for_s, "it to end", poll_s=0.1)
+    except LabError:
+        return True
+    return False
+
+
+def has_pending_fencing(protected, server) -> bool:
+    """By the history of some host's fencer: each knows of its own."""
     histories = [protected.run("stonith_admin", "--history", server, "--verbose", "--output-as=xml", host=host,
                                check=False).stdout
                  for host in protected.hosts]
@@ -75,8 +85,8 @@ def test_confirmed_waits_as_long_as_the_original_shows_life(protected):
                 assert protected.lab.node("db1").state() == "running"
                 assert protected.domain_hosts("db1") == []
             # A short attempt that the switch's return finds under way may do it and have no time to learn of it; a
-            # server without life would then be confirmed.
-            wait_until(lambda: not is_being_fenced(protected, "db1"), 90, "the last short attempt to end", poll_s=0.1)
+            # server without life would then be confirmed. So: until one is under way for longer than those last.
+            wait_until(lambda: is_being_fenced(protected, "db1", for_s=7), 90, "an attempt with time", poll_s=0.1)
         # The switch is back, and there is time enough: it is isolated as with any other policy.
         protected.wait_taken_over("db1")
         assert protected.lab.node("db1").state() == "crashed"

@@ -13,6 +13,8 @@ PHASES = ["detection", "confirmation", "isolation", "placement", "start", "boot"
 
 
 def test_status_has_what_is_promised(protected):
+    # A change of what a host reaches is kept back for some seconds.
+    wait_until(lambda: all(host["reach"] for host in protected.status()["hosts"]), 90, "every host to say what it reaches")
     status = protected.status()
     assert status["quorate"] is True and status["leader"] in protected.hosts and status["troubles"] == []
     assert [server["name"] for server in status["servers"]] == protected.servers
