@@ -14,6 +14,7 @@ import signal
 import subprocess
 import sys
 import xml.etree.ElementTree as ET
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -115,6 +116,14 @@ def demo() -> int:
 
 
 @contextmanager
+def labs_are_up(count: int):
+    """That many, brought up at once: each waits for its daemons most of the time."""
+    with ExitStack() as labs, ThreadPoolExecutor(count) as pool:
+        list(pool.map(lambda number: labs.enter_context(lab_is_up(number)), range(1, count + 1)))
+        yield
+
+
+@contextmanager
 def lab_is_up(number: int = 1):
     """A lab for as long as the block lasts."""
     name = numbered_name(NAME, number)
@@ -145,10 +154,8 @@ def check() -> int:
 
 def system_tests() -> Count:
     """The tests that need a lab. A few that fail are asked once more, alone in a fresh lab, and named."""
-    with ExitStack() as labs:
-        count_of_labs = machine.labs_that_fit()
-        for number in range(1, count_of_labs + 1):
-            labs.enter_context(lab_is_up(number))
+    count_of_labs = machine.labs_that_fit()
+    with labs_are_up(count_of_labs):
         count, failed = pytest("tests/system", "-n", str(count_of_labs), "--dist", "loadfile", "--max-worker-restart=0",
                                "tests/system")
     if not 0 < len(failed) <= SECOND_TRY_MAX:
