@@ -129,6 +129,8 @@ def test_a_stranger_on_this_host_makes_it_fail(image):
     holder = image.hold(image.host, RUN, "understudy")
     try:
         image.signal("KILL", *image.qemu_pids())
+        # A stop takes what its host has open for QEMU's as long as that is there.
+        wait_until(lambda: image.monitor().rc == NOT_RUNNING, 20, "QEMU to be gone")
         address = image.watchers()
         answer = image.call("stop", timeout_s=15)
         assert answer.rc == 1
