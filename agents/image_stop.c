@@ -215,7 +215,7 @@ static void guest_shut_down(stop_t *stop)
         }
         ended = wait_ended(stop, MIN(SHUTDOWN_AGAIN_MS, ocf_call_remaining_ms(stop->call, reserve_ms)));
         left_ms = ocf_call_remaining_ms(stop->call, reserve_ms);
-        if (!ended && guest_stalls(stop, begun_us)) {
+        if (!ended && left_ms > 0 && guest_stalls(stop, begun_us)) {
             ocf_log("the store does not answer this host, the guest's disks stall and it can't shut down: destroying it");
             return;
         }
