@@ -23,7 +23,7 @@ static const GOptionEntry options[] = {
     { NULL, 0, 0, G_OPTION_ARG_NONE, NULL, NULL, NULL },
 };
 
-/* Only an address of this host can be bound; with ip_nonlocal_bind any can, and a monitor less is asked. */
+/* Only an address of this host can be bound. With ip_nonlocal_bind any can, and then no monitor is asked. */
 static gboolean is_own(const char *address_and_port)
 {
     g_autofree char *ip = store_address_ip(address_and_port);
