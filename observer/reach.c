@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "reach.h"
 
-#include <gio/gio.h>
-
 #include "log.h"
 #include "names.h"
+#include "program.h"
 
 #define ATTRD_UPDATER "/usr/sbin/attrd_updater"
 #define RETRY_MS      2000
@@ -18,8 +17,7 @@ struct reach {
     host_reach_t value; /* HOST_REACH_UNKNOWN until it is set */
     gboolean published; /* this value */
     gboolean failure_logged;
-    GSubprocess *process;
-    guint kill_source;
+    program_t *updater;
     guint timer_source;
 };
 
@@ -34,32 +32,19 @@ static gboolean on_timer(gpointer user_data)
     return G_SOURCE_REMOVE;
 }
 
-static gboolean on_overdue(gpointer user_data)
+static void on_ended(const program_result_t *result, gpointer user_data)
 {
     reach_t *reach = user_data;
+    gboolean done = result->exit_status == 0;
 
-    reach->kill_source = 0;
-    g_subprocess_force_exit(reach->process);
-    return G_SOURCE_REMOVE;
-}
-
-static void on_ended(GObject *source, GAsyncResult *result, gpointer user_data)
-{
-    reach_t *reach = user_data;
-    g_autoptr(GError) error = NULL;
-    gboolean done = g_subprocess_wait_check_finish(G_SUBPROCESS(source), result, &error);
-
-    if (g_error_matches(error, G_IO_ERROR, G_IO_ERROR_CANCELLED)) {
-        return;
-    }
-    g_clear_handle_id(&reach->kill_source, g_source_remove);
-    g_clear_object(&reach->process);
+    reach->updater = NULL;
     if (!reach->published) {
         publish(reach); /* it has changed meanwhile */
         return;
     }
     if (!done && !reach->failure_logged) {
-        log_line(LOG_WARNING, "Attribute " REACH_ATTRIBUTE " can't be published (%s): tried again", error->message);
+        log_line(LOG_WARNING, "Attribute " REACH_ATTRIBUTE " can't be published: %s failed (%s): tried again",
+                 ATTRD_UPDATER, result->reason);
     }
     reach->failure_logged = !done;
     reach->timer_source = g_timeout_add(done ? REPEAT_MS : RETRY_MS, on_timer, reach);
@@ -71,14 +56,7 @@ static void publish(reach_t *reach)
 
     g_clear_handle_id(&reach->timer_source, g_source_remove);
     reach->published = TRUE;
-    reach->process = g_subprocess_newv(argv, G_SUBPROCESS_FLAGS_STDOUT_SILENCE | G_SUBPROCESS_FLAGS_STDERR_SILENCE,
-                                       NULL);
-    if (reach->process == NULL) {
-        reach->timer_source = g_timeout_add(RETRY_MS, on_timer, reach);
-        return;
-    }
-    reach->kill_source = g_timeout_add(TIMEOUT_MS, on_overdue, reach);
-    g_subprocess_wait_check_async(reach->process, NULL, on_ended, reach);
+    reach->updater = program_start(argv, TIMEOUT_MS, on_ended, reach);
 }
 
 void reach_set(reach_t *reach, host_reach_t value)
@@ -88,7 +66,7 @@ void reach_set(reach_t *reach, host_reach_t value)
     }
     reach->value = value;
     reach->published = FALSE;
-    if (reach->process == NULL) {
+    if (reach->updater == NULL) {
         publish(reach);
     }
 }
@@ -104,7 +82,6 @@ void reach_free(reach_t *reach)
         return;
     }
     g_clear_handle_id(&reach->timer_source, g_source_remove);
-    g_clear_handle_id(&reach->kill_source, g_source_remove);
-    g_clear_object(&reach->process);
-    g_free(reach); /* at the end of the process only: on_ended() must not come after it */
+    g_clear_pointer(&reach->updater, program_cancel);
+    g_free(reach);
 }

@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "store_sight.h"
 
-#include <gio/gio.h>
-
 #include "cycle.h"
 #include "log.h"
+#include "program.h"
 
 #define ASK_INTERVAL_MS     2000
 #define ASK_TIMEOUT_MS      1000
@@ -21,8 +20,7 @@ struct store_sight {
     const char *argv[6];    /* of the helper */
     store_sight_fn changed;
     gpointer user_data;
-    GSubprocess *helper;
-    guint kill_source;
+    program_t *helper;
     guint monitors_source;
     gboolean failure_logged;
     char *monitors;         /* as the helper wrote them */
@@ -97,15 +95,6 @@ static gboolean monitors_set(store_sight_t *sight, const char *text, GError **er
     return TRUE;
 }
 
-static gboolean on_overdue(gpointer user_data)
-{
-    store_sight_t *sight = user_data;
-
-    sight->kill_source = 0;
-    g_subprocess_force_exit(sight->helper);
-    return G_SOURCE_REMOVE;
-}
-
 static gboolean monitors_ask(gpointer user_data);
 
 static void monitors_ask_in(store_sight_t *sight, guint delay_ms)
@@ -113,42 +102,27 @@ static void monitors_ask_in(store_sight_t *sight, guint delay_ms)
     sight->monitors_source = g_timeout_add(delay_ms, monitors_ask, sight);
 }
 
-static void on_helper_ended(GObject *source, GAsyncResult *result, gpointer user_data)
+static void on_helper_ended(const program_result_t *result, gpointer user_data)
 {
     store_sight_t *sight = user_data;
     g_autoptr(GError) error = NULL;
-    g_autofree char *output = NULL;
-    g_autofree char *sentence = NULL;
-    gboolean done = FALSE;
+    gboolean done = result->exit_status == 0 && monitors_set(sight, result->output, &error);
 
-    g_clear_handle_id(&sight->kill_source, g_source_remove);
-    done = g_subprocess_communicate_utf8_finish(G_SUBPROCESS(source), result, &output, &sentence, &error)
-           && g_subprocess_get_successful(sight->helper) && monitors_set(sight, g_strstrip(output), &error);
+    sight->helper = NULL;
     if (!done && !sight->failure_logged) {
         log_line(LOG_WARNING, "The store's monitors can't be found, so images stay here if this host loses the store: %s",
-                 error != NULL ? error->message : sentence != NULL && *sentence != '\0' ? g_strstrip(sentence)
-                                                                                        : "the helper gave no reason");
+                 error != NULL ? error->message : result->reason);
     }
     sight->failure_logged = !done;
-    g_clear_object(&sight->helper);
     monitors_ask_in(sight, done ? MONITORS_REPEAT_MS : MONITORS_RETRY_MS);
 }
 
 static gboolean monitors_ask(gpointer user_data)
 {
     store_sight_t *sight = user_data;
-    g_autoptr(GError) error = NULL;
 
     sight->monitors_source = 0;
-    sight->helper = g_subprocess_newv(sight->argv, G_SUBPROCESS_FLAGS_STDOUT_PIPE | G_SUBPROCESS_FLAGS_STDERR_PIPE,
-                                      &error);
-    if (sight->helper == NULL) {
-        log_line(LOG_WARNING, "%s can't be started: %s", sight->argv[0], error->message);
-        monitors_ask_in(sight, MONITORS_RETRY_MS);
-        return G_SOURCE_REMOVE;
-    }
-    sight->kill_source = g_timeout_add(MONITORS_TIMEOUT_MS, on_overdue, sight);
-    g_subprocess_communicate_utf8_async(sight->helper, NULL, NULL, on_helper_ended, sight);
+    sight->helper = program_start(sight->argv, MONITORS_TIMEOUT_MS, on_helper_ended, sight);
     return G_SOURCE_REMOVE;
 }
 
@@ -177,8 +151,7 @@ void store_sight_free(store_sight_t *sight)
     }
     g_clear_handle_id(&sight->ask_source, g_source_remove);
     g_clear_handle_id(&sight->monitors_source, g_source_remove);
-    g_clear_handle_id(&sight->kill_source, g_source_remove);
-    g_clear_object(&sight->helper); /* it ends with this process */
+    g_clear_pointer(&sight->helper, program_cancel);
     monitors_clear(sight);
     g_free(sight);
 }

@@ -17,7 +17,7 @@ typedef void (*store_sight_fn)(gboolean reached, gpointer user_data);
 
 store_sight_t *store_sight_new(const char *helper, const char *ceph_conf, const char *ceph_user,
                                store_sight_fn changed, gpointer user_data);
-/* At the end of the process only: the helper may still run. */
+/* Ends the helper. */
 void store_sight_free(store_sight_t *sight);
 
 #endif

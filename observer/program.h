@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#ifndef UNDERSTUDY_PROGRAM_H
+#define UNDERSTUDY_PROGRAM_H
+
+#include <glib.h>
+
+/* A program that the daemon runs beside its main loop, because it blocks; with a deadline. */
+typedef struct program program_t;
+
+typedef struct {
+    int exit_status;    /* -1: it was not started, a signal ended it, or it was overdue */
+    gboolean overdue;   /* it was ended at its deadline */
+    const char *output; /* what it wrote to stdout, as one line; never NULL */
+    const char *reason; /* why exit_status is not 0, a line: what it wrote to stderr if it ended by itself */
+} program_result_t;
+
+typedef void (*program_ended_fn)(const program_result_t *result, gpointer user_data);
+
+/*
+ * argv: path and arguments, up to NULL. ended() comes once, from the main loop and never from in here, at the
+ * latest shortly after timeout_ms; what it is given is valid for the call. The program_t is gone then.
+ */
+program_t *program_start(const char *const *argv, guint timeout_ms, program_ended_fn ended, gpointer user_data);
+
+/* Ends it; ended() does not come, and the program_t is gone. */
+void program_cancel(program_t *program);
+
+#endif
