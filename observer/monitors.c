@@ -23,17 +23,25 @@ static const GOptionEntry options[] = {
     { NULL, 0, 0, G_OPTION_ARG_NONE, NULL, NULL, NULL },
 };
 
-/* Only an address of this host can be bound. With ip_nonlocal_bind any can, and then no monitor is asked. */
+/* From an own address the kernel reaches it. Whether it can be bound says less: with ip_nonlocal_bind any can.
+ * A datagram's socket sends nothing when it is connected: it is a look at the routes, and needs a port, any. */
 static gboolean is_own(const char *address_and_port)
 {
     g_autofree char *ip = store_address_ip(address_and_port);
-    g_autoptr(GSocketAddress) any_port = ip != NULL ? g_inet_socket_address_new_from_string(ip, 0) : NULL;
-    g_autoptr(GSocket) bound = NULL;
+    g_autoptr(GSocketAddress) remote = ip != NULL ? g_inet_socket_address_new_from_string(ip, 9) : NULL;
+    g_autoptr(GSocketAddress) local = NULL;
+    g_autoptr(GSocket) looker = NULL;
 
-    if (any_port != NULL) {
-        bound = g_socket_new(g_socket_address_get_family(any_port), G_SOCKET_TYPE_STREAM, G_SOCKET_PROTOCOL_TCP, NULL);
+    if (remote == NULL) {
+        return FALSE;
     }
-    return bound != NULL && g_socket_bind(bound, any_port, FALSE, NULL);
+    looker = g_socket_new(g_socket_address_get_family(remote), G_SOCKET_TYPE_DATAGRAM, G_SOCKET_PROTOCOL_UDP, NULL);
+    if (looker == NULL || !g_socket_connect(looker, remote, NULL, NULL)) {
+        return FALSE;
+    }
+    local = g_socket_get_local_address(looker, NULL);
+    return local != NULL && g_inet_address_equal(g_inet_socket_address_get_address(G_INET_SOCKET_ADDRESS(local)),
+                                                 g_inet_socket_address_get_address(G_INET_SOCKET_ADDRESS(remote)));
 }
 
 static char **find_monitors(GError **error)

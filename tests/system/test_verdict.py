@@ -10,6 +10,7 @@ from lab.api import wait_until
 from protected import stays, tuned
 
 PID_FILE = "/run/understudy/observer.pid"
+MONITORS = "/usr/libexec/understudy/monitors"
 
 
 def takeovers(protected, server, host=None):
@@ -99,6 +100,23 @@ def test_an_image_stays_where_it_is_while_no_host_is_better_off(protected, netwo
     stays(lambda: protected.images_running() == {"db1": host}, f"the image on {host}")
     assert protected.run("cat", "/run/libvirt/qemu/standby-db1.pid", host=host).stdout == qemu, "it was restarted"
     wait_until(lambda: protected.answering("db1") == "image", 60, "the image to answer")
+
+
+@pytest.mark.parametrize("nonlocal_bind", ["0", "1"])
+def test_a_host_asks_all_monitors_but_its_own(protected, nonlocal_bind):
+    """Its own it reaches whatever is cut. Beside a load balancer any address can be bound: that makes none an own one."""
+    def monitors(node, user):
+        return protected.lab.exec(node, MONITORS, "--ceph-conf", "/etc/ceph/ceph.conf", "--ceph-user", user).stdout.split()
+
+    nodes = (protected.hosts[0], "store")
+    for node in nodes:
+        protected.lab.exec(node, "sysctl", "-q", "-w", f"net.ipv4.ip_nonlocal_bind={nonlocal_bind}")
+    try:
+        assert monitors(protected.hosts[0], "understudy") == [f"tcp:{protected.site.address('store', 'store')}:3300"]
+        assert monitors("store", "admin") == []
+    finally:
+        for node in nodes:
+            protected.lab.exec(node, "sysctl", "-q", "-w", "net.ipv4.ip_nonlocal_bind=0")
 
 
 def test_one_of_three_that_cannot_reach_a_server_is_not_believed(protected):
