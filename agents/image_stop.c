@@ -43,6 +43,7 @@ typedef struct stop {
     gboolean domain_active;      /* libvirt says that it runs, or is paused */
     gboolean guest_is_deaf;      /* it is paused, so that it can't shut down */
     gboolean store_is_silent;    /* it did not answer when it was asked last */
+    gboolean guest_stalls;       /* because of that, and for so long that the guest is not waited for */
     qemu_process_t process;      /* fd -1: there is none */
 } stop_t;
 
@@ -188,9 +189,9 @@ static gboolean guest_stalls(stop_t *stop, gint64 begun_us)
 {
     if (stop->store_is_silent && g_get_monotonic_time() - begun_us > STALLED_PATIENCE_MS * 1000LL) {
         clients_note(stop);
-        return stop->store_is_silent;
+        stop->guest_stalls = stop->store_is_silent;
     }
-    return FALSE;
+    return stop->guest_stalls;
 }
 
 /* Again and again: a guest that is still booting does not see the power button. */
@@ -238,6 +239,15 @@ static void domain_destroy(stop_t *stop)
         return;
     }
     (void) wait_ended(stop, ocf_call_remaining_ms(stop->call, SIGNAL_RESERVE_MS + WATCHER_RESERVE_MS));
+}
+
+/* libvirt and SIGTERM give QEMU time to write what it has cached; there is nowhere to write it to. */
+static void stalled_guest_kill(stop_t *stop)
+{
+    if (stop->guest_stalls && stop->process.fd >= 0) {
+        qemu_process_signal(&stop->process, SIGKILL);
+        (void) qemu_process_wait(&stop->process, ocf_call_remaining_ms(stop->call, WATCHER_RESERVE_MS));
+    }
 }
 
 /* Without libvirt: QEMU takes SIGTERM as an order to end cleanly. */
@@ -296,7 +306,9 @@ static ocf_rc_t writers_check(stop_t *stop)
     if (stop->record == NULL) {
         return OCF_RC_SUCCESS;
     }
-    if (watchers_are_gone(stop, &error)) {
+    if (stop->guest_stalls) {
+        g_set_error_literal(&error, UNDERSTUDY_ERROR, UNDERSTUDY_ERROR_TIMEOUT, "the store does not answer this host");
+    } else if (watchers_are_gone(stop, &error)) {
         image_record_remove(stop->identity.domain_name);
         return OCF_RC_SUCCESS;
     }
@@ -329,6 +341,7 @@ static ocf_rc_t stop_run(stop_t *stop)
     if (stop->process.fd >= 0 || stop->domain_active) {
         clients_note(stop);
         guest_shut_down(stop);
+        stalled_guest_kill(stop);
         domain_destroy(stop);
         process_end(stop);
         if (!wait_ended(stop, 0)) {
