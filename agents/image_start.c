@@ -104,8 +104,7 @@ static gboolean xml_make(start_t *start, const char *secret_uuid, GError **error
     }, &start->xml, error);
 }
 
-/* From here on a start that is killed leaves a record, so that the stop that follows knows what to look at. */
-static gboolean record_begin(start_t *start, GError **error)
+static gboolean record_make(start_t *start, GError **error)
 {
     const ocf_values_t *values = start->call->values;
     image_record_t *earlier = image_record_load(start->identity.domain_name);
@@ -122,7 +121,7 @@ static gboolean record_begin(start_t *start, GError **error)
     }
     image_record_free(earlier);
     image_record_add_client(start->record, own_address);
-    return image_record_save(start->record, start->identity.domain_name, error);
+    return TRUE;
 }
 
 static gboolean disks_get(start_t *start, GError **error)
@@ -138,8 +137,13 @@ static gboolean disks_get(start_t *start, GError **error)
     }
     start->disks = image_disks_new(values, start->identity.server);
     start->run_names = image_disks_run_names(start->disks);
-    return record_begin(start, error)
-           && image_disks_wait_free(start->store, &options, start->run_names, start->record, wait_ms, error)
+    if (!record_make(start, error)
+        || !image_disks_wait_free(start->store, &options, start->run_names, start->record, wait_ms, error)) {
+        return FALSE;
+    }
+    /* From here on a start that is killed leaves a record, so that the stop that follows knows what to look at. One that
+     * is refused leaves none: that stop would wait for a stranger on this host, fail, and have the host fenced. */
+    return image_record_save(start->record, start->identity.domain_name, error)
            && image_disks_prepare(start->store, start->disks, error);
 }
 

@@ -134,6 +134,7 @@ def test_a_foreign_client_that_goes_is_waited_for(image):
 
 
 def test_a_foreign_client_on_this_host_is_refused(image):
+    """And the stop that follows has nothing to end: it does not fail, which would get the host fenced."""
     image.start()
     image.stop()
     holder = image.hold("host1", RUN, "understudy")
@@ -141,6 +142,8 @@ def test_a_foreign_client_on_this_host_is_refused(image):
         answer = image.call("start")
         assert answer.rc == GENERIC
         assert image.watchers()[0] in answer.reason
+        image.stop(timeout_s=15)
+        assert image.watchers() != [], "the client is gone: the test shows nothing"
     finally:
         holder_end(holder)
 
