@@ -16,7 +16,7 @@ from lab.api import wait_until
 from lab.cgroup import Cgroup
 from lab.site import CEPHX_USER, POOL
 from ledger import Ledger
-from protected import Protected
+from protected import Protected, stays
 
 DOCUMENT = Path(__file__).resolve().parents[2] / "doc/fencing.md"
 # A client that writes what is there into the last block of an image.
@@ -122,8 +122,8 @@ def test_one_corosync_link_cut_moves_nothing(fenced, running, ledger):
     fenced.lab.cut(running, "mgmt")
     wait_until(lambda: "disconnected" in fenced.lab.exec(running, "corosync-cfgtool", "-s").stdout, 30,
                "Corosync to notice")
+    stays(lambda: fenced.online() == set(fenced.hosts) and fenced.qemu(running) == qemu, "every host and the image")
     ledger.wait_commit()
-    assert fenced.online() == set(fenced.hosts)
     fenced.lab.heal(running, "mgmt")
     wait_until(lambda: "disconnected" not in fenced.lab.exec(running, "corosync-cfgtool", "-s").stdout, 30,
                "Corosync to notice")
