@@ -78,9 +78,10 @@ static gboolean only_bookkeeping(const change_t *change, GHashTable *image_ids)
 static gboolean other_resource(const change_t *change, GHashTable *image_ids)
 {
     static const char mark[] = "/" XML_LRM_TAG_RESOURCE "[@" XML_ATTR_ID "='";
-    const char *begin = strstr(change->path, mark);
+    const char *found = strstr(change->path, mark);
+    const char *begin = found != NULL ? found + strlen(mark) : NULL;
     const char *end = begin != NULL ? strstr(begin, "']") : NULL;
-    g_autofree char *id = end != NULL ? g_strndup(begin + strlen(mark), (gsize) (end - begin) - strlen(mark))
+    g_autofree char *id = end != NULL ? g_strndup(begin, (gsize) (end - begin))
                                       : g_strdup(attribute(change->created, XML_ATTR_ID));
 
     return id != NULL && !g_hash_table_contains(image_ids, id);

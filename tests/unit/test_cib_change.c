@@ -141,6 +141,7 @@ static void test_what_is_not_understood_is_read(void **state)
         NOTIFICATION("0", "2", CREATE(HISTORY, "")), NOTIFICATION("0", "2", CREATE(HISTORY, "<lrm_resource/>")),
         NOTIFICATION("0", "2", DELETE(HISTORY "/lrm_resource")), NOTIFICATION("0", "2", CREATE(SETS, "<nvpair/>")),
         NOTIFICATION("0", "2", DELETE(HISTORY "/lrm_resource[@id='cut")),
+        NOTIFICATION("0", "2", DELETE(HISTORY "/lrm_resource[@id=']")),
         NOTIFICATION("0", "2", DELETE(HISTORY "/lrm_resources[@id='x']")), "<notify cib_rc='0'/>",
         "<notify cib_rc='0'><cib_update_result/></notify>", "<notify/>",
     };
