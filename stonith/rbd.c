@@ -74,12 +74,24 @@ static void device_destroy(StonithPlugin *plugin)
     g_free(device);
 }
 
+/* All, optional ones as well: Pacemaker gives parameters in the environment, and of that only these names are read
+ * (cluster-glue, stonith_env_to_NVpair()). Made once; libstonith takes no ownership. */
 static const char *const *device_confignames(StonithPlugin *plugin)
 {
-    static const char *const names[] = { ST_HOSTLIST, NULL };
+    static GPtrArray *names;
 
     (void) plugin;
-    return names;
+    if (names == NULL) {
+        names = g_ptr_array_new();
+        g_ptr_array_add(names, (gpointer) ST_HOSTLIST);
+        for (const fence_option_t *option = fence_option_table; option->name != NULL; option++) {
+            if (is_configurable(option)) {
+                g_ptr_array_add(names, (gpointer) option->name);
+            }
+        }
+        g_ptr_array_add(names, NULL);
+    }
+    return (const char *const *) names->pdata;
 }
 
 static int device_set_config(StonithPlugin *plugin, StonithNVpair *list)

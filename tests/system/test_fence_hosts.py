@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from fence_watch import Watch, find_violations
-from fenced_cluster import RESOURCE, RUN_IMAGE, SERVER, FencedCluster
+from fenced_cluster import RESOURCE, RUN_IMAGE, SERVER, START_TIMEOUT_S, FencedCluster
 from lab.api import wait_until
 from lab.cgroup import Cgroup
 from lab.site import CEPHX_USER, POOL
@@ -214,6 +214,27 @@ def test_fenced_and_unfenced_by_hand(fenced, running):
     assert {"off", "on"} <= set(done)
     assert_undisturbed_return(fenced, running, there)
     assert fenced.qemu(there) == qemu
+
+
+@pytest.fixture
+def plugin(fenced, running):
+    """cluster-glue's plugin as the only device of every host, configured in crm as documented; undone at the end."""
+    line = re.search(r"^    (crm configure primitive store-fence stonith:rbd .*)$",
+                     DOCUMENT.read_text(encoding="utf-8"), re.MULTILINE).group(1)
+    words = shlex.split(line.replace("store-fence", "plugin-fence")
+                        .replace("pools=vm", f"pools={POOL} start_timeout={START_TIMEOUT_S}"))
+    fenced.run(*words)
+    fenced.set_levels("plugin-fence")
+    yield
+    fenced.set_levels("store-fence")
+    fenced.run("pcs", "stonith", "delete", "plugin-fence")
+
+
+def test_the_plugin_as_pacemaker_calls_it(fenced, running, plugin):
+    """It takes the host out of the way, and lets it in again when it has booted."""
+    fenced.lab.crash(running)
+    there = assert_fenced_and_moved(fenced, running)
+    assert_undisturbed_return(fenced, running, there)
 
 
 @pytest.mark.parametrize("name", ["libvirtd", "understudy-observerd", "qemu-system-x86_64", "pacemakerd"])

@@ -23,6 +23,15 @@ def test_crm_and_stonith_know_the_plugin(fence):
     assert stonith(fence, "-l").stdout.split() == ["host2", "host3"]
 
 
+def test_parameters_from_the_environment(fence):
+    """As Pacemaker gives them: the optional ones must arrive, too."""
+    def status(pools):
+        return fence.lab.exec(fence.host, *fence.environment(), "env", "hostlist=host2 host3", f"pools={pools}", "stonith",
+                              "-t", "rbd", "-E", "-S", check=False, timeout_s=90).returncode
+    assert status(POOL) == 0
+    assert status("nopool") != 0
+
+
 def test_off_is_refusal_by_the_store_and_on_takes_it_back(fence):
     with fence.writer() as writes:
         assert stonith(fence, "-S").returncode == 0
