@@ -5,12 +5,13 @@ import json
 import re
 import xml.etree.ElementTree as ET
 
+from documented import command
 from fence_watch import qemu_pid
 from lab import standby
 from lab.api import Lab, wait_until
 from lab.guest import build
 from lab.guest.kvm import domain_type
-from lab.site import POOL, UNFENCE_USER, LabError
+from lab.site import POOL, LabError
 from protected import Protected
 
 SERVER = "db1"
@@ -53,9 +54,9 @@ class FencedCluster:
         for host in self.hosts:
             self.run("crm_resource", "--resource", f"power-{host}", "--set-parameter", "pcmk_reboot_timeout",
                      "--parameter-value", f"{POWER_TIMEOUT_S}s")
-        self.run("pcs", "stonith", "create", DEVICE, "fence_rbd", f"pools={POOL}", f"unfence_user={UNFENCE_USER}",
-                 f"start_timeout={START_TIMEOUT_S}", f"pcmk_host_list={' '.join(self.hosts)}", "pcmk_off_timeout=60s",
-                 "pcmk_on_timeout=60s", "meta", "provides=unfencing")
+        words = command("fencing.md", f"pcs stonith create {DEVICE}")
+        words.insert(words.index("meta"), f"start_timeout={START_TIMEOUT_S}")
+        self.run(*words)
         self.run("pcs", "stonith", "create", LIAR, "fence_dummy", f"pcmk_host_list={' '.join(self.hosts)}",
                  "status_file=/run/fence_dummy.status")
         self.set_levels(DEVICE)

@@ -10,6 +10,7 @@ import xml.etree.ElementTree as ET
 
 import pytest
 
+from documented import command
 from fence_agent import (AGENT, FAILED, OFF, OK, POWER_TIMEOUT_S, RUN_IMAGE, FenceAgent, fence, quiet_cluster,
                          run_image)  # noqa: F401
 from lab.api import wait_until
@@ -51,11 +52,31 @@ def test_metadata_by_standard_input_as_nobody():
     assert done.stdout == metadata() and done.stderr == ""
 
 
-@pytest.mark.parametrize("command", [["pcs", "stonith", "describe", "fence_rbd"],
-                                     ["crm", "ra", "info", "stonith:fence_rbd"]])
-def test_operators_tools_know_the_agent(lab, command):
-    told = lab.exec("host1", *command).stdout
+@pytest.mark.parametrize("words", [["pcs", "stonith", "describe", "fence_rbd"],
+                                   ["crm", "ra", "info", "stonith:fence_rbd"]])
+def test_operators_tools_know_the_agent(lab, words):
+    told = lab.exec("host1", *words).stdout
     assert "fence_rbd" in told and "storage_addrs" in told
+
+
+CIB_COPY = "/run/documented.xml"
+
+
+def primitive_made_by(lab, *words: str) -> list:
+    """What a command adds to CIB_COPY when that is an empty configuration, without the ids of what it has within."""
+    lab.exec("host1", "tee", CIB_COPY, stdin=lab.exec("host1", "cibadmin", "--empty").stdout)
+    lab.exec("host1", *words)
+    made = ET.fromstring(lab.exec("host1", "cat", CIB_COPY).stdout).find("configuration/resources/primitive")
+    return sorted((element.tag, sorted((name, value) for name, value in element.items()
+                                       if name != "id" or element is made)) for element in made.iter())
+
+
+def test_pcs_and_crm_as_documented_make_the_same_device(lab):
+    _, *by_pcs = command("fencing.md", "pcs stonith create")
+    by_crm = command("fencing.md", "crm configure primitive store-fence stonith:fence_rbd")
+    device = primitive_made_by(lab, "env", f"CIB_file={CIB_COPY}", *by_crm)
+    assert ("nvpair", [("name", "provides"), ("value", "unfencing")]) in device
+    assert primitive_made_by(lab, "pcs", "-f", CIB_COPY, *by_pcs) == device
 
 
 def test_options_are_read_as_the_fencer_and_operators_write_them(fence):

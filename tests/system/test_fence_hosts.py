@@ -3,22 +3,20 @@
 
 import json
 import os
-import re
-import shlex
 import signal
 from pathlib import Path
 
 import pytest
 
+from documented import command, commands
 from fence_watch import Watch, find_violations
-from fenced_cluster import RESOURCE, RUN_IMAGE, SERVER, START_TIMEOUT_S, FencedCluster
+from fenced_cluster import DEVICE, RESOURCE, RUN_IMAGE, SERVER, START_TIMEOUT_S, UNFENCE_TIMEOUT_S, FencedCluster
 from lab.api import wait_until
 from lab.cgroup import Cgroup
 from lab.site import CEPHX_USER, POOL
 from ledger import Ledger
 from protected import Protected, stays
 
-DOCUMENT = Path(__file__).resolve().parents[2] / "doc/fencing.md"
 # A client that writes what is there into the last block of an image.
 INTRUDER = """
 import sys, rados, rbd
@@ -219,14 +217,15 @@ def test_fenced_and_unfenced_by_hand(fenced, running):
 @pytest.fixture
 def plugin(fenced, running):
     """cluster-glue's plugin as the only device of every host, configured in crm as documented; undone at the end."""
-    line = re.search(r"^    (crm configure primitive store-fence stonith:rbd .*)$",
-                     DOCUMENT.read_text(encoding="utf-8"), re.MULTILINE).group(1)
-    words = shlex.split(line.replace("store-fence", "plugin-fence")
-                        .replace("pools=vm", f"pools={POOL} start_timeout={START_TIMEOUT_S}"))
+    words = command("fencing.md", f"crm configure primitive {DEVICE} stonith:rbd")
+    words[words.index(DEVICE)] = "plugin-fence"
+    words.insert(words.index("meta"), f"start_timeout={START_TIMEOUT_S}")
     fenced.run(*words)
+    # A new device makes Pacemaker unfence every host; its fencer may forget a request when devices change meanwhile.
+    fenced.run("crm_resource", "--wait", f"--timeout={UNFENCE_TIMEOUT_S}s", timeout_s=UNFENCE_TIMEOUT_S)
     fenced.set_levels("plugin-fence")
     yield
-    fenced.set_levels("store-fence")
+    fenced.set_levels(DEVICE)
     fenced.run("pcs", "stonith", "delete", "plugin-fence")
 
 
@@ -255,11 +254,7 @@ def test_a_process_killed_alone_is_recovered_in_place(fenced, running, ledger, n
 # --- together with power ------------------------------------------------------------------
 
 
-def documented(tool: str, kind: str, host: str) -> list[str]:
-    """The commands that the documentation gives for fencing levels: of pcs or crm, for "first" or "both"."""
-    lines = re.findall(rf"^    ({tool} (?:stonith level add|configure fencing_topology) .*)$",
-                       DOCUMENT.read_text(encoding="utf-8"), re.MULTILINE)
-    return [line.replace("host1", host) for line in lines if ("," in line) == (kind == "both")]
+LEVEL_COMMANDS = {"pcs": "pcs stonith level add", "crm": "crm configure fencing_topology"}
 
 
 @pytest.fixture
@@ -267,15 +262,14 @@ def levels(fenced, running):
     """Gives a function that sets the levels of the host that runs the image as documented; undone at the end."""
     def configure(tool: str, kind: str) -> None:
         fenced.clear_levels()
-        commands = documented(tool, kind, running)
-        assert commands, f"doc/fencing.md has no levels of {tool}, power {kind}"
-        for command in commands:
-            fenced.run(*command.split())
+        for words in commands("fencing.md", LEVEL_COMMANDS[tool]):
+            if ("," in words[-1]) == (kind == "both"):
+                fenced.run(*(word.replace("host1", running) for word in words))
         power = f"power-{running}"
         assert fenced.levels_of(running) == (
-            [[power], ["store-fence"]] if kind == "first" else [[power, "store-fence"]])
+            [[power], [DEVICE]] if kind == "first" else [[power, DEVICE]])
     yield configure
-    fenced.set_levels("store-fence")
+    fenced.set_levels(DEVICE)
 
 
 def assert_comes_back(fenced, host: str, there: str) -> None:
@@ -331,7 +325,7 @@ def test_a_device_that_lies_makes_no_second_writer(fenced, running, ledger):
         fenced.lab.thaw(running)
         wait_until(lambda: "I/O error" in fenced.domain_state(running), 40, "the old guest's writes to be refused")
     fenced.lab.crash(running)
-    fenced.set_levels("store-fence")
+    fenced.set_levels(DEVICE)
     fenced.rejoin(running)
     fenced.wait_serves()
     assert ledger.ghosts() == written
