@@ -23,6 +23,7 @@ DOMAIN = f"standby-{SERVER}"
 RECOVERY = f"{POOL}/{SERVER}"
 RUN = f"{POOL}/run-{SERVER}-0"
 SUCCESS, GENERIC, ARGS, UNIMPLEMENTED, PERM, INSTALLED, CONFIGURED, NOT_RUNNING, DEGRADED = 0, 1, 2, 3, 4, 5, 6, 7, 190
+TIMED_OUT = 124   # timeout(1)'s
 REASON_MAX_BYTES = 128  # as much as Pacemaker shows
 BOOT_TIMEOUT_S = 60
 # A client of the store that has an image open for writing until its stdin ends.
@@ -78,13 +79,13 @@ class ImageAgent:
         return ["env", *(f"{k}={v}" for k, v in env.items()), AGENT, action]
 
     def call(self, action, timeout_s=60, **options) -> Answer:
-        """One action, to its end; it must end within its timeout."""
+        """One action, to its end; it must end within its timeout, which begins with its process, as Pacemaker counts."""
         begun = time.monotonic()
-        done = self.lab.exec(self.host, *self.argv(action, timeout_s, **options), check=False,
-                             timeout_s=timeout_s + 10)
+        done = self.lab.exec(self.host, "timeout", f"{timeout_s}s", *self.argv(action, timeout_s, **options), check=False,
+                             timeout_s=timeout_s + 20)
         seconds = time.monotonic() - begun
         reasons = re.findall(r"^ocf-exit-reason:(.*)$", done.stderr, re.MULTILINE)
-        assert seconds < timeout_s, f"{action} took {seconds:.1f} s of {timeout_s} s: {done.stderr}"
+        assert done.returncode != TIMED_OUT, f"{action} did not end within {timeout_s} s: {done.stderr}"
         return Answer(done.returncode, reasons[-1] if reasons else "", done.stderr, seconds)
 
     def start(self, **options) -> Answer:
