@@ -39,13 +39,19 @@ JsonArray *json_read_array(JsonObject *object, const char *member)
     return node != NULL && JSON_NODE_HOLDS_ARRAY(node) ? json_node_get_array(node) : NULL;
 }
 
+/* NULL if it is none, or no UTF-8: json-glib makes a byte of an octal escape, so that good text may hold a bad string. */
+static const char *node_string(JsonNode *node)
+{
+    const char *text = node != NULL && JSON_NODE_HOLDS_VALUE(node) && json_node_get_value_type(node) == G_TYPE_STRING
+                           ? json_node_get_string(node)
+                           : NULL;
+
+    return text != NULL && g_utf8_validate(text, -1, NULL) ? text : NULL;
+}
+
 const char *json_read_string(JsonObject *object, const char *member)
 {
-    JsonNode *node = object != NULL ? json_object_get_member(object, member) : NULL;
-
-    return node != NULL && JSON_NODE_HOLDS_VALUE(node) && json_node_get_value_type(node) == G_TYPE_STRING
-               ? json_node_get_string(node)
-               : NULL;
+    return node_string(object != NULL ? json_object_get_member(object, member) : NULL);
 }
 
 const char *json_read_text(JsonObject *object, const char *member)
@@ -79,10 +85,10 @@ char **json_read_strings(JsonObject *object, const char *member)
     JsonArray *array = json_read_array(object, member);
 
     for (guint i = 0; array != NULL && i < json_array_get_length(array); i++) {
-        JsonNode *node = json_array_get_element(array, i);
+        const char *text = node_string(json_array_get_element(array, i));
 
-        if (JSON_NODE_HOLDS_VALUE(node) && json_node_get_value_type(node) == G_TYPE_STRING) {
-            g_strv_builder_add(strings, json_node_get_string(node));
+        if (text != NULL) {
+            g_strv_builder_add(strings, text);
         }
     }
     return g_strv_builder_end(strings);

@@ -30,6 +30,19 @@ static void test_host_round_trip(void **state)
     assert_int_equal(again->at_s, 12);
 }
 
+/* An octal escape makes a byte that is no UTF-8, and what is written of it could not be read again. */
+static void test_host_with_a_bad_string(void **state)
+{
+    static const char text[] = "{\"name\":\"host1\",\"store_addresses\":[\"10.0.0.11\",\"\\667\"],"
+                               "\"boot_id\":\"7c\\667\",\"at\":1}";
+    g_autoptr(registry_host_t) host = registry_host_parse("host1", text, NULL);
+
+    (void) state;
+    assert_non_null(host);
+    assert_null(host->boot_id);
+    assert_int_equal(g_strv_length(host->store_addresses), 1);
+}
+
 static void test_host_refused(void **state)
 {
     static const char *const texts[] = {
@@ -111,7 +124,8 @@ static void test_map_refused(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_host_round_trip), cmocka_unit_test(test_host_refused), cmocka_unit_test(test_dump),
+        cmocka_unit_test(test_host_round_trip), cmocka_unit_test(test_host_with_a_bad_string),
+        cmocka_unit_test(test_host_refused),    cmocka_unit_test(test_dump),
         cmocka_unit_test(test_map),             cmocka_unit_test(test_map_refused),
     };
 
