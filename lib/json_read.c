@@ -85,10 +85,10 @@ char **json_read_strings(JsonObject *object, const char *member)
     JsonArray *array = json_read_array(object, member);
 
     for (guint i = 0; array != NULL && i < json_array_get_length(array); i++) {
-        const char *text = node_string(json_array_get_element(array, i));
+        JsonNode *node = json_array_get_element(array, i);
 
-        if (text != NULL) {
-            g_strv_builder_add(strings, text);
+        if (JSON_NODE_HOLDS_VALUE(node) && json_node_get_value_type(node) == G_TYPE_STRING) {
+            g_strv_builder_add(strings, json_node_get_string(node));
         }
     }
     return g_strv_builder_end(strings);
