@@ -6,6 +6,7 @@
 struct program {
     GSubprocess *process;   /* NULL: it could not be started */
     char *start_failure;
+    GCancellable *waiting;  /* for its end and for its output */
     guint source;           /* its deadline, or the report that it was not started */
     gboolean overdue;
     program_ended_fn ended; /* NULL: cancelled */
@@ -16,8 +17,16 @@ static void program_free(program_t *program)
 {
     g_clear_handle_id(&program->source, g_source_remove);
     g_clear_object(&program->process);
+    g_clear_object(&program->waiting);
     g_free(program->start_failure);
     g_free(program);
+}
+
+/* A child that it leaves could hold its output open, and a process in the kernel outlives SIGKILL: neither is waited for. */
+static void end(const program_t *program)
+{
+    g_subprocess_force_exit(program->process);
+    g_cancellable_cancel(program->waiting);
 }
 
 static gboolean on_overdue(gpointer user_data)
@@ -26,7 +35,7 @@ static gboolean on_overdue(gpointer user_data)
 
     program->source = 0;
     program->overdue = TRUE;
-    g_subprocess_force_exit(program->process);
+    end(program);
     return G_SOURCE_REMOVE;
 }
 
@@ -104,7 +113,8 @@ program_t *program_start(const char *const *argv, guint timeout_ms, program_ende
         return program;
     }
     program->source = g_timeout_add(timeout_ms, on_overdue, program);
-    g_subprocess_communicate_utf8_async(program->process, NULL, NULL, on_ended, program);
+    program->waiting = g_cancellable_new();
+    g_subprocess_communicate_utf8_async(program->process, NULL, program->waiting, on_ended, program);
     return program;
 }
 
@@ -116,5 +126,5 @@ void program_cancel(program_t *program)
     }
     program->ended = NULL;
     g_clear_handle_id(&program->source, g_source_remove);
-    g_subprocess_force_exit(program->process); /* on_ended() frees it */
+    end(program); /* on_ended() frees it */
 }

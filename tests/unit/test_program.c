@@ -126,6 +126,24 @@ static void test_deadline(void **state)
     seen_clear(&seen);
 }
 
+static void test_deadline_of_what_its_child_outlives(void **state)
+{
+    g_autofree char *path = g_strdup_printf("/tmp/test_program.%d", (int) getpid());
+    g_autofree char *script = g_strdup_printf("sleep 60 & echo $! >%s; wait", path);
+    const char *argv[] = { "/bin/sh", "-c", script, NULL };
+    g_autofree char *text = NULL;
+    seen_t seen = run(argv, 500);
+    pid_t child = g_file_get_contents(path, &text, NULL, NULL) ? (pid_t) g_ascii_strtoll(text, NULL, 10) : 0;
+
+    (void) state;
+    unlink(path);
+    assert_true(child > 1);
+    assert_int_equal(kill(child, SIGKILL), 0);
+    assert_true(seen.overdue);
+    assert_string_equal(seen.reason, "it hung and was ended");
+    seen_clear(&seen);
+}
+
 static void test_cancelled(void **state)
 {
     g_autofree char *path = g_strdup_printf("/tmp/test_program.%d", (int) getpid());
@@ -160,7 +178,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_output_of_a_success), cmocka_unit_test(test_reason_of_a_failure),
         cmocka_unit_test(test_what_is_not_there),   cmocka_unit_test(test_deadline),
-        cmocka_unit_test(test_cancelled),
+        cmocka_unit_test(test_deadline_of_what_its_child_outlives), cmocka_unit_test(test_cancelled),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
