@@ -465,11 +465,7 @@ static void keep_snapshot_part(group_t *group, guint32 node_id, message_t *messa
         group->snapshot_node_id = node_id;
     }
     while (message->entries->len > 0) {
-        message_entry_t *entry = g_ptr_array_steal_index(message->entries, 0);
-
-        /* The name outlives the message in the table. */
-        entry->server = group_server_get(group, entry->server)->name;
-        g_ptr_array_add(group->snapshot, entry);
+        g_ptr_array_add(group->snapshot, g_ptr_array_steal_index(message->entries, 0));
     }
 }
 

@@ -230,7 +230,7 @@ static gboolean snapshot_decode(message_t *message)
                                         &takeovers)) {
         message_entry_t *entry = g_new0(message_entry_t, 1);
 
-        entry->server = server;
+        entry->server = g_strdup(server);
         entry->age_ms = age_ms;
         entry->takeovers = takeovers_decode(takeovers);
         g_ptr_array_add(message->entries, entry);
@@ -348,7 +348,7 @@ message_entry_t *message_entry_new(const char *server, const verdict_record_t *r
 {
     message_entry_t *entry = g_new0(message_entry_t, 1);
 
-    entry->server = server;
+    entry->server = g_strdup(server);
     verdict_record_copy(&entry->record, record);
     entry->age_ms = age_ms;
     return entry;
@@ -358,5 +358,6 @@ void message_entry_free(message_entry_t *entry)
 {
     verdict_record_clear(&entry->record);
     g_clear_pointer(&entry->takeovers, g_ptr_array_unref);
+    g_free(entry->server);
     g_free(entry);
 }

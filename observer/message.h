@@ -32,14 +32,14 @@ typedef struct message_vote {
 } message_vote_t;
 
 typedef struct message_entry {
-    const char *server;
+    char *server;
     verdict_record_t record;
     gint64 age_ms;         /* how long the verdict has lasted */
     GPtrArray *takeovers;  /* history_takeover_t*, or NULL */
 } message_entry_t;
 
 /* Which members are used depends on the type. Texts of a decoded message live as
- * long as the message does. */
+ * long as the message does, those of an entry as long as the entry. */
 typedef struct message {
     message_type_t type;
     const char *server;             /* ASK, ANSWER, RECORD, EVENT, REQUEST, FORGET */

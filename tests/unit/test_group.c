@@ -669,6 +669,88 @@ static void test_forgetting_what_has_no_record_is_no_change(void **state)
     world_end(world);
 }
 
+/* A group alone, and a peer that a test plays. */
+
+static void keep_incarnation(GBytes *bytes, gpointer user_data)
+{
+    gsize size_bytes = 0;
+    gconstpointer data = g_bytes_get_data(bytes, &size_bytes);
+    message_t *message = message_decode(data, size_bytes, NULL);
+
+    if (message->type == MESSAGE_HELLO) {
+        *(guint64 *) user_data = message->incarnation;
+    }
+    message_free(message);
+}
+
+static void ignore_record(const char *server, const verdict_record_t *from, const verdict_record_t *to,
+                          gpointer user_data)
+{
+    (void) server;
+    (void) from;
+    (void) to;
+    (void) user_data;
+}
+
+static void ignore_note(const char *sentence, gpointer user_data)
+{
+    (void) sentence;
+    (void) user_data;
+}
+
+static gint64 one_wall_ms(gpointer user_data)
+{
+    (void) user_data;
+    return 1000;
+}
+
+static void say(group_t *group, guint32 node_id, const message_t *message)
+{
+    g_autoptr(GBytes) bytes = message_encode(message);
+    gsize size_bytes = 0;
+    gconstpointer data = g_bytes_get_data(bytes, &size_bytes);
+
+    group_on_message(group, node_id, data, size_bytes, 0);
+}
+
+static void say_snapshot_part(group_t *group, guint64 target, const char *server, gboolean last)
+{
+    verdict_record_t record = { .epoch = 7, .verdict = VERDICT_FAILED, .reason = (char *) "no power" };
+    message_t message = { .type = MESSAGE_SNAPSHOT, .first = !last, .last = last };
+
+    message.targets = g_array_new(FALSE, FALSE, sizeof(guint64));
+    g_array_append_val(message.targets, target);
+    message.entries = g_ptr_array_new_with_free_func((GDestroyNotify) message_entry_free);
+    g_ptr_array_add(message.entries, message_entry_new(server, &record, 0));
+    say(group, 2, &message);
+    g_array_unref(message.targets);
+    g_ptr_array_unref(message.entries);
+}
+
+static void test_cib_without_a_server_between_two_parts_of_a_snapshot(void **state)
+{
+    static const group_ops_t ops = { .send = keep_incarnation, .record_applied = ignore_record, .note = ignore_note,
+                                     .wall_ms = one_wall_ms };
+    static const guint32 node_ids[] = { 1, 2 };
+    guint64 incarnation = 0;
+    message_t hello = { .type = MESSAGE_HELLO, .node = "host2", .incarnation = 5, .version = 9, .in_sync = TRUE };
+    group_t *group = group_new(1, "host1", &ops, &incarnation);
+
+    (void) state;
+    group_on_members(group, node_ids, G_N_ELEMENTS(node_ids), 0);
+    say(group, 2, &hello);
+    group_run(group, 0);
+    assert_true(incarnation != 0);
+    say(group, 1, &(message_t) { .type = MESSAGE_HELLO, .node = "host1", .incarnation = incarnation });
+    say_snapshot_part(group, incarnation, "db1", FALSE);
+    group_cluster_begin(group);
+    group_cluster_end(group, 0);
+    say_snapshot_part(group, incarnation, "db2", TRUE);
+    assert_int_equal(group_record(group, "db1")->verdict, VERDICT_FAILED);
+    assert_int_equal(group_record(group, "db2")->verdict, VERDICT_FAILED);
+    group_free(group);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -696,6 +778,7 @@ int main(void)
         cmocka_unit_test(test_ticket_granted_by_hand_is_taken_back),
         cmocka_unit_test(test_forgetting_what_has_no_record_is_no_change),
         cmocka_unit_test(test_server_is_forgotten_and_adopted_again),
+        cmocka_unit_test(test_cib_without_a_server_between_two_parts_of_a_snapshot),
         cmocka_unit_test(test_random_faults),
     };
 
