@@ -3,6 +3,8 @@
 
 #include <gio/gio.h>
 
+#include "error.h"
+
 struct program {
     GSubprocess *process;   /* NULL: it could not be started */
     char *start_failure;
@@ -42,7 +44,8 @@ static gboolean on_overdue(gpointer user_data)
 static gboolean on_not_started(gpointer user_data)
 {
     program_t *program = user_data;
-    const program_result_t result = { .exit_status = -1, .output = "", .reason = program->start_failure };
+    const program_result_t result = { .exit_status = -1, .missing = TRUE, .output = "",
+                                      .reason = program->start_failure };
 
     program->source = 0;
     program->ended(&result, program->user_data);
@@ -127,4 +130,47 @@ void program_cancel(program_t *program)
     program->ended = NULL;
     g_clear_handle_id(&program->source, g_source_remove);
     end(program); /* on_ended() frees it */
+}
+
+/* To its end ------------------------------------------------------------------*/
+
+typedef struct {
+    gboolean ended;
+    char *output;
+    GError *error;
+} run_t;
+
+static void on_run_ended(const program_result_t *result, gpointer user_data)
+{
+    run_t *run = user_data;
+    understudy_error_t code = result->missing   ? UNDERSTUDY_ERROR_NOT_HERE
+                              : result->overdue ? UNDERSTUDY_ERROR_TIMEOUT
+                                                : UNDERSTUDY_ERROR_FAILED;
+
+    run->ended = TRUE;
+    if (result->exit_status == 0) {
+        run->output = g_strdup(result->output);
+    } else {
+        run->error = g_error_new_literal(UNDERSTUDY_ERROR, (gint) code, result->reason);
+    }
+}
+
+gboolean program_run(const char *const *argv, guint timeout_ms, char **output, GError **error)
+{
+    run_t run = { 0 };
+
+    program_start(argv, timeout_ms, on_run_ended, &run);
+    while (!run.ended) {
+        g_main_context_iteration(NULL, TRUE);
+    }
+    if (run.error != NULL) {
+        g_propagate_error(error, run.error);
+        return FALSE;
+    }
+    if (output != NULL) {
+        *output = run.output;
+    } else {
+        g_free(run.output);
+    }
+    return TRUE;
 }

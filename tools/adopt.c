@@ -2,18 +2,19 @@
 #include <stdio.h>
 #include <string.h>
 
-#include <gio/gio.h>
-
 #include "adoption.h"
 #include "cib.h"
 #include "error.h"
 #include "import.h"
 #include "names.h"
 #include "probe_spec.h"
+#include "program.h"
 #include "run.h"
 
 /* Each try loses only against another change of the CIB in the same moment. */
 #define REPLACE_TRIES 20
+/* Nothing but printing. */
+#define METADATA_TIMEOUT_MS 10000
 
 static void clear_operations(adoption_t *adoption)
 {
@@ -29,16 +30,15 @@ static GPtrArray *agent_operations(const char *agent, GError **error)
     g_autofree char *path = root != NULL ? g_build_filename(root, "resource.d", OCF_PROVIDER, agent, NULL)
                                          : g_build_filename(OCF_DIR, agent, NULL);
     const char *argv[] = { path, "meta-data", NULL };
-    g_autoptr(GSubprocess) process = g_subprocess_newv(argv, G_SUBPROCESS_FLAGS_STDOUT_PIPE, NULL);
-    g_autoptr(GBytes) out = NULL;
+    g_autofree char *metadata = NULL;
+    g_autoptr(GError) reason = NULL;
 
-    if (process == NULL || !g_subprocess_communicate(process, NULL, NULL, &out, NULL, NULL)
-        || !g_subprocess_get_successful(process)) {
+    if (!program_run(argv, METADATA_TIMEOUT_MS, &metadata, &reason)) {
         g_set_error(error, UNDERSTUDY_ERROR, UNDERSTUDY_ERROR_NOT_HERE,
-                    "the agent %s gives no metadata: install Understudy on this host", path);
+                    "the agent %s gives no metadata: install Understudy on this host (%s)", path, reason->message);
         return NULL;
     }
-    return operations_parse(g_bytes_get_data(out, NULL), g_bytes_get_size(out), error);
+    return operations_parse(metadata, strlen(metadata), error);
 }
 
 static gboolean read_operations(adoption_t *adoption, GError **error)

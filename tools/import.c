@@ -17,12 +17,15 @@
 #include "error.h"
 #include "json_read.h"
 #include "names.h"
+#include "program.h"
 
 #define IMPORT_PREFIX "import-"
 #define SECTOR_BYTES  512
 #define MIB           (1024 * 1024)
 /* Between two lines of progress where the terminal can't rewrite one. */
 #define PROGRESS_LINE_S 5
+/* For a file's header, from storage that may be far away. */
+#define INSPECT_TIMEOUT_MS 15000
 
 void disk_free(disk_t *disk)
 {
@@ -62,10 +65,9 @@ typedef struct source {
     guint64 size_bytes; /* of the disk, not of the file */
 } source_t;
 
-static gboolean read_info(const char *json, gsize length, const char *file, source_t *source, GError **error)
+static gboolean read_info(const char *json, const char *file, source_t *source, GError **error)
 {
-    g_autofree char *text = g_strndup(json, length);
-    g_autoptr(JsonObject) info = json_read_object_text(text, "what qemu-img says", error);
+    g_autoptr(JsonObject) info = json_read_object_text(json, "what qemu-img says", error);
     const char *format = json_read_text(info, "format");
 
     if (info == NULL) {
@@ -91,31 +93,24 @@ static gboolean read_info(const char *json, gsize length, const char *file, sour
 static gboolean inspect(const char *file, source_t *source, GError **error)
 {
     const char *argv[] = { "qemu-img", "info", "--output=json", "--", file, NULL };
-    g_autoptr(GSubprocess) process = NULL;
-    g_autoptr(GBytes) out = NULL;
-    g_autoptr(GBytes) complaint = NULL;
+    g_autofree char *info = NULL;
+    g_autoptr(GError) reason = NULL;
 
     if (g_access(file, R_OK) != 0) {
         g_set_error(error, UNDERSTUDY_ERROR, errno == EACCES ? UNDERSTUDY_ERROR_PERMISSION : UNDERSTUDY_ERROR_NOT_FOUND,
                     "can't read %s: %s", file, g_strerror(errno));
         return FALSE;
     }
-    process = g_subprocess_newv(argv, G_SUBPROCESS_FLAGS_STDOUT_PIPE | G_SUBPROCESS_FLAGS_STDERR_PIPE, NULL);
-    if (process == NULL) {
+    if (program_run(argv, INSPECT_TIMEOUT_MS, &info, &reason)) {
+        return read_info(info, file, source, error);
+    }
+    if (g_error_matches(reason, UNDERSTUDY_ERROR, UNDERSTUDY_ERROR_NOT_HERE)) {
         g_set_error_literal(error, UNDERSTUDY_ERROR, UNDERSTUDY_ERROR_NOT_HERE,
                             "qemu-img is missing on this host: install qemu-utils");
-        return FALSE;
+    } else {
+        g_set_error(error, UNDERSTUDY_ERROR, reason->code, "can't read %s: %s", file, reason->message);
     }
-    if (!g_subprocess_communicate(process, NULL, NULL, &out, &complaint, error)) {
-        return FALSE;
-    }
-    if (!g_subprocess_get_successful(process)) {
-        g_set_error(error, UNDERSTUDY_ERROR, UNDERSTUDY_ERROR_FAILED, "can't read %s: %.*s", file,
-                    (int) g_bytes_get_size(complaint), (const char *) g_bytes_get_data(complaint, NULL));
-        g_strchomp((*error)->message);
-        return FALSE;
-    }
-    return read_info(g_bytes_get_data(out, NULL), g_bytes_get_size(out), file, source, error);
+    return FALSE;
 }
 
 /* A file without a name in TMPDIR: gone with this process, whatever becomes of it. */

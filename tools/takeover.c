@@ -3,20 +3,20 @@
 #include <stdio.h>
 #include <string.h>
 
-#include <gio/gio.h>
-
 #include "adoption.h"
 #include "cib.h"
 #include "error.h"
 #include "gather.h"
 #include "names.h"
 #include "observer_client.h"
+#include "program.h"
 #include "run.h"
 
 #define ASK_TIMEOUT_MS     10000
 #define POLL_INTERVAL_MS   500
 #define DEFAULT_TIMEOUT_S  180
 #define STORE_TIMEOUT_MS   5000
+#define CLEANUP_TIMEOUT_MS 30000
 #define REPLACE_TRIES      20
 
 /* Waiting --------------------------------------------------------------------*/
@@ -201,16 +201,14 @@ static void clean_up_failures(const char *server)
 {
     g_autofree char *resource_id = server_resource_id(server);
     const char *argv[] = { "crm_resource", "--cleanup", "--resource", resource_id, NULL };
+    g_autoptr(GError) error = NULL;
     cluster_state_t *cluster = g_getenv("CIB_file") == NULL ? gather_cluster(NULL) : NULL;
     const cluster_server_t *found = cluster != NULL ? cluster_state_server(cluster, server) : NULL;
 
-    if (found != NULL && !found->ticket_granted && g_hash_table_size(found->host_failures) > 0) {
-        g_autoptr(GSubprocess) process = g_subprocess_newv(argv, G_SUBPROCESS_FLAGS_STDOUT_SILENCE
-                                                                 | G_SUBPROCESS_FLAGS_STDERR_SILENCE, NULL);
-
-        if (process != NULL) {
-            g_subprocess_wait(process, NULL, NULL);
-        }
+    if (found != NULL && !found->ticket_granted && g_hash_table_size(found->host_failures) > 0
+        && !program_run(argv, CLEANUP_TIMEOUT_MS, NULL, &error)) {
+        fprintf(stderr, "understudy: failures of %s's image could not be cleaned up (%s): if it is adopted again, run "
+                        "crm_resource --cleanup --resource %s\n", server, error->message, resource_id);
     }
     cluster_state_free(cluster);
 }

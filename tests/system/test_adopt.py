@@ -2,6 +2,7 @@
 """adopt on a live cluster: what pcs and crm make of its snippets, done twice, changed, forgotten."""
 
 import json
+import os
 import xml.etree.ElementTree as ET
 
 import pytest
@@ -237,6 +238,14 @@ def test_raw_and_qcow2_are_imported_whole(no_images, tmp_path):
         assert len(names) == 1 and names[0].startswith("point-")
         points.update(names)
     assert len(points) == 1, "the disks' recovery points do not belong together"
+
+
+def test_a_file_that_can_not_be_read_in_time_is_given_up(no_images, tmp_path):
+    os.mkfifo(tmp_path / "disk")  # nobody ever writes to it
+    done = no_images.understudy("adopt", SERVER, "--disk", f"{POOL}/{SERVER}={tmp_path / 'disk'}", check=False)
+    assert done.returncode == 5
+    assert f"can't read {tmp_path / 'disk'}" in done.stderr
+    assert SERVER not in str(ours(no_images.configuration()))
 
 
 def test_an_image_is_never_written_over(no_images, tmp_path):

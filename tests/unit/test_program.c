@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Programs that the observer runs beside its main loop: how they end, and that each ends. */
+/* Programs that are run: how they end, and that each ends. */
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -10,6 +10,7 @@
 #include <cmocka.h>
 #include <glib.h>
 
+#include "error.h"
 #include "program.h"
 
 #define PATIENCE_MS 10000
@@ -173,12 +174,45 @@ static void test_cancelled(void **state)
     assert_int_equal(seen.times, 0);
 }
 
+static void test_run_to_its_end(void **state)
+{
+    const struct {
+        const char *argv[4];
+        guint timeout_ms;
+        const char *output; /* NULL: it fails */
+        int code;
+        const char *reason;
+    } cases[] = {
+        { { "/bin/sh", "-c", "echo two; echo lines", NULL }, PATIENCE_MS, "two lines", 0, NULL },
+        { { "sh", "-c", "echo no; echo route >&2; exit 3", NULL }, PATIENCE_MS, NULL, UNDERSTUDY_ERROR_FAILED, "route" },
+        { { "/nonexistent/program", NULL }, PATIENCE_MS, NULL, UNDERSTUDY_ERROR_NOT_HERE, "/nonexistent/program" },
+        { { "/bin/sh", "-c", "exec sleep 60", NULL }, 100, NULL, UNDERSTUDY_ERROR_TIMEOUT, "hung" },
+    };
+
+    (void) state;
+    for (size_t i = 0; i < G_N_ELEMENTS(cases); i++) {
+        g_autofree char *output = NULL;
+        g_autoptr(GError) error = NULL;
+
+        assert_int_equal(program_run(cases[i].argv, cases[i].timeout_ms, &output, &error), cases[i].output != NULL);
+        if (cases[i].output != NULL) {
+            assert_string_equal(output, cases[i].output);
+        } else {
+            assert_null(output);
+            assert_true(g_error_matches(error, UNDERSTUDY_ERROR, cases[i].code));
+            assert_non_null(g_strstr_len(error->message, -1, cases[i].reason));
+        }
+    }
+    assert_true(program_run(cases[0].argv, PATIENCE_MS, NULL, NULL));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_output_of_a_success), cmocka_unit_test(test_reason_of_a_failure),
         cmocka_unit_test(test_what_is_not_there),   cmocka_unit_test(test_deadline),
         cmocka_unit_test(test_deadline_of_what_its_child_outlives), cmocka_unit_test(test_cancelled),
+        cmocka_unit_test(test_run_to_its_end),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
