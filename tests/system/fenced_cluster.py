@@ -7,7 +7,7 @@ import xml.etree.ElementTree as ET
 
 from documented import command
 from fence_watch import qemu_pid
-from lab import standby
+from lab import cluster, standby
 from lab.api import Lab, wait_until
 from lab.guest import build
 from lab.guest.kvm import domain_type
@@ -133,9 +133,9 @@ class FencedCluster:
         raise LabError("No host has quorum.")
 
     def online(self) -> set[str]:
-        """Hosts that are members and not to be fenced, as the cluster says."""
-        tree = ET.fromstring(self.run("crm_mon", "-1", "--output-as=xml").stdout)
-        return {node.get("name") for node in tree.findall("nodes/node")
+        """Hosts that are members and not to be fenced, as a member says; none if its Pacemaker ends in that moment."""
+        tree = cluster.crm_mon(self.lab.node(self.member()))
+        return {node.get("name") for node in (tree.findall("nodes/node") if tree is not None else [])
                 if node.get("online") == "true" and node.get("unclean") == "false" and node.get("pending") == "false"}
 
     def where(self) -> str | None:
