@@ -6,9 +6,11 @@ import pytest
 from lab import cluster, server
 from lab.api import wait_until
 from lab.site import BMC_PASSWORD, BMC_USER, LabError
+from documented import command
 from protected import stays
 
 OFF_STATE = 2  # a fence agent's exit code for "off"
+COROSYNC_COPY = "/run/documented.conf"
 
 
 def reads(lab, node, path):
@@ -143,6 +145,16 @@ def test_a_frozen_host_is_fenced_and_comes_back(lab, all_well):
     assert reads(lab, "host3", "/proc/sys/kernel/random/boot_id") != boot_id
 
 
+def totem(lab, key):
+    """A figure of Corosync's configuration as it runs."""
+    return int(lab.exec("host1", "corosync-cmapctl", "-g", f"runtime.config.totem.{key}").stdout.split()[-1])
+
+
+def test_a_dead_link_is_found_long_before_the_token_is_given_up(lab):
+    for link in range(len(cluster.LINKS)):
+        assert 4 * totem(lab, f"interface.{link}.knet_ping_timeout") < totem(lab, "token")
+
+
 def test_one_link_of_two_is_enough_for_the_cluster(lab):
     lab.cut("host3", "mgmt")
     try:
@@ -153,6 +165,13 @@ def test_one_link_of_two_is_enough_for_the_cluster(lab):
     finally:
         lab.heal("host3", "mgmt")
     wait_until(lambda: pings(lab, "host1", lab.site.address("host3", "mgmt")), 20, "the link to be up")
+
+
+def test_two_links_as_documented(lab):
+    lab.exec("host1", *command("install.md", "pcs cluster setup"), "--corosync_conf", COROSYNC_COPY, "--overwrite")
+    written = lab.exec("host1", "cat", COROSYNC_COPY).stdout
+    for parameter in ("knet_ping_interval: 200", "knet_ping_timeout: 600"):
+        assert written.count(parameter) == len(cluster.LINKS)
 
 
 def test_a_block_is_between_two_nodes_only(lab):
