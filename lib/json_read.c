@@ -40,18 +40,14 @@ JsonArray *json_read_array(JsonObject *object, const char *member)
 }
 
 /* NULL if it is none, or no UTF-8: json-glib makes a byte of an octal escape, so that good text may hold a bad string. */
-static const char *node_string(JsonNode *node)
+const char *json_read_string(JsonObject *object, const char *member)
 {
+    JsonNode *node = object != NULL ? json_object_get_member(object, member) : NULL;
     const char *text = node != NULL && JSON_NODE_HOLDS_VALUE(node) && json_node_get_value_type(node) == G_TYPE_STRING
                            ? json_node_get_string(node)
                            : NULL;
 
     return text != NULL && g_utf8_validate(text, -1, NULL) ? text : NULL;
-}
-
-const char *json_read_string(JsonObject *object, const char *member)
-{
-    return node_string(object != NULL ? json_object_get_member(object, member) : NULL);
 }
 
 const char *json_read_text(JsonObject *object, const char *member)
