@@ -651,20 +651,26 @@ static void test_random_faults(void **state)
     }
 }
 
+static void say(group_t *group, guint32 node_id, const message_t *message, gint64 now_ms)
+{
+    g_autoptr(GBytes) bytes = message_encode(message);
+    gsize size_bytes = 0;
+    gconstpointer data = g_bytes_get_data(bytes, &size_bytes);
+
+    group_on_message(group, node_id, data, size_bytes, now_ms);
+}
+
 static void test_forgetting_what_has_no_record_is_no_change(void **state)
 {
     world_t *world = running_world("required");
     group_t *group = world->hosts[0].group;
     group_server_facts_t facts = { .name = "db9", .config_error = "its probes can't be read" };
     message_t forget = { .type = MESSAGE_FORGET, .server = "db9" };
-    g_autoptr(GBytes) bytes = message_encode(&forget);
-    gsize size_bytes = 0;
-    gconstpointer data = g_bytes_get_data(bytes, &size_bytes);
     guint before = world->transitions;
 
     (void) state;
     group_cluster_server(group, &facts, world->now_ms);
-    group_on_message(group, world->hosts[1].node_id, data, size_bytes, world->now_ms);
+    say(group, world->hosts[1].node_id, &forget, world->now_ms);
     assert_int_equal(world->transitions, before);
     world_end(world);
 }
@@ -704,15 +710,6 @@ static gint64 one_wall_ms(gpointer user_data)
     return 1000;
 }
 
-static void say(group_t *group, guint32 node_id, const message_t *message)
-{
-    g_autoptr(GBytes) bytes = message_encode(message);
-    gsize size_bytes = 0;
-    gconstpointer data = g_bytes_get_data(bytes, &size_bytes);
-
-    group_on_message(group, node_id, data, size_bytes, 0);
-}
-
 static void say_snapshot_part(group_t *group, guint64 target, const char *server, gboolean last)
 {
     verdict_record_t record = { .epoch = 7, .verdict = VERDICT_FAILED, .reason = (char *) "no power" };
@@ -722,7 +719,7 @@ static void say_snapshot_part(group_t *group, guint64 target, const char *server
     g_array_append_val(message.targets, target);
     message.entries = g_ptr_array_new_with_free_func((GDestroyNotify) message_entry_free);
     g_ptr_array_add(message.entries, message_entry_new(server, &record, 0));
-    say(group, 2, &message);
+    say(group, 2, &message, 0);
     g_array_unref(message.targets);
     g_ptr_array_unref(message.entries);
 }
@@ -738,10 +735,10 @@ static void test_cib_without_a_server_between_two_parts_of_a_snapshot(void **sta
 
     (void) state;
     group_on_members(group, node_ids, G_N_ELEMENTS(node_ids), 0);
-    say(group, 2, &hello);
+    say(group, 2, &hello, 0);
     group_run(group, 0);
     assert_true(incarnation != 0);
-    say(group, 1, &(message_t) { .type = MESSAGE_HELLO, .node = "host1", .incarnation = incarnation });
+    say(group, 1, &(message_t) { .type = MESSAGE_HELLO, .node = "host1", .incarnation = incarnation }, 0);
     say_snapshot_part(group, incarnation, "db1", FALSE);
     group_cluster_begin(group);
     group_cluster_end(group, 0);
