@@ -92,7 +92,7 @@ class BmcNode(Node):
         write_atomically(folder / "commands", COMMANDS)
         service = Service(target, ["ipmi_sim", "-c", str(folder / "lan.conf"), "-f", str(folder / "commands"),
                                    "-s", str(folder / "state"), "-n"])
-        (self.services / target).mkdir(parents=True, exist_ok=True)
+        (self.services / target / "control").mkdir(parents=True, exist_ok=True)
         for name, text in service.files(str(self.services), str(logs)).items():
             write_atomically(self.services / target / name, text, 0o755)
 

@@ -40,7 +40,10 @@ class Service:
             finish = f'case "$1" in {codes}) {down};; esac'
         else:
             finish = f'test "$1" = 111 || {down}'
-        result = {"run": "\n".join(lines), "finish": f"#!/bin/sh\n{note}\n{finish}"}
+        # Who was asked to end, by `sv restart`, has not ended by itself: runit knows whether it is to start again.
+        finish = f"if test -e asked; then rm asked; else {finish}; fi"
+        result = {"run": "\n".join(lines), "finish": f"#!/bin/sh\n{note}\n{finish}",
+                  "control/t": "#!/bin/sh\ntouch asked\nexit 1"}
         if self.check is not None:
             result["check"] = f"#!/bin/sh\nexec {shlex.join(self.check)} >/dev/null 2>&1"
         if not self.start:

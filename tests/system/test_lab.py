@@ -35,6 +35,17 @@ def online(lab, seen_by):
     return cluster.summary(lab.node(seen_by))["online"]
 
 
+def test_a_daemon_that_ends_well_is_restarted_when_asked(lab):
+    def osd():
+        """The process of the store's OSD."""
+        return reads(lab, "store", "/run/service/osd/supervise/pid").strip()
+    before = osd()
+    assert lab.service("store", "restart", "osd").returncode == 0
+    wait_until(lambda: osd() not in ("", before), 20, "another OSD to run")
+    with lab.store.admin() as admin:
+        lab.store.wait_healthy(admin)
+
+
 def pings(lab, node, address):
     """Whether an address answers a node."""
     return lab.exec(node, "ping", "-c1", "-W1", address, check=False).returncode == 0
@@ -56,6 +67,8 @@ def no_observers(lab):
 def all_well(lab):
     """Puts back what a test of the lab may have left."""
     yield
+    if lab.condemned:
+        return
     for host in lab.site.host_names:
         lab.power(host, True)
         lab.load(host, 0, 0)
