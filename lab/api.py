@@ -23,6 +23,7 @@ class Lab:
         """site: the parameters, or None for the default lab. say: called with a line of progress at times."""
         self.site = site if site is not None else Site()
         self.store = Store(self.site)
+        self.condemned = False      # a test has failed in it: it is about to be made anew, nothing in it need be mended
         self._say = say
 
     def node(self, name: str) -> Node:

@@ -9,6 +9,7 @@ import time
 from pathlib import Path
 
 from lab.api import Lab
+from lab.evidence import evidence_keep
 from lab.site import DEFAULT_NAME, DEFAULT_PREFIX, DEFAULT_ROOT, NETWORKS, LabError, Site
 
 
@@ -26,6 +27,8 @@ def parser() -> argparse.ArgumentParser:
     commands.add_parser("down", help="end it and leave nothing behind")
     status = commands.add_parser("status", help="what runs")
     status.add_argument("--json", action="store_true")
+    evidence = commands.add_parser("evidence", help="write every node's logs and what cluster and store say to a folder")
+    evidence.add_argument("folder", type=Path)
     commands.add_parser("fencing", help="register the power switches with Pacemaker")
     execute = commands.add_parser("exec", help="run a program on a node")
     execute.add_argument("node")
@@ -102,6 +105,8 @@ def act(args) -> int:
             print(json.dumps(status, indent=2)) if args.json else show(status)
         case "exec":
             return execute(lab, args.node, args.argv)
+        case "evidence":
+            print(evidence_keep(lab, args.folder))
         case "down" | "fencing":
             getattr(lab, args.command)()
         case "cut" | "heal":

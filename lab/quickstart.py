@@ -10,10 +10,12 @@ import argparse
 import fcntl
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
 import xml.etree.ElementTree as ET
+from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -34,6 +36,8 @@ CONFIGURE = ["--prefix=/usr", "--sysconfdir=/etc", "--localstatedir=/var", "--en
 SANITIZED = BUILD / "sanitized"
 # More than that is no accident of timing on a busy machine.
 SECOND_TRY_MAX = 4
+EVIDENCE = BUILD / "evidence"
+SLOWEST_FILES = 12
 
 
 @dataclass
@@ -139,6 +143,7 @@ def lab_is_up(number: int = 1):
 def check() -> int:
     """Every test; what could not run counts as failed."""
     total = Count()
+    shutil.rmtree(EVIDENCE, ignore_errors=True)
     for part in (lambda: counted("tests/lint", BUILD), unit_tests, lambda: counted("tests/fuzz/run"),
                  lambda: counted("tests/model/run"), lambda: pytest("tests/scheduler", "tests/scheduler")[0], system_tests):
         try:
@@ -148,6 +153,8 @@ def check() -> int:
             total.failed += 1
     if total.skipped:
         print(f"{total.skipped} skipped: see {LOG}")
+    if EVIDENCE.exists():
+        print(f"what the labs looked like when tests failed in them is in {EVIDENCE}")
     print(f"{total.passed} passed, {total.failed} failed")
     return 0 if total.failed == 0 and total.passed > 0 else 1
 
@@ -163,9 +170,8 @@ def system_tests() -> Count:
     print(f"once more, in a fresh lab: {' '.join(failed)}")
     with lab_is_up():
         again, still_failed = pytest("tests/system, second try", *failed)
-    for test in failed:
-        if test not in still_failed:
-            print(f"passed only at the second try: {test}")
+    late = [test for test in failed if test not in still_failed]
+    print(f"{len(late)} passed only at the second try: {' '.join(late) or 'none'}")
     return Count(count.passed + again.passed, count.failed - len(failed) + again.failed, count.skipped)
 
 
@@ -221,13 +227,18 @@ def pytest(title: str, *arguments: str) -> tuple[Count, list[str]]:
                                         f"--junitxml={report}", *arguments],
                     LOG, cwd=TOP, ok=range(-64, 256), notes=True)
     results = {}
+    seconds = Counter()
     if report.exists():
         for case in ET.parse(report).getroot().iter("testcase"):
             kinds = {part.tag for part in case}
             result = "FAIL" if kinds & {"failure", "error"} else "SKIP" if "skipped" in kinds else "PASS"
-            test = f"{case.get('classname').replace('.', '/')}.py::{case.get('name')}"
+            file = f"{case.get('classname').replace('.', '/')}.py"
+            test = f"{file}::{case.get('name')}"
+            seconds[file] += float(case.get("time", 0))
             # One that fails and whose clean-up fails too stands there twice.
             results[test] = "FAIL" if "FAIL" in (result, results.get(test)) else result
+    for file, spent_s in seconds.most_common(SLOWEST_FILES):
+        print(f"    {spent_s:6.0f} s  {file}")
     count = Count()
     for test, result in results.items():
         _count(count, result, test)

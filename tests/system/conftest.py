@@ -4,9 +4,13 @@
 The lab is named by UNDERSTUDY_LAB (default: understudy); it is brought up if it
 does not run, and left running: quickstart takes it down. With pytest's option -n
 every worker but the first has another lab: NAME-2 and so on.
+
+A test that fails leaves evidence below build/evidence (or UNDERSTUDY_EVIDENCE): the nodes' logs and what cluster and
+store say. The lab is then condemned and made anew for the next test, so that no test fails for what another has left.
 """
 
 import os
+import re
 import sys
 from pathlib import Path
 
@@ -16,6 +20,7 @@ TOP = Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(TOP), str(Path(__file__).parent)]
 
 from lab.api import Lab                                  # noqa: E402
+from lab.evidence import evidence_keep                   # noqa: E402
 from lab.site import DEFAULT_NAME, LabError, Site, numbered_name   # noqa: E402
 from protected import Protected                          # noqa: E402
 
@@ -25,9 +30,37 @@ BEGUN_FIRST = ("test_verdict.py", "test_fence_hosts.py", "test_fence_agent.py", 
                "test_takeover.py")
 
 
+EVIDENCE = Path(os.environ.get("UNDERSTUDY_EVIDENCE", TOP / "build/evidence"))
+CONDEMNED: set[str] = set()     # names of labs in which a test has failed
+
+
 def pytest_collection_modifyitems(items):
     """Puts those files in front; the sort keeps the order within a file."""
     items.sort(key=lambda item: BEGUN_FIRST.index(item.path.name) if item.path.name in BEGUN_FIRST else len(BEGUN_FIRST))
+
+
+@pytest.hookimpl(hookwrapper=True)
+def pytest_runtest_makereport(item, call):
+    """Before the clean-up of a test that has failed: look at its lab, while it is as the test has left it."""
+    outcome = yield
+    report = outcome.get_result()
+    lab = item.funcargs.get("lab") if hasattr(item, "funcargs") else None
+    if not report.failed or lab is None or lab.condemned:
+        return
+    lab.condemned = True
+    CONDEMNED.add(lab.site.name)
+    folder = EVIDENCE / re.sub(r"[^A-Za-z0-9_.-]+", "-", item.nodeid.rpartition("/")[2])
+    evidence_keep(lab, folder)
+    (folder / "failure").write_text(report.longreprtext, encoding="utf-8")
+    report.sections.append(("evidence", str(folder)))
+
+
+@pytest.hookimpl(hookwrapper=True)
+def pytest_runtest_teardown(item):
+    """In a condemned lab no fixture outlives the test that failed: the next one sets all of them up in a new lab."""
+    yield
+    if CONDEMNED:
+        item.session._setupstate.teardown_exact(None)   # pylint: disable=protected-access
 
 
 @pytest.fixture(scope="session")
@@ -39,7 +72,10 @@ def lab():
     except LabError:
         site = Site() if name == DEFAULT_NAME else None
         assert site is not None, f"lab {name} does not run: bring it up with lab/lab --name {name} up"
-        Lab(site).up()
+        CONDEMNED.add(name)
+    if name in CONDEMNED:
+        Lab(site).up()      # clears what there was
+        CONDEMNED.discard(name)
     return Lab(site)
 
 
@@ -62,4 +98,5 @@ def protected(adopted):
     """As `adopted`, and at rest before and after: every server healthy, every image stopped."""
     adopted.settle()
     yield adopted
-    adopted.settle()
+    if not adopted.lab.condemned:
+        adopted.settle()

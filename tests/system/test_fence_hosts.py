@@ -35,6 +35,8 @@ def fenced(lab):
     cluster.settle()
     cluster.adopt()
     yield cluster
+    if lab.condemned:
+        return
     cluster.settle()
     cluster.forget()
     lab.boot(SERVER)
