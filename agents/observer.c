@@ -65,6 +65,7 @@ static gboolean daemon_spawn(const ocf_call_t *call, GError **error)
         "--references", ocf_value_string(call->values, "references"),
         "--ceph-conf", ocf_value_string(call->values, "ceph_conf"),
         "--ceph-user", ocf_value_string(call->values, "ceph_user"),
+        "--uncounted", ocf_value_string(call->values, "uncounted"),
         "--daemonize", NULL,
     };
     g_autoptr(GError) spawn_error = NULL;

@@ -78,6 +78,27 @@ const cluster_server_t *cluster_state_server(const cluster_state_t *state, const
     return NULL;
 }
 
+char **cluster_state_voters(const cluster_state_t *state, const char *const *uncounted, guint *minimum)
+{
+    GPtrArray *names = g_ptr_array_new();
+    guint nodes = 0;
+
+    for (guint i = 0; i < state->hosts->len; i++) {
+        const cluster_host_t *host = g_ptr_array_index(state->hosts, i);
+
+        if (!host->full || (uncounted != NULL && g_strv_contains(uncounted, host->name))) {
+            continue;
+        }
+        nodes++;
+        if (host->member && !host->standby && !host->maintenance) {
+            g_ptr_array_add(names, g_strdup(host->name));
+        }
+    }
+    g_ptr_array_add(names, NULL);
+    *minimum = (nodes >= 3) ? 2 : 1;
+    return (char **) g_ptr_array_free(names, FALSE);
+}
+
 static GHashTable *copy_texts(GHashTable *texts)
 {
     GHashTable *copy = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
@@ -394,12 +415,28 @@ static GHashTable *read_remaining(const pe_node_t *node)
     return remaining;
 }
 
-static cluster_host_t *read_host(const pe_node_t *node)
+/* "true", or since Pacemaker 2.1.7 the time at which it became a member. */
+static gboolean is_member(xmlXPathContext *context, const char *node_id)
+{
+    g_autofree char *path = g_strdup_printf("/" XML_TAG_CIB "/" XML_CIB_TAG_STATUS "/" XML_CIB_TAG_STATE "[@id='%s']",
+                                            node_id);
+    xmlXPathObject *found = xmlXPathEvalExpression((const xmlChar *) path, context);
+    const char *value = found != NULL && found->nodesetval != NULL && found->nodesetval->nodeNr > 0
+                        ? crm_element_value(found->nodesetval->nodeTab[0], XML_NODE_IN_CLUSTER) : NULL;
+    gboolean member = crm_is_true(value) || (value != NULL && g_ascii_strtoll(value, NULL, 10) > 0);
+
+    xmlXPathFreeObject(found);
+    return member;
+}
+
+static cluster_host_t *read_host(const pe_node_t *node, xmlXPathContext *context)
 {
     cluster_host_t *host = g_new0(cluster_host_t, 1);
 
     host->name = g_strdup(node->details->uname);
     host->id = g_strdup(node->details->id);
+    host->full = node->details->type == node_member;
+    host->member = host->full && is_member(context, node->details->id);
     host->online = node->details->online && !node->details->pending && !node->details->unclean
                    && !node->details->shutdown;
     host->standby = node->details->standby || node->details->standby_onfail;
@@ -459,7 +496,7 @@ static cluster_state_t *read_state(pe_working_set_t *set)
         g_ptr_array_add(state->servers, read_server(g_ptr_array_index(images, i), set, context, constraints));
     }
     for (GList *item = set->nodes; item != NULL; item = item->next) {
-        g_ptr_array_add(state->hosts, read_host(item->data));
+        g_ptr_array_add(state->hosts, read_host(item->data, context));
     }
     g_ptr_array_sort(state->servers, compare_servers);
     g_ptr_array_sort(state->hosts, compare_hosts);

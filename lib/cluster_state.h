@@ -39,6 +39,8 @@ typedef struct cluster_server {
 typedef struct cluster_host {
     char *name;
     char *id;                /* node id in the CIB */
+    gboolean full;           /* runs Corosync: neither remote nor a guest */
+    gboolean member;         /* of Corosync's membership, whether Pacemaker has let it in yet or not */
     gboolean online;         /* may run resources: member, not pending, not unclean */
     gboolean standby;
     gboolean maintenance;
@@ -65,6 +67,17 @@ typedef struct cluster_state {
  */
 cluster_state_t *cluster_state_parse(xmlNode *cib_xml, GError **error);
 void cluster_state_free(cluster_state_t *state);
+
+/*!
+ * \brief The hosts whose votes are counted when a server is judged
+ *
+ * The full members of the cluster, but for those in standby or maintenance.
+ *
+ * \param[in]  uncounted  names of members to leave out, or NULL
+ * \param[out] minimum    so many votes are needed at least: two as soon as the cluster has three full nodes, in it or not
+ * \return NULL-terminated names; g_strfreev()
+ */
+char **cluster_state_voters(const cluster_state_t *state, const char *const *uncounted, guint *minimum);
 
 const cluster_server_t *cluster_state_server(const cluster_state_t *state, const char *name);
 const char *image_state_name(image_state_t state);

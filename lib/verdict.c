@@ -49,12 +49,12 @@ void verdict_tally_add(verdict_tally_t *tally, vote_t vote)
 
 static gboolean is_majority(const verdict_tally_t *tally, guint votes)
 {
-    return votes * 2 > tally->members - tally->votes[VOTE_BLIND];
+    return votes * 2 > tally->members;
 }
 
 gboolean verdict_tally_is_down(const verdict_tally_t *tally)
 {
-    return is_majority(tally, tally->votes[VOTE_DOWN]);
+    return is_majority(tally, tally->votes[VOTE_DOWN]) && tally->votes[VOTE_DOWN] >= tally->minimum;
 }
 
 gboolean verdict_tally_is_up(const verdict_tally_t *tally)
@@ -163,7 +163,7 @@ static round_state_t round_run(const verdict_view_t *view, verdict_decision_t *d
 
 static char *tally_sentence(const char *prefix, const verdict_tally_t *tally)
 {
-    return g_strdup_printf("%s: %u of %u observers find it down, %u up, %u blind", prefix,
+    return g_strdup_printf("%s: %u of %u hosts find it down, %u up, %u blind", prefix,
                            tally->votes[VOTE_DOWN], tally->members,
                            tally->votes[VOTE_UP] + tally->votes[VOTE_MISSING], tally->votes[VOTE_BLIND]);
 }

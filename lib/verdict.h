@@ -37,16 +37,17 @@ typedef enum {
 
 const char *vote_name(vote_t vote);
 
-/* The votes of the observers that are in sync, counted. */
+/* One vote of each host that counts: the cluster's members, whether an observer runs there or not. */
 typedef struct verdict_tally {
     guint members;
+    guint minimum;          /* so many votes at least find a server down, however few members there are */
     guint votes[VOTE_COUNT];
 } verdict_tally_t;
 
 void verdict_tally_add(verdict_tally_t *tally, vote_t vote);
 
-/* Majorities of the observers that are not blind. One that has not voted counts as
- * present, for neither side: silence is no proof. */
+/* Majorities of the members. One that is blind or has not voted counts for neither side: what was not seen is no
+ * proof, and an observer that has lost the others to a fault of theirs does not decide alone. */
 gboolean verdict_tally_is_down(const verdict_tally_t *tally);
 gboolean verdict_tally_is_up(const verdict_tally_t *tally);
 /* A majority misses it at this moment, however short. */

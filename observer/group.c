@@ -22,6 +22,7 @@ group_t *group_new(guint32 node_id, const char *node_name, const group_ops_t *op
     group->servers = g_hash_table_new_full(g_str_hash, g_str_equal, NULL, (GDestroyNotify) group_server_free);
     group->members = g_array_new(FALSE, TRUE, sizeof(group_member_t));
     g_array_set_clear_func(group->members, member_clear);
+    group->voters = g_new0(char *, 1);
     group->held_back = g_ptr_array_new_with_free_func((GDestroyNotify) g_bytes_unref);
     group->incarnation = ((guint64) g_random_int() << 32) | g_random_int();
     return group;
@@ -34,6 +35,7 @@ void group_free(group_t *group)
     }
     g_hash_table_unref(group->servers);
     g_array_unref(group->members);
+    g_strfreev(group->voters);
     g_ptr_array_unref(group->held_back);
     g_clear_pointer(&group->snapshot, g_ptr_array_unref);
     g_free(group->node_name);
@@ -767,6 +769,13 @@ void group_cluster_begin(group_t *group)
     }
 }
 
+void group_cluster_voters(group_t *group, const char *const *names, guint minimum)
+{
+    g_strfreev(group->voters);
+    group->voters = g_strdupv((char **) names);
+    group->votes_minimum = minimum;
+}
+
 void group_cluster_server(group_t *group, const group_server_facts_t *facts, gint64 now_ms)
 {
     group_server_t *server = group_server_get(group, facts->name);
@@ -800,12 +809,12 @@ void group_cluster_end(group_t *group, gint64 now_ms)
     GHashTableIter iter;
     gpointer value = NULL;
 
-    (void) now_ms;
     group->cluster_known = TRUE;
     g_hash_table_iter_init(&iter, group->servers);
     while (g_hash_table_iter_next(&iter, NULL, &value)) {
         group_server_t *server = value;
 
+        group_server_refresh(group, server, now_ms); /* who is counted may have changed */
         if (!server->in_cib) {
             g_clear_pointer(&server->config, server_config_free);
             g_clear_pointer(&server->config_error, g_free);

@@ -72,6 +72,8 @@ typedef struct group_server_facts {
     const char *image_host;    /* or NULL */
 } group_server_facts_t;
 void group_cluster_begin(group_t *group);
+/* The hosts whose votes are counted, by name, whether their observers run or not; `minimum`: of verdict_tally_t. */
+void group_cluster_voters(group_t *group, const char *const *names, guint minimum);
 void group_cluster_server(group_t *group, const group_server_facts_t *facts, gint64 now_ms);
 void group_cluster_end(group_t *group, gint64 now_ms);
 /* What this member could do as the leader; the lowest of those that can do most leads. */

@@ -81,6 +81,8 @@ struct group {
 
     GHashTable *servers;     /* name -> group_server_t* */
     GArray *members;         /* group_member_t, by node id */
+    char **voters;           /* names of the hosts that are counted, from the CIB */
+    guint votes_minimum;
     gint64 members_since_ms;
 
     guint64 incarnation;

@@ -96,39 +96,47 @@ static const group_vote_t *vote_of(const group_server_t *server, guint32 node_id
     return &none;
 }
 
-/* The standing votes of the members in sync. */
+/* The observer on a host that is counted; NULL: none that is in sync, the host is silent. */
+static const group_member_t *voting_member(const group_t *group, const char *host)
+{
+    for (guint i = 0; i < group->members->len; i++) {
+        const group_member_t *member = &g_array_index(group->members, group_member_t, i);
+
+        if (member->hello && member->in_sync && g_strcmp0(member->name, host) == 0) {
+            return member;
+        }
+    }
+    return NULL;
+}
+
+/* The standing votes of the hosts that are counted. */
 static void tally_votes(const group_t *group, const group_server_t *server, verdict_tally_t *service,
                         verdict_tally_t *management)
 {
-    *service = *management = (verdict_tally_t) { 0 };
-    for (guint i = 0; i < group->members->len; i++) {
-        const group_member_t *member = &g_array_index(group->members, group_member_t, i);
-        const group_vote_t *vote = NULL;
+    *service = *management = (verdict_tally_t) { .minimum = group->votes_minimum };
+    for (char **host = group->voters; *host != NULL; host++) {
+        const group_member_t *member = voting_member(group, *host);
+        const group_vote_t *vote = (member != NULL) ? vote_of(server, member->node_id) : NULL;
 
-        if (member->hello && member->in_sync) {
-            vote = vote_of(server, member->node_id);
-            verdict_tally_add(service, vote->service);
-            verdict_tally_add(management, vote->management);
-        }
+        verdict_tally_add(service, vote != NULL ? vote->service : VOTE_NONE);
+        verdict_tally_add(management, vote != NULL ? vote->management : VOTE_NONE);
     }
 }
 
+/* Complete when all have answered who can: a host without an observer is silent, and not waited for. */
 static void tally_answers(const group_t *group, const group_server_t *server, verdict_view_t *view)
 {
+    view->round_service = view->round_management = (verdict_tally_t) { .minimum = group->votes_minimum };
     view->round_complete = TRUE;
-    for (guint i = 0; i < group->members->len; i++) {
-        const group_member_t *member = &g_array_index(group->members, group_member_t, i);
-        const group_vote_t *vote = NULL;
-        gboolean answered = FALSE;
+    for (char **host = group->voters; *host != NULL; host++) {
+        const group_member_t *member = voting_member(group, *host);
+        const group_vote_t *vote = (member != NULL) ? vote_of(server, member->node_id) : NULL;
+        gboolean answered = vote != NULL && vote->answer_epoch == server->record.epoch
+                            && vote->answer_round == server->round;
 
-        if (!member->hello || !member->in_sync) {
-            continue;
-        }
-        vote = vote_of(server, member->node_id);
-        answered = vote->answer_epoch == server->record.epoch && vote->answer_round == server->round;
         verdict_tally_add(&view->round_service, answered ? vote->answer_service : VOTE_NONE);
         verdict_tally_add(&view->round_management, answered ? vote->answer_management : VOTE_NONE);
-        view->round_complete = view->round_complete && answered;
+        view->round_complete = view->round_complete && (answered || vote == NULL);
     }
 }
 

@@ -309,12 +309,22 @@ static void follow_server(observer_t *observer, const cluster_server_t *found)
     watch_set_management(observer->watch, found->name, record != NULL && record->verdict != VERDICT_HEALTHY);
 }
 
+static void follow_voters(observer_t *observer, const cluster_state_t *state)
+{
+    g_auto(GStrv) uncounted = g_strsplit_set(options.uncounted, " \t,", -1);
+    guint minimum = 0;
+    g_auto(GStrv) voters = cluster_state_voters(state, (const char *const *) uncounted, &minimum);
+
+    group_cluster_voters(observer->group, (const char *const *) voters, minimum);
+}
+
 static void on_cluster_read(const cluster_state_t *state, gpointer user_data)
 {
     observer_t *observer = user_data;
     g_autoptr(GList) watched = watch_servers(observer->watch);
 
     group_cluster_begin(observer->group);
+    follow_voters(observer, state);
     for (guint i = 0; i < state->servers->len; i++) {
         const cluster_server_t *found = g_ptr_array_index(state->servers, i);
 

@@ -20,6 +20,8 @@ static const option_row_t rows[] = {
       "Probes that answer as long as this host's service network works; without any the host is never blind" },
     { "ceph-conf", "PATH", AT(ceph_conf), "/etc/ceph/ceph.conf", "Ceph configuration file" },
     { "ceph-user", "NAME", AT(ceph_user), "understudy", "Cephx user, without \"client.\"" },
+    { "uncounted", "NAMES", AT(uncounted), "",
+      "Cluster members, separated by blanks, whose votes are not counted and not missed" },
     { "node", "NAME", AT(node), NULL, "Name of this host, if corosync.conf does not give it" },
     { "daemonize", NULL, AT(daemonize), NULL, "Go to the background; return when the daemon answers" },
     { "pid-file", "PATH", AT(pid_file), "/run/understudy/observer.pid", "Locked while the daemon runs" },

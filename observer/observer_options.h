@@ -9,6 +9,7 @@ typedef struct observer_options {
     char *references;
     char *ceph_conf;
     char *ceph_user;
+    char *uncounted;
     char *node;            /* NULL: as corosync.conf says */
     char *pid_file;
     char *state_dir;

@@ -208,6 +208,13 @@ const ocf_param_t observer_params[] = {
       .longdesc = "Probes (tcp:ADDR:PORT, icmp:ADDR) of routers, switches or clients on the service network, "
                   "separated by blanks. While none of them answers, this host's votes are \"blind\" and no image "
                   "is placed on it if another host can do better. Without any, a host is never blind." },
+    { .name = "uncounted", .type = OCF_TYPE_STRING, .default_text = "",
+      .shortdesc = "Cluster members whose votes are not counted",
+      .longdesc = "A server counts as down when a majority of the cluster's members finds it down: of the full nodes in "
+                  "the quorate membership, but for those in standby or maintenance, and in a cluster of three or more "
+                  "by two votes at least. A member without an observer counts, and does not find it down. Name here, "
+                  "separated by blanks, members that are to be left out: an arbiter that is in the cluster only for "
+                  "its quorum and runs no observer." },
     { .name = "ceph_conf", .type = OCF_TYPE_STRING, .default_text = "/etc/ceph/ceph.conf", .check = check_absolute_path,
       .shortdesc = "Configuration file of the Ceph client",
       .longdesc = "Used to put a failed server's storage address on the blocklist." },

@@ -190,12 +190,29 @@ static server_config_t *config_new(const world_t *world, const char *name)
     return server_config_parse("standby-x", params, NULL);
 }
 
+/* Corosync runs on every host, whatever becomes of the daemon. */
+static void host_read_voters(world_host_t *host)
+{
+    const char *names[WORLD_HOSTS + 1] = { NULL };
+    guint count = 0;
+
+    for (guint i = 0; i < WORLD_HOSTS; i++) {
+        const world_host_t *other = &host->world->hosts[i];
+
+        if (other->cut_off == host->cut_off && !other->in_standby) {
+            names[count++] = other->name;
+        }
+    }
+    group_cluster_voters(host->group, names, WORLD_HOSTS >= 3 ? 2 : 1);
+}
+
 static void host_read_cib(world_host_t *host)
 {
     if (host->cib_is_late) {
         return;
     }
     group_cluster_begin(host->group);
+    host_read_voters(host);
     for (guint i = 0; i < WORLD_SERVERS; i++) {
         const world_server_t *server = &host->world->servers[i];
         gboolean active = server->image_running || server->image_change_ms != 0;

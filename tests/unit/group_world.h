@@ -39,6 +39,7 @@ typedef struct world_host {
     char name[8];
     group_t *group;          /* NULL: its daemon does not run */
     gboolean cut_off;        /* in a partition of its own */
+    gboolean in_standby;     /* not counted */
     gboolean service_cut;    /* does not reach the service network; its references neither */
     gboolean sees_nothing_of[WORLD_SERVERS]; /* has no way to the server, but is not blind */
     gboolean cib_is_late;    /* it does not get the CIB's changes now */

@@ -88,6 +88,47 @@ static void test_hosts_and_what_they_have_left(void **state)
     cluster_state_free(cluster);
 }
 
+/* Two hosts of the membership, one in standby by its attribute; a third that is not there. */
+static void test_whose_votes_are_counted(void **state)
+{
+    static const char *const none[] = { NULL };
+    static const char *const two_left_out[] = { "host1", "host2", NULL };
+    static const struct {
+        const char *state_of_2;
+        const char *state_of_3;
+        const char *const *uncounted;
+        const char *voters;
+        guint minimum;
+    } cases[] = {
+        { CIB_STATE("2", "1", "", ""), CIB_STATE("3", "1", "", ""), none, "host1 host2 host3", 2 },
+        { CIB_STATE("2", "1", "", ""), CIB_STATE("3", "1", "", ""), two_left_out, "host3", 1 },
+        { CIB_STATE("2", "1", "", ""), "", NULL, "host1 host2", 2 },
+        { CIB_STATE("2", "1", "<nvpair id='s' name='standby' value='on'/>", ""), "", NULL, "host1", 2 },
+        { CIB_STATE("2", "1", "<nvpair id='s' name='maintenance' value='true'/>", ""), "", NULL, "host1", 2 },
+        /* Corosync runs there and Pacemaker does not: it counts, and is silent. */
+        { "<node_state id='2' uname='host2' in_ccm='1700000000' crmd='offline' join='down' expected='member'/>",
+          "<node_state id='3' uname='host3' in_ccm='0' crmd='offline' join='down' expected='down'/>", NULL,
+          "host1 host2", 2 },
+        { "<node_state id='r' uname='remote1' remote_node='true' in_ccm='true' crmd='online' join='member'"
+          " expected='member'/>", "", NULL, "host1", 2 },
+    };
+
+    (void) state;
+    for (gsize i = 0; i < G_N_ELEMENTS(cases); i++) {
+        g_autofree char *states = g_strconcat(CIB_STATE("1", "1", "", ""), cases[i].state_of_2, cases[i].state_of_3,
+                                              NULL);
+        g_autofree char *text = g_strdup_printf(CIB_TEXT("1", "", "", "", "%s"), states);
+        cluster_state_t *cluster = parse(text);
+        guint minimum = 0;
+        g_auto(GStrv) voters = cluster_state_voters(cluster, cases[i].uncounted, &minimum);
+        g_autofree char *names = g_strjoinv(" ", voters);
+
+        assert_string_equal(names, cases[i].voters);
+        assert_int_equal(minimum, cases[i].minimum);
+        cluster_state_free(cluster);
+    }
+}
+
 static void test_reach_is_a_score(void **state)
 {
     cluster_state_t *cluster = parse(running);
@@ -161,6 +202,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_running_image),
         cmocka_unit_test(test_hosts_and_what_they_have_left),
+        cmocka_unit_test(test_whose_votes_are_counted),
         cmocka_unit_test(test_reach_is_a_score),
         cmocka_unit_test(test_what_a_host_reaches_reads_as_written),
         cmocka_unit_test(test_failed_start_bans_and_says_why),

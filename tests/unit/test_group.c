@@ -215,6 +215,53 @@ static void test_two_of_three_cannot_reach_it(void **state)
     world_end(world);
 }
 
+static void test_one_observer_alone_judges_nobody(void **state)
+{
+    world_t *world = running_world("required");
+
+    (void) state;
+    world_kill(world, 1);
+    world_kill(world, 2);
+    world->hosts[0].sees_nothing_of[0] = TRUE;
+    world_run(world, 60000);
+    assert_int_equal(world_leader(world), 0);
+    assert_int_equal(world->servers[0].isolations, 0);
+    /* Nor are the other hosts in standby: of three, two must say so. */
+    world->hosts[1].in_standby = world->hosts[2].in_standby = TRUE;
+    world_run(world, 60000);
+    assert_int_equal(world->servers[0].isolations, 0);
+    assert_int_equal(world_verdict(world, 0, 0), VERDICT_HEALTHY);
+    world_end(world);
+}
+
+static void test_two_blind_and_one_down_judge_nobody(void **state)
+{
+    world_t *world = running_world("required");
+
+    (void) state;
+    world->hosts[0].sees_nothing_of[0] = TRUE;
+    world->hosts[1].service_cut = world->hosts[2].service_cut = TRUE;
+    world_run(world, 60000);
+    assert_int_equal(world->servers[0].isolations, 0);
+    assert_int_equal(world_verdict(world, 0, 0), VERDICT_HEALTHY);
+    world_end(world);
+}
+
+static void test_a_host_in_standby_is_not_counted(void **state)
+{
+    world_t *world = running_world("required");
+
+    (void) state;
+    /* Its observer sees the server, but is about to be stopped: the two others decide. */
+    world->hosts[2].in_standby = TRUE;
+    world->hosts[0].sees_nothing_of[0] = TRUE;
+    world_run(world, 60000);
+    assert_int_equal(world->servers[0].isolations, 0); /* one of two is no majority */
+    world->hosts[1].sees_nothing_of[0] = TRUE;
+    assert_until(world, 0, VERDICT_FAILED);
+    world_end(world);
+}
+
 /* Invariant 7: the leader is killed in every state; it still completes, once. */
 static void test_leader_is_killed_in_every_state(void **state)
 {
@@ -759,6 +806,9 @@ int main(void)
         cmocka_unit_test(test_flapping_within_the_hold_down_is_no_takeover),
         cmocka_unit_test(test_cut_service_link_is_blind_not_down),
         cmocka_unit_test(test_two_of_three_cannot_reach_it),
+        cmocka_unit_test(test_one_observer_alone_judges_nobody),
+        cmocka_unit_test(test_two_blind_and_one_down_judge_nobody),
+        cmocka_unit_test(test_a_host_in_standby_is_not_counted),
         cmocka_unit_test(test_leader_is_killed_in_every_state),
         cmocka_unit_test(test_who_can_do_most_leads),
         cmocka_unit_test(test_leader_that_cannot_isolate_hands_over),

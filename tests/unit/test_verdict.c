@@ -101,7 +101,7 @@ static void round_is(fixture_t *fixture, gint64 asked_ms, gboolean complete, con
     fixture->view.round_management = tally(management);
 }
 
-static void test_majorities_leave_out_the_blind_and_count_the_silent(void **state)
+static void test_the_blind_and_the_silent_are_for_neither_side(void **state)
 {
     static const struct {
         const char *votes;
@@ -110,8 +110,8 @@ static void test_majorities_leave_out_the_blind_and_count_the_silent(void **stat
         gboolean is_away;
     } cases[] = {
         { "uuu", FALSE, TRUE, FALSE },  { "ddd", TRUE, FALSE, TRUE },  { "ddu", TRUE, FALSE, TRUE },
-        { "duu", FALSE, TRUE, FALSE },  { "bbb", FALSE, FALSE, FALSE }, { "bbd", TRUE, FALSE, TRUE },
-        { "bbu", FALSE, TRUE, FALSE },  { "bdu", FALSE, FALSE, FALSE }, { "bdd", TRUE, FALSE, TRUE },
+        { "duu", FALSE, TRUE, FALSE },  { "bbb", FALSE, FALSE, FALSE }, { "bbd", FALSE, FALSE, FALSE },
+        { "bbu", FALSE, FALSE, FALSE }, { "bdu", FALSE, FALSE, FALSE }, { "bdd", TRUE, FALSE, TRUE },
         { "nnn", FALSE, FALSE, FALSE }, { "nnd", FALSE, FALSE, FALSE }, { "ndd", TRUE, FALSE, TRUE },
         { "mmm", FALSE, FALSE, TRUE },  { "mmd", FALSE, FALSE, TRUE },  { "uum", FALSE, TRUE, FALSE },
         { "d", TRUE, FALSE, TRUE },     { "dn", FALSE, FALSE, FALSE },  { "b", FALSE, FALSE, FALSE },
@@ -128,6 +128,20 @@ static void test_majorities_leave_out_the_blind_and_count_the_silent(void **stat
     }
 }
 
+static void test_as_few_as_the_minimum_find_it_down(void **state)
+{
+    verdict_tally_t one = tally("d");
+    verdict_tally_t two = tally("dd");
+
+    (void) state;
+    one.minimum = two.minimum = 2;
+    assert_false(verdict_tally_is_down(&one));
+    assert_true(verdict_tally_is_down(&two));
+    one = tally("u");
+    one.minimum = 2;
+    assert_true(verdict_tally_is_up(&one)); /* nothing is done to a server that is up */
+}
+
 static void test_healthy_leaves_only_on_a_majority(void **state)
 {
     static const struct {
@@ -135,7 +149,7 @@ static void test_healthy_leaves_only_on_a_majority(void **state)
         gboolean leaves;
     } cases[] = {
         { "uuu", FALSE }, { "duu", FALSE }, { "ddu", TRUE }, { "ddd", TRUE }, { "bbb", FALSE },
-        { "bbu", FALSE }, { "bdu", FALSE }, { "nnd", FALSE }, { "mmm", FALSE },
+        { "bbu", FALSE }, { "bdu", FALSE }, { "bbd", FALSE }, { "nnd", FALSE }, { "mmm", FALSE },
     };
 
     (void) state;
@@ -203,7 +217,7 @@ static void test_rounds_are_judged_by_majority(void **state)
     } cases[] = {
         { "ddd", TRUE, FALSE, "confirmed", FALSE }, { "ddu", TRUE, FALSE, "confirmed", FALSE },
         { "duu", TRUE, FALSE, "healthy", FALSE },   { "bbb", TRUE, FALSE, "healthy", FALSE },
-        { "bdu", TRUE, FALSE, "healthy", FALSE },   { "bbd", TRUE, FALSE, "confirmed", FALSE },
+        { "bdu", TRUE, FALSE, "healthy", FALSE },   { "bbd", TRUE, FALSE, "healthy", FALSE },
         { "ddn", FALSE, FALSE, NULL, FALSE },       { "ddn", FALSE, TRUE, "confirmed", FALSE },
         { "dnn", FALSE, TRUE, NULL, TRUE },         { "nnn", FALSE, TRUE, NULL, TRUE },
     };
@@ -674,7 +688,8 @@ static void test_names_are_read_back(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_majorities_leave_out_the_blind_and_count_the_silent),
+        cmocka_unit_test(test_the_blind_and_the_silent_are_for_neither_side),
+        cmocka_unit_test(test_as_few_as_the_minimum_find_it_down),
         cmocka_unit_test(test_healthy_leaves_only_on_a_majority),
         cmocka_unit_test(test_ticket_granted_by_hand_beside_a_healthy_original_is_revoked),
         cmocka_unit_test(test_suspect_asks_round_1_and_waits_for_it),
