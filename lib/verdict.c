@@ -16,6 +16,7 @@ static const char *const vote_names[VOTE_COUNT] = {
     [VOTE_MISSING] = "missing",
     [VOTE_DOWN] = "down",
     [VOTE_BLIND] = "blind",
+    [VOTE_UNKNOWN] = "unknown",
 };
 
 const char *verdict_name(verdict_t verdict)
@@ -67,9 +68,10 @@ gboolean verdict_tally_is_away(const verdict_tally_t *tally)
     return is_majority(tally, tally->votes[VOTE_DOWN] + tally->votes[VOTE_MISSING]);
 }
 
+/* What could not be asked may live: most that refuse an answer do. */
 static gboolean tally_has_life(const verdict_tally_t *tally)
 {
-    return tally->votes[VOTE_UP] + tally->votes[VOTE_MISSING] > 0;
+    return tally->votes[VOTE_UP] + tally->votes[VOTE_MISSING] + tally->votes[VOTE_UNKNOWN] > 0;
 }
 
 /* Records -----------------------------------------------------------------*/
@@ -163,9 +165,12 @@ static round_state_t round_run(const verdict_view_t *view, verdict_decision_t *d
 
 static char *tally_sentence(const char *prefix, const verdict_tally_t *tally)
 {
-    return g_strdup_printf("%s: %u of %u hosts find it down, %u up, %u blind", prefix,
+    g_autofree char *unknown = tally->votes[VOTE_UNKNOWN] > 0
+                                   ? g_strdup_printf(", %u can't ask it", tally->votes[VOTE_UNKNOWN]) : g_strdup("");
+
+    return g_strdup_printf("%s: %u of %u hosts find it down, %u up, %u blind%s", prefix,
                            tally->votes[VOTE_DOWN], tally->members,
-                           tally->votes[VOTE_UP] + tally->votes[VOTE_MISSING], tally->votes[VOTE_BLIND]);
+                           tally->votes[VOTE_UP] + tally->votes[VOTE_MISSING], tally->votes[VOTE_BLIND], unknown);
 }
 
 /* Isolation by an operator's wish needs no confirmation: he knows that it is up. */

@@ -32,8 +32,9 @@ typedef enum {
     VOTE_MISSING, /* misses, but fewer than probe_misses in a row */
     VOTE_DOWN,
     VOTE_BLIND,   /* it misses the server, and its own references too */
+    VOTE_UNKNOWN, /* the server could not be asked, or does not say: a fault of the probe. Never counted as down */
 } vote_t;
-#define VOTE_COUNT 5
+#define VOTE_COUNT 6
 
 const char *vote_name(vote_t vote);
 

@@ -535,6 +535,8 @@ static const char *vote_key(vote_t vote)
             return "down";
         case VOTE_BLIND:
             return "blind";
+        case VOTE_UNKNOWN:
+            return "unknown";
         default:
             return NULL;
     }
@@ -547,6 +549,7 @@ static JsonObject *tally_to_json(const verdict_tally_t *tally)
     json_object_set_int_member(votes, "up", tally->votes[VOTE_UP] + tally->votes[VOTE_MISSING]);
     json_object_set_int_member(votes, "down", tally->votes[VOTE_DOWN]);
     json_object_set_int_member(votes, "blind", tally->votes[VOTE_BLIND]);
+    json_object_set_int_member(votes, "unknown", tally->votes[VOTE_UNKNOWN]);
     return votes;
 }
 

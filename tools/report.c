@@ -127,6 +127,7 @@ static JsonObject *votes_json(JsonObject *seen)
     json_object_set_int_member(votes, "up", json_read_integer(from, "up", 0));
     json_object_set_int_member(votes, "down", json_read_integer(from, "down", 0));
     json_object_set_int_member(votes, "blind", json_read_integer(from, "blind", 0));
+    json_object_set_int_member(votes, "unknown", json_read_integer(from, "unknown", 0));
     return votes;
 }
 
@@ -307,9 +308,9 @@ static char *votes_text(JsonObject *server)
 {
     JsonObject *votes = json_read_object(server, "votes");
 
-    return g_strdup_printf("%" G_GINT64_FORMAT "/%" G_GINT64_FORMAT "/%" G_GINT64_FORMAT,
+    return g_strdup_printf("%" G_GINT64_FORMAT "/%" G_GINT64_FORMAT "/%" G_GINT64_FORMAT "/%" G_GINT64_FORMAT,
                            json_read_integer(votes, "up", 0), json_read_integer(votes, "down", 0),
-                           json_read_integer(votes, "blind", 0));
+                           json_read_integer(votes, "blind", 0), json_read_integer(votes, "unknown", 0));
 }
 
 static char *image_text(JsonObject *server)
@@ -339,7 +340,7 @@ static void append_servers(GString *out, JsonArray *servers)
 {
     text_table_t *table = text_table_new();
 
-    text_table_row(table, "SERVER", "VERDICT", "TICKET", "UP/DOWN/BLIND", "IMAGE", "WRITTEN", "REASON", NULL);
+    text_table_row(table, "SERVER", "VERDICT", "TICKET", "UP/DOWN/BLIND/UNKNOWN", "IMAGE", "WRITTEN", "REASON", NULL);
     for (guint i = 0; i < length_of(servers); i++) {
         JsonObject *server = json_array_get_object_element(servers, i);
         g_autofree char *votes = votes_text(server);

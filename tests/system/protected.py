@@ -54,7 +54,7 @@ class Protected:
     def server(self, name: str, host: str | None = None) -> dict:
         """One server of the status; with the verdict "unknown" as long as the cluster does not know it."""
         unknown = {"name": name, "verdict": "unknown", "ticket": False, "reason": "",
-                   "votes": {"up": 0, "down": 0, "blind": 0}, "image": {"state": "unknown"}}
+                   "votes": {"up": 0, "down": 0, "blind": 0, "unknown": 0}, "image": {"state": "unknown"}}
         return next((s for s in self.status(host)["servers"] if s["name"] == name), unknown)
 
     def verdict(self, name: str, host: str | None = None) -> str:

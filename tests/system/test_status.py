@@ -20,7 +20,7 @@ def test_status_has_what_is_promised(protected):
     assert [server["name"] for server in status["servers"]] == protected.servers
     for server in status["servers"]:
         assert server["verdict"] == "healthy" and server["ticket"] is False
-        assert server["votes"] == {"up": len(protected.hosts), "down": 0, "blind": 0}
+        assert server["votes"] == {"up": len(protected.hosts), "down": 0, "blind": 0, "unknown": 0}
         assert server["image"]["state"] == "stopped" and server["image"]["host"] is None
         assert set(server["image"]) == {"state", "host", "run_image", "unreturned_bytes"}
         # A healthy server's reason tells at most how it became so.

@@ -55,8 +55,9 @@ def test_a_host_whose_service_link_is_cut_is_blind_and_gets_no_image(protected):
     cut = protected.ranked_hosts()[0]
     protected.lab.cut(cut, "svc")
     watcher = other_hosts(protected, cut)[0]
-    wait_until(lambda: all(s["votes"] == {"up": 2, "down": 0, "blind": 1} for s in protected.status(watcher)["servers"]),
-               30, f"the votes of {cut} to be blind")
+    expected = {"up": 2, "down": 0, "blind": 1, "unknown": 0}
+    wait_until(lambda: all(s["votes"] == expected for s in protected.status(watcher)["servers"]), 30,
+               f"the votes of {cut} to be blind")
     stays(lambda: {s["verdict"] for s in protected.status(watcher)["servers"]} == {"healthy"}, "every server healthy")
     wait_until(lambda: protected.ranked_hosts()[-1] == cut, 30, f"{cut} to be offered last for an image")
 
@@ -123,7 +124,7 @@ def test_one_of_three_that_cannot_reach_a_server_is_not_believed(protected):
     alone = protected.hosts[0]
     protected.lab.block(alone, "db1")
     try:
-        wait_until(lambda: protected.server("db1")["votes"] == {"up": 2, "down": 1, "blind": 0}, 30,
+        wait_until(lambda: protected.server("db1")["votes"] == {"up": 2, "down": 1, "blind": 0, "unknown": 0}, 30,
                    f"{alone} alone to vote down")
         stays(lambda: protected.verdict("db1") == "healthy", "db1 healthy")
         assert protected.granted_tickets() == set()

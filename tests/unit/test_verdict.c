@@ -32,7 +32,7 @@ static server_config_t *config_new(const char *isolate)
     return config;
 }
 
-/* Three votes as letters: u(p) m(issing) d(own) b(lind) n(one). */
+/* Three votes as letters: u(p) m(issing) d(own) b(lind) n(one), and ? for what could not be asked. */
 static verdict_tally_t tally(const char *votes)
 {
     verdict_tally_t result = { 0 };
@@ -43,6 +43,7 @@ static verdict_tally_t tally(const char *votes)
             case 'm': verdict_tally_add(&result, VOTE_MISSING); break;
             case 'd': verdict_tally_add(&result, VOTE_DOWN); break;
             case 'b': verdict_tally_add(&result, VOTE_BLIND); break;
+            case '?': verdict_tally_add(&result, VOTE_UNKNOWN); break;
             default: verdict_tally_add(&result, VOTE_NONE); break;
         }
     }
@@ -116,6 +117,8 @@ static void test_the_blind_and_the_silent_are_for_neither_side(void **state)
         { "mmm", FALSE, FALSE, TRUE },  { "mmd", FALSE, FALSE, TRUE },  { "uum", FALSE, TRUE, FALSE },
         { "d", TRUE, FALSE, TRUE },     { "dn", FALSE, FALSE, FALSE },  { "b", FALSE, FALSE, FALSE },
         { "", FALSE, FALSE, FALSE },
+        { "???", FALSE, FALSE, FALSE }, { "??d", FALSE, FALSE, FALSE }, { "?dd", TRUE, FALSE, TRUE },
+        { "??u", FALSE, FALSE, FALSE }, { "?uu", FALSE, TRUE, FALSE },  { "?du", FALSE, FALSE, FALSE },
     };
 
     (void) state;
@@ -150,6 +153,7 @@ static void test_healthy_leaves_only_on_a_majority(void **state)
     } cases[] = {
         { "uuu", FALSE }, { "duu", FALSE }, { "ddu", TRUE }, { "ddd", TRUE }, { "bbb", FALSE },
         { "bbu", FALSE }, { "bdu", FALSE }, { "bbd", FALSE }, { "nnd", FALSE }, { "mmm", FALSE },
+        { "???", FALSE }, { "??d", FALSE },
     };
 
     (void) state;
@@ -409,6 +413,7 @@ static void test_confirmed_sees_life_on_any_plane(void **state)
         const char *management;
     } cases[] = {
         { "ddu", "ddd" }, { "ddd", "ddu" }, { "ddd", "ddm" }, { "bbb", "bbb" }, { "ddd", "nnn" }, { "nnn", "ddd" },
+        { "dd?", "ddd" }, { "ddd", "dd?" },
     };
 
     (void) state;
