@@ -27,26 +27,19 @@ static gboolean runs_at_first_sight(const char *domain_name)
     pid_t owner = 0;
     gboolean runs = domain_status_read(domain_name, &status) && strcmp(status.state, "running") == 0
                     && status.reason != NULL && g_strv_contains(healthy_reasons, status.reason)
-                    && qemu_process_find(domain_name, &owner, NULL) && owner == status.pid && libvirtd_is_alive();
+                    && qemu_process_find_recorded(domain_name, &owner, NULL) && owner == status.pid && libvirtd_is_alive();
 
     domain_status_clear(&status);
     return runs;
 }
 
-/* Where libvirt can't tell, the lock of QEMU's pid file does. */
+/* Where libvirt can't tell, QEMU's own word does. */
 static ocf_rc_t without_libvirt(const ocf_call_t *call, const image_identity_t *identity, const char *why)
 {
-    g_autofree char *name = g_strdup(identity->domain_name);
-    domain_status_t status;
     GError *error = NULL;
     pid_t pid = 0;
 
-    if (domain_status_find_uuid(identity->domain_uuid, &status)) {
-        g_free(name);
-        name = g_strdup(status.name);
-        domain_status_clear(&status);
-    }
-    if (!qemu_process_find(name, &pid, &error)) {
+    if (!qemu_process_find(identity->domain_name, identity->domain_uuid, &pid, &error)) {
         (void) ocf_fail(error);
         return OCF_RC_GENERIC;
     }

@@ -55,7 +55,8 @@ static gboolean running_already(start_t *start, gboolean *running, GError **erro
                     start->identity.domain_name, meaning);
         return FALSE;
     }
-    if (!*running && (!qemu_process_find(start->identity.domain_name, &pid, error) || pid != 0)) {
+    if (!*running
+        && (!qemu_process_find(start->identity.domain_name, start->identity.domain_uuid, &pid, error) || pid != 0)) {
         if (pid != 0) {
             g_set_error(error, UNDERSTUDY_ERROR, UNDERSTUDY_ERROR_BUSY,
                         "a QEMU of %s runs here (pid %d) that libvirt has lost: stop the resource first",

@@ -3,7 +3,7 @@
  * Stop ends the domain whatever else is broken. It goes by the instance's name
  * alone, and by what the start has recorded; no parameter can make it fail or,
  * worse, succeed without looking. Success means: no QEMU of this domain lives
- * here (the kernel's lock on its pid file says so), and no client of this host has
+ * here (by what it shows itself, not by what libvirt remembers), and no client of this host has
  * a run image open, unless the store can't be asked, when the first is enough: who
  * does not live does not write.
  */
@@ -123,15 +123,24 @@ static void domain_name_find(stop_t *stop)
 /* FALSE if it can't be known whether a QEMU lives. */
 static gboolean process_find(stop_t *stop, GError **error)
 {
+    const char *name = stop->domain_name;
+    const char *uuid = stop->identity.domain_uuid;
     pid_t pid = 0;
+    pid_t earlier = 0;
 
-    if (!qemu_process_find(stop->domain_name, &pid, error)) {
-        return FALSE;
-    }
-    if (pid > 0 && !qemu_process_open(stop->domain_name, pid, &stop->process)) {
+    while (qemu_process_find(name, uuid, &pid, error)) {
+        if (pid == 0 || qemu_process_open(name, uuid, pid, &stop->process)) {
+            return TRUE;
+        }
+        if (pid == earlier) {
+            g_set_error(error, UNDERSTUDY_ERROR, UNDERSTUDY_ERROR_FAILED, "QEMU of %s (pid %d) can't be taken hold of",
+                        name, (int) pid);
+            return FALSE;
+        }
         ocf_log("QEMU (pid %d) has just ended", (int) pid);
+        earlier = pid;
     }
-    return TRUE;
+    return FALSE;
 }
 
 /* While QEMU lives, what this host has open is QEMU's: note it, in case it must be killed. */
@@ -202,6 +211,10 @@ static void guest_shut_down(stop_t *stop)
     gint64 begun_us = g_get_monotonic_time();
     gboolean ended = FALSE;
 
+    if (stop->hypervisor != NULL && !stop->domain_active) {
+        ocf_log("libvirt has lost this QEMU and can't ask the guest to shut down");
+        return;
+    }
     if (stop->guest_is_deaf) {
         ocf_log("the guest is paused and can't shut down: destroying it");
         return;
@@ -231,7 +244,7 @@ static void domain_destroy(stop_t *stop)
     guint time_ms = ocf_call_remaining_ms(stop->call, SIGNAL_RESERVE_MS + WATCHER_RESERVE_MS);
     GError *error = NULL;
 
-    if (stop->hypervisor == NULL || wait_ended(stop, 0)) {
+    if (stop->hypervisor == NULL || !stop->domain_active || wait_ended(stop, 0)) {
         return;
     }
     if (!hypervisor_domain_destroy(stop->hypervisor, stop->domain_uuid, time_ms, &error)) {
@@ -322,6 +335,41 @@ static ocf_rc_t writers_check(stop_t *stop)
     return OCF_RC_SUCCESS;
 }
 
+/* FALSE if it can't be ended. */
+static gboolean qemu_end(stop_t *stop)
+{
+    clients_note(stop);
+    guest_shut_down(stop);
+    stalled_guest_kill(stop);
+    domain_destroy(stop);
+    process_end(stop);
+    if (!wait_ended(stop, 0)) {
+        return FALSE;
+    }
+    /* libvirt may take a moment to notice: a start that comes next must not find the name taken. */
+    (void) libvirt_wait_gone(stop, ocf_call_remaining_ms(stop->call, WATCHER_RESERVE_MS));
+    stop->domain_active = FALSE;
+    qemu_process_close(&stop->process);
+    return TRUE;
+}
+
+/* One of them, as a rule; one that libvirt has lost may run beside another. */
+static gboolean all_end(stop_t *stop, GError **error)
+{
+    gboolean known = process_find(stop, error);
+
+    while (known && (stop->process.fd >= 0 || stop->domain_active)) {
+        if (!qemu_end(stop)) {
+            g_set_error(error, UNDERSTUDY_ERROR, UNDERSTUDY_ERROR_FAILED,
+                        "QEMU of %s (pid %d) can't be ended: this host must be fenced", stop->domain_name,
+                        (int) stop->process.pid);
+            return FALSE;
+        }
+        known = process_find(stop, error);
+    }
+    return known;
+}
+
 static ocf_rc_t stop_run(stop_t *stop)
 {
     GError *error = NULL;
@@ -334,24 +382,10 @@ static ocf_rc_t stop_run(stop_t *stop)
     stop->record = image_record_load(stop->identity.domain_name);
     libvirt_ask(stop);
     domain_name_find(stop);
-    if (!process_find(stop, &error)) {
+    if (!all_end(stop, &error)) {
         (void) ocf_fail(error);
         return OCF_RC_GENERIC;
     }
-    if (stop->process.fd >= 0 || stop->domain_active) {
-        clients_note(stop);
-        guest_shut_down(stop);
-        stalled_guest_kill(stop);
-        domain_destroy(stop);
-        process_end(stop);
-        if (!wait_ended(stop, 0)) {
-            ocf_exit_reason("QEMU of %s (pid %d) can't be ended: this host must be fenced", stop->domain_name,
-                            (int) stop->process.pid);
-            return OCF_RC_GENERIC;
-        }
-    }
-    /* libvirt may take a moment to notice: a start that comes next must not find the name taken. */
-    (void) libvirt_wait_gone(stop, ocf_call_remaining_ms(stop->call, WATCHER_RESERVE_MS));
     return writers_check(stop);
 }
 

@@ -128,6 +128,13 @@ class ImageAgent:
         """Signals processes of the host."""
         self.lab.exec(self.host, "kill", f"-{signal}", *pids)
 
+    def libvirt_forgets(self) -> None:
+        """libvirtd comes back without what it had written down about the domain: QEMU runs on, unknown to it."""
+        self.lab.service(self.host, "stop", "libvirtd")
+        self.lab.exec(self.host, "rm", f"/run/libvirt/qemu/{DOMAIN}.xml", f"/run/libvirt/qemu/{DOMAIN}.pid")
+        self.lab.service(self.host, "start", "libvirtd")
+        wait_until(lambda: self.lab.hypervisor_answers(self.host), 30, f"libvirtd on {self.host}")
+
     def virsh(self, *argv) -> str:
         """virsh on the host"""
         return self.lab.exec(self.host, "virsh", *argv).stdout
@@ -211,6 +218,8 @@ class ImageAgent:
             wait_until(lambda h=host: self.lab.hypervisor_answers(h), 30, f"libvirtd on {host}")
             for name in [n for n in agent.domains() if SERVER in n]:
                 self.lab.exec(host, "virsh", "destroy", name, check=False)
+            if agent.qemu_pids():   # libvirt has lost it
+                agent.signal("KILL", *agent.qemu_pids())
             self.lab.exec(host, "rm", "-f", f"/run/understudy/image-{DOMAIN}.state")
         # A client that was killed would watch for 30 s more.
         for address in self.watchers():

@@ -3,7 +3,7 @@
 
 import pytest
 
-from image_agent import (DOMAIN, NOT_RUNNING, RUN, SUCCESS, image, recovery)  # noqa: F401
+from image_agent import (DEGRADED, DOMAIN, GENERIC, NOT_RUNNING, RUN, SUCCESS, image, recovery)  # noqa: F401
 from lab.api import wait_until
 
 
@@ -74,6 +74,21 @@ def test_libvirtd_hangs(image):
         assert image.qemu_pids() == [] and image.watchers() == []
     finally:
         image.signal("CONT", pid)
+
+
+def test_a_qemu_that_libvirt_has_lost(image):
+    """Neither libvirt nor its files know of it; it still has the disks."""
+    image.start()
+    image.libvirt_forgets()
+    assert image.domains() == [] and len(image.qemu_pids()) == 1
+    assert image.probe().rc == SUCCESS, "Pacemaker would start it a second time"
+    answer = image.monitor()
+    assert answer.rc == DEGRADED and "libvirt does not know it" in answer.reason
+    answer = image.call("start")
+    assert answer.rc == GENERIC and str(image.qemu_pids()[0]) in answer.reason
+    answer = image.stop()
+    assert answer.seconds < 30, "it was asked to shut down through a libvirt that does not know it"
+    assert image.qemu_pids() == [] and image.watchers() == []
 
 
 def test_qemu_hangs(image):
