@@ -38,9 +38,20 @@ static void server_free(gpointer data)
     g_clear_pointer(&server->host_scores, g_hash_table_unref);
     g_free(server->image_host);
     g_clear_pointer(&server->host_failures, g_hash_table_unref);
+    g_free(server->held_back);
+    g_clear_pointer(&server->constraints, g_ptr_array_unref);
     g_free(server->image_fail_reason);
     g_free(server->image_fail_host);
     g_free(server);
+}
+
+static void constraint_free(gpointer data)
+{
+    cluster_constraint_t *constraint = data;
+
+    g_free(constraint->id);
+    g_free(constraint->node);
+    g_free(constraint);
 }
 
 static void host_free(gpointer data)
@@ -49,6 +60,7 @@ static void host_free(gpointer data)
 
     g_free(host->name);
     g_free(host->id);
+    g_free(host->health_fault);
     g_clear_pointer(&host->utilization, g_hash_table_unref);
     g_clear_pointer(&host->remaining, g_hash_table_unref);
     g_clear_pointer(&host->images, g_ptr_array_unref);
@@ -263,6 +275,17 @@ static gint compare_changes(gconstpointer a, gconstpointer b)
     return (first_s > second_s) - (first_s < second_s);
 }
 
+/* By the whole id: that of db_1's image begins like that of db's. */
+static gboolean operation_is_of(xmlNode *op, const char *resource_id)
+{
+    char *its_id = NULL;
+    gboolean is_of = parse_op_key(crm_element_value(op, XML_LRM_ATTR_TASK_KEY), &its_id, NULL, NULL)
+                     && g_strcmp0(its_id, resource_id) == 0;
+
+    free(its_id);
+    return is_of;
+}
+
 /* The newest failed action of the resource on each host, and of all. */
 static void read_failures(cluster_server_t *server, const pe_resource_t *resource, pe_working_set_t *set)
 {
@@ -270,9 +293,7 @@ static void read_failures(cluster_server_t *server, const pe_resource_t *resourc
 
     server->host_failures = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
     for (xmlNode *op = set->failed != NULL ? set->failed->children : NULL; op != NULL; op = op->next) {
-        const char *key = op->type == XML_ELEMENT_NODE ? crm_element_value(op, XML_LRM_ATTR_TASK_KEY) : NULL;
-
-        if (key != NULL && g_str_has_prefix(key, resource->id) && key[strlen(resource->id)] == '_'
+        if (op->type == XML_ELEMENT_NODE && operation_is_of(op, resource->id)
             && crm_element_value(op, XML_ATTR_UNAME) != NULL) {
             g_ptr_array_add(ops, op);
         }
@@ -320,6 +341,140 @@ static const pe_node_t *image_node(const pe_resource_t *resource)
     return resource->running_on != NULL ? resource->running_on->data : NULL;
 }
 
+/* What holds an image back ----------------------------------------------------*/
+
+/* The resource itself, or the group or clone that it is in. */
+static gboolean names_resource(const char *id, const pe_resource_t *resource, pe_working_set_t *set)
+{
+    const pe_tag_t *tag = id != NULL && set->tags != NULL ? g_hash_table_lookup(set->tags, id) : NULL;
+
+    for (; id != NULL && resource != NULL; resource = resource->parent) {
+        if (strcmp(resource->id, id) == 0) {
+            return TRUE;
+        }
+        for (GList *item = tag != NULL ? tag->refs : NULL; item != NULL; item = item->next) {
+            if (strcmp(item->data, resource->id) == 0) {
+                return TRUE;
+            }
+        }
+    }
+    return FALSE;
+}
+
+static gboolean pattern_names(const char *pattern, const char *id)
+{
+    return pattern != NULL && g_regex_match_simple(pattern, id, 0, 0);
+}
+
+static gboolean constraint_names(xmlNode *node, const pe_resource_t *resource, pe_working_set_t *set)
+{
+    static const char *const references[] = { "rsc", "with-rsc", "first", "then", NULL };
+
+    for (const char *const *name = references; *name != NULL; name++) {
+        if (names_resource(crm_element_value(node, *name), resource, set)) {
+            return TRUE;
+        }
+    }
+    if (pattern_names(crm_element_value(node, "rsc-pattern"), resource->id)) {
+        return TRUE;
+    }
+    for (xmlNode *inner = node->children; inner != NULL; inner = inner->next) {
+        if (inner->type != XML_ELEMENT_NODE) {
+            continue;
+        }
+        if (xmlStrEqual(inner->name, (const xmlChar *) "resource_ref")) {
+            if (names_resource(crm_element_value(inner, XML_ATTR_ID), resource, set)) {
+                return TRUE;
+            }
+        } else if (xmlStrEqual(inner->name, (const xmlChar *) "resource_set")
+                   && constraint_names(inner, resource, set)) {
+            return TRUE;
+        }
+    }
+    return FALSE;
+}
+
+static gboolean prefers_node(xmlNode *node)
+{
+    return crm_element_value(node, "node") != NULL && char2score(crm_element_value(node, XML_RULE_ATTR_SCORE)) >= 0;
+}
+
+/* Of the kinds that can keep an image from a host; adopt's own are known by their ids. */
+static gboolean is_foreign_constraint(xmlNode *node)
+{
+    static const char *const kinds[] = { "rsc_location", "rsc_colocation", "rsc_order", NULL };
+    const char *id = node->type == XML_ELEMENT_NODE ? crm_element_value(node, XML_ATTR_ID) : NULL;
+
+    return id != NULL && g_strv_contains(kinds, (const char *) node->name)
+           && !g_str_has_prefix(id, REACH_CONSTRAINT_PREFIX) && !prefers_node(node);
+}
+
+static GPtrArray *foreign_constraints(const pe_resource_t *resource, pe_working_set_t *set, xmlNode *constraints)
+{
+    GPtrArray *found = g_ptr_array_new_with_free_func(constraint_free);
+
+    for (xmlNode *node = constraints != NULL ? constraints->children : NULL; node != NULL; node = node->next) {
+        if (is_foreign_constraint(node) && constraint_names(node, resource, set)) {
+            cluster_constraint_t *constraint = g_new0(cluster_constraint_t, 1);
+
+            constraint->id = g_strdup(crm_element_value(node, XML_ATTR_ID));
+            constraint->node = g_strdup(crm_element_value(node, "node"));
+            g_ptr_array_add(found, constraint);
+        }
+    }
+    return found;
+}
+
+static gboolean meta_is(const pe_resource_t *resource, const char *name, const char *value)
+{
+    const char *set = g_hash_table_lookup(resource->meta, name);
+
+    return set != NULL && g_ascii_strcasecmp(set, value) == 0;
+}
+
+static char *unmanaged_text(const pe_resource_t *resource)
+{
+    if (pcmk_is_set(resource->flags, pe_rsc_block)) {
+        return g_strdup_printf("%s is blocked after an action that failed: mend it, then run crm_resource --cleanup "
+                               "--resource %s", resource->id, resource->id);
+    }
+    if (pcmk_is_set(resource->flags, pe_rsc_maintenance)) {
+        return g_strdup_printf("%s is in maintenance (its meta attribute maintenance, its group's or rsc_defaults'): "
+                               "pcs resource meta %s maintenance=false ends it", resource->id, resource->id);
+    }
+    return g_strdup_printf("%s is not managed (is-managed=false): pcs resource manage %s ends it", resource->id,
+                           resource->id);
+}
+
+static char *held_back(const pe_resource_t *resource, const pe_ticket_t *ticket, pe_working_set_t *set)
+{
+    if (pcmk_is_set(set->flags, pe_flag_stop_everything)) {
+        return g_strdup("the cluster's property stop-all-resources is set: pcs property set stop-all-resources=false "
+                        "ends it");
+    }
+    if (pcmk_is_set(set->flags, pe_flag_maintenance_mode)) {
+        return g_strdup("the whole cluster is in maintenance (property maintenance-mode): pcs property set "
+                        "maintenance-mode=false ends it");
+    }
+    if (!pcmk_is_set(resource->flags, pe_rsc_managed)) {
+        return unmanaged_text(resource);
+    }
+    if (meta_is(resource, XML_RSC_ATTR_TARGET_ROLE, "Stopped")) {
+        return g_strdup_printf("%s is disabled (target-role=Stopped, its own, its group's or rsc_defaults'): pcs "
+                               "resource enable %s ends it", resource->id, resource->id);
+    }
+    if (ticket != NULL && ticket->standby) {
+        return g_strdup_printf("the ticket %s is in standby: crm_ticket --ticket %s --activate ends it", ticket->id,
+                               ticket->id);
+    }
+    if (pcmk_is_set(set->flags, pe_flag_stonith_enabled)
+        && !pcmk_is_set(set->flags, pe_flag_have_stonith_resource)) {
+        return g_strdup("the cluster has no fence device, and Pacemaker starts nothing without one: see fencing in "
+                        "Understudy's documentation");
+    }
+    return NULL;
+}
+
 static cluster_server_t *read_server(pe_resource_t *resource, pe_working_set_t *set, xmlXPathContext *context,
                                      xmlNode *constraints)
 {
@@ -347,6 +502,8 @@ static cluster_server_t *read_server(pe_resource_t *resource, pe_working_set_t *
     server->image = read_image_state(resource);
     server->image_host = node != NULL ? g_strdup(node->details->uname) : NULL;
     server->image_changed_s = last_change_s(context, resource->id);
+    server->held_back = held_back(resource, ticket, set);
+    server->constraints = foreign_constraints(resource, set, constraints);
     read_failures(server, resource, set);
     return server;
 }
@@ -377,6 +534,11 @@ static void collect_images(GList *resources, GPtrArray *images)
 }
 
 /* Hosts -------------------------------------------------------------------*/
+
+static gint compare_texts(gconstpointer a, gconstpointer b)
+{
+    return strcmp(*(char *const *) a, *(char *const *) b);
+}
 
 static void subtract_utilization(GHashTable *remaining, GHashTable *utilization)
 {
@@ -429,7 +591,34 @@ static gboolean is_member(xmlXPathContext *context, const char *node_id)
     return member;
 }
 
-static cluster_host_t *read_host(const pe_node_t *node, xmlXPathContext *context)
+/* By Pacemaker's rules they count by the cluster's strategy; here they explain what the scheduler decided. */
+static char *health_fault(const pe_node_t *node, const pe_working_set_t *set)
+{
+    const char *strategy = set->config_hash != NULL ? g_hash_table_lookup(set->config_hash, "node-health-strategy")
+                                                    : NULL;
+    g_autoptr(GPtrArray) faults = g_ptr_array_new_with_free_func(g_free);
+    GHashTableIter iter;
+    gpointer name = NULL;
+    gpointer value = NULL;
+
+    if (strategy == NULL || strcmp(strategy, "none") == 0) {
+        return NULL;
+    }
+    g_hash_table_iter_init(&iter, node->details->attrs);
+    while (g_hash_table_iter_next(&iter, &name, &value)) {
+        if (g_str_has_prefix(name, "#health") && g_ascii_strcasecmp(value, "green") != 0) {
+            g_ptr_array_add(faults, g_strdup_printf("%s is %s", (const char *) name, (const char *) value));
+        }
+    }
+    if (faults->len == 0) {
+        return NULL;
+    }
+    g_ptr_array_sort(faults, compare_texts);
+    g_ptr_array_add(faults, NULL);
+    return g_strjoinv(", ", (char **) faults->pdata);
+}
+
+static cluster_host_t *read_host(const pe_node_t *node, const pe_working_set_t *set, xmlXPathContext *context)
 {
     cluster_host_t *host = g_new0(cluster_host_t, 1);
 
@@ -441,6 +630,7 @@ static cluster_host_t *read_host(const pe_node_t *node, xmlXPathContext *context
                    && !node->details->shutdown;
     host->standby = node->details->standby || node->details->standby_onfail;
     host->maintenance = node->details->maintenance;
+    host->health_fault = health_fault(node, set);
     host->utilization = copy_texts(node->details->utilization);
     host->remaining = read_remaining(node);
     host->resource_count = g_list_length(node->details->running_rsc);
@@ -488,6 +678,8 @@ static cluster_state_t *read_state(pe_working_set_t *set)
 
     state->quorate = pcmk_is_set(set->flags, pe_flag_have_quorum);
     state->balanced = g_strcmp0(set->placement_strategy, "balanced") == 0;
+    state->counts_capacity = set->placement_strategy != NULL && strcmp(set->placement_strategy, "default") != 0;
+    state->opt_in = !pcmk_is_set(set->flags, pe_flag_symmetric_cluster);
     state->dc = set->dc_node != NULL ? g_strdup(set->dc_node->details->uname) : NULL;
     state->servers = g_ptr_array_new_with_free_func(server_free);
     state->hosts = g_ptr_array_new_with_free_func(host_free);
@@ -496,7 +688,12 @@ static cluster_state_t *read_state(pe_working_set_t *set)
         g_ptr_array_add(state->servers, read_server(g_ptr_array_index(images, i), set, context, constraints));
     }
     for (GList *item = set->nodes; item != NULL; item = item->next) {
-        g_ptr_array_add(state->hosts, read_host(item->data, context));
+        const pe_node_t *node = item->data;
+
+        /* No image, observer or claim lives on a remote or guest node. */
+        if (node->details->type == node_member) {
+            g_ptr_array_add(state->hosts, read_host(node, set, context));
+        }
     }
     g_ptr_array_sort(state->servers, compare_servers);
     g_ptr_array_sort(state->hosts, compare_hosts);

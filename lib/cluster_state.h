@@ -20,6 +20,12 @@ typedef enum {
     IMAGE_UNKNOWN, /* no host has reported yet, or it is not managed */
 } image_state_t;
 
+/* A location, colocation or order constraint that is not one of ours. */
+typedef struct cluster_constraint {
+    char *id;
+    char *node;              /* what a location constraint is about, or NULL */
+} cluster_constraint_t;
+
 typedef struct cluster_server {
     char *name;
     char *resource_id;
@@ -32,6 +38,8 @@ typedef struct cluster_server {
     char *image_host;        /* where it runs or starts or stops, or NULL */
     gint64 image_changed_s;  /* Unix time of the last start or stop that ended, 0 if unknown */
     GHashTable *host_failures; /* char* host -> char*: newest failed action of the image there, with its reason */
+    char *held_back;         /* what keeps the image from being started on any host, by name, and what ends it; or NULL */
+    GPtrArray *constraints;  /* cluster_constraint_t*: an operator's, that name the image */
     char *image_fail_reason; /* newest exit reason of a failed action of the image, or NULL */
     char *image_fail_host;
 } cluster_server_t;
@@ -44,6 +52,7 @@ typedef struct cluster_host {
     gboolean online;         /* may run resources: member, not pending, not unclean */
     gboolean standby;
     gboolean maintenance;
+    char *health_fault;      /* node health attributes that are not green, if the cluster minds them; or NULL */
     GHashTable *utilization; /* char* -> char*: published capacity */
     GHashTable *remaining;   /* char* -> GINT_TO_POINTER: capacity less what runs there */
     guint resource_count;    /* all resources that run there, ours or not */
@@ -54,9 +63,11 @@ typedef struct cluster_host {
 typedef struct cluster_state {
     gboolean quorate;
     gboolean balanced;       /* placement-strategy=balanced */
+    gboolean counts_capacity; /* any placement-strategy but the default one */
+    gboolean opt_in;         /* symmetric-cluster=false: resources run only where a constraint lets them */
     char *dc;                /* name, or NULL */
     GPtrArray *servers;      /* cluster_server_t*, by name */
-    GPtrArray *hosts;        /* cluster_host_t*, by name */
+    GPtrArray *hosts;        /* cluster_host_t*, by name; full members only, no remote or guest nodes */
 } cluster_state_t;
 
 /*!

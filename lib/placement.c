@@ -85,32 +85,66 @@ static char *free_reason(const cluster_host_t *host)
 }
 
 /* Without a server: what the shipped location rule gives. */
-static int host_score(const cluster_host_t *host, const cluster_server_t *server)
+static int host_score(const cluster_host_t *host, const cluster_server_t *server, GHashTable *scores)
 {
+    gpointer score = NULL;
+
     if (server == NULL) {
         return host->reach == HOST_REACH_ALL ? (int) g_ascii_strtoll(REACH_SCORE, NULL, 10) : 0;
     }
-    return table_integer(server->host_scores, host->name);
+    if (scores == NULL) {
+        return table_integer(server->host_scores, host->name);
+    }
+    /* A host that the scheduler does not mention is not among those that may run it. */
+    return g_hash_table_lookup_extended(scores, host->name, NULL, &score) ? GPOINTER_TO_INT(score)
+                                                                          : -SCHEDULER_SCORE_INFINITY;
 }
 
-static char *ban_reason(const cluster_host_t *host, const cluster_server_t *server)
+/* The ids of the constraints that may be about the host; NULL if there are none. */
+static char *constraints_text(const cluster_host_t *host, const cluster_server_t *server)
+{
+    GString *text = g_string_new(NULL);
+
+    for (guint i = 0; server != NULL && i < server->constraints->len; i++) {
+        const cluster_constraint_t *constraint = g_ptr_array_index(server->constraints, i);
+
+        if (constraint->node == NULL || g_ascii_strcasecmp(constraint->node, host->name) == 0) {
+            g_string_append_printf(text, "%s%s", text->len > 0 ? ", " : "", constraint->id);
+        }
+    }
+    return g_string_free(text, text->len == 0);
+}
+
+static char *ban_reason(const cluster_state_t *state, const cluster_host_t *host, const cluster_server_t *server)
 {
     const char *failure = server != NULL ? g_hash_table_lookup(server->host_failures, host->name) : NULL;
+    g_autofree char *constraints = constraints_text(host, server);
 
     if (failure != NULL) {
         return g_strdup_printf("%s; when it is mended, run crm_resource --cleanup --resource %s", failure,
                                server->resource_id);
     }
-    return g_strdup("a location constraint forbids it");
+    if (host->health_fault != NULL) {
+        return g_strdup_printf("the cluster keeps resources off it for its health: %s", host->health_fault);
+    }
+    if (constraints != NULL) {
+        return g_strdup_printf("a constraint forbids it (%s)", constraints);
+    }
+    if (state->opt_in) {
+        return g_strdup("no location constraint lets the image run there, and the cluster asks for one "
+                        "(symmetric-cluster=false)");
+    }
+    return g_strdup("the scheduler keeps the image off it: see crm_simulate --live-check --show-scores");
 }
 
-static placement_t *judge(const cluster_host_t *host, const cluster_server_t *server, GHashTable *need)
+static placement_t *judge(const cluster_state_t *state, const cluster_host_t *host, const cluster_server_t *server,
+                          GHashTable *need, GHashTable *scores)
 {
     placement_t *placement = g_new0(placement_t, 1);
     const char *attribute = NULL;
 
     placement->host = host;
-    placement->score = host_score(host, server);
+    placement->score = host_score(host, server, scores);
     if (!host->online) {
         placement->reason = g_strdup("offline");
     } else if (host->standby) {
@@ -118,8 +152,8 @@ static placement_t *judge(const cluster_host_t *host, const cluster_server_t *se
     } else if (host->maintenance) {
         placement->reason = g_strdup("maintenance");
     } else if (placement->score < 0) {
-        placement->reason = ban_reason(host, server);
-    } else if ((attribute = short_of(host, need)) != NULL) {
+        placement->reason = ban_reason(state, host, server);
+    } else if (state->counts_capacity && (attribute = short_of(host, need)) != NULL) {
         placement->reason = no_room_reason(host, need, attribute);
     } else {
         placement->eligible = TRUE;
@@ -181,15 +215,97 @@ static gint compare_placements(gconstpointer a, gconstpointer b, gpointer user_d
     return strcmp(first->host->name, second->host->name);
 }
 
-GPtrArray *placement_rank(const cluster_state_t *state, const cluster_server_t *server)
+/* Where the scheduler would start the image comes first, whatever the rules say that are written here. */
+static void put_first(GPtrArray *placements, const char *host)
+{
+    for (guint i = 0; i < placements->len; i++) {
+        placement_t *placement = g_ptr_array_index(placements, i);
+
+        if (strcmp(placement->host->name, host) == 0) {
+            placement->eligible = TRUE;
+            g_ptr_array_insert(placements, 0, g_ptr_array_steal_index(placements, i));
+            return;
+        }
+    }
+}
+
+/* From all hosts that could run something. */
+static void take_away(GPtrArray *placements, const char *reason)
+{
+    for (guint i = 0; i < placements->len; i++) {
+        placement_t *placement = g_ptr_array_index(placements, i);
+
+        if (placement->host->online && !placement->host->standby && !placement->host->maintenance) {
+            placement->eligible = FALSE;
+            g_free(placement->reason);
+            placement->reason = g_strdup(reason);
+        }
+    }
+}
+
+/* What the scheduler would do, or what holds the image back, stands over the ranking. NULL of both: nothing is known. */
+static const scheduler_start_t *planned_start(const cluster_server_t *server, const scheduler_plan_t *plan)
+{
+    return server != NULL && plan != NULL ? g_hash_table_lookup(plan->starts, server->resource_id) : NULL;
+}
+
+/* Of an image that is not managed nobody knows more than where it was last. */
+static gboolean is_stopped(const cluster_server_t *server)
+{
+    return server != NULL && (server->image == IMAGE_STOPPED || server->image == IMAGE_UNKNOWN);
+}
+
+/* What keeps the image from every host alike; NULL if nothing does. */
+static char *common_obstacle(const cluster_state_t *state, const cluster_server_t *server, const scheduler_plan_t *plan)
+{
+    const scheduler_start_t *start = planned_start(server, plan);
+
+    if (server == NULL || (start != NULL && start->blocked == NULL)) {
+        return NULL;
+    }
+    if (server->held_back != NULL) {
+        return g_strdup(server->held_back);
+    }
+    if (!state->quorate && (plan == NULL || start != NULL)) {
+        return g_strdup("no quorum: nothing is started until a majority of the hosts is back");
+    }
+    if (start != NULL) {
+        return g_strdup_printf("Pacemaker holds the start back: %s", start->blocked);
+    }
+    return NULL;
+}
+
+static gboolean has_eligible(const GPtrArray *placements)
+{
+    return placements->len > 0 && ((const placement_t *) g_ptr_array_index(placements, 0))->eligible;
+}
+
+static void obey(const cluster_state_t *state, const cluster_server_t *server, const scheduler_plan_t *plan,
+                 GPtrArray *placements)
+{
+    const scheduler_start_t *start = planned_start(server, plan);
+    g_autofree char *obstacle = is_stopped(server) ? common_obstacle(state, server, plan) : NULL;
+
+    if (obstacle != NULL) {
+        take_away(placements, obstacle);
+    } else if (start != NULL && start->host != NULL) {
+        put_first(placements, start->host);
+    } else if (plan != NULL && is_stopped(server) && has_eligible(placements)) {
+        take_away(placements, "the scheduler starts the image nowhere: see crm_simulate --live-check --show-scores");
+    }
+}
+
+GPtrArray *placement_rank(const cluster_state_t *state, const cluster_server_t *server, const scheduler_plan_t *plan)
 {
     GPtrArray *placements = g_ptr_array_new_with_free_func(placement_free);
+    GHashTable *scores = server != NULL && plan != NULL ? g_hash_table_lookup(plan->scores, server->resource_id) : NULL;
     GHashTable *need = image_need(state, server);
 
     for (guint i = 0; i < state->hosts->len; i++) {
-        g_ptr_array_add(placements, judge(g_ptr_array_index(state->hosts, i), server, need));
+        g_ptr_array_add(placements, judge(state, g_ptr_array_index(state->hosts, i), server, need, scores));
     }
     g_ptr_array_sort_with_data(placements, compare_placements, (gpointer) state);
+    obey(state, server, plan, placements);
     for (guint i = 0; i < placements->len; i++) {
         placement_t *placement = g_ptr_array_index(placements, i);
 
@@ -197,4 +313,30 @@ GPtrArray *placement_rank(const cluster_state_t *state, const cluster_server_t *
     }
     g_hash_table_unref(need);
     return placements;
+}
+
+char *placement_obstacle(const cluster_state_t *state, const cluster_server_t *server, const scheduler_plan_t *plan)
+{
+    g_autofree char *common = common_obstacle(state, server, plan);
+    g_autoptr(GPtrArray) placements = NULL;
+    GString *text = NULL;
+
+    if (common != NULL) {
+        return g_steal_pointer(&common);
+    }
+    placements = placement_rank(state, server, plan);
+    text = g_string_new("no host can run the image: ");
+    for (guint i = 0; i < placements->len; i++) {
+        const placement_t *placement = g_ptr_array_index(placements, i);
+
+        if (placement->eligible) {
+            g_string_free(text, TRUE);
+            return NULL;
+        }
+        g_string_append_printf(text, "%s%s: %s", i > 0 ? "; " : "", placement->host->name, placement->reason);
+    }
+    if (placements->len == 0) {
+        g_string_append(text, "the cluster has none");
+    }
+    return g_string_free(text, FALSE);
 }

@@ -3,14 +3,14 @@
 #define UNDERSTUDY_PLACEMENT_H
 
 #include "cluster_state.h"
+#include "scheduler.h"
 
 /*
- * Where Pacemaker would start the next image, and why. Pure. The comparison is
- * the scheduler's own: score, then (placement-strategy=balanced) a vote of the
- * utilization attributes by what is left, then the number of resources, then the
- * name: compare_nodes() in Pacemaker's pcmk_sched_nodes.c. What it knows of
- * constraints: location constraints, bans after failed starts, utilization; not
- * colocations and node health.
+ * Where Pacemaker would start the next image, and why. Pure. Which hosts may run a server's image, and which is first,
+ * is the scheduler's word (scheduler.h) where it is given; the order of the others is by its rules: score, then
+ * (placement-strategy=balanced) a vote of the utilization attributes by what is left, then the number of resources,
+ * then the name: compare_nodes() in Pacemaker's pcmk_sched_nodes.c. Without that word, plain location constraints,
+ * bans after failed starts and utilization are looked at.
  */
 typedef struct placement {
     const cluster_host_t *host;  /* in the state that was ranked */
@@ -25,9 +25,19 @@ typedef struct placement {
  *
  * \param[in] state   the cluster; must outlive the result
  * \param[in] server  whose image is to start; NULL: any image, the smallest need of all
+ * \param[in] plan    what the scheduler would do with the server's ticket granted, or NULL
  *
  * \return placement_t*, best first, those that are not eligible at the end; frees its elements
  */
-GPtrArray *placement_rank(const cluster_state_t *state, const cluster_server_t *server);
+GPtrArray *placement_rank(const cluster_state_t *state, const cluster_server_t *server, const scheduler_plan_t *plan);
+
+/*!
+ * \brief Why no host would start a server's image that is stopped, whatever its ticket
+ *
+ * \param[in] plan  what the scheduler would do with the server's ticket granted, or NULL
+ *
+ * \return a sentence with what holds it back, by name, to be freed with g_free(); NULL if a host would start it
+ */
+char *placement_obstacle(const cluster_state_t *state, const cluster_server_t *server, const scheduler_plan_t *plan);
 
 #endif

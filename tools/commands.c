@@ -55,7 +55,7 @@ static const command_option_t status_options[] = {
 static const command_option_t hosts_options[] = {
     { "json", NULL, FALSE, WORD_FREE, NULL, "Print JSON." },
     { "for", "SERVER", FALSE, WORD_SERVER, NULL,
-      "Rank for this server's image: with its size, its location constraints and its failed starts." },
+      "Rank for this server's image, as Pacemaker's scheduler would place it if its ticket were granted now." },
     { .name = NULL }
 };
 
@@ -108,7 +108,8 @@ const command_t commands[] = {
       "the store say; what does not answer is left out, and named.", run_status },
     { "hosts", FALSE, FALSE, hosts_options, "rank the hosts as placement would choose them",
       "Shows the hosts in the order in which Pacemaker would choose them for the next image, with what is free on "
-      "each, or why it is not chosen. Without --for it ranks for the smallest image.", run_hosts },
+      "each, or why it is not chosen. With --for the scheduler itself is asked (crm_simulate); without it the hosts are "
+      "ranked for the smallest image.", run_hosts },
     { "takeover", TRUE, TRUE, wait_options, "let the image run in a server's place, planned",
       "Asks the observers for a takeover of a server that may be well: the original is isolated, then the ticket is "
       "granted. Waits until the image runs.", run_takeover },

@@ -9,19 +9,54 @@
 #include "observer_client.h"
 #include "store.h"
 
+/* It takes seconds with 1,000 servers. */
+#define SCHEDULER_TIMEOUT_MS 20000
 #define OBSERVERS_TIMEOUT_MS 3000
 #define STORE_TIMEOUT_MS     3000
 /* For all servers together: status is for people who wait. */
 #define STORE_TOTAL_US       (5 * G_USEC_PER_SEC)
 
-cluster_state_t *gather_cluster(GError **error)
+static xmlNode *read_cib(GError **error)
 {
     cib_connection_t *cib = cib_connection_open("understudy", error);
     xmlNode *xml = cib != NULL ? cib_connection_query(cib, error) : NULL;
+
+    cib_connection_close(cib);
+    return xml;
+}
+
+cluster_state_t *gather_cluster(GError **error)
+{
+    xmlNode *xml = read_cib(error);
     cluster_state_t *cluster = xml != NULL ? cluster_state_parse(xml, error) : NULL;
 
     cib_xml_free(xml);
-    cib_connection_close(cib);
+    return cluster;
+}
+
+/* Its ticket is granted and it is not there: why is the scheduler's to say. */
+static gboolean an_image_waits(const cluster_state_t *cluster)
+{
+    for (guint i = 0; i < cluster->servers->len; i++) {
+        const cluster_server_t *server = g_ptr_array_index(cluster->servers, i);
+
+        if (server->ticket_granted && server->image == IMAGE_STOPPED) {
+            return TRUE;
+        }
+    }
+    return FALSE;
+}
+
+cluster_state_t *gather_placement(const char *server, scheduler_plan_t **plan, GError **error)
+{
+    xmlNode *xml = read_cib(error);
+    cluster_state_t *cluster = xml != NULL ? cluster_state_parse(xml, error) : NULL;
+
+    *plan = NULL;
+    if (cluster != NULL && (server != NULL ? cluster_state_server(cluster, server) != NULL : an_image_waits(cluster))) {
+        *plan = scheduler_ask_now(xml, server, SCHEDULER_TIMEOUT_MS, NULL);
+    }
+    cib_xml_free(xml);
     return cluster;
 }
 
@@ -158,7 +193,7 @@ gathered_t *gather(const char *server, gboolean with_store)
 {
     gathered_t *gathered = g_new0(gathered_t, 1);
 
-    gathered->cluster = gather_cluster(&gathered->cluster_error);
+    gathered->cluster = gather_placement(NULL, &gathered->plan, &gathered->cluster_error);
     gathered->observers = observer_client_ask("status", NULL, OBSERVERS_TIMEOUT_MS, &gathered->observers_error);
     if (with_store && gathered->cluster != NULL) {
         gather_store(gathered, server);
@@ -172,6 +207,7 @@ void gathered_free(gathered_t *gathered)
         return;
     }
     cluster_state_free(gathered->cluster);
+    scheduler_plan_free(gathered->plan);
     g_clear_error(&gathered->cluster_error);
     g_clear_pointer(&gathered->observers, json_object_unref);
     g_clear_error(&gathered->observers_error);
@@ -184,6 +220,7 @@ report_sources_t gathered_sources(const gathered_t *gathered)
 {
     return (report_sources_t) {
         .cluster = gathered->cluster,
+        .plan = gathered->plan,
         .cluster_trouble = gathered->cluster_error != NULL ? gathered->cluster_error->message : NULL,
         .observers = gathered->observers,
         .observers_trouble = gathered->observers_error != NULL ? gathered->observers_error->message : NULL,

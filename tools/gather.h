@@ -8,6 +8,7 @@
 /* Everything that can be learned now; what does not answer leaves a sentence. */
 typedef struct gathered {
     cluster_state_t *cluster;
+    scheduler_plan_t *plan;  /* of an image whose ticket is granted and that does not run; or NULL */
     GError *cluster_error;
     JsonObject *observers;
     GError *observers_error;
@@ -17,6 +18,15 @@ typedef struct gathered {
 
 /* Reads the CIB once. NULL with an error. */
 cluster_state_t *gather_cluster(GError **error);
+
+/*!
+ * \brief Read the CIB once, and ask the scheduler what it would do with it
+ *
+ * \param[in]  server  whose ticket is taken as granted; NULL: all as they are, and only asked if an image waits
+ * \param[out] plan    scheduler_plan_free(); NULL if it was not asked or can't be
+ * \return NULL with an error
+ */
+cluster_state_t *gather_placement(const char *server, scheduler_plan_t **plan, GError **error);
 
 /*!
  * \param[in] server      whose run images to look at; NULL: of all servers

@@ -38,47 +38,33 @@ static void set_text_or_null(JsonObject *object, const char *name, const char *t
 
 /* Why an image does not run --------------------------------------------------*/
 
-static char *placement_summary(const cluster_state_t *cluster, const cluster_server_t *server)
-{
-    g_autoptr(GPtrArray) placements = placement_rank(cluster, server);
-    GString *text = g_string_new(NULL);
-
-    for (guint i = 0; i < placements->len; i++) {
-        const placement_t *placement = g_ptr_array_index(placements, i);
-
-        if (placement->eligible) {
-            g_string_free(text, TRUE);
-            return NULL;
-        }
-        g_string_append_printf(text, "%s%s: %s", i > 0 ? "; " : "", placement->host->name, placement->reason);
-    }
-    return g_string_free(text, FALSE);
-}
-
 /* The ticket is granted and the image is not there. */
-static char *not_running_reason(const cluster_state_t *cluster, const cluster_server_t *server)
+static char *not_running_reason(const report_sources_t *sources, const cluster_server_t *server)
 {
-    g_autofree char *nowhere = NULL;
+    const scheduler_start_t *start = sources->plan != NULL ? g_hash_table_lookup(sources->plan->starts,
+                                                                                server->resource_id) : NULL;
+    char *obstacle = placement_obstacle(sources->cluster, server, sources->plan);
 
-    if (!cluster->quorate) {
-        return g_strdup("no quorum: nothing is started until a majority of the hosts is back");
-    }
-    nowhere = placement_summary(cluster, server);
-    if (nowhere != NULL) {
-        return g_strdup_printf("no host can run the image: %s", nowhere);
+    if (obstacle != NULL) {
+        return obstacle;
     }
     if (server->image_fail_reason != NULL) {
         return g_strdup_printf("%s on %s; another host is being tried", server->image_fail_reason,
                                server->image_fail_host);
     }
+    if (start != NULL) {
+        return g_strdup_printf("the start on %s is about to begin", start->host);
+    }
     return g_strdup("the start is about to begin");
 }
 
-static char *image_reason(const cluster_state_t *cluster, const cluster_server_t *server)
+static char *image_reason(const report_sources_t *sources, const cluster_server_t *server)
 {
+    const cluster_state_t *cluster = sources->cluster;
+
     switch (server->image) {
         case IMAGE_STOPPED:
-            return server->ticket_granted ? not_running_reason(cluster, server) : NULL;
+            return server->ticket_granted ? not_running_reason(sources, server) : NULL;
         case IMAGE_STARTING:
             return g_strdup_printf("the image starts on %s", server->image_host);
         case IMAGE_STOPPING:
@@ -88,6 +74,9 @@ static char *image_reason(const cluster_state_t *cluster, const cluster_server_t
                                                                                   : "the image has failed",
                                    server->image_host);
         case IMAGE_UNKNOWN:
+            if (server->held_back != NULL) {
+                return g_strdup(server->held_back);
+            }
             return g_strdup(cluster->quorate ? "no host has reported the image's state yet, or it is not managed"
                                              : "no quorum: the image's state is not known");
         case IMAGE_RUNNING:
@@ -152,7 +141,7 @@ static JsonObject *server_json(const report_sources_t *sources, const char *name
     const run_image_t *run_image = sources->run_images != NULL ? g_hash_table_lookup(sources->run_images, name)
                                                                : NULL;
     const char *verdict = json_read_text(seen, "verdict");
-    g_autofree char *image = server != NULL ? image_reason(sources->cluster, server) : NULL;
+    g_autofree char *image = server != NULL ? image_reason(sources, server) : NULL;
     GString *reason = g_string_new(NULL);
     JsonObject *object = json_object_new();
 
@@ -239,9 +228,9 @@ static JsonObject *host_json(const cluster_host_t *host)
     return object;
 }
 
-JsonObject *report_hosts(const cluster_state_t *cluster, const cluster_server_t *server)
+JsonObject *report_hosts(const cluster_state_t *cluster, const cluster_server_t *server, const scheduler_plan_t *plan)
 {
-    g_autoptr(GPtrArray) placements = placement_rank(cluster, server);
+    g_autoptr(GPtrArray) placements = placement_rank(cluster, server, plan);
     JsonObject *report = json_object_new();
     JsonArray *hosts = json_array_new();
 

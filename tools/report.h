@@ -5,6 +5,7 @@
 #include <json-glib/json-glib.h>
 
 #include "cluster_state.h"
+#include "scheduler.h"
 
 /*
  * What `status` and `hosts` say, put together from the three who know: the
@@ -23,6 +24,7 @@ void run_image_free(run_image_t *run_image);
 
 typedef struct report_sources {
     const cluster_state_t *cluster; /* or NULL */
+    const scheduler_plan_t *plan;   /* what the scheduler would do now, or NULL: not asked, or no answer */
     const char *cluster_trouble;
     JsonObject *observers;          /* answer to "status", or NULL */
     const char *observers_trouble;
@@ -36,8 +38,8 @@ typedef struct report_sources {
  */
 JsonObject *report_status(const report_sources_t *sources, const char *server);
 
-/* {"hosts":[{"name","rank","eligible","cpu","hv_memory","headroom","reason"}]}, best first. */
-JsonObject *report_hosts(const cluster_state_t *cluster, const cluster_server_t *server);
+/* plan: with the server's ticket granted, or NULL. {"hosts":[{"name","rank","eligible","cpu","hv_memory","headroom","reason"}]}, best first. */
+JsonObject *report_hosts(const cluster_state_t *cluster, const cluster_server_t *server, const scheduler_plan_t *plan);
 
 /* For people; g_free(). */
 char *report_status_text(JsonObject *status);

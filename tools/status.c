@@ -132,7 +132,8 @@ exit_code_t run_status(const command_line_t *line, GError **error)
 exit_code_t run_hosts(const command_line_t *line, GError **error)
 {
     const char *name = command_line_value(line, "for");
-    cluster_state_t *cluster = gather_cluster(error);
+    scheduler_plan_t *plan = NULL;
+    cluster_state_t *cluster = name != NULL ? gather_placement(name, &plan, error) : gather_cluster(error);
     const cluster_server_t *server = NULL;
     JsonObject *report = NULL;
     g_autofree char *text = NULL;
@@ -146,7 +147,8 @@ exit_code_t run_hosts(const command_line_t *line, GError **error)
         cluster_state_free(cluster);
         return EXIT_NOT_FOUND;
     }
-    report = report_hosts(cluster, server);
+    report = report_hosts(cluster, server, plan);
+    scheduler_plan_free(plan);
     if (command_line_has(line, "json")) {
         g_autofree char *json = json_text(report, TRUE);
 

@@ -160,6 +160,31 @@ class Simulation:
                       {"id": f"prefer-{server}-{host}", "rsc": f"standby-{server}", "node": host, "score": str(score)})
         self._write(cib)
 
+    def constrain(self, xml: str) -> None:
+        """One constraint, or a tag, as an operator may have written it."""
+        cib = self._read()
+        element = ET.fromstring(xml)
+        section = "tags" if element.tag == "tag" else "constraints"
+        parent = cib.find(f"configuration/{section}")
+        (parent if parent is not None else ET.SubElement(cib.find("configuration"), section)).append(element)
+        self._write(cib)
+
+    def set_property(self, name: str, value: str) -> None:
+        """As `pcs property set` does."""
+        self._set_first(self._read(), ".//crm_config/cluster_property_set", name, value)
+
+    def set_meta(self, resource: str, name: str, value: str) -> None:
+        """As `pcs resource meta` does."""
+        self._set_first(self._read(), f".//primitive[@id='{resource}']/meta_attributes", name, value)
+
+    def _set_first(self, cib: ET.Element, path: str, name: str, value: str) -> None:
+        parent = cib.find(path)
+        pair = parent.find(f"nvpair[@name='{name}']")
+        if pair is None:
+            pair = ET.SubElement(parent, "nvpair", {"id": f"{parent.get('id')}-{name}", "name": name})
+        pair.set("value", value)
+        self._write(cib)
+
     # --- the command ---------------------------------------------------------
 
     def understudy(self, *words: str) -> str:
@@ -175,6 +200,15 @@ class Simulation:
         words = ["--for", server] if server else []
         hosts = json.loads(self.understudy("hosts", "--json", *words))["hosts"]
         return [host["name"] for host in sorted(hosts, key=lambda h: h["rank"]) if host["eligible"]]
+
+    def why(self, server: str) -> dict[str, str]:
+        """host -> what `understudy hosts` says of it."""
+        hosts = json.loads(self.understudy("hosts", "--json", "--for", server))["hosts"]
+        return {host["name"]: host["reason"] for host in hosts}
+
+    def status(self, server: str) -> dict:
+        """What `understudy status` says of a server, as far as the CIB tells it."""
+        return json.loads(self.understudy("status", "--json", "--no-store", server))["servers"][0]
 
     # --- the scheduler -------------------------------------------------------
 

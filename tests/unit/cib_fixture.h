@@ -48,7 +48,9 @@
     "<cluster_property_set id='options'>"                                                    \
     "<nvpair id='o1' name='placement-strategy' value='balanced'/></cluster_property_set>"    \
     "</crm_config><nodes>" CIB_NODE("1", "4", "8192") CIB_NODE("2", "8", "16384")            \
-    CIB_NODE("3", "2", "4096") "</nodes><resources>" resources "</resources><constraints>"   \
+    CIB_NODE("3", "2", "4096") "</nodes><resources>"                                         \
+    "<primitive id='power' class='stonith' type='fence_dummy'/>" resources                   \
+    "</resources><constraints>"                                                              \
     constraints "</constraints></configuration><status>" tickets states "</status></cib>"
 
 #endif

@@ -197,6 +197,38 @@ static void test_pending_start_and_no_report(void **state)
     cluster_state_free(cluster);
 }
 
+/* db_1's operations have keys that begin like those of db's. */
+static void test_a_failure_is_of_the_image_that_failed(void **state)
+{
+    cluster_state_t *cluster = parse(CIB_TEXT(
+        "1", CIB_IMAGE("db") CIB_IMAGE("db_1"), CIB_TICKET("db") CIB_TICKET("db_1"), "",
+        CIB_STATE("1", "1", "", NOT_RUNNING("db", "host1")
+                  CIB_HISTORY("db_1", CIB_OP("db_1", "host1", "start", "1", "exit-reason='it is open elsewhere'")))));
+
+    (void) state;
+    assert_null(cluster_state_server(cluster, "db")->image_fail_reason);
+    assert_int_equal(g_hash_table_size(cluster_state_server(cluster, "db")->host_failures), 0);
+    assert_string_equal(cluster_state_server(cluster, "db_1")->image_fail_reason, "start failed: it is open elsewhere");
+    cluster_state_free(cluster);
+}
+
+static void test_remote_and_guest_nodes_are_no_hosts(void **state)
+{
+    cluster_state_t *cluster = parse(CIB_TEXT(
+        "1", CIB_IMAGE("db1")
+        "<primitive id='far' class='ocf' provider='pacemaker' type='remote'/>"
+        "<primitive id='vm' class='ocf' provider='heartbeat' type='VirtualDomain'><meta_attributes id='vm-m'>"
+        "<nvpair id='vm-n' name='remote-node' value='guest'/></meta_attributes></primitive>",
+        CIB_TICKET("db1"), "", CIB_STATE("1", "1", "", NOT_RUNNING("db1", "host1"))));
+
+    (void) state;
+    assert_int_equal(cluster->hosts->len, 3);
+    for (guint i = 0; i < cluster->hosts->len; i++) {
+        assert_true(g_str_has_prefix(((cluster_host_t *) g_ptr_array_index(cluster->hosts, i))->name, "host"));
+    }
+    cluster_state_free(cluster);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -207,6 +239,8 @@ int main(void)
         cmocka_unit_test(test_what_a_host_reaches_reads_as_written),
         cmocka_unit_test(test_failed_start_bans_and_says_why),
         cmocka_unit_test(test_pending_start_and_no_report),
+        cmocka_unit_test(test_a_failure_is_of_the_image_that_failed),
+        cmocka_unit_test(test_remote_and_guest_nodes_are_no_hosts),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -33,7 +33,7 @@ static fixture_t rank(const char *text, const char *server)
     cib_xml_free(xml);
     assert_non_null(fixture.cluster);
     fixture.placements = placement_rank(fixture.cluster, server != NULL
-                                        ? cluster_state_server(fixture.cluster, server) : NULL);
+                                        ? cluster_state_server(fixture.cluster, server) : NULL, NULL);
     return fixture;
 }
 

@@ -1,0 +1,186 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* What crm_simulate says, and who has the last word; that it is asked rightly is shown by tests/scheduler. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <string.h>
+
+#include <crm/common/xml.h>
+
+#include "cib.h"
+#include "cib_fixture.h"
+#include "eligibility.h"
+#include "error.h"
+#include "placement.h"
+
+#define NOT_RUNNING(server, host) CIB_HISTORY(server, CIB_OP(server, host, "monitor", "7", ""))
+#define RESULT(inner) "<pacemaker-result api-version='2.25' request='crm_simulate'>" inner "</pacemaker-result>"
+#define SCORE(host, score) \
+    "<node_weight function='f' node='" host "' score='" score "' id='standby-db1'/>"
+
+static const char site[] = CIB_TEXT("1", CIB_IMAGE("db1"), CIB_TICKET("db1"), "",
+                                    CIB_STATE("1", "1", "", NOT_RUNNING("db1", "host1"))
+                                    CIB_STATE("2", "1", "", NOT_RUNNING("db1", "host2"))
+                                    CIB_STATE("3", "1", "", NOT_RUNNING("db1", "host3")));
+
+static xmlNode *xml_of(const char *text)
+{
+    crm_xml_init();
+    return string2xml(text);
+}
+
+static scheduler_plan_t *plan_of(const char *text)
+{
+    GError *error = NULL;
+    scheduler_plan_t *plan = scheduler_plan_parse(text, strlen(text), &error);
+
+    assert_null(error);
+    assert_non_null(plan);
+    return plan;
+}
+
+static void test_starts_and_scores_are_read(void **state)
+{
+    scheduler_plan_t *plan = plan_of(RESULT(
+        "<allocations>" SCORE("host1", "0") SCORE("host1", "-INFINITY") SCORE("host2", "100000") "</allocations>"
+        "<actions><rsc_action action='start' resource='standby-db1' node='host2'/>"
+        "<rsc_action action='start' resource='standby-db2' node='host1' reason='no quorum' blocked='true'/>"
+        "<rsc_action action='stop' resource='power' node='host1'/></actions>"));
+    const scheduler_start_t *first = g_hash_table_lookup(plan->starts, "standby-db1");
+    const scheduler_start_t *second = g_hash_table_lookup(plan->starts, "standby-db2");
+    GHashTable *scores = g_hash_table_lookup(plan->scores, "standby-db1");
+
+    (void) state;
+    assert_string_equal(first->host, "host2");
+    assert_null(first->blocked);
+    assert_string_equal(second->blocked, "no quorum");
+    assert_int_equal(g_hash_table_size(plan->starts), 2);
+    assert_int_equal(GPOINTER_TO_INT(g_hash_table_lookup(scores, "host1")), -SCHEDULER_SCORE_INFINITY);
+    assert_int_equal(GPOINTER_TO_INT(g_hash_table_lookup(scores, "host2")), 100000);
+    scheduler_plan_free(plan);
+}
+
+static void test_what_is_no_answer_is_none(void **state)
+{
+    static const char *const texts[] = { "", "crm_simulate: no such option", "<cib/>", "<pacemaker-result>", NULL };
+
+    (void) state;
+    for (const char *const *text = texts; *text != NULL; text++) {
+        g_autoptr(GError) error = NULL;
+
+        assert_null(scheduler_plan_parse(*text, strlen(*text), &error));
+        assert_non_null(error);
+    }
+}
+
+static void test_the_scheduler_has_the_last_word(void **state)
+{
+    xmlNode *xml = xml_of(site);
+    cluster_state_t *cluster = cluster_state_parse(xml, NULL);
+    const cluster_server_t *db1 = cluster_state_server(cluster, "db1");
+    scheduler_plan_t *third = plan_of(RESULT(
+        "<allocations>" SCORE("host1", "0") SCORE("host2", "-INFINITY") SCORE("host3", "0") "</allocations>"
+        "<actions><rsc_action action='start' resource='standby-db1' node='host3'/></actions>"));
+    scheduler_plan_t *blocked = plan_of(RESULT(
+        "<actions><rsc_action action='start' resource='standby-db1' node='host3' blocked='true' reason='a fence'/>"
+        "</actions>"));
+    scheduler_plan_t *nothing = plan_of(RESULT(""));
+    g_autofree char *own = placement_obstacle(cluster, db1, NULL);
+    g_autofree char *no_obstacle = placement_obstacle(cluster, db1, third);
+    g_autofree char *waits = placement_obstacle(cluster, db1, blocked);
+    g_autofree char *nowhere = placement_obstacle(cluster, db1, nothing);
+    g_autoptr(GPtrArray) placements = placement_rank(cluster, db1, third);
+
+    (void) state;
+    assert_null(own);
+    assert_null(no_obstacle);
+    assert_string_equal(((placement_t *) g_ptr_array_index(placements, 0))->host->name, "host3");
+    assert_string_equal(((placement_t *) g_ptr_array_index(placements, 1))->host->name, "host1");
+    assert_false(((placement_t *) g_ptr_array_index(placements, 2))->eligible);
+    assert_string_equal(waits, "Pacemaker holds the start back: a fence");
+    assert_true(g_str_has_prefix(nowhere, "no host can run the image: "));
+    scheduler_plan_free(third);
+    scheduler_plan_free(blocked);
+    scheduler_plan_free(nothing);
+    cluster_state_free(cluster);
+    cib_xml_free(xml);
+}
+
+typedef struct {
+    gboolean told;
+    char *host;
+    char *reason;
+} told_t;
+
+static void on_told(const char *host, const char *reason, gpointer user_data)
+{
+    told_t *told = user_data;
+
+    told->told = TRUE;
+    told->host = g_strdup(host);
+    told->reason = g_strdup(reason);
+}
+
+/* crm_simulate itself is asked. */
+static told_t ask(const char *text, const char *server)
+{
+    xmlNode *xml = xml_of(text);
+    told_t told = { FALSE, NULL, NULL };
+
+    assert_non_null(eligibility_ask(xml, server, 60000, on_told, &told, NULL));
+    while (!told.told) {
+        g_main_context_iteration(NULL, TRUE);
+    }
+    cib_xml_free(xml);
+    return told;
+}
+
+static void test_where_it_would_run_or_why_not(void **state)
+{
+    g_auto(GStrv) parts = g_strsplit(site, "<nvpair id='o1'", 2);
+    g_autofree char *stopped = g_strjoinv("<nvpair id='o0' name='stop-all-resources' value='true'/><nvpair id='o1'",
+                                          parts);
+    told_t good = ask(site, "db1");
+    told_t bad = ask(stopped, "db1");
+
+    (void) state;
+    assert_string_equal(good.host, "host2");
+    assert_null(good.reason);
+    assert_null(bad.host);
+    assert_non_null(strstr(bad.reason, "stop-all-resources"));
+    g_free(good.host);
+    g_free(bad.reason);
+}
+
+static void test_a_question_can_be_taken_back(void **state)
+{
+    xmlNode *xml = xml_of(site);
+    told_t told = { FALSE, NULL, NULL };
+    g_autoptr(GError) error = NULL;
+
+    (void) state;
+    eligibility_cancel(eligibility_ask(xml, "db1", 60000, on_told, &told, NULL));
+    while (g_main_context_iteration(NULL, FALSE)) {
+    }
+    assert_false(told.told);
+    assert_null(eligibility_ask(xml, "nobody", 60000, on_told, &told, &error));
+    assert_true(g_error_matches(error, UNDERSTUDY_ERROR, UNDERSTUDY_ERROR_NOT_FOUND));
+    cib_xml_free(xml);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_starts_and_scores_are_read),
+        cmocka_unit_test(test_what_is_no_answer_is_none),
+        cmocka_unit_test(test_the_scheduler_has_the_last_word),
+        cmocka_unit_test(test_where_it_would_run_or_why_not),
+        cmocka_unit_test(test_a_question_can_be_taken_back),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
