@@ -91,9 +91,10 @@ static gboolean map_read(fence_call_t *call, GError **error)
     return TRUE;
 }
 
+/* In this order: what an OSD answers to this client afterwards, it answers with the map that was read, or a later one. */
 gboolean fence_map_refresh(fence_call_t *call, GError **error)
 {
-    return store_osd_map_wait(call->store, error) && map_read(call, error);
+    return map_read(call, error) && store_osd_map_wait(call->store, error);
 }
 
 static gboolean own_address_read(fence_call_t *call, GError **error)
@@ -223,11 +224,24 @@ store_pool_watch_t *fence_headers_open(fence_call_t *call, GError **error)
     return watch;
 }
 
-fence_look_t *fence_headers_look(fence_call_t *call, store_pool_watch_t *watch, guint *refused_count, GError **error)
+fence_look_t *fence_headers_glance(const fence_call_t *call, store_pool_watch_t *watch, guint *refused_count,
+                                   GError **error)
 {
+    g_autoptr(GHashTable) nobody_refused = g_hash_table_new(g_str_hash, g_str_equal);
     g_autoptr(GPtrArray) clients = store_pool_watch_look(watch, refused_count, error);
 
-    return clients != NULL ? fence_look_judge(&call->site, call->target, clients) : NULL;
+    return clients != NULL ? fence_look_judge(&call->site, call->target, clients, nobody_refused) : NULL;
+}
+
+fence_look_t *fence_headers_look(fence_call_t *call, store_pool_watch_t *watch, guint *refused_count, GError **error)
+{
+    g_autoptr(GPtrArray) clients = NULL;
+
+    if (!fence_map_refresh(call, error)) {
+        return NULL;
+    }
+    clients = store_pool_watch_look(watch, refused_count, error);
+    return clients != NULL ? fence_look_judge(&call->site, call->target, clients, call->map->blocklist) : NULL;
 }
 
 char *fence_texts_join(const GPtrArray *texts)

@@ -144,7 +144,7 @@ static gboolean storage_judge(fence_call_t *call, store_pool_watch_t *watch, rou
         round->storage_text = g_strdup_printf("%s: no known host has that address", strangers);
     } else {
         round->evidence.storage = PLANE_SILENT;
-        round->storage_text = g_strdup_printf("none of %u images has a watcher from %s",
+        round->storage_text = g_strdup_printf("none of %u images has a watcher from %s that could write",
                                               store_pool_watch_count(watch), call->target->name);
     }
     round->evidence.storage_text = round->storage_text;

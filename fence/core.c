@@ -426,30 +426,44 @@ static gboolean is_run_image(const char *image)
     return g_str_has_prefix(slash != NULL ? slash + 1 : image, RUN_IMAGE_PREFIX);
 }
 
-fence_look_t *fence_look_judge(const fence_site_t *site, const fence_target_t *target, const GPtrArray *clients)
+/* Where a watcher's text goes; NULL if it says nothing. */
+static GPtrArray *watchers_kind(const fence_look_t *look, const store_client_t *client, gboolean is_target,
+                                gboolean is_known, GHashTable *blocklist)
+{
+    if (!client->watches) {
+        return NULL;
+    }
+    if (store_blocklist_covers(blocklist, client->address)) {
+        return look->ghosts;
+    }
+    if (is_target) {
+        return look->watching;
+    }
+    return !is_known && is_run_image(client->image) ? look->strangers : NULL;
+}
+
+fence_look_t *fence_look_judge(const fence_site_t *site, const fence_target_t *target, const GPtrArray *clients,
+                               GHashTable *blocklist)
 {
     fence_look_t *look = g_new0(fence_look_t, 1);
 
     look->watching = g_ptr_array_new_with_free_func(g_free);
     look->instances = g_ptr_array_new_with_free_func(g_free);
     look->strangers = g_ptr_array_new_with_free_func(g_free);
+    look->ghosts = g_ptr_array_new_with_free_func(g_free);
     for (guint i = 0; i < clients->len; i++) {
         const store_client_t *client = g_ptr_array_index(clients, i);
         g_autofree char *ip = client->ip != NULL ? ip_canonical(client->ip) : NULL;
         gboolean is_target = ip != NULL && strv_has((const char *const *) target->addresses, ip);
         gboolean is_known = is_target
                             || (ip != NULL && (g_strcmp0(ip, site->own_ip) == 0 || host_with_ip(site, ip, NULL) != NULL));
-        char *text = g_strdup_printf("%s from %s", client->image, client->address);
+        GPtrArray *kind = watchers_kind(look, client, is_target, is_known, blocklist);
 
         if (is_target && !ptr_array_has(look->instances, client->address)) {
             g_ptr_array_add(look->instances, g_strdup(client->address));
         }
-        if (is_target && client->watches) {
-            g_ptr_array_add(look->watching, text);
-        } else if (!is_known && client->watches && is_run_image(client->image)) {
-            g_ptr_array_add(look->strangers, text);
-        } else {
-            g_free(text);
+        if (kind != NULL) {
+            g_ptr_array_add(kind, g_strdup_printf("%s from %s", client->image, client->address));
         }
     }
     return look;
@@ -461,6 +475,7 @@ void fence_look_free(fence_look_t *look)
         g_ptr_array_unref(look->watching);
         g_ptr_array_unref(look->instances);
         g_ptr_array_unref(look->strangers);
+        g_ptr_array_unref(look->ghosts);
         g_free(look);
     }
 }

@@ -103,17 +103,22 @@ typedef struct fence_look {
     GPtrArray *watching;   /* char*: "vm/run-db1-0 from 10.0.0.11:0/77" of the target */
     GPtrArray *instances;  /* char*: each of the target's clients seen, lock holders too, once */
     GPtrArray *strangers;  /* char*: likewise, watchers of run images whose address no known host has */
+    GPtrArray *ghosts;     /* char*: likewise, watchers that the store refuses, anybody's: they can't write */
 } fence_look_t;
 
 /*!
  * \brief Say what one look at the headers means
  *
  * A watcher of a run image from an address that no host has speaks for a
- * wrong entry in the registry or in the map: then nothing is proved.
+ * wrong entry in the registry or in the map: then nothing is proved. A watcher
+ * that the store refuses is nobody: Ceph 16.2 lists one for ever if its client
+ * was killed while it opened the image, and the blocklist does not remove it.
  *
- * \param[in] clients  store_client_t*
+ * \param[in] clients    store_client_t*
+ * \param[in] blocklist  entries of an OSD map that the OSDs had when they named the clients, as in store_map_t
  */
-fence_look_t *fence_look_judge(const fence_site_t *site, const fence_target_t *target, const GPtrArray *clients);
+fence_look_t *fence_look_judge(const fence_site_t *site, const fence_target_t *target, const GPtrArray *clients,
+                               GHashTable *blocklist);
 void fence_look_free(fence_look_t *look);
 
 /* Unfencing ----------------------------------------------------------------------*/

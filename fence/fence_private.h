@@ -28,7 +28,7 @@ gboolean fence_call_open(fence_call_t *call, gboolean for_unfencing, GError **er
 gboolean fence_call_find_target(fence_call_t *call, GError **error);
 void fence_call_clear(fence_call_t *call);
 
-/* Read the OSD map again, after waiting for the newest. */
+/* Read the OSD map again, and wait until this client has it: an OSD that answers it afterwards has that map or a later one. */
 gboolean fence_map_refresh(fence_call_t *call, GError **error);
 
 /* The record of the target: *record is NULL if there is none. */
@@ -36,8 +36,11 @@ gboolean fence_record_read(fence_call_t *call, fence_record_t **record, GError *
 gboolean fence_record_write(fence_call_t *call, const fence_record_t *record, GError **error);
 gboolean fence_record_drop(fence_call_t *call, GError **error);
 
-/* One look at the images' headers; text for the log in *summary if not NULL. */
+/* One look at the images' headers, after reading the OSD map again: who is on that map's blocklist is a ghost. */
 fence_look_t *fence_headers_look(fence_call_t *call, store_pool_watch_t *watch, guint *refused_count, GError **error);
+/* The same without the map: nobody is a ghost. It touches nothing of the call, so it may run beside it. */
+fence_look_t *fence_headers_glance(const fence_call_t *call, store_pool_watch_t *watch, guint *refused_count,
+                                   GError **error);
 store_pool_watch_t *fence_headers_open(fence_call_t *call, GError **error);
 char *fence_texts_join(const GPtrArray *texts);
 

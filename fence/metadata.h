@@ -7,7 +7,8 @@
 #define FENCE_LONGDESC \
     "fence_rbd is an I/O fencing agent for hosts that run virtual machines from Ceph RBD images. Fencing a host puts " \
     "its addresses on the blocklist of the Ceph cluster, waits for the OSD map that holds them, and succeeds only " \
-    "when no header of an image in the protected pools lists a watcher from the host any more. The host itself stays " \
+    "when every OSD that keeps a header of an image in the protected pools has answered with that map or a later one, " \
+    "and names no watcher from the host that the map does not refuse. The host itself stays " \
     "powered: it can't read or write an image any more, but may still answer on its other networks. Use it alone " \
     "where there is no power switch, or together with a power fence in a topology.\n" \
     "\n" \

@@ -170,6 +170,17 @@ static gboolean instances_add(fence_call_t *call, fence_record_t *record, const 
            || (entries_add(call, record, entries, error) && entries_verify(call, entries, error));
 }
 
+/* Who the store refuses is nobody, however long a header lists it. */
+static void ghosts_say(const fence_call_t *call, const fence_look_t *look)
+{
+    g_autofree char *ghosts = fence_texts_join(look->ghosts);
+
+    if (look->ghosts->len > 0) {
+        fence_say(call, FENCE_LOG_STEP, "listed still, but refused by OSD map %" G_GINT64_FORMAT ": %s",
+                  call->map->epoch, ghosts);
+    }
+}
+
 static gboolean headers_are_clear(const fence_look_t *look, GError **error)
 {
     g_autofree char *watching = fence_texts_join(look->watching);
@@ -207,7 +218,7 @@ static gpointer forelook_run(gpointer data)
 
     forelook->watch = fence_headers_open(forelook->call, &forelook->error);
     if (forelook->watch != NULL) {
-        forelook->look = fence_headers_look(forelook->call, forelook->watch, &refused_count, &forelook->error);
+        forelook->look = fence_headers_glance(forelook->call, forelook->watch, &refused_count, &forelook->error);
     }
     g_async_queue_push(forelook->ended, forelook);
     return NULL;
@@ -272,6 +283,7 @@ static gboolean headers_round(fence_call_t *call, forelook_t *forelook, fence_re
                     "this host is on Ceph's blocklist itself and can't see the images' watchers");
         return FALSE;
     }
+    ghosts_say(call, look);
     return instances_add(call, record, look->instances, error) && headers_are_clear(look, error);
 }
 
@@ -295,8 +307,8 @@ static gboolean headers_wait(fence_call_t *call, forelook_t *forelook, fence_rec
         g_usleep(POLL_INTERVAL_US);
     }
     fence_say(call, FENCE_LOG_NOTICE,
-              "%s is fenced: OSD map %" G_GINT64_FORMAT " refuses it and none of %u images has a watcher from it; "
-              "the host may still be powered", call->target->name, call->map->epoch,
+              "%s is fenced: OSD map %" G_GINT64_FORMAT " refuses it, and by that map none of %u images has a watcher "
+              "from it that can write; the host may still be powered", call->target->name, call->map->epoch,
               store_pool_watch_count(forelook->watch));
     return TRUE;
 }

@@ -59,7 +59,7 @@ const fence_option_t fence_option_table[] = {
     { .name = "pools", .long_name = "pools", .short_name = 'P', .value_name = "pool,...",
       .param = { .type = OCF_TYPE_STRING, .default_text = "vm", .check = check_pools,
                  .shortdesc = "Pools whose images are protected: none of them may have a watcher from the host in the "
-                              "end" } },
+                              "end that the store does not refuse" } },
     { .name = "storage_addrs", .long_name = "storage-addrs", .value_name = "host:address,...;...",
       .param = { .type = OCF_TYPE_STRING, .check = check_map,
                  .shortdesc = "Addresses of all hosts on the storage network, if they do not publish them themselves" } },

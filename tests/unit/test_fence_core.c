@@ -310,6 +310,7 @@ static void client_free(gpointer data)
 static void test_look(void **state)
 {
     const fixture_t *fixture = *state;
+    g_autoptr(GHashTable) nobody_refused = g_hash_table_new(g_str_hash, g_str_equal);
     g_autoptr(GPtrArray) clients = g_ptr_array_new_with_free_func(client_free);
     g_autoptr(fence_target_t) target = resolve(fixture, "host2", NULL);
     g_autoptr(fence_look_t) look = NULL;
@@ -320,12 +321,34 @@ static void test_look(void **state)
     client_add(clients, "vm/db3", "10.0.0.99", TRUE);        /* a stranger, but no run image */
     client_add(clients, "vm/run-db4-0", "10.0.0.99", TRUE);  /* a stranger */
     client_add(clients, "vm/run-db5-0", "10.0.0.98", FALSE); /* a stranger's old lock */
-    look = fence_look_judge(&fixture->site, target, clients);
+    look = fence_look_judge(&fixture->site, target, clients, nobody_refused);
     assert_int_equal(look->watching->len, 1);
     assert_string_equal(g_ptr_array_index(look->watching, 0), "vm/run-db1-0 from 10.0.0.12:0/1");
     assert_int_equal(look->instances->len, 2);
     assert_int_equal(look->strangers->len, 1);
     assert_string_equal(g_ptr_array_index(look->strangers, 0), "vm/run-db4-0 from 10.0.0.99:0/5");
+}
+
+/* A watcher that the store refuses stays listed for ever: it is nobody's sign of life, and its address is kept. */
+static void test_look_at_ghosts(void **state)
+{
+    const fixture_t *fixture = *state;
+    g_autoptr(store_map_t) map = map_with("\"10.0.0.12:0/0\":\"x\",\"10.0.0.99:0/3\":\"x\"");
+    g_autoptr(GPtrArray) clients = g_ptr_array_new_with_free_func(client_free);
+    g_autoptr(fence_target_t) target = resolve(fixture, "host2", NULL);
+    g_autoptr(fence_look_t) look = NULL;
+
+    client_add(clients, "vm/run-db1-0", "10.0.0.12", TRUE);  /* the target's, refused with all of its address */
+    client_add(clients, "vm/run-db2-0", "10.0.0.12", FALSE); /* a lock that it held */
+    client_add(clients, "vm/run-db3-0", "10.0.0.99", TRUE);  /* a stranger, refused exactly */
+    client_add(clients, "vm/run-db4-0", "10.0.0.99", TRUE);  /* a stranger that could write */
+    look = fence_look_judge(&fixture->site, target, clients, map->blocklist);
+    assert_int_equal(look->watching->len, 0);
+    assert_int_equal(look->instances->len, 2);
+    assert_int_equal(look->ghosts->len, 2);
+    assert_string_equal(g_ptr_array_index(look->ghosts, 0), "vm/run-db1-0 from 10.0.0.12:0/1");
+    assert_int_equal(look->strangers->len, 1);
+    assert_string_equal(g_ptr_array_index(look->strangers, 0), "vm/run-db4-0 from 10.0.0.99:0/4");
 }
 
 /* Unfencing -------------------------------------------------------------------------------*/
@@ -407,6 +430,7 @@ int main(void)
         cmocka_unit_test(test_record),
         cmocka_unit_test(test_record_refused),
         cmocka_unit_test_setup_teardown(test_look, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_look_at_ghosts, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_lift, set_up, tear_down),
         cmocka_unit_test(test_lift_wait),
         cmocka_unit_test(test_evidence),
