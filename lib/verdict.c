@@ -261,6 +261,16 @@ static void decide_doubted(const verdict_view_t *view, verdict_decision_t *decis
     decide_by_round(view, decision, hold_down_over_ms, "round 2", VERDICT_ISOLATING);
 }
 
+gboolean isolation_may_have_effect(isolation_result_t result)
+{
+    return result != ISOLATION_NO_EFFECT && result != ISOLATION_NO_EFFECT_STORE_OPEN;
+}
+
+gboolean isolation_closes_store(isolation_result_t result)
+{
+    return result == ISOLATION_DONE || result == ISOLATION_NOT_CONFIRMED || result == ISOLATION_NO_EFFECT;
+}
+
 static gint64 next_attempt_ms(const verdict_view_t *view)
 {
     guint doublings = CLAMP(view->isolation_attempts, 1, 6) - 1;
@@ -365,7 +375,7 @@ static void decide_isolating(const verdict_view_t *view, verdict_decision_t *dec
         }
     }
     /* With the store still open to it, a quiet original could wake up and write. */
-    if (view->config->isolate == ISOLATE_CONFIRMED && view->isolation_result == ISOLATION_NOT_CONFIRMED) {
+    if (view->config->isolate == ISOLATE_CONFIRMED && isolation_closes_store(view->isolation_result)) {
         decide_quiet_rounds(view, decision);
     }
 }

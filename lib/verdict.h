@@ -77,11 +77,20 @@ typedef enum {
 
 /* How an attempt to isolate ended. The values are the helper's exit statuses. */
 typedef enum {
-    ISOLATION_DONE = 0,         /* proved: the original is out of the way */
-    ISOLATION_NOT_CONFIRMED = 1,/* no way could be carried out; the store keeps it out if it has a store address */
-    ISOLATION_STORE_OPEN = 2,   /* and its store address could not be put on the blocklist */
+    ISOLATION_DONE = 0,         /* proved: the original can't serve */
+    /* Not proved. A way may have taken effect all the same, or may yet: its answer did not come. */
+    ISOLATION_NOT_CONFIRMED = 1,/* the store keeps it out if it has a store address */
+    ISOLATION_STORE_OPEN = 2,   /* its store address is not known to be on the blocklist */
+    /* For certain no way has taken effect, nor will: the original is as it was before. Otherwise like the two above. */
+    ISOLATION_NO_EFFECT = 3,
+    ISOLATION_NO_EFFECT_STORE_OPEN = 4,
     ISOLATION_NONE = 255,       /* no attempt has ended yet */
 } isolation_result_t;
+
+/* FALSE only if it is certain that the attempt has not touched the original. */
+gboolean isolation_may_have_effect(isolation_result_t result);
+/* TRUE if the store refuses the original, or does not know it. */
+gboolean isolation_closes_store(isolation_result_t result);
 
 typedef enum {
     IMAGE_VIEW_UNKNOWN,

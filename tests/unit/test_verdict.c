@@ -318,12 +318,18 @@ static void test_isolation_results_by_policy(void **state)
         { "required", ISOLATION_DONE, TRUE },
         { "required", ISOLATION_NOT_CONFIRMED, FALSE },
         { "required", ISOLATION_STORE_OPEN, FALSE },
+        { "required", ISOLATION_NO_EFFECT, FALSE },
+        { "required", ISOLATION_NO_EFFECT_STORE_OPEN, FALSE },
         { "confirmed", ISOLATION_DONE, TRUE },
         { "confirmed", ISOLATION_NOT_CONFIRMED, FALSE },
         { "confirmed", ISOLATION_STORE_OPEN, FALSE },
+        { "confirmed", ISOLATION_NO_EFFECT, FALSE },
+        { "confirmed", ISOLATION_NO_EFFECT_STORE_OPEN, FALSE },
         { "best-effort", ISOLATION_DONE, TRUE },
         { "best-effort", ISOLATION_NOT_CONFIRMED, TRUE },
         { "best-effort", ISOLATION_STORE_OPEN, TRUE },
+        { "best-effort", ISOLATION_NO_EFFECT, TRUE },
+        { "best-effort", ISOLATION_NO_EFFECT_STORE_OPEN, TRUE },
     };
 
     (void) state;
@@ -438,7 +444,8 @@ static void test_confirmed_sees_life_on_any_plane(void **state)
 
 static void test_confirmed_counts_nothing_while_the_store_is_open(void **state)
 {
-    static const isolation_result_t results[] = { ISOLATION_STORE_OPEN, ISOLATION_NONE };
+    static const isolation_result_t results[] = { ISOLATION_STORE_OPEN, ISOLATION_NO_EFFECT_STORE_OPEN,
+                                                  ISOLATION_NONE };
 
     (void) state;
     for (gsize i = 0; i < G_N_ELEMENTS(results); i++) {

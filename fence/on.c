@@ -1,0 +1,191 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* on with method=blocklist: a host is let in again, what it had open stays out. */
+#include "error.h"
+#include "fence_private.h"
+
+/* Pacemaker gives up a host whose unfencing has failed ten times (stonith-max-attempts): these must together last until
+ * it can succeed. Not longer each: it makes no new decision while an action is under way. */
+#define UNFENCE_ATTEMPTS 10
+
+static void pace_attempts(const fence_call_t *call, guint start_timeout_s)
+{
+    g_usleep((gulong) MIN(start_timeout_s * 1000 / UNFENCE_ATTEMPTS, fence_remaining_ms(call)) * 1000);
+}
+
+/* Without a new boot id nobody knows what goes on there: wait for starts that were under way, then look. */
+static gboolean host_make_empty(fence_call_t *call, const fence_record_t *record, GError **error)
+{
+    guint start_timeout_s = (guint) (ocf_value_duration_ms(call->values, "start_timeout") / 1000);
+    gint64 wait_s = fence_lift_wait_s(record, g_get_real_time() / G_USEC_PER_SEC, start_timeout_s);
+    const planes_ops_t *planes = planes_load(error);
+    plane_members_t *members = planes != NULL ? planes->members_read(error) : NULL;
+    g_autofree char *address = NULL;
+    g_autofree char *uri = NULL;
+    g_autofree char *names = NULL;
+    g_auto(GStrv) pools = fence_options_pools(call->values);
+    g_auto(GStrv) destroyed = NULL;
+
+    if (members == NULL) {
+        return FALSE;
+    }
+    address = fence_management_address(call, members, call->target->name, error);
+    planes->members_free(members);
+    if (address == NULL) {
+        return FALSE;
+    }
+    if (wait_s * 1000 >= (gint64) fence_remaining_ms(call)) {
+        pace_attempts(call, start_timeout_s);
+        g_set_error(error, UNDERSTUDY_ERROR, UNDERSTUDY_ERROR_BUSY,
+                    "%s has not booted since it was fenced, and a start of an image may still be under way there for "
+                    "%" G_GINT64_FORMAT " s (start_timeout): unfence it then, or boot it", call->target->name, wait_s);
+        return FALSE;
+    }
+    g_usleep((gulong) (wait_s * G_USEC_PER_SEC));
+    uri = fence_options_libvirt_uri(call->values, address);
+    if (!planes->leftovers_destroy(uri, pools, fence_remaining_ms(call), &destroyed, error)) {
+        g_prefix_error(error, "%s has not booted since it was fenced, and what runs there is not known: ",
+                       call->target->name);
+        return FALSE;
+    }
+    names = g_strjoinv(", ", destroyed);
+    fence_say(call, FENCE_LOG_NOTICE, "domains left on %s that were destroyed: %s", call->target->name,
+              names[0] != '\0' ? names : "none");
+    return TRUE;
+}
+
+/* The target's clients that a header lists now. *is_seen: FALSE if some OSD refuses this host itself. */
+static GPtrArray *listed_clients(fence_call_t *call, gboolean *is_seen, GError **error)
+{
+    store_pool_watch_t *watch = fence_headers_open(call, error);
+    guint refused_count = 0;
+    g_autoptr(fence_look_t) look = watch != NULL ? fence_headers_look(call, watch, &refused_count, error) : NULL;
+
+    store_pool_watch_close(watch);
+    *is_seen = refused_count == 0;
+    return look != NULL ? g_ptr_array_ref(look->instances) : NULL;
+}
+
+/* While all of the host is refused: an entry that Ceph has made for an hour is taken off and put on again. */
+static gboolean clients_refuse(fence_call_t *call, const fence_record_t *record, GError **error)
+{
+    g_autoptr(GPtrArray) entries = g_ptr_array_new();
+    g_autoptr(GStrvBuilder) builder = g_strv_builder_new();
+    g_auto(GStrv) all = NULL;
+
+    for (guint i = 0; i < record->clients->len; i++) {
+        const fence_client_t *client = g_ptr_array_index(record->clients, i);
+
+        if (!fence_entry_lasts(call, client->entry)) {
+            g_ptr_array_add(entries, client->entry);
+            g_strv_builder_add(builder, client->entry);
+        }
+    }
+    all = g_strv_builder_end(builder);
+    return entries->len == 0
+           || (fence_entries_remove(call, entries, error) && fence_entries_add(call, entries, error)
+               && fence_entries_verify(call, all, error));
+}
+
+/* The record first, then the entries: one that is killed in between goes on from it. */
+static gboolean record_split(fence_call_t *call, fence_record_t *record, GPtrArray **gone, GError **error)
+{
+    gboolean is_seen = FALSE;
+    g_autoptr(GPtrArray) none = g_ptr_array_new();
+    g_autoptr(GPtrArray) listed = listed_clients(call, &is_seen, error);
+    gboolean is_refused = listed != NULL && fence_state(call->map, call->target) == FENCE_OFF;
+
+    if (listed == NULL) {
+        g_prefix_error(error, "which clients of %s the images' headers list is not known: ", call->target->name);
+        return FALSE;
+    }
+    /* Once an address of it is let in, a client may be a new one. */
+    fence_record_keep_clients(record, is_refused ? listed : none);
+    if (!fence_record_write(call, record, error)) {
+        return FALSE;
+    }
+    *gone = fence_record_take_gone(record, is_seen ? call->target->boot_id : NULL, listed);
+    return !is_refused || clients_refuse(call, record, error);
+}
+
+static gboolean record_end(fence_call_t *call, fence_record_t *record, GError **error)
+{
+    g_ptr_array_set_size(record->entries, 0);
+    return record->clients->len == 0 ? fence_record_drop(call, error) : fence_record_write(call, record, error);
+}
+
+static gboolean host_let_in(fence_call_t *call, fence_record_t *record, GError **error)
+{
+    g_autoptr(GPtrArray) gone = NULL;
+
+    if (!record_split(call, record, &gone, error) || !fence_entries_remove(call, record->entries, error)
+        || !fence_entries_remove(call, gone, error) || !fence_map_refresh(call, error)) {
+        return FALSE;
+    }
+    if (fence_state(call->map, call->target) != FENCE_ON) {
+        g_set_error(error, UNDERSTUDY_ERROR, UNDERSTUDY_ERROR_FAILED,
+                    "OSD map %" G_GINT64_FORMAT " still refuses %s, by an entry that no fence has recorded: see "
+                    "'ceph osd blocklist ls'", call->map->epoch, call->target->name);
+        return FALSE;
+    }
+    return record_end(call, record, error);
+}
+
+/* Entries of single clients do not pile up. What stays until the next time harms nobody. */
+static void clients_tidy(fence_call_t *call, fence_record_t *record)
+{
+    g_autoptr(GError) error = NULL;
+    g_autoptr(GPtrArray) listed = NULL;
+    g_autoptr(GPtrArray) gone = NULL;
+    gboolean is_seen = FALSE;
+
+    if (record == NULL || !fence_record_may_shrink(record, call->target->boot_id)) {
+        return;
+    }
+    listed = listed_clients(call, &is_seen, &error);
+    if (listed != NULL && is_seen) {
+        gone = fence_record_take_gone(record, call->target->boot_id, listed);
+    }
+    if (gone != NULL && gone->len > 0 && fence_entries_remove(call, gone, &error)) {
+        (void) record_end(call, record, &error);
+    }
+    if (error != NULL) {
+        fence_say(call, FENCE_LOG_NOTICE, "entries of clients that %s had before it booted stay on the blocklist: %s",
+                  call->target->name, error->message);
+    }
+}
+
+static gboolean foreign_entries(const fence_call_t *call, GError **error)
+{
+    g_set_error(error, UNDERSTUDY_ERROR, UNDERSTUDY_ERROR_CONFIG,
+                "%s is on the blocklist, but by no fence of this agent: if it may be taken off, do so with "
+                "'ceph osd blocklist rm'", call->target->name);
+    return FALSE;
+}
+
+gboolean fence_on(fence_call_t *call, GError **error)
+{
+    g_autoptr(fence_record_t) record = NULL;
+    fence_lift_t lift = FENCE_LIFT_NOTHING;
+
+    if (!fence_call_open(call, error) || !fence_call_open_unfence(call, error) || !fence_call_find_target(call, error)
+        || !fence_record_read(call, &record, error)) {
+        return FALSE;
+    }
+    lift = fence_lift_decide(record, call->target, fence_state(call->map, call->target));
+    if (lift == FENCE_LIFT_FOREIGN) {
+        return foreign_entries(call, error);
+    }
+    if (lift == FENCE_LIFT_NOTHING) {
+        fence_say(call, FENCE_LOG_STEP, "%s is not fenced", call->target->name);
+        clients_tidy(call, record);
+        return TRUE;
+    }
+    if ((lift == FENCE_LIFT_EMPTY_HOST && !host_make_empty(call, record, error)) || !host_let_in(call, record, error)) {
+        return FALSE;
+    }
+    fence_say(call, FENCE_LOG_NOTICE, "%s is unfenced (%s): OSD map %" G_GINT64_FORMAT " does not refuse it; single "
+              "clients that stay refused: %u",
+              call->target->name, lift == FENCE_LIFT_NEW_BOOT ? "it has booted since" : "nothing of ours is left on it",
+              call->map->epoch, record->clients->len);
+    return TRUE;
+}
