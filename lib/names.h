@@ -25,7 +25,8 @@
 #define UTILIZATION_MEMORY        "hv_memory"  /* MiB, likewise */
 #define UTILIZATION_HEADROOM      "headroom"   /* breaks the tie when cpu and hv_memory disagree */
 #define OBSERVER_IPC_NAME         "understudy" /* libqb IPC service of the observer daemon */
-#define OBSERVER_CPG_GROUP        "understudy"
+/* Another one whenever observers of two releases can't understand each other (0.1 had "understudy"). */
+#define OBSERVER_CPG_GROUP        "understudy-2"
 
 /* Longest server name: libvirt, RBD and Pacemaker take more, people do not. */
 #define SERVER_NAME_MAX 63

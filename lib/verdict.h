@@ -74,6 +74,7 @@ typedef enum {
     VERDICT_REQUEST_TAKEOVER,
     VERDICT_REQUEST_RELEASE,
 } verdict_request_t;
+#define VERDICT_REQUEST_COUNT 3
 
 /* How an attempt to isolate ended. The values are the helper's exit statuses. */
 typedef enum {

@@ -262,7 +262,7 @@ static guint64 table_version(const group_t *group)
 static void send_hello(group_t *group)
 {
     message_t message = { .type = MESSAGE_HELLO, .node = group->node_name, .incarnation = group->incarnation,
-                          .version = table_version(group), .in_sync = group->in_sync, .ability = (guint8) group->ability,
+                          .version = table_version(group), .in_sync = group->in_sync, .ability = group->ability,
                           .blind = group->blind };
 
     group->hello_due = FALSE;
@@ -521,7 +521,7 @@ static void on_hello(group_t *group, guint32 node_id, message_t *message, gint64
     member->hello = TRUE;
     member->incarnation = message->incarnation;
     member->version = message->version;
-    member->ability = (group_ability_t) MIN(message->ability, GROUP_ABLE);
+    member->ability = (group_ability_t) MIN(message->ability, (guint) GROUP_ABLE);
     member->blind = message->blind;
     follow_members(group, now_ms);
 }

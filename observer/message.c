@@ -1,271 +1,443 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "message.h"
 
+#include <string.h>
+
 #include "error.h"
 #include "names.h"
 
-#define MESSAGE_VERSION 1
-#define ENVELOPE_TYPE   "(yyv)"
-#define RECORD_TYPE     "(tyxsbbu)"
-#define TAKEOVER_TYPE   "(bba(sxss))"
-#define ENTRY_TYPE      "(s" RECORD_TYPE "xa" TAKEOVER_TYPE ")"
+/* Of the envelope; what is inside grows without a new version. */
+#define MESSAGE_VERSION 2
+#define ENVELOPE_TYPE   "(yya{sv})"
+#define DICTIONARY_TYPE "a{sv}"
+#define LIST_TYPE       "aa{sv}"
 
-/* Records -----------------------------------------------------------------*/
+/* Fields ------------------------------------------------------------------*/
 
-static GVariant *record_encode(const verdict_record_t *record)
+typedef enum {
+    FIELD_FLAG,      /* gboolean */
+    FIELD_NUMBER,    /* guint, guint32 */
+    FIELD_NUMBER64,  /* guint64 */
+    FIELD_TIME,      /* gint64 */
+    FIELD_ENUM,      /* a value that this version does not know is read as 0 */
+    FIELD_ENUM_ONLY, /* with a value that this version does not know the message can't be used */
+    FIELD_TEXT,      /* const char *: lives as long as the message's body */
+    FIELD_OWN_TEXT,  /* char *: a copy, which the structure frees */
+} field_kind_t;
+
+/* One field of a structure and its key in a dictionary. */
+typedef struct {
+    const char *key;
+    field_kind_t kind;
+    gsize offset;
+    guint count; /* of an enumeration's values */
+} field_t;
+
+typedef struct {
+    const field_t *fields;
+    guint count;
+} fields_t;
+
+#define FIELDS(array) { (array), G_N_ELEMENTS(array) }
+
+G_STATIC_ASSERT(sizeof(verdict_t) == sizeof(guint) && sizeof(vote_t) == sizeof(guint));
+G_STATIC_ASSERT(sizeof(verdict_request_t) == sizeof(guint) && sizeof(gboolean) == sizeof(guint));
+
+/* To add a field: a member of the structure and a row here. */
+
+static const field_t record_rows[] = {
+    { "epoch", FIELD_NUMBER64, G_STRUCT_OFFSET(verdict_record_t, epoch), 0 },
+    { "verdict", FIELD_ENUM_ONLY, G_STRUCT_OFFSET(verdict_record_t, verdict), VERDICT_COUNT },
+    { "since", FIELD_TIME, G_STRUCT_OFFSET(verdict_record_t, since_wall_ms), 0 },
+    { "reason", FIELD_OWN_TEXT, G_STRUCT_OFFSET(verdict_record_t, reason), 0 },
+    { "by-operator", FIELD_FLAG, G_STRUCT_OFFSET(verdict_record_t, by_operator), 0 },
+    { "seen-away", FIELD_FLAG, G_STRUCT_OFFSET(verdict_record_t, seen_away), 0 },
+    { "quiet-rounds", FIELD_NUMBER, G_STRUCT_OFFSET(verdict_record_t, quiet_rounds), 0 },
+};
+static const fields_t record_fields = FIELDS(record_rows);
+
+static const field_t vote_rows[] = {
+    { "server", FIELD_TEXT, G_STRUCT_OFFSET(message_vote_t, server), 0 },
+    { "service", FIELD_ENUM, G_STRUCT_OFFSET(message_vote_t, service), VOTE_COUNT },
+    { "management", FIELD_ENUM, G_STRUCT_OFFSET(message_vote_t, management), VOTE_COUNT },
+    { "first-miss", FIELD_TIME, G_STRUCT_OFFSET(message_vote_t, first_miss_wall_ms), 0 },
+};
+static const fields_t vote_fields = FIELDS(vote_rows);
+
+static const field_t event_rows[] = {
+    { "event", FIELD_OWN_TEXT, G_STRUCT_OFFSET(history_event_t, event), 0 },
+    { "at", FIELD_TIME, G_STRUCT_OFFSET(history_event_t, at_ms), 0 },
+    { "host", FIELD_OWN_TEXT, G_STRUCT_OFFSET(history_event_t, host), 0 },
+    { "detail", FIELD_OWN_TEXT, G_STRUCT_OFFSET(history_event_t, detail), 0 },
+};
+static const fields_t event_fields = FIELDS(event_rows);
+
+static const field_t takeover_rows[] = {
+    { "latched", FIELD_FLAG, G_STRUCT_OFFSET(history_takeover_t, latched), 0 },
+    { "closed", FIELD_FLAG, G_STRUCT_OFFSET(history_takeover_t, closed), 0 },
+};
+static const fields_t takeover_fields = FIELDS(takeover_rows);
+
+static const field_t entry_rows[] = {
+    { "server", FIELD_OWN_TEXT, G_STRUCT_OFFSET(message_entry_t, server), 0 },
+    { "age", FIELD_TIME, G_STRUCT_OFFSET(message_entry_t, age_ms), 0 },
+};
+static const fields_t entry_fields = FIELDS(entry_rows);
+
+static const field_t hello_rows[] = {
+    { "node", FIELD_TEXT, G_STRUCT_OFFSET(message_t, node), 0 },
+    { "incarnation", FIELD_NUMBER64, G_STRUCT_OFFSET(message_t, incarnation), 0 },
+    { "version", FIELD_NUMBER64, G_STRUCT_OFFSET(message_t, version), 0 },
+    { "in-sync", FIELD_FLAG, G_STRUCT_OFFSET(message_t, in_sync), 0 },
+    { "ability", FIELD_NUMBER, G_STRUCT_OFFSET(message_t, ability), 0 },
+    { "blind", FIELD_FLAG, G_STRUCT_OFFSET(message_t, blind), 0 },
+};
+
+static const field_t votes_rows[] = {
+    { "blind", FIELD_FLAG, G_STRUCT_OFFSET(message_t, blind), 0 },
+};
+
+static const field_t ask_rows[] = {
+    { "server", FIELD_TEXT, G_STRUCT_OFFSET(message_t, server), 0 },
+    { "epoch", FIELD_NUMBER64, G_STRUCT_OFFSET(message_t, epoch), 0 },
+    { "round", FIELD_NUMBER, G_STRUCT_OFFSET(message_t, round), 0 },
+};
+
+static const field_t answer_rows[] = {
+    { "server", FIELD_TEXT, G_STRUCT_OFFSET(message_t, server), 0 },
+    { "epoch", FIELD_NUMBER64, G_STRUCT_OFFSET(message_t, epoch), 0 },
+    { "round", FIELD_NUMBER, G_STRUCT_OFFSET(message_t, round), 0 },
+    { "service", FIELD_ENUM, G_STRUCT_OFFSET(message_t, service), VOTE_COUNT },
+    { "management", FIELD_ENUM, G_STRUCT_OFFSET(message_t, management), VOTE_COUNT },
+};
+
+static const field_t server_rows[] = {
+    { "server", FIELD_TEXT, G_STRUCT_OFFSET(message_t, server), 0 },
+};
+
+static const field_t noted_rows[] = {
+    { "server", FIELD_TEXT, G_STRUCT_OFFSET(message_t, server), 0 },
+    { "event", FIELD_TEXT, G_STRUCT_OFFSET(message_t, event), 0 },
+    { "at", FIELD_TIME, G_STRUCT_OFFSET(message_t, at_ms), 0 },
+    { "host", FIELD_TEXT, G_STRUCT_OFFSET(message_t, host), 0 },
+    { "detail", FIELD_TEXT, G_STRUCT_OFFSET(message_t, detail), 0 },
+};
+
+static const field_t request_rows[] = {
+    { "server", FIELD_TEXT, G_STRUCT_OFFSET(message_t, server), 0 },
+    { "request", FIELD_ENUM_ONLY, G_STRUCT_OFFSET(message_t, request), VERDICT_REQUEST_COUNT },
+    { "request-id", FIELD_NUMBER64, G_STRUCT_OFFSET(message_t, request_id), 0 },
+};
+
+static const field_t snapshot_rows[] = {
+    { "first", FIELD_FLAG, G_STRUCT_OFFSET(message_t, first), 0 },
+    { "last", FIELD_FLAG, G_STRUCT_OFFSET(message_t, last), 0 },
+};
+
+static const GVariantType *field_type(field_kind_t kind)
 {
-    return g_variant_new(RECORD_TYPE, record->epoch, (guchar) record->verdict, record->since_wall_ms,
-                         record->reason != NULL ? record->reason : "", record->by_operator, record->seen_away,
-                         record->quiet_rounds);
+    static const char *const types[] = {
+        [FIELD_FLAG] = "b",      [FIELD_NUMBER] = "u",    [FIELD_NUMBER64] = "t", [FIELD_TIME] = "x",
+        [FIELD_ENUM] = "u",      [FIELD_ENUM_ONLY] = "u", [FIELD_TEXT] = "s",     [FIELD_OWN_TEXT] = "s",
+    };
+
+    return G_VARIANT_TYPE(types[kind]);
 }
 
-static gboolean record_decode(GVariant *variant, verdict_record_t *record)
+/* NULL: it has its default (zero, FALSE, no text), which is not sent. */
+static GVariant *field_encode(const field_t *field, gconstpointer from)
 {
-    guchar verdict = 0;
+    gconstpointer at = (const char *) from + field->offset;
+    const char *text = NULL;
 
-    g_variant_get(variant, RECORD_TYPE, &record->epoch, &verdict, &record->since_wall_ms, &record->reason,
-                  &record->by_operator, &record->seen_away, &record->quiet_rounds);
-    record->verdict = (verdict_t) verdict;
-    return verdict < VERDICT_COUNT && record->epoch > 0;
-}
-
-/* Bodies ------------------------------------------------------------------*/
-
-static GVariant *hello_encode(const message_t *message)
-{
-    return g_variant_new("(sttbyb)", message->node, message->incarnation, message->version, message->in_sync,
-                         message->ability, message->blind);
-}
-
-static gboolean hello_decode(message_t *message)
-{
-    g_variant_get(message->body, "(&sttbyb)", &message->node, &message->incarnation, &message->version, &message->in_sync,
-                  &message->ability, &message->blind);
-    return message->node[0] != '\0';
-}
-
-static GVariant *votes_encode(const message_t *message)
-{
-    GVariantBuilder builder;
-
-    g_variant_builder_init(&builder, G_VARIANT_TYPE("a(syyx)"));
-    for (guint i = 0; i < message->votes->len; i++) {
-        const message_vote_t *vote = &g_array_index(message->votes, message_vote_t, i);
-
-        g_variant_builder_add(&builder, "(syyx)", vote->server, (guchar) vote->service, (guchar) vote->management,
-                              vote->first_miss_wall_ms);
+    switch (field->kind) {
+        case FIELD_FLAG:
+            return *(const gboolean *) at ? g_variant_new_boolean(TRUE) : NULL;
+        case FIELD_NUMBER64:
+            return *(const guint64 *) at != 0 ? g_variant_new_uint64(*(const guint64 *) at) : NULL;
+        case FIELD_TIME:
+            return *(const gint64 *) at != 0 ? g_variant_new_int64(*(const gint64 *) at) : NULL;
+        case FIELD_TEXT:
+        case FIELD_OWN_TEXT:
+            text = *(const char *const *) at;
+            return (text != NULL && text[0] != '\0') ? g_variant_new_string(text) : NULL;
+        default:
+            return *(const guint *) at != 0 ? g_variant_new_uint32(*(const guint *) at) : NULL;
     }
-    return g_variant_new("(ba(syyx))", message->blind, &builder);
 }
 
-static gboolean votes_decode(message_t *message)
+static gboolean field_decode(const field_t *field, GVariant *value, gpointer to)
 {
-    g_autoptr(GVariantIter) iter = NULL;
-    message_vote_t vote = { 0 };
-    guchar service = 0;
-    guchar management = 0;
+    gpointer at = (char *) to + field->offset;
+    guint number = 0;
 
-    message->votes = g_array_new(FALSE, TRUE, sizeof(message_vote_t));
-    g_variant_get(message->body, "(ba(syyx))", &message->blind, &iter);
-    while (g_variant_iter_next(iter, "(&syyx)", &vote.server, &service, &management, &vote.first_miss_wall_ms)) {
-        if (service >= VOTE_COUNT || management >= VOTE_COUNT || !server_name_is_valid(vote.server)) {
+    switch (field->kind) {
+        case FIELD_FLAG:
+            *(gboolean *) at = g_variant_get_boolean(value);
+            return TRUE;
+        case FIELD_NUMBER64:
+            *(guint64 *) at = g_variant_get_uint64(value);
+            return TRUE;
+        case FIELD_TIME:
+            *(gint64 *) at = g_variant_get_int64(value);
+            return TRUE;
+        case FIELD_TEXT:
+            *(const char **) at = g_variant_get_string(value, NULL);
+            return TRUE;
+        case FIELD_OWN_TEXT:
+            g_free(*(char **) at);
+            *(char **) at = g_variant_dup_string(value, NULL);
+            return TRUE;
+        default:
+            number = g_variant_get_uint32(value);
+            if (field->count == 0 || number < field->count) {
+                *(guint *) at = number;
+                return TRUE;
+            }
+            return field->kind == FIELD_ENUM;
+    }
+}
+
+static void fields_encode(const fields_t *fields, gconstpointer from, GVariantBuilder *builder)
+{
+    for (guint i = 0; i < fields->count; i++) {
+        GVariant *value = field_encode(&fields->fields[i], from);
+
+        if (value != NULL) {
+            g_variant_builder_add(builder, "{sv}", fields->fields[i].key, value);
+        }
+    }
+}
+
+/* FALSE: a value is of another type, or out of its range. A text that is missing becomes "". */
+static gboolean fields_decode(const fields_t *fields, GVariant *dictionary, gpointer to)
+{
+    for (guint i = 0; i < fields->count; i++) {
+        const field_t *field = &fields->fields[i];
+        g_autoptr(GVariant) value = g_variant_lookup_value(dictionary, field->key, NULL);
+
+        if (value == NULL && field->kind == FIELD_TEXT) {
+            *(const char **) ((char *) to + field->offset) = "";
+        } else if (value == NULL && field->kind == FIELD_OWN_TEXT) {
+            g_free(*(char **) ((char *) to + field->offset));
+            *(char **) ((char *) to + field->offset) = g_strdup("");
+        } else if (value != NULL
+                   && (!g_variant_is_of_type(value, field_type(field->kind)) || !field_decode(field, value, to))) {
             return FALSE;
         }
-        vote.service = (vote_t) service;
-        vote.management = (vote_t) management;
-        g_array_append_val(message->votes, vote);
     }
     return TRUE;
 }
 
-static GVariant *ask_encode(const message_t *message)
-{
-    return g_variant_new("(stu)", message->server, message->epoch, message->round);
-}
-
-static gboolean ask_decode(message_t *message)
-{
-    g_variant_get(message->body, "(&stu)", &message->server, &message->epoch, &message->round);
-    return TRUE;
-}
-
-static GVariant *answer_encode(const message_t *message)
-{
-    return g_variant_new("(stuyy)", message->server, message->epoch, message->round, (guchar) message->service,
-                         (guchar) message->management);
-}
-
-static gboolean answer_decode(message_t *message)
-{
-    guchar service = 0;
-    guchar management = 0;
-
-    g_variant_get(message->body, "(&stuyy)", &message->server, &message->epoch, &message->round, &service,
-                  &management);
-    message->service = (vote_t) service;
-    message->management = (vote_t) management;
-    return service < VOTE_COUNT && management < VOTE_COUNT;
-}
-
-static GVariant *record_message_encode(const message_t *message)
-{
-    return g_variant_new("(s@" RECORD_TYPE ")", message->server, record_encode(&message->record));
-}
-
-static gboolean record_message_decode(message_t *message)
-{
-    g_autoptr(GVariant) record = NULL;
-
-    g_variant_get(message->body, "(&s@" RECORD_TYPE ")", &message->server, &record);
-    return record_decode(record, &message->record);
-}
-
-static GVariant *event_encode(const message_t *message)
-{
-    return g_variant_new("(ssxss)", message->server, message->event, message->at_ms,
-                         message->host != NULL ? message->host : "",
-                         message->detail != NULL ? message->detail : "");
-}
-
-static gboolean event_decode(message_t *message)
-{
-    g_variant_get(message->body, "(&s&sx&s&s)", &message->server, &message->event, &message->at_ms, &message->host,
-                  &message->detail);
-    return message->event[0] != '\0';
-}
-
-static GVariant *request_encode(const message_t *message)
-{
-    return g_variant_new("(syt)", message->server, (guchar) message->request, message->request_id);
-}
-
-static gboolean request_decode(message_t *message)
-{
-    guchar request = 0;
-
-    g_variant_get(message->body, "(&syt)", &message->server, &request, &message->request_id);
-    message->request = (verdict_request_t) request;
-    return request == VERDICT_REQUEST_TAKEOVER || request == VERDICT_REQUEST_RELEASE;
-}
-
-static GVariant *takeovers_encode(const GPtrArray *takeovers)
+static GVariant *dictionary_encode(const fields_t *fields, gconstpointer from)
 {
     GVariantBuilder builder;
 
-    g_variant_builder_init(&builder, G_VARIANT_TYPE("a" TAKEOVER_TYPE));
-    for (guint i = 0; takeovers != NULL && i < takeovers->len; i++) {
-        const history_takeover_t *takeover = g_ptr_array_index(takeovers, i);
-        GVariantBuilder events;
-
-        g_variant_builder_init(&events, G_VARIANT_TYPE("a(sxss)"));
-        for (guint j = 0; j < takeover->events->len; j++) {
-            const history_event_t *event = g_ptr_array_index(takeover->events, j);
-
-            g_variant_builder_add(&events, "(sxss)", event->event, event->at_ms, event->host, event->detail);
-        }
-        g_variant_builder_add(&builder, TAKEOVER_TYPE, takeover->latched, takeover->closed, &events);
-    }
+    g_variant_builder_init(&builder, G_VARIANT_TYPE(DICTIONARY_TYPE));
+    fields_encode(fields, from, &builder);
     return g_variant_builder_end(&builder);
 }
 
-static GPtrArray *takeovers_decode(GVariantIter *takeovers)
+/* Reads each dictionary of a list with `element`. FALSE: one can't be used. A list that is missing is empty. */
+static gboolean list_decode(GVariant *dictionary, const char *key,
+                            gboolean (*element)(GVariant *dictionary, gpointer into), gpointer into)
 {
-    GPtrArray *result = g_ptr_array_new_with_free_func((GDestroyNotify) history_takeover_free);
-    GVariantIter *events = NULL;
-    gboolean latched = FALSE;
-    gboolean closed = FALSE;
+    g_autoptr(GVariant) list = g_variant_lookup_value(dictionary, key, NULL);
+    gboolean valid = list == NULL || g_variant_is_of_type(list, G_VARIANT_TYPE(LIST_TYPE));
+    gsize count = (list != NULL && valid) ? g_variant_n_children(list) : 0;
 
-    while (g_variant_iter_loop(takeovers, TAKEOVER_TYPE, &latched, &closed, &events)) {
-        history_takeover_t *takeover = history_takeover_new();
-        const char *event = NULL;
-        const char *host = NULL;
-        const char *detail = NULL;
-        gint64 at_ms = 0;
+    for (gsize i = 0; valid && i < count; i++) {
+        g_autoptr(GVariant) child = g_variant_get_child_value(list, i);
 
-        while (g_variant_iter_next(events, "(&sx&s&s)", &event, &at_ms, &host, &detail)) {
-            history_takeover_append(takeover, event, at_ms, host, detail);
-        }
-        takeover->latched = latched;
-        takeover->closed = closed;
-        g_ptr_array_add(result, takeover);
-    }
-    return result;
-}
-
-static GVariant *snapshot_encode(const message_t *message)
-{
-    GVariantBuilder builder;
-
-    GVariant *targets = g_variant_new_fixed_array(G_VARIANT_TYPE_UINT64, message->targets->data,
-                                                  message->targets->len, sizeof(guint64));
-
-    g_variant_builder_init(&builder, G_VARIANT_TYPE("a" ENTRY_TYPE));
-    for (guint i = 0; i < message->entries->len; i++) {
-        const message_entry_t *entry = g_ptr_array_index(message->entries, i);
-
-        g_variant_builder_add(&builder, "(s@" RECORD_TYPE "x@a" TAKEOVER_TYPE ")", entry->server,
-                              record_encode(&entry->record), entry->age_ms, takeovers_encode(entry->takeovers));
-    }
-    return g_variant_new("(@atbba" ENTRY_TYPE ")", targets, message->first, message->last, &builder);
-}
-
-static gboolean snapshot_decode(message_t *message)
-{
-    g_autoptr(GVariantIter) iter = NULL;
-    g_autoptr(GVariantIter) targets = NULL;
-    guint64 target = 0;
-    GVariant *record = NULL;
-    GVariantIter *takeovers = NULL;
-    const char *server = NULL;
-    gint64 age_ms = 0;
-    gboolean valid = TRUE;
-
-    message->entries = g_ptr_array_new_with_free_func((GDestroyNotify) message_entry_free);
-    message->targets = g_array_new(FALSE, FALSE, sizeof(guint64));
-    g_variant_get(message->body, "(atbba" ENTRY_TYPE ")", &targets, &message->first, &message->last, &iter);
-    while (g_variant_iter_next(targets, "t", &target)) {
-        g_array_append_val(message->targets, target);
-    }
-    while (valid && g_variant_iter_next(iter, "(&s@" RECORD_TYPE "xa" TAKEOVER_TYPE ")", &server, &record, &age_ms,
-                                        &takeovers)) {
-        message_entry_t *entry = g_new0(message_entry_t, 1);
-
-        entry->server = g_strdup(server);
-        entry->age_ms = age_ms;
-        entry->takeovers = takeovers_decode(takeovers);
-        g_ptr_array_add(message->entries, entry);
-        valid = record_decode(record, &entry->record) && server_name_is_valid(server) && age_ms >= 0;
-        g_variant_unref(record);
-        g_variant_iter_free(takeovers);
+        valid = element(child, into);
     }
     return valid;
 }
 
-static GVariant *forget_encode(const message_t *message)
+/* Records -----------------------------------------------------------------*/
+
+static void record_encode(const verdict_record_t *record, GVariantBuilder *builder)
 {
-    return g_variant_new("(s)", message->server);
+    g_variant_builder_add(builder, "{sv}", "record", dictionary_encode(&record_fields, record));
 }
 
-static gboolean forget_decode(message_t *message)
+static gboolean record_decode(GVariant *dictionary, verdict_record_t *record)
 {
-    g_variant_get(message->body, "(&s)", &message->server);
-    return TRUE;
+    g_autoptr(GVariant) value = g_variant_lookup_value(dictionary, "record", G_VARIANT_TYPE(DICTIONARY_TYPE));
+
+    return value != NULL && fields_decode(&record_fields, value, record) && record->epoch > 0;
+}
+
+static void record_message_encode(const message_t *message, GVariantBuilder *builder)
+{
+    record_encode(&message->record, builder);
+}
+
+static gboolean record_message_decode(message_t *message)
+{
+    return record_decode(message->body, &message->record);
+}
+
+/* Votes -------------------------------------------------------------------*/
+
+static void votes_encode(const message_t *message, GVariantBuilder *builder)
+{
+    GVariantBuilder list;
+
+    g_variant_builder_init(&list, G_VARIANT_TYPE(LIST_TYPE));
+    for (guint i = 0; i < message->votes->len; i++) {
+        g_variant_builder_add_value(&list, dictionary_encode(&vote_fields,
+                                                             &g_array_index(message->votes, message_vote_t, i)));
+    }
+    g_variant_builder_add(builder, "{sv}", "votes", g_variant_builder_end(&list));
+}
+
+static gboolean vote_decode(GVariant *dictionary, gpointer votes)
+{
+    message_vote_t vote = { 0 };
+    gboolean valid = fields_decode(&vote_fields, dictionary, &vote) && server_name_is_valid(vote.server);
+
+    if (valid) {
+        g_array_append_val((GArray *) votes, vote);
+    }
+    return valid;
+}
+
+static gboolean votes_decode(message_t *message)
+{
+    message->votes = g_array_new(FALSE, TRUE, sizeof(message_vote_t));
+    return list_decode(message->body, "votes", vote_decode, message->votes);
+}
+
+/* Snapshots ---------------------------------------------------------------*/
+
+static GVariant *takeover_encode(const history_takeover_t *takeover)
+{
+    GVariantBuilder builder;
+    GVariantBuilder events;
+
+    g_variant_builder_init(&builder, G_VARIANT_TYPE(DICTIONARY_TYPE));
+    fields_encode(&takeover_fields, takeover, &builder);
+    g_variant_builder_init(&events, G_VARIANT_TYPE(LIST_TYPE));
+    for (guint i = 0; i < takeover->events->len; i++) {
+        g_variant_builder_add_value(&events,
+                                    dictionary_encode(&event_fields, g_ptr_array_index(takeover->events, i)));
+    }
+    g_variant_builder_add(&builder, "{sv}", "events", g_variant_builder_end(&events));
+    return g_variant_builder_end(&builder);
+}
+
+static gboolean event_decode(GVariant *dictionary, gpointer takeover)
+{
+    history_event_t event = { 0 };
+    gboolean valid = fields_decode(&event_fields, dictionary, &event);
+
+    if (valid) {
+        history_takeover_append(takeover, event.event, event.at_ms, event.host, event.detail);
+    }
+    g_free(event.event);
+    g_free(event.host);
+    g_free(event.detail);
+    return valid;
+}
+
+static gboolean takeover_decode(GVariant *dictionary, gpointer takeovers)
+{
+    history_takeover_t *takeover = history_takeover_new();
+
+    g_ptr_array_add(takeovers, takeover);
+    /* What was noted of it says more than what its events imply. */
+    return list_decode(dictionary, "events", event_decode, takeover)
+           && fields_decode(&takeover_fields, dictionary, takeover);
+}
+
+static GVariant *entry_encode(const message_entry_t *entry)
+{
+    GVariantBuilder builder;
+    GVariantBuilder takeovers;
+
+    g_variant_builder_init(&builder, G_VARIANT_TYPE(DICTIONARY_TYPE));
+    fields_encode(&entry_fields, entry, &builder);
+    record_encode(&entry->record, &builder);
+    g_variant_builder_init(&takeovers, G_VARIANT_TYPE(LIST_TYPE));
+    for (guint i = 0; entry->takeovers != NULL && i < entry->takeovers->len; i++) {
+        g_variant_builder_add_value(&takeovers, takeover_encode(g_ptr_array_index(entry->takeovers, i)));
+    }
+    g_variant_builder_add(&builder, "{sv}", "takeovers", g_variant_builder_end(&takeovers));
+    return g_variant_builder_end(&builder);
+}
+
+static gboolean entry_decode(GVariant *dictionary, gpointer entries)
+{
+    message_entry_t *entry = g_new0(message_entry_t, 1);
+
+    g_ptr_array_add(entries, entry);
+    entry->takeovers = g_ptr_array_new_with_free_func((GDestroyNotify) history_takeover_free);
+    return fields_decode(&entry_fields, dictionary, entry) && server_name_is_valid(entry->server)
+           && entry->age_ms >= 0 && record_decode(dictionary, &entry->record)
+           && list_decode(dictionary, "takeovers", takeover_decode, entry->takeovers);
+}
+
+static void snapshot_encode(const message_t *message, GVariantBuilder *builder)
+{
+    GVariantBuilder entries;
+
+    g_variant_builder_add(builder, "{sv}", "targets",
+                          g_variant_new_fixed_array(G_VARIANT_TYPE_UINT64, message->targets->data,
+                                                    message->targets->len, sizeof(guint64)));
+    g_variant_builder_init(&entries, G_VARIANT_TYPE(LIST_TYPE));
+    for (guint i = 0; i < message->entries->len; i++) {
+        g_variant_builder_add_value(&entries, entry_encode(g_ptr_array_index(message->entries, i)));
+    }
+    g_variant_builder_add(builder, "{sv}", "entries", g_variant_builder_end(&entries));
+}
+
+static gboolean snapshot_decode(message_t *message)
+{
+    g_autoptr(GVariant) targets = g_variant_lookup_value(message->body, "targets", G_VARIANT_TYPE("at"));
+    gsize count = 0;
+    gconstpointer values = NULL;
+
+    message->entries = g_ptr_array_new_with_free_func((GDestroyNotify) message_entry_free);
+    message->targets = g_array_new(FALSE, FALSE, sizeof(guint64));
+    if (targets != NULL) {
+        values = g_variant_get_fixed_array(targets, &count, sizeof(guint64));
+        g_array_append_vals(message->targets, values, (guint) count);
+    }
+    return list_decode(message->body, "entries", entry_decode, message->entries);
+}
+
+/* Bodies ------------------------------------------------------------------*/
+
+static gboolean hello_check(message_t *message)
+{
+    return message->node[0] != '\0';
+}
+
+static gboolean event_check(message_t *message)
+{
+    return message->event[0] != '\0';
+}
+
+static gboolean request_check(message_t *message)
+{
+    return message->request != VERDICT_REQUEST_NONE;
 }
 
 static const struct {
-    const char *type;
-    GVariant *(*encode)(const message_t *message);
-    gboolean (*decode)(message_t *message); /* FALSE: a value is out of its range */
+    fields_t fields;
+    void (*encode)(const message_t *message, GVariantBuilder *builder); /* what is not in the fields, or NULL */
+    gboolean (*decode)(message_t *message); /* the same, or NULL. FALSE: a value is out of its range */
 } bodies[MESSAGE_TYPE_COUNT] = {
-    [MESSAGE_HELLO] = { "(sttbyb)", hello_encode, hello_decode },
-    [MESSAGE_VOTES] = { "(ba(syyx))", votes_encode, votes_decode },
-    [MESSAGE_ASK] = { "(stu)", ask_encode, ask_decode },
-    [MESSAGE_ANSWER] = { "(stuyy)", answer_encode, answer_decode },
-    [MESSAGE_RECORD] = { "(s" RECORD_TYPE ")", record_message_encode, record_message_decode },
-    [MESSAGE_EVENT] = { "(ssxss)", event_encode, event_decode },
-    [MESSAGE_REQUEST] = { "(syt)", request_encode, request_decode },
-    [MESSAGE_SNAPSHOT] = { "(atbba" ENTRY_TYPE ")", snapshot_encode, snapshot_decode },
-    [MESSAGE_FORGET] = { "(s)", forget_encode, forget_decode },
+    [MESSAGE_HELLO] = { FIELDS(hello_rows), NULL, hello_check },
+    [MESSAGE_VOTES] = { FIELDS(votes_rows), votes_encode, votes_decode },
+    [MESSAGE_ASK] = { FIELDS(ask_rows), NULL, NULL },
+    [MESSAGE_ANSWER] = { FIELDS(answer_rows), NULL, NULL },
+    [MESSAGE_RECORD] = { FIELDS(server_rows), record_message_encode, record_message_decode },
+    [MESSAGE_EVENT] = { FIELDS(noted_rows), NULL, event_check },
+    [MESSAGE_REQUEST] = { FIELDS(request_rows), NULL, request_check },
+    [MESSAGE_SNAPSHOT] = { FIELDS(snapshot_rows), snapshot_encode, snapshot_decode },
+    [MESSAGE_FORGET] = { FIELDS(server_rows), NULL, NULL },
 };
 
 /* Envelope ----------------------------------------------------------------*/
@@ -284,10 +456,16 @@ GBytes *message_encode(const message_t *message)
 {
     g_autoptr(GVariant) envelope = NULL;
     g_autoptr(GVariant) wire = NULL;
+    GVariantBuilder body;
 
     g_return_val_if_fail(message->type >= MESSAGE_HELLO && message->type < MESSAGE_TYPE_COUNT, NULL);
+    g_variant_builder_init(&body, G_VARIANT_TYPE(DICTIONARY_TYPE));
+    fields_encode(&bodies[message->type].fields, message, &body);
+    if (bodies[message->type].encode != NULL) {
+        bodies[message->type].encode(message, &body);
+    }
     envelope = g_variant_ref_sink(g_variant_new(ENVELOPE_TYPE, (guchar) MESSAGE_VERSION, (guchar) message->type,
-                                                bodies[message->type].encode(message)));
+                                                &body));
     wire = to_wire_order(envelope);
     return g_variant_get_data_as_bytes(wire);
 }
@@ -298,6 +476,14 @@ static message_t *refuse(message_t *message, GError **error, const char *sentenc
                 "A message of another observer is ignored: %s", sentence);
     message_free(message);
     return NULL;
+}
+
+static gboolean body_decode(message_t *message)
+{
+    gboolean valid = fields_decode(&bodies[message->type].fields, message->body, message)
+                     && (bodies[message->type].decode == NULL || bodies[message->type].decode(message));
+
+    return valid && (message->server == NULL || server_name_is_valid(message->server));
 }
 
 message_t *message_decode(gconstpointer data, gsize size_bytes, GError **error)
@@ -316,17 +502,14 @@ message_t *message_decode(gconstpointer data, gsize size_bytes, GError **error)
     }
     envelope = to_wire_order(wire);
     message = g_new0(message_t, 1);
-    g_variant_get(envelope, ENVELOPE_TYPE, &version, &type, &message->body);
+    g_variant_get(envelope, "(yy@" DICTIONARY_TYPE ")", &version, &type, &message->body);
     if (version != MESSAGE_VERSION || type < MESSAGE_HELLO || type >= MESSAGE_TYPE_COUNT) {
         return refuse(message, error, "it is of another version; run the same version on all hosts");
     }
     message->type = (message_type_t) type;
-    if (!g_variant_is_of_type(message->body, G_VARIANT_TYPE(bodies[type].type))) {
-        return refuse(message, error, "its body is of another type; run the same version on all hosts");
-    }
-    if (!bodies[type].decode(message)
-        || (message->server != NULL && !server_name_is_valid(message->server))) {
-        return refuse(message, error, "it has a value out of its range");
+    if (!body_decode(message)) {
+        return refuse(message, error, "it has a value that is out of its range or of another type; run the same "
+                                      "version on all hosts");
     }
     return message;
 }

@@ -8,8 +8,19 @@
 #include "verdict.h"
 
 /*
- * What the observers multicast to their CPG group: GLib's own GVariant
- * serialization, little endian, checked against the type of each message. Pure.
+ * What the observers multicast to their CPG group. Pure.
+ *
+ * A message is GLib's GVariant serialization, little endian: a version, a type
+ * and a dictionary (a{sv}). A record, a vote, an entry of a snapshot and an
+ * event are dictionaries of their own. So all of them can grow while hosts are
+ * upgraded one by one:
+ * - a key that the reader does not know is ignored;
+ * - a key that is missing has its default: zero, FALSE or no text. A default is
+ *   never sent. Choose the meaning of a new field so that its default is what
+ *   an observer that does not know it does.
+ * - a vote that the reader does not know is VOTE_NONE: neither up nor down. A
+ *   verdict or a request that it does not know makes the message unusable.
+ * A new field is a member of its structure and a row in message.c's tables.
  */
 typedef enum {
     MESSAGE_HELLO = 1,  /* who I am; sent by all when the group changes, and when it changes itself */
@@ -48,7 +59,7 @@ typedef struct message {
     guint64 incarnation;            /* HELLO: a number for as long as the sender keeps its table */
     guint64 version;                /* HELLO: of the sender's table */
     gboolean in_sync;               /* HELLO */
-    guint8 ability;                 /* HELLO: what it could do as the leader, the more the higher */
+    guint ability;                  /* HELLO: what it could do as the leader, the more the higher */
     gboolean blind;                 /* HELLO, VOTES */
 
     GArray *votes;                  /* VOTES: message_vote_t */

@@ -171,23 +171,81 @@ static void assert_variant_refused(GVariant *variant)
     g_variant_unref(sunk);
 }
 
+static GVariant *envelope_new(guint version, guint type, const char *body)
+{
+    g_autoptr(GVariant) dictionary = g_variant_parse(G_VARIANT_TYPE("a{sv}"), body, NULL, NULL, NULL);
+
+    assert_non_null(dictionary);
+    return g_variant_new("(yy@a{sv})", (guchar) version, (guchar) type, dictionary);
+}
+
 static void test_strangers_are_refused(void **state)
 {
     (void) state;
     assert_refused("", 0);
     assert_refused("hello world, this is no message", 31);
-    assert_variant_refused(g_variant_new("(yyv)", 2, MESSAGE_FORGET, g_variant_new("(s)", "db1")));
-    assert_variant_refused(g_variant_new("(yyv)", 1, 0, g_variant_new("(s)", "db1")));
-    assert_variant_refused(g_variant_new("(yyv)", 1, 200, g_variant_new("(s)", "db1")));
-    assert_variant_refused(g_variant_new("(yyv)", 1, MESSAGE_ASK, g_variant_new("(s)", "db1")));
-    assert_variant_refused(g_variant_new("(yyv)", 1, MESSAGE_FORGET, g_variant_new("(s)", "../db1")));
-    assert_variant_refused(g_variant_new("(yyv)", 1, MESSAGE_ANSWER, g_variant_new("(stuyy)", "db1", (guint64) 1, 1,
-                                                                                  99, 0)));
-    assert_variant_refused(g_variant_new("(yyv)", 1, MESSAGE_REQUEST, g_variant_new("(syt)", "db1", 7,
-                                                                                   (guint64) 1)));
-    assert_variant_refused(g_variant_new("(yyv)", 1, MESSAGE_RECORD,
-                                         g_variant_new("(s(tyxsbbu))", "db1", (guint64) 1, 77, (gint64) 0, "", FALSE,
-                                                       FALSE, 0)));
+    assert_variant_refused(g_variant_new("(yyv)", 1, MESSAGE_FORGET, g_variant_new("(s)", "db1"))); /* 0.1's */
+    assert_variant_refused(envelope_new(3, MESSAGE_FORGET, "{'server': <'db1'>}"));
+    assert_variant_refused(envelope_new(2, 0, "{'server': <'db1'>}"));
+    assert_variant_refused(envelope_new(2, 200, "{'server': <'db1'>}"));
+    assert_variant_refused(envelope_new(2, MESSAGE_FORGET, "{}"));
+    assert_variant_refused(envelope_new(2, MESSAGE_FORGET, "{'server': <'../db1'>}"));
+    assert_variant_refused(envelope_new(2, MESSAGE_FORGET, "{'server': <uint32 5>}"));
+    assert_variant_refused(envelope_new(2, MESSAGE_HELLO, "{'incarnation': <uint64 5>}"));
+    assert_variant_refused(envelope_new(2, MESSAGE_REQUEST, "{'server': <'db1'>}"));
+    assert_variant_refused(envelope_new(2, MESSAGE_REQUEST, "{'server': <'db1'>, 'request': <uint32 77>}"));
+    assert_variant_refused(envelope_new(2, MESSAGE_RECORD, "{'server': <'db1'>}"));
+    assert_variant_refused(envelope_new(2, MESSAGE_RECORD,
+                                        "{'server': <'db1'>, 'record': <{'verdict': <uint32 1>}>}"));
+    assert_variant_refused(envelope_new(2, MESSAGE_RECORD, "{'server': <'db1'>, 'record': "
+                                                           "<{'epoch': <uint64 1>, 'verdict': <uint32 77>}>}"));
+    assert_variant_refused(envelope_new(2, MESSAGE_VOTES, "{'votes': <uint32 1>}"));
+    assert_variant_refused(envelope_new(2, MESSAGE_VOTES, "{'votes': <[{'server': <'../db1'>}]>}"));
+}
+
+static message_t *decode_variant(GVariant *variant)
+{
+    g_autoptr(GVariant) sunk = g_variant_ref_sink(variant);
+    message_t *message = message_decode(g_variant_get_data(sunk), g_variant_get_size(sunk), NULL);
+
+    assert_non_null(message);
+    return message;
+}
+
+/* Hosts are upgraded one by one: what a newer observer adds is ignored by an older one. */
+static void test_what_a_newer_observer_adds_is_ignored(void **state)
+{
+    message_t *message = decode_variant(envelope_new(
+        2, MESSAGE_RECORD, "{'server': <'db1'>, 'mood': <'sunny'>, 'record': <{'epoch': <uint64 4>, "
+                           "'verdict': <uint32 4>, 'reason': <'because'>, 'colour': <{'red': <1>}>}>}"));
+
+    (void) state;
+    assert_int_equal(message->record.epoch, 4);
+    assert_int_equal(message->record.verdict, VERDICT_FAILED);
+    assert_string_equal(message->record.reason, "because");
+    message_free(message);
+
+    message = decode_variant(envelope_new(
+        2, MESSAGE_VOTES, "{'votes': <[{'server': <'db1'>, 'service': <uint32 99>, 'why': <'?'>}]>}"));
+    assert_int_equal(message->votes->len, 1);
+    assert_int_equal(g_array_index(message->votes, message_vote_t, 0).service, VOTE_NONE);
+    message_free(message);
+}
+
+static void test_what_an_older_observer_does_not_say_has_its_default(void **state)
+{
+    message_t *message = decode_variant(envelope_new(2, MESSAGE_HELLO, "{'node': <'host1'>}"));
+
+    (void) state;
+    assert_int_equal(message->incarnation, 0);
+    assert_false(message->in_sync || message->blind);
+    message_free(message);
+
+    message = decode_variant(envelope_new(2, MESSAGE_RECORD,
+                                          "{'server': <'db1'>, 'record': <{'epoch': <uint64 1>}>}"));
+    assert_int_equal(message->record.verdict, VERDICT_HEALTHY);
+    assert_string_equal(message->record.reason, "");
+    message_free(message);
 }
 
 /* Each byte of a message damaged in turn: refused or read, never a crash (run under the sanitizers). */
@@ -260,6 +318,8 @@ int main(void)
         cmocka_unit_test(test_event_request_and_forget),
         cmocka_unit_test(test_snapshot_carries_records_and_history),
         cmocka_unit_test(test_strangers_are_refused),
+        cmocka_unit_test(test_what_a_newer_observer_adds_is_ignored),
+        cmocka_unit_test(test_what_an_older_observer_does_not_say_has_its_default),
         cmocka_unit_test(test_damage_does_not_crash),
         cmocka_unit_test(test_history_keeps_takeovers_apart),
     };
