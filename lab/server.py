@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""The application servers: PostgreSQL from their own disk, on a service address that is taken with care."""
+"""The application servers: PostgreSQL from their own disk, and a service address that is taken with care."""
 
 import shutil
 from pathlib import Path
@@ -29,10 +29,12 @@ def plan(site: Site, server: str) -> Plan:
         services=[
             Service("address", ["/usr/bin/python3", "-I", str(program), address, site.mac(server, "svc")],
                     check=["test", "-e", "/run/address-up"]),
-            # As Debian's unit does, nothing starts PostgreSQL again when it dies.
+            # As with Debian's unit, it starts at boot, and nothing starts it again when it dies. It listens on all
+            # addresses: the gate withholds the service address alone, so the management address shows a server
+            # that is ready to serve.
             Service("postgresql", ["chpst", "-u", "postgres", f"{POSTGRES}/postgres", "-D", DATA, "-k",
                                    "/run/postgresql"],
-                    after=("address",), restart=False,
+                    restart=False,
                     check=[f"{POSTGRES}/pg_isready", "-q", "-h", "/run/postgresql"]),
         ],
         folders={"/run/postgresql": ("postgres", "postgres", 0o755)},

@@ -20,8 +20,8 @@ def adopt_options(lab: Lab, server: str, domain_type: str) -> list[str]:
     service, mgmt = site.address(server, "svc"), site.address(server, "mgmt")
     return [
         "--probe", f"'pgsql:host={service} port={POSTGRES_PORT} user=postgres dbname=postgres connect_timeout=2'",
-        # PostgreSQL waits for the service address, so the management address is what shows that a server is back.
-        "--recover-probe", f"icmp:{mgmt}",
+        # The database on the management address shows a server that only lacks its service address.
+        "--recover-probe", f"tcp:{mgmt}:{POSTGRES_PORT}",
         "--service-address", service, "--store-address", site.address(server, "store"),
         "--mac", site.mac(server, "svc"), "--bridge", HOST_BRIDGE, "--memory-mib", str(IMAGE_MEMORY_MIB),
         "--reference", f"icmp:{site.address('client', 'svc')}",

@@ -166,7 +166,7 @@ class Protected:
         timing = [word for name, value in TIMING.items() for word in ("--set", f"{name}={value}")]
         return self.understudy(
             "adopt", server, "--disk", f"{POOL}/{server}={image}",
-            "--probe", f"tcp:{address}:5432", "--recover-probe", f"icmp:{self.site.address(server, 'mgmt')}",
+            "--probe", f"tcp:{address}:5432", "--recover-probe", f"tcp:{self.site.address(server, 'mgmt')}:5432",
             "--service-address", address, "--mac", self.site.mac(server, "svc"), "--bridge", "br-svc",
             "--memory-mib", str(memory_mib), "--set", f"domain_type={domain_type()}",
             "--store-address", self.site.address(server, "store"),
@@ -185,7 +185,7 @@ class Protected:
         self.idle = self.headroom()
 
     def mend(self) -> None:
-        """Nodes on, links up, no load, databases started."""
+        """Nodes on, links up, no load, gates and databases started."""
         for node in self.hosts + self.servers:
             state = self.lab.node(node).state()
             if state == "frozen":
@@ -196,8 +196,8 @@ class Protected:
                 self.lab.boot(node)
         for host in self.hosts:
             self.lab.load(host, 0, 0)
-        for server in self.servers:     # its start waits for the address: at_rest() below tells when it serves
-            self.lab.exec(server, "sv", "start", "postgresql", check=False)
+        for server in self.servers:     # without waiting for the address: at_rest() below tells when it serves
+            self.lab.exec(server, "sv", "up", "address", "postgresql", check=False)
 
     def settle(self) -> None:
         """Everything mended, and then: servers healthy, images stopped, hosts with their whole capacity."""
