@@ -31,7 +31,7 @@ static void test_arp(void **state)
     /* The second one is a reply, addressed to ourselves. */
     assert_int_equal(frames.frames[1].length, sizeof request);
     assert_int_equal(frames.frames[1].bytes[21], 2);
-    assert_memory_equal(frames.frames[1].bytes + 32, frames.frames[1].bytes + 22, ANNOUNCE_MAC_BYTES);
+    assert_memory_equal(frames.frames[1].bytes + 32, frames.frames[1].bytes + 22, NEIGHBOUR_MAC_BYTES);
 }
 
 /* RFC 4861 4.4 and 4.6.1. The checksum was computed apart from this code, over the pseudo-header and the message. */

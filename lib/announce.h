@@ -4,21 +4,17 @@
 
 #include <glib.h>
 
+#include "neighbour_frame.h"
+
 /*
  * Tells the service network where an address is now: gratuitous ARP (RFC 5227)
  * or an unsolicited neighbour advertisement (RFC 4861). A stale entry at a
  * client costs half a minute otherwise. The frames carry the image's MAC address
  * as their sender, so that switches learn its port too.
  */
-#define ANNOUNCE_MAC_BYTES 6
-#define ANNOUNCE_FRAME_MAX_BYTES 96
-
 typedef struct announce_frames {
     guint count;
-    struct {
-        guint8 bytes[ANNOUNCE_FRAME_MAX_BYTES];
-        gsize length;
-    } frames[2];
+    neighbour_frame_t frames[2];
 } announce_frames_t;
 
 /*!
