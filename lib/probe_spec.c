@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "probe_spec.h"
 
+#include <arpa/inet.h>
+#include <netinet/in.h>
 #include <string.h>
 
 #include "error.h"
@@ -31,11 +33,23 @@ static gboolean parse_tcp(probe_spec_t *spec, const char *rest, GError **error)
     return TRUE;
 }
 
+/* An echo request names no interface, and an IPv4 address in an IPv6 one's clothes answers no ICMPv6. */
+static gboolean address_can_be_pinged(const char *address)
+{
+    struct in_addr ipv4;
+    struct in6_addr ipv6;
+
+    return inet_pton(AF_INET, address, &ipv4) == 1
+           || (inet_pton(AF_INET6, address, &ipv6) == 1 && !IN6_IS_ADDR_LINKLOCAL(&ipv6)
+               && !IN6_IS_ADDR_V4MAPPED(&ipv6));
+}
+
 static gboolean parse_icmp(probe_spec_t *spec, const char *rest, GError **error)
 {
-    if (!address_is_numeric(rest)) {
+    if (!address_can_be_pinged(rest)) {
         g_set_error(error, UNDERSTUDY_ERROR, UNDERSTUDY_ERROR_CONFIG,
-                    "probe '%s': write icmp:ADDRESS with a numeric address", spec->text);
+                    "probe '%s': write icmp:ADDRESS with a numeric address; a link-local one, or IPv4 written as IPv6, "
+                    "can't be asked", spec->text);
         return FALSE;
     }
     spec->address = g_strdup(rest);
@@ -137,6 +151,27 @@ GPtrArray *probe_spec_list_parse(const char *text, GError **error)
         g_ptr_array_add(list, spec);
     }
     return g_steal_pointer(&list);
+}
+
+char *probe_spec_label(const probe_spec_t *spec)
+{
+    switch (spec->type) {
+        case PROBE_HTTP: {
+            g_autoptr(GUri) uri = g_uri_parse(spec->target, G_URI_FLAGS_NONE, NULL);
+
+            return uri != NULL ? g_uri_to_string_partial(uri, G_URI_HIDE_USERINFO | G_URI_HIDE_QUERY
+                                                                  | G_URI_HIDE_FRAGMENT)
+                               : g_strdup("http");
+        }
+        case PROBE_PGSQL:
+            return g_strdup("pgsql");
+        case PROBE_EXEC:
+            return g_strconcat("exec:", spec->argv[0], NULL);
+        case PROBE_TCP:
+        case PROBE_ICMP:
+        default:
+            return g_strdup(spec->text);
+    }
 }
 
 void probe_spec_free(probe_spec_t *spec)

@@ -95,6 +95,7 @@ static gboolean parse_probes(server_config_t *config, GHashTable *params, GError
 static gboolean parse_rest(server_config_t *config, GHashTable *params, GError **error)
 {
     const char *misses = param_text(params, "probe_misses", DEFAULT_PROBE_MISSES);
+    const char *unknown = param_text(params, "probe_unknown", DEFAULT_PROBE_UNKNOWN);
     const char *isolate = param_text(params, "isolate", DEFAULT_ISOLATE);
     const char *store_address = param_text(params, "store_address", NULL);
     guint64 number = 0;
@@ -105,6 +106,11 @@ static gboolean parse_rest(server_config_t *config, GHashTable *params, GError *
         return FALSE;
     }
     config->probe_misses = (guint) number;
+    config->unknown_is_down = g_strcmp0(unknown, "down") == 0;
+    if (!config->unknown_is_down && g_strcmp0(unknown, "ignore") != 0) {
+        g_set_error(error, UNDERSTUDY_ERROR, UNDERSTUDY_ERROR_CONFIG, "probe_unknown=%s: set ignore or down", unknown);
+        return FALSE;
+    }
     if (!isolate_policy_parse(isolate, &config->isolate)) {
         g_set_error(error, UNDERSTUDY_ERROR, UNDERSTUDY_ERROR_CONFIG,
                     "isolate=%s: set required, confirmed or best-effort", isolate);
@@ -148,7 +154,7 @@ gboolean server_config_equal(const server_config_t *a, const server_config_t *b)
 {
     if (g_strcmp0(a->name, b->name) != 0 || g_strcmp0(a->resource_id, b->resource_id) != 0
         || a->probes->len != b->probes->len || !probe_equal(a->recover_probe, b->recover_probe)
-        || a->probe_misses != b->probe_misses || a->isolate != b->isolate
+        || a->probe_misses != b->probe_misses || a->unknown_is_down != b->unknown_is_down || a->isolate != b->isolate
         || g_strcmp0(a->store_address, b->store_address) != 0) {
         return FALSE;
     }

@@ -22,6 +22,7 @@ typedef struct server_config {
     probe_spec_t *recover_probe; /* NULL: returns only by `understudy release` */
     guint64 probe_interval_ms;
     guint64 probe_timeout_ms;
+    gboolean unknown_is_down;    /* probes that could not be asked count as misses */
     guint probe_misses;          /* misses in a row until the vote is down */
     guint64 hold_down_ms;
     guint64 recover_after_ms;
@@ -34,6 +35,7 @@ typedef struct server_config {
 #define DEFAULT_PROBE_INTERVAL   "1s"
 #define DEFAULT_PROBE_TIMEOUT    "1s"
 #define DEFAULT_PROBE_MISSES     "3"
+#define DEFAULT_PROBE_UNKNOWN    "ignore"
 #define DEFAULT_HOLD_DOWN        "5s"
 #define DEFAULT_RECOVER_AFTER    "10s"
 #define DEFAULT_ISOLATE          "required"

@@ -4,16 +4,21 @@
 
 #include "probe.h"
 
-/* Several probes asked at once, and one answer of them all. */
+/*
+ * Several probes asked at once, and one answer of them all. One that is down decides for a server;
+ * one that could not be asked leaves it unknown, unless another is down.
+ */
 typedef struct cycle cycle_t;
 
 typedef enum {
-    CYCLE_ALL, /* answered if all are: a server */
-    CYCLE_ANY, /* answered if one is: references */
+    CYCLE_ALL, /* up if all are: a server */
+    CYCLE_ANY, /* up if one is: references */
 } cycle_mode_t;
 
-/* Called once, from the main loop, as soon as the answer is known; the cycle is gone afterwards. */
-typedef void (*cycle_done_fn)(gboolean answered, gpointer user_data);
+/* Called once, from the main loop, as soon as the answer is known; the cycle is gone afterwards. `reason` names the
+ * probe and says why it is not up: valid UTF-8, at most CYCLE_REASON_MAX_BYTES, valid during the call; NULL if it is up. */
+typedef void (*cycle_done_fn)(probe_answer_t answer, const char *reason, gpointer user_data);
+#define CYCLE_REASON_MAX_BYTES 200
 
 /*!
  * \param[in] specs  probe_spec_t*, at least one; they must live until the cycle is done or cancelled

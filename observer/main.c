@@ -208,10 +208,13 @@ static const group_ops_t group_ops = {
 /* What is seen to group -----------------------------------------------------------*/
 
 static void on_vote(const char *server, vote_t service, vote_t management, gint64 first_miss_wall_ms,
-                    gpointer user_data)
+                    const char *reason, gpointer user_data)
 {
     observer_t *observer = user_data;
 
+    if (service == VOTE_UNKNOWN) {
+        log_line(LOG_WARNING, "Server %s: can't be asked: %s", server, reason);
+    }
     group_vote(observer->group, server, service, management, first_miss_wall_ms);
     run_soon(observer);
 }

@@ -35,6 +35,7 @@ static void probe_free(probe_t *probe)
     if (probe->started) {
         probe->ops->stop(probe);
     }
+    g_free(probe->reason);
     g_free(probe);
 }
 
@@ -46,26 +47,37 @@ static gboolean call_finished(gpointer user_data)
         probe_t *probe = g_queue_pop_head_link(&finished)->data;
         probe_done_fn done = probe->done;
         gpointer done_data = probe->user_data;
-        gboolean answered = probe->answered;
+        probe_answer_t answer = probe->answer;
+        g_autofree char *reason = g_steal_pointer(&probe->reason);
 
         probe_free(probe);
-        done(answered, done_data);
+        done(answer, reason, done_data);
     }
     return G_SOURCE_REMOVE;
 }
 
-void probe_finish(probe_t *probe, gboolean answered)
+void probe_finish(probe_t *probe, probe_answer_t answer, const char *reason)
 {
     if (probe->finished) {
         return;
     }
     probe->finished = TRUE;
-    probe->answered = answered;
+    probe->answer = answer;
+    probe->reason = g_strdup(reason);
     g_queue_unlink(&running, &probe->link);
     g_queue_push_tail_link(&finished, &probe->link);
     if (finish_source == 0) {
         finish_source = g_idle_add_full(G_PRIORITY_DEFAULT, call_finished, NULL, NULL);
     }
+}
+
+/* Silence counts as down only of a server that was asked. */
+static void finish_overdue(probe_t *probe)
+{
+    const char *unasked = probe->ops->unasked != NULL ? probe->ops->unasked(probe) : NULL;
+
+    probe_finish(probe, unasked != NULL ? PROBE_UNKNOWN : PROBE_DOWN,
+                 unasked != NULL ? unasked : "no answer in time");
 }
 
 static gboolean on_tick(gpointer user_data)
@@ -79,7 +91,7 @@ static gboolean on_tick(gpointer user_data)
 
         next = link->next;
         if (now_ms >= probe->deadline_ms) {
-            probe_finish(probe, FALSE);
+            finish_overdue(probe);
         }
     }
     if (g_queue_is_empty(&running)) {
@@ -93,6 +105,7 @@ probe_t *probe_start(const probe_spec_t *spec, guint timeout_ms, gboolean fresh,
                      gpointer user_data)
 {
     probe_t *probe = g_new0(probe_t, 1);
+    g_autofree char *why_not = NULL;
 
     probe->spec = spec;
     probe->ops = types[spec->type];
@@ -106,9 +119,10 @@ probe_t *probe_start(const probe_spec_t *spec, guint timeout_ms, gboolean fresh,
         /* Below the descriptors: an answer that has arrived counts, even if it is read late. */
         tick_source = g_timeout_add_full(G_PRIORITY_DEFAULT + 10, TICK_MS, on_tick, NULL, NULL);
     }
-    probe->started = probe->ops->start(probe);
-    if (!probe->started) {
-        probe_finish(probe, FALSE);
+    why_not = probe->ops->start(probe);
+    probe->started = why_not == NULL;
+    if (why_not != NULL) {
+        probe_finish(probe, PROBE_UNKNOWN, why_not);
     }
     return probe;
 }

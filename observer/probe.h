@@ -13,14 +13,25 @@
  */
 typedef struct probe probe_t;
 
-/* Called once, never from within probe_start(); the probe is gone afterwards. */
-typedef void (*probe_done_fn)(gboolean answered, gpointer user_data);
+/*
+ * "Down" needs a server that was asked and is not there. What could not be asked,
+ * or refuses to say, is a fault of the probe. doc/configure.md has the table.
+ */
+typedef enum {
+    PROBE_UP,
+    PROBE_DOWN,
+    PROBE_UNKNOWN,
+} probe_answer_t;
+
+/* Called once, never from within probe_start(); the probe is gone afterwards. `reason` says why
+ * it is not up, without secrets, and is valid during the call; NULL if it is. */
+typedef void (*probe_done_fn)(probe_answer_t answer, const char *reason, gpointer user_data);
 
 /*!
  * \brief Begin a probe
  *
  * \param[in] spec        what to ask; must live until the probe is done or cancelled
- * \param[in] timeout_ms  no answer by then is no answer
+ * \param[in] timeout_ms  no answer by then is PROBE_DOWN, if it had been asked by then
  * \param[in] fresh       TRUE: over a new connection, even if one is kept from before
  */
 probe_t *probe_start(const probe_spec_t *spec, guint timeout_ms, gboolean fresh, probe_done_fn done,
@@ -34,10 +45,12 @@ gint64 probe_now_ms(void);
 /* For the types ------------------------------------------------------------------*/
 
 typedef struct probe_type_ops {
-    /* Begin: set probe->state. FALSE: it can't be answered, say because there is no route. */
-    gboolean (*start)(probe_t *probe);
-    /* Let go of probe->state. Called once after every start() that returned TRUE. */
+    /* Begin: set probe->state, and return NULL; or why it can't be asked, to be g_free()d: there is no route, say. */
+    char *(*start)(probe_t *probe);
+    /* Let go of probe->state. Called once after every start() that returned NULL. */
     void (*stop)(probe_t *probe);
+    /* Optional. The time is up: NULL if the server has been asked, or why it could not be asked. */
+    const char *(*unasked)(const probe_t *probe);
 } probe_type_ops_t;
 
 struct probe {
@@ -49,13 +62,14 @@ struct probe {
     gboolean fresh;
     gboolean started;
     gboolean finished;
-    gboolean answered;
+    probe_answer_t answer;
+    char *reason;
     GList link;      /* in the list of those that run */
     gpointer state;  /* the type's own */
 };
 
-/* The answer is known: ops->stop() and done() follow from the main loop. */
-void probe_finish(probe_t *probe, gboolean answered);
+/* The answer is known: ops->stop() and done() follow from the main loop. The reason is copied; NULL with PROBE_UP. */
+void probe_finish(probe_t *probe, probe_answer_t answer, const char *reason);
 
 /*
  * File descriptors of probes in one epoll set of their own: GLib's main loop

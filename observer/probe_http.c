@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* http(s)://...: an answer of 2xx or 3xx, whose redirection is not followed: the server has answered. */
+/* http(s)://...: an answer of 2xx or 3xx, whose redirection is not followed: the server has answered. 5xx is its own
+ * word that it can't serve; any other answer says that the question was wrong, not that nobody is there. */
 #include <libsoup/soup.h>
 
 #include "probe.h"
@@ -12,7 +13,51 @@ typedef struct {
     SoupMessage *message;
     GCancellable *cancellable;
     gboolean ended; /* on_sent() has come */
+    gboolean asked; /* the server itself: its address is known, or a connection was kept */
+    gboolean looked_up;
 } http_state_t;
+
+/* Statuses of 500 and more that are not the server's word on itself. */
+static const guint foreign_statuses[] = {
+    501, /* it does not know GET */
+    505, /* it does not know this version of HTTP */
+    511, /* a network that wants a login has answered in its place */
+};
+
+static probe_answer_t judge_status(guint status)
+{
+    if (status >= 200 && status < 400) {
+        return PROBE_UP;
+    }
+    for (gsize i = 0; i < G_N_ELEMENTS(foreign_statuses); i++) {
+        if (status == foreign_statuses[i]) {
+            return PROBE_UNKNOWN;
+        }
+    }
+    return status >= 500 && status < 600 ? PROBE_DOWN : PROBE_UNKNOWN;
+}
+
+/* Errors that tell of a server that was asked and is not there. */
+static const struct {
+    gint code;
+} down_errors[] = {
+    { G_IO_ERROR_CONNECTION_REFUSED }, { G_IO_ERROR_CONNECTION_CLOSED }, { G_IO_ERROR_TIMED_OUT },
+    { G_IO_ERROR_HOST_UNREACHABLE },   { G_IO_ERROR_PARTIAL_INPUT },
+};
+
+static probe_answer_t judge_error(const GError *error)
+{
+    if (g_error_matches(error, G_TLS_ERROR, G_TLS_ERROR_EOF)
+        || g_error_matches(error, SOUP_SESSION_ERROR, SOUP_SESSION_ERROR_TOO_MANY_RESTARTS)) {
+        return PROBE_DOWN; /* closed in the middle; closed again and again */
+    }
+    for (gsize i = 0; error->domain == G_IO_ERROR && i < G_N_ELEMENTS(down_errors); i++) {
+        if (error->code == down_errors[i].code) {
+            return PROBE_DOWN;
+        }
+    }
+    return PROBE_UNKNOWN; /* a name, a certificate, no route, no HTTP */
+}
 
 static SoupSession *get_session(void)
 {
@@ -29,33 +74,75 @@ static SoupSession *get_session(void)
 
 static void state_free(http_state_t *state)
 {
+    g_signal_handlers_disconnect_by_data(state->message, state);
     g_object_unref(state->cancellable);
     g_object_unref(state->message);
     g_free(state);
 }
 
+static void finish_sent(probe_t *probe, guint status, const GError *error)
+{
+    g_autofree char *reason = NULL;
+    probe_answer_t answer = PROBE_UNKNOWN;
+
+    if (error != NULL) {
+        probe_finish(probe, judge_error(error), error->message);
+        return;
+    }
+    answer = judge_status(status);
+    reason = answer != PROBE_UP ? g_strdup_printf("HTTP status %u", status) : NULL;
+    probe_finish(probe, answer, reason);
+}
+
 /* Comes once for every request, after http_stop() too. */
 static void on_sent(GObject *source, GAsyncResult *result, gpointer user_data)
 {
-    g_autoptr(GInputStream) stream = soup_session_send_finish(SOUP_SESSION(source), result, NULL);
+    g_autoptr(GError) error = NULL;
+    g_autoptr(GInputStream) stream = soup_session_send_finish(SOUP_SESSION(source), result, &error);
     http_state_t *state = user_data;
-    guint status = soup_message_get_status(state->message);
 
     state->ended = TRUE;
     if (state->probe != NULL) {
-        probe_finish(state->probe, stream != NULL && status >= 200 && status < 400);
+        finish_sent(state->probe, soup_message_get_status(state->message), error);
         return; /* http_stop() follows */
     }
     state_free(state);
 }
 
-static gboolean http_start(probe_t *probe)
+static void on_network_event(SoupMessage *message, GSocketClientEvent event, GIOStream *stream, gpointer user_data)
+{
+    http_state_t *state = user_data;
+
+    (void) message;
+    (void) stream;
+    state->looked_up = state->looked_up || event == G_SOCKET_CLIENT_RESOLVING;
+    state->asked = state->asked || event == G_SOCKET_CLIENT_CONNECTING;
+}
+
+static void on_starting(SoupMessage *message, gpointer user_data)
+{
+    (void) message;
+    ((http_state_t *) user_data)->asked = TRUE;
+}
+
+static const char *http_unasked(const probe_t *probe)
+{
+    const http_state_t *state = probe->state;
+
+    if (state->asked) {
+        return NULL;
+    }
+    return state->looked_up ? "its name was not looked up in time: no name server answers"
+                            : "no connection was free in time";
+}
+
+static char *http_start(probe_t *probe)
 {
     SoupMessage *message = soup_message_new(SOUP_METHOD_GET, probe->spec->target);
     http_state_t *state = NULL;
 
     if (message == NULL) {
-        return FALSE;
+        return g_strdup("its URL can't be read");
     }
     soup_message_add_flags(message, SOUP_MESSAGE_NO_REDIRECT | (probe->fresh ? SOUP_MESSAGE_NEW_CONNECTION : 0));
     state = g_new0(http_state_t, 1);
@@ -63,8 +150,10 @@ static gboolean http_start(probe_t *probe)
     state->message = message;
     state->cancellable = g_cancellable_new();
     probe->state = state;
+    g_signal_connect(message, "network-event", G_CALLBACK(on_network_event), state);
+    g_signal_connect(message, "starting", G_CALLBACK(on_starting), state);
     soup_session_send_async(get_session(), message, G_PRIORITY_DEFAULT, state->cancellable, on_sent, state);
-    return TRUE;
+    return NULL;
 }
 
 static void http_stop(probe_t *probe)
@@ -79,4 +168,4 @@ static void http_stop(probe_t *probe)
     }
 }
 
-const probe_type_ops_t probe_http_ops = { http_start, http_stop };
+const probe_type_ops_t probe_http_ops = { http_start, http_stop, http_unasked };

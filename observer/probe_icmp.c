@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* icmp:ADDR: an echo request is answered. One raw socket per address family serves all probes. */
+/* icmp:ADDR: an echo request is answered; silence is down, a request that this host can't send is unknown. One raw
+ * socket per address family serves all probes. */
 #include <arpa/inet.h>
+#include <errno.h>
 #include <linux/icmp.h>
 #include <netinet/icmp6.h>
 #include <netinet/in.h>
@@ -62,7 +64,7 @@ static void answer(const echo_t *echo, const struct in6_addr *from)
     }
     state = probe->state;
     if (memcmp(&state->address, from, sizeof(*from)) == 0) {
-        probe_finish(probe, TRUE);
+        probe_finish(probe, PROBE_UP, NULL);
     }
 }
 
@@ -226,7 +228,7 @@ static void icmp_stop(probe_t *probe)
     g_free(state);
 }
 
-static gboolean icmp_start(probe_t *probe)
+static char *icmp_start(probe_t *probe)
 {
     struct in_addr ipv4;
     gboolean is_ipv4 = inet_pton(AF_INET, probe->spec->address, &ipv4) == 1;
@@ -239,14 +241,16 @@ static gboolean icmp_start(probe_t *probe)
     if ((!is_ipv4 && inet_pton(AF_INET6, probe->spec->address, &state->address) != 1) || !family_open(family)
         || !take_sequence(probe, &state->sequence)) {
         g_free(state);
-        return FALSE;
+        return g_strdup_printf("no raw socket on this host: %s", g_strerror(errno));
     }
     probe->state = state;
     if (!(is_ipv4 ? send_ipv4(family, &ipv4, state->sequence) : send_ipv6(family, &state->address, state->sequence))) {
-        icmp_stop(probe); /* no route, say */
-        return FALSE;
+        int code = errno;
+
+        icmp_stop(probe);
+        return g_strdup_printf("it can't be asked from this host: %s", g_strerror(code));
     }
-    return TRUE;
+    return NULL;
 }
 
-const probe_type_ops_t probe_icmp_ops = { icmp_start, icmp_stop };
+const probe_type_ops_t probe_icmp_ops = { icmp_start, icmp_stop, NULL };

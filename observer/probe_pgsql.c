@@ -1,10 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* pgsql:CONNINFO: a query is answered. libpq's non-blocking calls only: PostgreSQL's manual, "Asynchronous
- * Command Processing" and PQconnectStartParams(). */
+/* pgsql:CONNINFO: a query is answered. Refused, closed or silent is down; a server that gives an error is there, unless
+ * the error says that it is broken. libpq's non-blocking calls only: PostgreSQL's manual, "Asynchronous Command
+ * Processing" and PQconnectStartParams(). */
+#include <errno.h>
 #include <gio/gio.h>
 #include <libpq-fe.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/socket.h>
 
 #include "probe.h"
 
@@ -25,6 +28,8 @@ typedef struct {
     gboolean was_kept;
     gboolean is_connected;
     gboolean is_good;      /* answered: keep the connection */
+    gboolean has_spoken;   /* the last thing that came was data, no end of the connection */
+    char *why_not;         /* a kept connection was gone, and a new one can't be made */
 } pgsql_state_t;
 
 static GHashTable *kept; /* conninfo -> connection_t*: idle ones */
@@ -60,6 +65,72 @@ static void keep(const probe_t *probe, connection_t *connection)
     g_hash_table_replace(kept, g_strdup(probe->spec->target), connection);
 }
 
+/* Judging ---------------------------------------------------------------------*/
+
+/* Classes of SQLSTATE with which a server says that it is broken itself. With any other error (a login, a database, too
+ * many connections, a start that is under way) it is there: what starts says so, and what ends is refused soon. */
+static const char *const broken_classes[] = { "58", "XX" };
+
+static gboolean is_broken(const char *sqlstate)
+{
+    for (gsize i = 0; i < G_N_ELEMENTS(broken_classes); i++) {
+        if (g_str_has_prefix(sqlstate, broken_classes[i])) {
+            return TRUE;
+        }
+    }
+    return FALSE;
+}
+
+/* "FATAL:  28P01: password authentication failed", among others, in libpq's verbose messages. */
+static char *find_error(const char *message, char **sqlstate)
+{
+    g_autoptr(GRegex) regex = g_regex_new("^.*: {2}([0-9A-Z]{5}): (.*)$", G_REGEX_MULTILINE | G_REGEX_RAW, 0, NULL);
+    g_autoptr(GMatchInfo) match = NULL;
+
+    if (!g_regex_match(regex, message, 0, &match)) {
+        return NULL;
+    }
+    *sqlstate = g_match_info_fetch(match, 1);
+    return g_match_info_fetch(match, 2);
+}
+
+/* No SQLSTATE comes with a connection that libpq could not make or lost. */
+static void finish_failed(probe_t *probe)
+{
+    const pgsql_state_t *state = probe->state;
+    const char *message = PQerrorMessage(state->connection->pg);
+    g_autofree char *sqlstate = NULL;
+    g_autofree char *reason = find_error(message, &sqlstate);
+
+    if (state->why_not != NULL) {
+        probe_finish(probe, PROBE_UNKNOWN, state->why_not);
+        return;
+    }
+    if (sqlstate != NULL) {
+        probe_finish(probe, is_broken(sqlstate) ? PROBE_DOWN : PROBE_UNKNOWN, reason);
+        return;
+    }
+    reason = g_strchomp(g_strdup(message));
+    /* It has said something that this client can't go on with: a password is asked for, no TLS, a certificate. */
+    probe_finish(probe, state->has_spoken ? PROBE_UNKNOWN : PROBE_DOWN, reason);
+}
+
+/* Looks without taking: libpq tells an end of the connection from a refusal by words alone. Not while it connects,
+ * because that would take the error away from it. */
+static void look_at_socket(pgsql_state_t *state)
+{
+    char byte = 0;
+
+    if (PQstatus(state->connection->pg) != CONNECTION_STARTED) {
+        ssize_t size_bytes = recv(PQsocket(state->connection->pg), &byte, 1, MSG_PEEK | MSG_DONTWAIT);
+
+        state->has_spoken = size_bytes > 0 || (size_bytes < 0 && (errno == EAGAIN || errno == EWOULDBLOCK)
+                                               && state->has_spoken);
+    }
+}
+
+/* Connections -----------------------------------------------------------------*/
+
 /* libpq looks names up with getaddrinfo(), which blocks. */
 static gboolean needs_lookup(const char *conninfo)
 {
@@ -81,7 +152,8 @@ static gboolean needs_lookup(const char *conninfo)
     return options == NULL || (has_name && !has_address);
 }
 
-static connection_t *connection_new(const char *conninfo)
+/* NULL, and why it can't be asked. */
+static connection_t *connection_new(const char *conninfo, char **why_not)
 {
     /* What stands later wins: the operator's own conninfo over our defaults. */
     static const char *const keywords[] = { "gssencmode", "fallback_application_name", "dbname", NULL };
@@ -90,13 +162,16 @@ static connection_t *connection_new(const char *conninfo)
     PGconn *pg = NULL;
 
     if (needs_lookup(conninfo)) {
+        *why_not = g_strdup("its conninfo can't be read, or has a name: give its address as hostaddr=");
         return NULL;
     }
     pg = PQconnectStartParams(keywords, values, 1);
     if (pg == NULL || PQstatus(pg) == CONNECTION_BAD) {
+        *why_not = g_strchomp(g_strdup(pg != NULL ? PQerrorMessage(pg) : "no memory"));
         PQfinish(pg);
         return NULL;
     }
+    PQsetErrorVerbosity(pg, PQERRORS_VERBOSE); /* with the SQLSTATE, which is the same in all languages */
     connection = g_new0(connection_t, 1);
     connection->pg = pg;
     connection->opened_ms = probe_now_ms();
@@ -163,7 +238,7 @@ static gboolean go_on_reading(probe_t *probe, pgsql_state_t *state)
     }
     while ((result = PQgetResult(pg)) != NULL) {
         answered = PQresultStatus(result) == PGRES_TUPLES_OK;
-        PQclear(result);
+        PQclear(result); /* what it says of an error is the connection's message, too */
         if (PQisBusy(pg)) {
             break;
         }
@@ -172,16 +247,17 @@ static gboolean go_on_reading(probe_t *probe, pgsql_state_t *state)
         return FALSE;
     }
     state->is_good = PQtransactionStatus(pg) == PQTRANS_IDLE;
-    probe_finish(probe, TRUE);
+    probe_finish(probe, PROBE_UP, NULL);
     return TRUE;
 }
 
 /* A server that was restarted has closed the connection from before: that is no miss. */
 static gboolean start_anew(const probe_t *probe, pgsql_state_t *state)
 {
-    connection_t *connection = connection_new(probe->spec->target);
+    connection_t *connection = connection_new(probe->spec->target, &state->why_not);
 
     state->was_kept = FALSE;
+    state->has_spoken = FALSE;
     state->is_connected = FALSE;
     if (connection == NULL) {
         return FALSE;
@@ -202,13 +278,14 @@ static void on_ready(guint32 events, gpointer user_data)
     if (probe->finished) {
         return;
     }
+    look_at_socket(state);
     goes_on = state->is_connected ? go_on_reading(probe, state) : go_on_connecting(state);
     if (!goes_on && state->was_kept) {
         goes_on = start_anew(probe, state);
     }
     if (!goes_on) {
         watch_none(state);
-        probe_finish(probe, FALSE);
+        finish_failed(probe);
     }
 }
 
@@ -222,21 +299,23 @@ static void pgsql_stop(probe_t *probe)
     } else {
         connection_free(state->connection);
     }
+    g_free(state->why_not);
     g_free(state);
 }
 
-static gboolean pgsql_start(probe_t *probe)
+static char *pgsql_start(probe_t *probe)
 {
     pgsql_state_t *state = NULL;
     connection_t *connection = take_kept(probe);
     gboolean was_kept = connection != NULL;
     gboolean goes_on = FALSE;
+    char *why_not = NULL;
 
     if (connection == NULL) {
-        connection = connection_new(probe->spec->target);
+        connection = connection_new(probe->spec->target, &why_not);
     }
     if (connection == NULL) {
-        return FALSE;
+        return why_not;
     }
     state = g_new0(pgsql_state_t, 1);
     state->connection = connection;
@@ -248,9 +327,11 @@ static gboolean pgsql_start(probe_t *probe)
         goes_on = start_anew(probe, state);
     }
     if (!goes_on) {
+        why_not = g_strdup(state->why_not != NULL ? state->why_not : "its socket can't be watched");
         pgsql_stop(probe);
+        return why_not;
     }
-    return goes_on;
+    return NULL;
 }
 
-const probe_type_ops_t probe_pgsql_ops = { pgsql_start, pgsql_stop };
+const probe_type_ops_t probe_pgsql_ops = { pgsql_start, pgsql_stop, NULL };

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* tcp:ADDR:PORT: a connection is accepted. */
+/* tcp:ADDR:PORT: a connection is accepted. Refused, reset, or no way to the host is down; what fails on this host
+ * (no route, no descriptor, a firewall of its own) is unknown. */
 #include <errno.h>
 #include <gio/gio.h>
 #include <netinet/in.h>
@@ -11,12 +12,31 @@
 
 #include "probe.h"
 
+/* What a connection ended with: the network's word on the server, or a fault on the way there. */
+static void finish_failed(probe_t *probe, int code)
+{
+    gboolean is_no_route = code == ENETUNREACH;
+
+    probe_finish(probe, is_no_route ? PROBE_UNKNOWN : PROBE_DOWN, is_no_route ? "there is no route to it"
+                                                                               : g_strerror(code));
+}
+
 /* A connection that was refused or reset reports EPOLLERR and EPOLLHUP beside EPOLLOUT. */
 static void on_ready(guint32 events, gpointer user_data)
 {
     probe_t *probe = user_data;
+    const probe_fd_t *watch = probe->state;
+    int code = 0;
+    socklen_t size_bytes = sizeof(code);
 
-    probe_finish(probe, (events & (EPOLLERR | EPOLLHUP)) == 0);
+    if ((events & (EPOLLERR | EPOLLHUP)) == 0) {
+        probe_finish(probe, PROBE_UP, NULL);
+        return;
+    }
+    if (getsockopt(watch->fd, SOL_SOCKET, SO_ERROR, &code, &size_bytes) != 0 || code == 0) {
+        code = ECONNRESET;
+    }
+    finish_failed(probe, code);
 }
 
 static gboolean get_address(const probe_spec_t *spec, struct sockaddr_storage *native, socklen_t *size_bytes)
@@ -30,7 +50,7 @@ static gboolean get_address(const probe_spec_t *spec, struct sockaddr_storage *n
     return TRUE;
 }
 
-static gboolean tcp_start(probe_t *probe)
+static char *tcp_start(probe_t *probe)
 {
     /* Closed by a reset, before the handshake's last packet was sent, as HAProxy's
      * connect checks are: the listener has answered, the service need not start a
@@ -40,30 +60,35 @@ static gboolean tcp_start(probe_t *probe)
     struct sockaddr_storage address;
     socklen_t size_bytes = 0;
     probe_fd_t *watch = NULL;
+    int code = 0;
     int fd = -1;
 
     if (!get_address(probe->spec, &address, &size_bytes)) {
-        return FALSE;
+        return g_strdup("its address can't be used");
     }
     fd = socket(address.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     if (fd < 0) {
-        return FALSE;
+        return g_strdup_printf("no socket on this host: %s", g_strerror(errno));
     }
     setsockopt(fd, SOL_SOCKET, SO_LINGER, &reset, sizeof(reset));
     setsockopt(fd, IPPROTO_TCP, TCP_QUICKACK, &no_quick_ack, sizeof(no_quick_ack));
-    if (connect(fd, (struct sockaddr *) &address, size_bytes) != 0 && errno != EINPROGRESS) {
+    code = connect(fd, (struct sockaddr *) &address, size_bytes) != 0 ? errno : 0;
+    if (code != 0 && code != EINPROGRESS && code != ECONNREFUSED) {
         close(fd);
-        return FALSE;
+        return g_strdup_printf("it can't be asked from this host: %s", g_strerror(code));
     }
     watch = g_new0(probe_fd_t, 1);
     *watch = (probe_fd_t) { .fd = fd, .ready = on_ready, .user_data = probe };
     if (!probe_fd_add(watch, EPOLLOUT | EPOLLONESHOT)) {
         close(fd);
         g_free(watch);
-        return FALSE;
+        return g_strdup("its socket can't be watched");
     }
     probe->state = watch;
-    return TRUE;
+    if (code == ECONNREFUSED) {
+        finish_failed(probe, code);
+    }
+    return NULL;
 }
 
 static void tcp_stop(probe_t *probe)
@@ -74,4 +99,4 @@ static void tcp_stop(probe_t *probe)
     g_free(watch);
 }
 
-const probe_type_ops_t probe_tcp_ops = { tcp_start, tcp_stop };
+const probe_type_ops_t probe_tcp_ops = { tcp_start, tcp_stop, NULL };

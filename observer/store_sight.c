@@ -41,13 +41,14 @@ static void set_reached(store_sight_t *sight, gboolean reached)
     }
 }
 
-static void on_asked(gboolean answered, gpointer user_data)
+static void on_asked(probe_answer_t answer, const char *reason, gpointer user_data)
 {
     store_sight_t *sight = user_data;
     gint64 now_ms = probe_now_ms();
 
+    (void) reason;
     sight->cycle = NULL;
-    if (answered) {
+    if (answer == PROBE_UP) {
         sight->answered_ms = now_ms;
     }
     set_reached(sight, now_ms - sight->answered_ms < LOST_AFTER_MS);

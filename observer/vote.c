@@ -6,9 +6,17 @@ void vote_state_answer(vote_state_t *state)
     *state = (vote_state_t) { .known = TRUE, .vote = VOTE_UP };
 }
 
+void vote_state_unknown(vote_state_t *state)
+{
+    state->known = TRUE;
+    state->unknown = TRUE;
+    state->proved = FALSE;
+}
+
 void vote_state_miss(vote_state_t *state, gint64 now_ms, gint64 sent_wall_ms)
 {
     state->known = TRUE;
+    state->unknown = FALSE;
     if (state->misses == 0) {
         state->first_miss_wall_ms = sent_wall_ms;
     }
@@ -39,6 +47,8 @@ vote_t vote_state_vote(vote_state_t *state, guint probe_misses, const vote_sight
 {
     if (!state->known) {
         state->vote = VOTE_NONE;
+    } else if (state->unknown) {
+        state->vote = (sight->has_references && sight->blind) ? VOTE_BLIND : VOTE_UNKNOWN;
     } else if (state->misses == 0) {
         state->vote = VOTE_UP;
     } else if (state->misses < probe_misses) {

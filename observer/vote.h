@@ -6,12 +6,17 @@
 
 #include "verdict.h"
 
-/* From single answers and misses to a vote, with hysteresis. Pure. */
+/*
+ * From single answers and misses to a vote, with hysteresis. Pure. What could not be asked is
+ * neither: it ends no row of misses and is none of them, and while it is the last that is known,
+ * the vote is "unknown". So "down" is always the word of a server that has just been asked.
+ */
 typedef struct vote_state {
     gboolean known;            /* at least one probe has ended */
     guint misses;              /* in a row */
     gint64 first_miss_wall_ms; /* when the first of them was sent, Unix time */
     gint64 last_miss_ms;       /* when the last of them was judged, monotonic */
+    gboolean unknown;          /* it could not be asked, the last time */
     gboolean proved;           /* a reference has answered after the misses: it is not us */
     vote_t vote;
 } vote_state_t;
@@ -24,6 +29,7 @@ typedef struct vote_sight {
 } vote_sight_t;
 
 void vote_state_answer(vote_state_t *state);
+void vote_state_unknown(vote_state_t *state);
 void vote_state_miss(vote_state_t *state, gint64 now_ms, gint64 sent_wall_ms);
 
 /*!

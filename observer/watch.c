@@ -12,6 +12,7 @@ typedef struct {
     gint64 due_ms;
     gint64 sent_wall_ms;
     vote_state_t state;
+    char *reason;            /* why it was not up, the last time */
 } plane_t;
 
 typedef struct {
@@ -25,6 +26,7 @@ typedef struct {
     vote_t service_told;
     vote_t management_told;
     gint64 first_miss_told;
+    char *reason_told;
 } watched_t;
 
 typedef struct {
@@ -36,8 +38,10 @@ typedef struct {
     cycle_t *service_cycle;
     cycle_t *management_cycle;
     cycle_t *reference_cycle;
-    gboolean service_answered;
-    gboolean management_answered;
+    probe_answer_t service_answer;
+    probe_answer_t management_answer;
+    char *service_reason;
+    char *management_reason;
     gboolean reference_answered;
 } round_t;
 
@@ -60,24 +64,42 @@ static gint64 wall_ms(void)
 
 /* Votes -----------------------------------------------------------------------*/
 
+/* Only the reason of a standing vote is worth telling: a single miss passes. */
+static const char *plane_reason(const plane_t *plane, vote_t vote)
+{
+    return vote == VOTE_DOWN || vote == VOTE_UNKNOWN ? plane->reason : NULL;
+}
+
 static void publish(watched_t *server)
 {
     watch_t *watch = server->watch;
     gint64 now_ms = probe_now_ms();
     vote_t service = vote_state_vote(&server->service.state, server->config->probe_misses, &watch->sight, now_ms);
     vote_t management = VOTE_NONE;
+    const char *reason = NULL;
 
     if (server->watches_management) {
         management = vote_state_vote(&server->management.state, server->config->probe_misses, &watch->sight, now_ms);
     }
+    reason = plane_reason(&server->service, service);
+    reason = reason != NULL ? reason : plane_reason(&server->management, management);
     if (service == server->service_told && management == server->management_told
-        && server->service.state.first_miss_wall_ms == server->first_miss_told) {
+        && server->service.state.first_miss_wall_ms == server->first_miss_told
+        && g_strcmp0(reason, server->reason_told) == 0) {
         return;
     }
     server->service_told = service;
     server->management_told = management;
     server->first_miss_told = server->service.state.first_miss_wall_ms;
-    watch->callbacks.vote(server->name, service, management, server->first_miss_told, watch->user_data);
+    g_free(server->reason_told);
+    server->reason_told = g_strdup(reason);
+    watch->callbacks.vote(server->name, service, management, server->first_miss_told, reason, watch->user_data);
+}
+
+/* Its vote may change without an answer: with what the references say. */
+static gboolean plane_is_doubtful(const plane_t *plane)
+{
+    return plane->state.misses > 0 || plane->state.unknown;
 }
 
 static void publish_missed(watch_t *watch)
@@ -89,7 +111,7 @@ static void publish_missed(watch_t *watch)
     while (g_hash_table_iter_next(&iter, NULL, &value)) {
         watched_t *server = value;
 
-        if (server->service.state.misses > 0 || server->management.state.misses > 0) {
+        if (plane_is_doubtful(&server->service) || plane_is_doubtful(&server->management)) {
             publish(server);
         }
     }
@@ -113,12 +135,14 @@ static void reference_has_answered(watch_t *watch)
     publish_missed(watch);
 }
 
-static void on_references_done(gboolean answered, gpointer user_data)
+/* Of a reference only an answer counts: one that can't be asked shows no more than one that is silent. */
+static void on_references_done(probe_answer_t answer, const char *reason, gpointer user_data)
 {
     watch_t *watch = user_data;
 
+    (void) reason;
     watch->reference_cycle = NULL;
-    if (answered) {
+    if (answer == PROBE_UP) {
         reference_has_answered(watch);
     }
 }
@@ -139,36 +163,64 @@ static void references_ask_now(watch_t *watch)
 
 /* Planes ----------------------------------------------------------------------*/
 
-static void plane_judge(watched_t *server, plane_t *plane, gboolean answered, gint64 sent_wall_ms)
+static void plane_set_reason(plane_t *plane, const char *reason)
 {
-    gboolean was_up = plane->state.vote == VOTE_UP && plane->state.misses == 0;
+    if (g_strcmp0(plane->reason, reason) != 0) {
+        g_free(plane->reason);
+        plane->reason = g_strdup(reason);
+    }
+}
 
-    if (answered) {
-        vote_state_answer(&plane->state);
-        if (was_up) {
-            return; /* nearly always */
-        }
-    } else {
-        vote_state_miss(&plane->state, probe_now_ms(), sent_wall_ms);
-        references_ask_now(server->watch);
+static void plane_reset(plane_t *plane)
+{
+    plane->state = (vote_state_t) { 0 };
+    plane_set_reason(plane, NULL);
+}
+
+static void plane_judge(watched_t *server, plane_t *plane, probe_answer_t answer, const char *reason,
+                        gint64 sent_wall_ms)
+{
+    gboolean was_up = plane->state.vote == VOTE_UP && !plane_is_doubtful(plane);
+
+    plane_set_reason(plane, reason);
+    switch (answer) {
+        case PROBE_UP:
+            vote_state_answer(&plane->state);
+            if (was_up) {
+                return; /* nearly always */
+            }
+            break;
+        case PROBE_DOWN:
+            vote_state_miss(&plane->state, probe_now_ms(), sent_wall_ms);
+            references_ask_now(server->watch);
+            break;
+        case PROBE_UNKNOWN:
+            vote_state_unknown(&plane->state);
+            break;
     }
     publish(server);
 }
 
-static void on_service_done(gboolean answered, gpointer user_data)
+/* What the configuration makes of a service that could not be asked. */
+static probe_answer_t service_answer(const watched_t *server, probe_answer_t answer)
+{
+    return answer == PROBE_UNKNOWN && server->config->unknown_is_down ? PROBE_DOWN : answer;
+}
+
+static void on_service_done(probe_answer_t answer, const char *reason, gpointer user_data)
 {
     watched_t *server = user_data;
 
     server->service.cycle = NULL;
-    plane_judge(server, &server->service, answered, server->service.sent_wall_ms);
+    plane_judge(server, &server->service, service_answer(server, answer), reason, server->service.sent_wall_ms);
 }
 
-static void on_management_done(gboolean answered, gpointer user_data)
+static void on_management_done(probe_answer_t answer, const char *reason, gpointer user_data)
 {
     watched_t *server = user_data;
 
     server->management.cycle = NULL;
-    plane_judge(server, &server->management, answered, server->management.sent_wall_ms);
+    plane_judge(server, &server->management, answer, reason, server->management.sent_wall_ms);
 }
 
 static cycle_t *ask_service(watched_t *server, gboolean fresh, cycle_done_fn done, gpointer user_data)
@@ -207,7 +259,7 @@ static void server_tick(watched_t *server, gint64 now_ms)
         && plane_is_due(&server->management, config, now_ms)) {
         server->management.cycle = ask_management(server, FALSE, on_management_done, server);
     }
-    if (server->service.state.misses > 0 || server->management.state.misses > 0) {
+    if (plane_is_doubtful(&server->service) || plane_is_doubtful(&server->management)) {
         publish(server);
     }
 }
@@ -241,18 +293,23 @@ static void round_free(round_t *round)
     g_clear_pointer(&round->service_cycle, cycle_cancel);
     g_clear_pointer(&round->management_cycle, cycle_cancel);
     g_clear_pointer(&round->reference_cycle, cycle_cancel);
+    g_free(round->service_reason);
+    g_free(round->management_reason);
     g_free(round);
 }
 
-static vote_t round_vote(const round_t *round, gboolean is_asked, gboolean answered)
+static vote_t round_vote(const round_t *round, gboolean is_asked, probe_answer_t answer)
 {
     if (!is_asked) {
         return VOTE_NONE;
     }
-    if (answered) {
+    if (answer == PROBE_UP) {
         return VOTE_UP;
     }
-    return (round->server->watch->sight.has_references && !round->reference_answered) ? VOTE_BLIND : VOTE_DOWN;
+    if (round->server->watch->sight.has_references && !round->reference_answered) {
+        return VOTE_BLIND;
+    }
+    return answer == PROBE_DOWN ? VOTE_DOWN : VOTE_UNKNOWN;
 }
 
 static void round_end_part(round_t *round)
@@ -266,44 +323,48 @@ static void round_end_part(round_t *round)
         return;
     }
     server->watch->callbacks.answer(server->name, round->epoch, round->round,
-                                    round_vote(round, has_service, round->service_answered),
-                                    round_vote(round, has_management, round->management_answered),
+                                    round_vote(round, has_service, round->service_answer),
+                                    round_vote(round, has_management, round->management_answer),
                                     server->watch->user_data);
     if (has_service) {
-        plane_judge(server, &server->service, round->service_answered, round->sent_wall_ms);
+        plane_judge(server, &server->service, round->service_answer, round->service_reason, round->sent_wall_ms);
     }
     if (has_management) {
-        plane_judge(server, &server->management, round->management_answered, round->sent_wall_ms);
+        plane_judge(server, &server->management, round->management_answer, round->management_reason,
+                    round->sent_wall_ms);
     }
     server->rounds = g_slist_remove(server->rounds, round);
     round_free(round);
 }
 
-static void on_round_service(gboolean answered, gpointer user_data)
+static void on_round_service(probe_answer_t answer, const char *reason, gpointer user_data)
 {
     round_t *round = user_data;
 
     round->service_cycle = NULL;
-    round->service_answered = answered;
+    round->service_answer = service_answer(round->server, answer);
+    round->service_reason = g_strdup(reason);
     round_end_part(round);
 }
 
-static void on_round_management(gboolean answered, gpointer user_data)
+static void on_round_management(probe_answer_t answer, const char *reason, gpointer user_data)
 {
     round_t *round = user_data;
 
     round->management_cycle = NULL;
-    round->management_answered = answered;
+    round->management_answer = answer;
+    round->management_reason = g_strdup(reason);
     round_end_part(round);
 }
 
-static void on_round_references(gboolean answered, gpointer user_data)
+static void on_round_references(probe_answer_t answer, const char *reason, gpointer user_data)
 {
     round_t *round = user_data;
 
+    (void) reason;
     round->reference_cycle = NULL;
-    round->reference_answered = answered;
-    if (answered) {
+    round->reference_answered = answer == PROBE_UP;
+    if (round->reference_answered) {
         reference_has_answered(round->server->watch);
     }
     round_end_part(round);
@@ -351,6 +412,9 @@ static void server_free(watched_t *server)
 {
     server_stop(server);
     server_config_free(server->config);
+    g_free(server->service.reason);
+    g_free(server->management.reason);
+    g_free(server->reason_told);
     g_free(server->name);
     g_free(server);
 }
@@ -383,8 +447,8 @@ void watch_set_server(watch_t *watch, server_config_t *config)
         server_config_free(server->config);
     }
     server->config = config;
-    server->service.state = (vote_state_t) { 0 };
-    server->management.state = (vote_state_t) { 0 };
+    plane_reset(&server->service);
+    plane_reset(&server->management);
     server->service.due_ms = server->management.due_ms = now_ms + phase_ms(watch, config->probe_interval_ms);
     publish(server);
 }
@@ -392,7 +456,7 @@ void watch_set_server(watch_t *watch, server_config_t *config)
 void watch_remove_server(watch_t *watch, const char *name)
 {
     if (g_hash_table_contains(watch->servers, name)) {
-        watch->callbacks.vote(name, VOTE_NONE, VOTE_NONE, 0, watch->user_data);
+        watch->callbacks.vote(name, VOTE_NONE, VOTE_NONE, 0, NULL, watch->user_data);
         g_hash_table_remove(watch->servers, name);
     }
 }
@@ -410,7 +474,7 @@ void watch_set_management(watch_t *watch, const char *name, gboolean is_watched)
         return;
     }
     server->watches_management = is_watched;
-    server->management.state = (vote_state_t) { 0 };
+    plane_reset(&server->management);
     server->management.due_ms = probe_now_ms();
     if (!is_watched) {
         g_clear_pointer(&server->management.cycle, cycle_cancel);

@@ -11,8 +11,9 @@
 typedef struct watch watch_t;
 
 typedef struct watch_callbacks {
+    /* `reason` says why the service is not up, or else the management address; NULL if both are, or not known. */
     void (*vote)(const char *server, vote_t service, vote_t management, gint64 first_miss_wall_ms,
-                 gpointer user_data);
+                 const char *reason, gpointer user_data);
     void (*answer)(const char *server, guint64 epoch, guint32 round, vote_t service, vote_t management,
                    gpointer user_data);
     void (*blind)(gboolean blind, gpointer user_data);

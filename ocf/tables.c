@@ -87,6 +87,7 @@ static gboolean check_probes(const char *value, GError **error)
 }
 
 static const char *const isolate_choices[] = { "required", "confirmed", "best-effort", NULL };
+static const char *const probe_unknown_choices[] = { "ignore", "down", NULL };
 static const char *const domain_type_choices[] = { "auto", "kvm", "qemu", NULL };
 
 const ocf_param_t image_params[] = {
@@ -177,6 +178,12 @@ const ocf_param_t image_params[] = {
       .min = 1, .max = 1000,
       .shortdesc = "Misses in a row that count as down",
       .longdesc = "An observer votes \"down\" after so many misses in a row, and \"up\" again after one answer." },
+    { .name = "probe_unknown", .type = OCF_TYPE_SELECT, .default_text = DEFAULT_PROBE_UNKNOWN, .reloadable = TRUE,
+      .choices = probe_unknown_choices,
+      .shortdesc = "What a probe counts as that could not be asked",
+      .longdesc = "A name that does not resolve, a login that is refused, too many connections, a program that is "
+                  "missing, a certificate: the service was not found to be away, the probe is at fault. \"ignore\": it is "
+                  "shown with its reason, and starts no takeover. \"down\": it is a miss like any other." },
     { .name = "hold_down", .type = OCF_TYPE_DURATION, .default_text = DEFAULT_HOLD_DOWN, .reloadable = TRUE,
       .min = 0, .max = 3600000,
       .shortdesc = "Time between the two rounds of confirmation",

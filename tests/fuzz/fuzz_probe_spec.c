@@ -31,9 +31,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size_bytes)
     fuzz_check_outcome(list != NULL, error);
     for (guint i = 0; list != NULL && i < list->len; i++) {
         const probe_spec_t *spec = g_ptr_array_index(list, i);
+        g_autofree char *label = probe_spec_label(spec);
         probe_spec_t *again = probe_spec_parse(spec->text, NULL);
 
         check(spec);
+        FUZZ_CHECK(label[0] != '\0');
         FUZZ_CHECK(again != NULL && again->type == spec->type);
         probe_spec_free(again);
     }

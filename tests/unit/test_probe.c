@@ -7,16 +7,20 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <stdlib.h>
+#include <sys/mount.h>
 #include <sys/stat.h>
 
 #include <cmocka.h>
 #include <gio/gio.h>
+#include <glib/gstdio.h>
 #include <libsoup/soup.h>
 #include <sched.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "cycle.h"
 #include "probe.h"
+#include "watch.h"
 
 #define TIMEOUT_MS 400        /* for those that are to miss */
 #define PATIENCE_MS 8000      /* for those that are to answer, on a busy machine */
@@ -25,6 +29,7 @@
 /* An address on a link whose other end is not there: silence. */
 #define SILENT "192.0.2.1"
 static gboolean has_namespace;
+static gboolean names_are_silent;
 
 static gboolean run_ip(const char *words)
 {
@@ -35,26 +40,48 @@ static gboolean run_ip(const char *words)
            && g_spawn_check_wait_status(status, NULL);
 }
 
+/* A name server that never answers, for this process alone. */
+static gboolean silence_names(void)
+{
+    char path[] = "/tmp/understudy-resolv-XXXXXX";
+    int fd = g_mkstemp(path);
+    gboolean done = fd >= 0 && g_file_set_contents(path, "nameserver " SILENT "\n", -1, NULL)
+                    && mount(path, "/etc/resolv.conf", NULL, MS_BIND, NULL) == 0;
+
+    if (fd >= 0) {
+        close(fd);
+        unlink(path);
+    }
+    return done;
+}
+
 static void make_namespace(void)
 {
-    has_namespace = geteuid() == 0 && unshare(CLONE_NEWNET) == 0 && run_ip("ip link set lo up")
+    has_namespace = geteuid() == 0 && unshare(CLONE_NEWNET | CLONE_NEWNS) == 0
+                    && mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL) == 0 && run_ip("ip link set lo up")
                     && run_ip("ip link add silent0 type veth peer name silent1") && run_ip("ip link set silent0 up")
                     && run_ip("ip link set silent1 up") && run_ip("ip addr add 192.0.2.2/24 dev silent0");
+    names_are_silent = has_namespace && silence_names();
 }
 
 typedef struct {
     guint pending;
     guint answered;
+    guint unknown;
+    char reason[256]; /* of the last one */
     gint64 longest_ms;
     gint64 begun_ms;
 } outcome_t;
 
-static void on_done(gboolean answered, gpointer user_data)
+static void on_done(probe_answer_t answer, const char *reason, gpointer user_data)
 {
     outcome_t *outcome = user_data;
 
     outcome->pending--;
-    outcome->answered += answered ? 1 : 0;
+    outcome->answered += answer == PROBE_UP ? 1 : 0;
+    outcome->unknown += answer == PROBE_UNKNOWN ? 1 : 0;
+    assert_int_equal(reason == NULL, answer == PROBE_UP);
+    g_strlcpy(outcome->reason, reason != NULL ? reason : "", sizeof(outcome->reason));
     outcome->longest_ms = MAX(outcome->longest_ms, probe_now_ms() - outcome->begun_ms);
 }
 
@@ -96,9 +123,19 @@ static gboolean answers(const char *text)
     return run_many(text, 1, PATIENCE_MS).answered == 1;
 }
 
+/* Asked, and not there. */
 static gboolean misses(const char *text)
 {
-    return run_many(text, 1, TIMEOUT_MS).answered == 0;
+    outcome_t outcome = run_many(text, 1, TIMEOUT_MS);
+
+    return outcome.answered == 0 && outcome.unknown == 0;
+}
+
+static const char *judge(const char *text, guint timeout_ms)
+{
+    outcome_t outcome = run_many(text, 1, timeout_ms);
+
+    return outcome.answered == 1 ? "up" : outcome.unknown == 1 ? "unknown" : "down";
 }
 
 /* A listener that accepts in the kernel alone, as a busy server does. */
@@ -177,10 +214,28 @@ static void test_exec(void **state)
     (void) state;
     assert_true(answers("exec:/bin/true"));
     assert_true(misses("exec:/bin/false"));
-    assert_true(misses("exec:/does/not/exist"));
     outcome = run_many("exec:/bin/sleep 60", 3, TIMEOUT_MS);
     assert_int_equal(outcome.answered, 0);
     assert_in_range(outcome.longest_ms, TIMEOUT_MS, TIMEOUT_MS + 2000);
+}
+
+static void test_exec_that_did_not_come_to_ask_is_unknown(void **state)
+{
+    static const struct {
+        const char *text;
+        const char *answer;
+    } cases[] = {
+        { "exec:/bin/sh -c 'exit 0'", "up" },        { "exec:/bin/sh -c 'exit 1'", "down" },
+        { "exec:/bin/sh -c 'exit 2'", "down" },      { "exec:/bin/sh -c 'exit 3'", "unknown" },
+        { "exec:/bin/sh -c 'exit 69'", "down" },     { "exec:/bin/sh -c 'exit 78'", "unknown" },
+        { "exec:/bin/sh -c /no/such", "unknown" },   { "exec:/bin/sh -c 'kill -9 $$'", "unknown" },
+        { "exec:/does/not/exist", "unknown" },       { "exec:/etc/passwd", "unknown" },
+    };
+
+    (void) state;
+    for (gsize i = 0; i < G_N_ELEMENTS(cases); i++) {
+        assert_string_equal(judge(cases[i].text, PATIENCE_MS), cases[i].answer);
+    }
 }
 
 static void test_exec_kills_the_whole_group(void **state)
@@ -233,8 +288,12 @@ static void test_http(void **state)
 {
     static const struct {
         guint status;
-        gboolean answered;
-    } cases[] = { { 200, TRUE }, { 204, TRUE }, { 302, TRUE }, { 404, FALSE }, { 503, FALSE } };
+        const char *answer;
+    } cases[] = {
+        { 200, "up" },      { 204, "up" },      { 302, "up" },      { 500, "down" },    { 502, "down" },
+        { 503, "down" },    { 504, "down" },    { 401, "unknown" }, { 403, "unknown" }, { 404, "unknown" },
+        { 429, "unknown" }, { 501, "unknown" }, { 511, "unknown" },
+    };
     SoupServer *server = soup_server_new("server-header", "test", NULL);
     g_autofree char *text = NULL;
     GSList *uris = NULL;
@@ -246,7 +305,7 @@ static void test_http(void **state)
     text = g_uri_to_string(uris->data);
     for (gsize i = 0; i < G_N_ELEMENTS(cases); i++) {
         http_status = cases[i].status;
-        assert_int_equal(answers(text), cases[i].answered);
+        assert_string_equal(judge(text, PATIENCE_MS), cases[i].answer);
     }
     assert_int_equal(http_requests, G_N_ELEMENTS(cases));
     g_slist_free_full(uris, (GDestroyNotify) g_uri_unref);
@@ -265,6 +324,159 @@ static void test_http_that_never_answers(void **state)
     g_object_unref(socket);
 }
 
+/* A server that says a few bytes, whatever it is asked, and closes. */
+typedef struct {
+    GSocketService *service;
+    guint16 port;
+    gboolean is_pgsql;
+    GBytes *answer;
+} talker_t;
+
+/* SSLRequest, which libpq sends first unless told otherwise, is refused as by a server without TLS. */
+static gboolean on_incoming(GThreadedSocketService *service, GSocketConnection *connection, GObject *source,
+                            gpointer user_data)
+{
+    const talker_t *talker = user_data;
+    GInputStream *in = g_io_stream_get_input_stream(G_IO_STREAM(connection));
+    GOutputStream *out = g_io_stream_get_output_stream(G_IO_STREAM(connection));
+    guint8 buffer[4096];
+    gssize size_bytes = g_input_stream_read(in, buffer, sizeof(buffer), NULL, NULL);
+
+    (void) service;
+    (void) source;
+    if (talker->is_pgsql && size_bytes == 8 && g_output_stream_write_all(out, "N", 1, NULL, NULL, NULL)) {
+        size_bytes = g_input_stream_read(in, buffer, sizeof(buffer), NULL, NULL);
+    }
+    if (size_bytes > 0 && g_bytes_get_size(talker->answer) > 0) {
+        g_output_stream_write_bytes(out, talker->answer, NULL, NULL);
+    }
+    g_io_stream_close(G_IO_STREAM(connection), NULL, NULL);
+    return TRUE;
+}
+
+static void talker_start(talker_t *talker, gboolean is_pgsql, gconstpointer answer, gsize size_bytes)
+{
+    g_autoptr(GSocketAddress) wanted = g_inet_socket_address_new_from_string("127.0.0.1", 0);
+    g_autoptr(GSocketAddress) bound = NULL;
+
+    *talker = (talker_t) { .service = g_threaded_socket_service_new(4), .is_pgsql = is_pgsql,
+                           .answer = g_bytes_new(answer, size_bytes) };
+    assert_true(g_socket_listener_add_address(G_SOCKET_LISTENER(talker->service), wanted, G_SOCKET_TYPE_STREAM,
+                                              G_SOCKET_PROTOCOL_TCP, NULL, &bound, NULL));
+    talker->port = g_inet_socket_address_get_port(G_INET_SOCKET_ADDRESS(bound));
+    g_signal_connect(talker->service, "run", G_CALLBACK(on_incoming), talker);
+    g_socket_service_start(talker->service);
+}
+
+static void talker_stop(talker_t *talker)
+{
+    g_socket_service_stop(talker->service);
+    g_socket_listener_close(G_SOCKET_LISTENER(talker->service));
+    g_object_unref(talker->service);
+    g_bytes_unref(talker->answer);
+}
+
+static void test_http_of_servers_that_talk_badly(void **state)
+{
+    static const struct {
+        const char *scheme;
+        const char *words;
+        const char *answer;
+    } cases[] = {
+        { "http", "HTTP/1.0 200 OK\r\n\r\nhello", "up" },
+        { "http", "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n", "up" },
+        { "http", "SSH-2.0-OpenSSH_9.2\r\n", "unknown" },
+        { "http", "", "down" },             /* closed without a word */
+        { "https", "HTTP/1.0 400 Bad Request\r\n\r\n", "unknown" },
+    };
+
+    (void) state;
+    for (gsize i = 0; i < G_N_ELEMENTS(cases); i++) {
+        g_autofree char *text = NULL;
+        talker_t talker;
+
+        talker_start(&talker, FALSE, cases[i].words, strlen(cases[i].words));
+        text = g_strdup_printf("%s://127.0.0.1:%u/", cases[i].scheme, talker.port);
+        assert_string_equal(judge(text, PATIENCE_MS), cases[i].answer);
+        talker_stop(&talker);
+    }
+}
+
+static void test_http_of_a_name_that_is_not_found_in_time_is_unknown(void **state)
+{
+    outcome_t outcome = { 0 };
+
+    (void) state;
+    if (!names_are_silent) {
+        skip(); /* needs root */
+    }
+    outcome = run_many("http://db1.example.test/", 1, TIMEOUT_MS);
+    assert_int_equal(outcome.unknown, 1);
+    assert_non_null(strstr(outcome.reason, "name server"));
+}
+
+static GByteArray *pgsql_error(const char *sqlstate)
+{
+    GByteArray *message = g_byte_array_new();
+    g_autofree char *text = g_strdup_printf("SFATAL\nVFATAL\nC%s\nMno, says the server\n\n", sqlstate);
+    gsize size_bytes = strlen(text);
+    guint32 length = GUINT32_TO_BE((guint32) size_bytes + 4);
+
+    g_byte_array_append(message, (const guint8 *) "E", 1);
+    g_byte_array_append(message, (const guint8 *) &length, sizeof(length));
+    g_byte_array_append(message, (const guint8 *) g_strdelimit(text, "\n", '\0'), (guint) size_bytes);
+    return message;
+}
+
+static outcome_t ask_pgsql(gconstpointer words, gsize size_bytes)
+{
+    g_autofree char *text = NULL;
+    outcome_t outcome;
+    talker_t talker;
+
+    talker_start(&talker, TRUE, words, size_bytes);
+    text = g_strdup_printf("pgsql:host=127.0.0.1 port=%u user=x passfile=/does/not/exist", talker.port);
+    outcome = run_many(text, 1, PATIENCE_MS);
+    talker_stop(&talker);
+    return outcome;
+}
+
+static void test_pgsql_that_gives_an_error_is_there(void **state)
+{
+    static const struct {
+        const char *sqlstate;
+        gboolean is_unknown;
+    } cases[] = {
+        { "28P01", TRUE },  /* password */
+        { "28000", TRUE },  /* pg_hba.conf */
+        { "3D000", TRUE },  /* no such database */
+        { "53300", TRUE },  /* too many connections */
+        { "57P03", TRUE },  /* starting up */
+        { "58030", FALSE }, /* I/O error */
+        { "XX000", FALSE }, /* internal error */
+    };
+
+    (void) state;
+    for (gsize i = 0; i < G_N_ELEMENTS(cases); i++) {
+        g_autoptr(GByteArray) words = pgsql_error(cases[i].sqlstate);
+        outcome_t outcome = ask_pgsql(words->data, words->len);
+
+        assert_int_equal(outcome.answered, 0);
+        assert_int_equal(outcome.unknown, cases[i].is_unknown ? 1 : 0);
+        assert_string_equal(outcome.reason, "no, says the server");
+    }
+}
+
+static void test_pgsql_that_can_not_be_understood_is_there(void **state)
+{
+    static const guint8 wants_password[] = { 'R', 0, 0, 0, 8, 0, 0, 0, 3 };
+
+    (void) state;
+    assert_int_equal(ask_pgsql(wants_password, sizeof(wants_password)).unknown, 1);
+    assert_int_equal(ask_pgsql("SSH-2.0\r\n", 9).unknown, 1);
+    assert_int_equal(ask_pgsql("", 0).unknown, 0); /* closed without a word */
+}
+
 static void test_pgsql_failures(void **state)
 {
     guint16 port = 0;
@@ -273,11 +485,26 @@ static void test_pgsql_failures(void **state)
 
     (void) state;
     assert_int_equal(run_many(silent, 50, TIMEOUT_MS).answered, 0);
+    assert_true(misses(silent));
     g_socket_close(socket, NULL);
     g_object_unref(socket);
     assert_true(misses(silent)); /* refused */
-    assert_true(misses("pgsql:host=db1.example user=x")); /* a name would block */
-    assert_true(misses("pgsql:nonsense"));
+    assert_string_equal(judge("pgsql:host=db1.example user=x", TIMEOUT_MS), "unknown"); /* a name would block */
+    assert_string_equal(judge("pgsql:nonsense", TIMEOUT_MS), "unknown");
+}
+
+static void test_what_this_host_can_not_send_is_unknown(void **state)
+{
+    static const char *const texts[] = { "tcp:198.51.100.1:9", "icmp:198.51.100.1", "http://198.51.100.1/",
+                                         "pgsql:host=198.51.100.1 user=x" };
+
+    (void) state;
+    if (!has_namespace) {
+        skip(); /* needs root: there the address has no route */
+    }
+    for (gsize i = 0; i < G_N_ELEMENTS(texts); i++) {
+        assert_string_equal(judge(texts[i], PATIENCE_MS), "unknown");
+    }
 }
 
 static void test_cancelled_probes_call_nobody(void **state)
@@ -307,24 +534,136 @@ static void test_cancelled_probes_call_nobody(void **state)
     }
 }
 
-static void test_cycle_needs_all_or_any(void **state)
+static outcome_t run_cycle(const char *texts, cycle_mode_t mode)
 {
-    guint16 port = 0;
-    GSocket *socket = listener("127.0.0.1", &port);
-    g_autofree char *texts = g_strdup_printf("tcp:127.0.0.1:%u exec:/bin/false tcp:127.0.0.1:1", port);
     GPtrArray *specs = probe_spec_list_parse(texts, NULL);
     outcome_t outcome = { .pending = 1, .begun_ms = probe_now_ms() };
 
-    (void) state;
-    cycle_start((probe_spec_t *const *) specs->pdata, specs->len, CYCLE_ALL, TIMEOUT_MS, FALSE, on_done, &outcome);
+    cycle_start((probe_spec_t *const *) specs->pdata, specs->len, mode, PATIENCE_MS, FALSE, on_done, &outcome);
     wait_for(&outcome);
-    assert_int_equal(outcome.answered, 0);
-    outcome = (outcome_t) { .pending = 1, .begun_ms = probe_now_ms() };
-    cycle_start((probe_spec_t *const *) specs->pdata, specs->len, CYCLE_ANY, PATIENCE_MS, FALSE, on_done, &outcome);
-    wait_for(&outcome);
-    assert_int_equal(outcome.answered, 1);
     g_ptr_array_unref(specs);
-    g_object_unref(socket);
+    return outcome;
+}
+
+#define UP      "exec:/bin/true"
+#define DOWN    "exec:/bin/false"
+#define UNKNOWN "exec:/does/not/exist"
+
+static void test_cycle_needs_all_or_any(void **state)
+{
+    static const struct {
+        const char *texts;
+        const char *all;
+        const char *any;
+    } cases[] = {
+        { UP " " UP, "up", "up" },
+        { UP " " DOWN, "down", "up" },
+        { UP " " UNKNOWN, "unknown", "up" },
+        { UNKNOWN " " DOWN, "down", "unknown" },
+        { DOWN " " UNKNOWN " " UP, "down", "up" },
+        { DOWN " " DOWN, "down", "down" },
+    };
+
+    (void) state;
+    for (gsize i = 0; i < G_N_ELEMENTS(cases); i++) {
+        outcome_t all = run_cycle(cases[i].texts, CYCLE_ALL);
+        outcome_t any = run_cycle(cases[i].texts, CYCLE_ANY);
+
+        assert_string_equal(all.answered ? "up" : all.unknown ? "unknown" : "down", cases[i].all);
+        assert_string_equal(any.answered ? "up" : any.unknown ? "unknown" : "down", cases[i].any);
+    }
+}
+
+static void test_reason_names_the_probe_and_is_bounded(void **state)
+{
+    g_autofree char *path = g_strnfill(400, 'x');
+    g_autofree char *text = g_strdup_printf("'exec:/%s --password=hidden'", path);
+    outcome_t outcome = run_cycle("'exec:/does/not/exist --password=hidden'", CYCLE_ALL);
+
+    (void) state;
+    assert_true(g_str_has_prefix(outcome.reason, "exec:/does/not/exist: "));
+    assert_null(strstr(outcome.reason, "hidden"));
+    outcome = run_cycle(text, CYCLE_ALL);
+    assert_in_range(strlen(outcome.reason), 100, CYCLE_REASON_MAX_BYTES);
+}
+
+/* What the observer makes of it ------------------------------------------------*/
+
+typedef struct {
+    vote_t vote;
+    gboolean was_down;
+    char *reason;
+} watched_vote_t;
+
+static void on_vote(const char *server, vote_t service, vote_t management, gint64 first_miss_wall_ms,
+                    const char *reason, gpointer user_data)
+{
+    watched_vote_t *watched = user_data;
+
+    (void) server;
+    (void) management;
+    (void) first_miss_wall_ms;
+    watched->vote = service;
+    watched->was_down = watched->was_down || service == VOTE_DOWN;
+    g_free(watched->reason);
+    watched->reason = g_strdup(reason);
+}
+
+static void on_round(const char *server, guint64 epoch, guint32 round, vote_t service, vote_t management,
+                     gpointer user_data)
+{
+    (void) server;
+    (void) epoch;
+    (void) round;
+    (void) management;
+    ((watched_vote_t *) user_data)->vote = service;
+}
+
+static server_config_t *watched_config(const char *probe_unknown)
+{
+    g_autoptr(GHashTable) params = g_hash_table_new(g_str_hash, g_str_equal);
+
+    g_hash_table_insert(params, (gpointer) "probes", (gpointer) UNKNOWN);
+    g_hash_table_insert(params, (gpointer) "probe_interval", (gpointer) "100ms");
+    g_hash_table_insert(params, (gpointer) "probe_unknown", (gpointer) probe_unknown);
+    return server_config_parse("standby-db1", params, NULL);
+}
+
+static void wait_for_vote(const watched_vote_t *watched, vote_t vote)
+{
+    gboolean is_over = FALSE;
+    guint limit = g_timeout_add(LIMIT_MS, on_limit, &is_over);
+
+    while (watched->vote != vote) {
+        g_main_context_iteration(NULL, TRUE);
+        assert_false(is_over);
+    }
+    g_source_remove(limit);
+}
+
+static void test_unknown_is_down_only_where_it_is_wanted(void **state)
+{
+    static const watch_callbacks_t callbacks = { on_vote, on_round, NULL };
+    watched_vote_t watched = { 0 };
+    watch_t *watch = watch_new(g_ptr_array_new(), &callbacks, &watched);
+
+    (void) state;
+    watch_set_server(watch, watched_config("ignore"));
+    wait_for_vote(&watched, VOTE_UNKNOWN);
+    assert_true(g_str_has_prefix(watched.reason, UNKNOWN ": "));
+    watched.vote = VOTE_NONE;
+    watch_round(watch, "db1", 1, 1);
+    wait_for_vote(&watched, VOTE_UNKNOWN);
+    assert_false(watched.was_down);
+
+    watch_set_server(watch, watched_config("down"));
+    wait_for_vote(&watched, VOTE_DOWN);
+    assert_true(g_str_has_prefix(watched.reason, UNKNOWN ": "));
+    watched.vote = VOTE_NONE;
+    watch_round(watch, "db1", 1, 2);
+    wait_for_vote(&watched, VOTE_DOWN);
+    watch_free(watch);
+    g_free(watched.reason);
 }
 
 int main(void)
@@ -335,12 +674,20 @@ int main(void)
         cmocka_unit_test(test_a_silent_address_is_a_miss_at_the_deadline),
         cmocka_unit_test(test_icmp),
         cmocka_unit_test(test_exec),
+        cmocka_unit_test(test_exec_that_did_not_come_to_ask_is_unknown),
         cmocka_unit_test(test_exec_kills_the_whole_group),
         cmocka_unit_test(test_http),
         cmocka_unit_test(test_http_that_never_answers),
+        cmocka_unit_test(test_http_of_servers_that_talk_badly),
+        cmocka_unit_test(test_http_of_a_name_that_is_not_found_in_time_is_unknown),
+        cmocka_unit_test(test_pgsql_that_gives_an_error_is_there),
+        cmocka_unit_test(test_pgsql_that_can_not_be_understood_is_there),
         cmocka_unit_test(test_pgsql_failures),
+        cmocka_unit_test(test_what_this_host_can_not_send_is_unknown),
         cmocka_unit_test(test_cancelled_probes_call_nobody),
         cmocka_unit_test(test_cycle_needs_all_or_any),
+        cmocka_unit_test(test_reason_names_the_probe_and_is_bounded),
+        cmocka_unit_test(test_unknown_is_down_only_where_it_is_wanted),
     };
 
     make_namespace();

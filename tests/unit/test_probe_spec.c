@@ -60,6 +60,7 @@ static void test_wrong_probes_are_refused(void **state)
     static const char *const wrong[] = {
         "", "tcp:", "tcp:10.0.0.1", "tcp:10.0.0.1:0", "tcp:10.0.0.1:65536", "tcp:db1:5432", "icmp:", "icmp:db1",
         "http://", "http:///x", "pgsql:", "exec:", "exec:relative", "exec:'/open", "ftp://10.0.0.1/", "10.0.0.1",
+        "icmp:fe80::1%lo", "icmp:fe80::1", "icmp:::ffff:192.0.2.1", "icmp:[::1]",
     };
 
     (void) state;
@@ -70,6 +71,29 @@ static void test_wrong_probes_are_refused(void **state)
         assert_true(g_error_matches(error, UNDERSTUDY_ERROR, UNDERSTUDY_ERROR_CONFIG));
         assert_non_null(g_strstr_len(error->message, -1, wrong[i]));
         g_error_free(error);
+    }
+}
+
+static void test_label_has_no_secret(void **state)
+{
+    static const struct {
+        const char *text;
+        const char *label;
+    } cases[] = {
+        { "tcp:10.0.0.1:22", "tcp:10.0.0.1:22" },
+        { "icmp:10.0.0.1", "icmp:10.0.0.1" },
+        { "https://me:secret@10.0.0.1/health?token=secret#x", "https://10.0.0.1/health" },
+        { "pgsql:host=10.0.0.1 password=secret", "pgsql" },
+        { "exec:/bin/ask --password secret", "exec:/bin/ask" },
+    };
+
+    (void) state;
+    for (gsize i = 0; i < G_N_ELEMENTS(cases); i++) {
+        probe_spec_t *spec = probe_spec_parse(cases[i].text, NULL);
+        g_autofree char *label = probe_spec_label(spec);
+
+        assert_string_equal(label, cases[i].label);
+        probe_spec_free(spec);
     }
 }
 
@@ -100,6 +124,7 @@ int main(void)
         cmocka_unit_test(test_each_type_is_read),
         cmocka_unit_test(test_exec_keeps_arguments_apart),
         cmocka_unit_test(test_wrong_probes_are_refused),
+        cmocka_unit_test(test_label_has_no_secret),
         cmocka_unit_test(test_list_splits_as_a_shell),
     };
 

@@ -49,6 +49,7 @@ static void test_wrong_values_name_the_parameter(void **state)
         { "server", "a/b" }, { "probe_interval", "0" }, { "probe_interval", "soon" }, { "probe_misses", "0" },
         { "probe_misses", "many" }, { "hold_down", "-1" }, { "recover_after", "5 parsecs" }, { "isolate", "maybe" },
         { "store_address", "db1" }, { "recover_probe", "tcp:10.0.0.1:5432" }, { "isolate_timeout", "1ms" },
+        { "probe_unknown", "up" },
     };
 
     (void) state;
@@ -71,6 +72,7 @@ static void test_equal_sees_every_parameter(void **state)
         { "server", "other" }, { "probes", "icmp:10.0.0.1" }, { "probe_interval", "2s" }, { "probe_timeout", "2s" },
         { "probe_misses", "4" }, { "hold_down", "6s" }, { "recover_after", "1s" }, { "isolate", "best-effort" },
         { "store_address", "10.0.0.9" }, { "recover_probe", "icmp:10.1.0.1" }, { "isolate_timeout", "5s" },
+        { "probe_unknown", "down" },
     };
     server_config_t *plain = parse_one(NULL, NULL, NULL);
     server_config_t *same = parse_one(NULL, NULL, NULL);

@@ -108,6 +108,48 @@ static void test_down_becomes_blind_when_the_link_is_cut_later(void **state)
     assert_vote(&vote, &sight, now_ms + 6001, VOTE_DOWN);
 }
 
+static void test_what_could_not_be_asked_is_no_miss_and_ends_no_row(void **state)
+{
+    vote_state_t vote = { 0 };
+    vote_sight_t sight = { 0 };
+
+    (void) state;
+    for (gint64 now_ms = 1000; now_ms <= 10000; now_ms += 1000) {
+        vote_state_unknown(&vote);
+        assert_vote(&vote, &sight, now_ms, VOTE_UNKNOWN); /* however often */
+    }
+    vote_state_answer(&vote);
+    assert_vote(&vote, &sight, 11000, VOTE_UP);
+    vote_state_miss(&vote, 12000, 12000);
+    vote_state_miss(&vote, 13000, 13000);
+    vote_state_unknown(&vote);
+    assert_vote(&vote, &sight, 14000, VOTE_UNKNOWN);
+    vote_state_miss(&vote, 15000, 15000);
+    assert_vote(&vote, &sight, 15000, VOTE_DOWN);
+    /* Down is the word of a server that has just been asked. */
+    vote_state_unknown(&vote);
+    assert_vote(&vote, &sight, 16000, VOTE_UNKNOWN);
+}
+
+static void test_what_could_not_be_asked_needs_a_new_proof(void **state)
+{
+    vote_state_t vote = { 0 };
+    vote_sight_t sight = { .has_references = TRUE, .reference_answered_ms = 3000 };
+
+    (void) state;
+    for (gint64 now_ms = 1000; now_ms <= 3000; now_ms += 1000) {
+        vote_state_miss(&vote, now_ms, now_ms);
+    }
+    assert_vote(&vote, &sight, 3000, VOTE_DOWN);
+    vote_state_unknown(&vote);
+    assert_vote(&vote, &sight, 4000, VOTE_UNKNOWN);
+    vote_state_miss(&vote, 5000, 5000);
+    assert_int_not_equal(vote_state_vote(&vote, MISSES, &sight, 5000), VOTE_DOWN);
+    sight.blind = TRUE;
+    vote_state_unknown(&vote);
+    assert_vote(&vote, &sight, 6000, VOTE_BLIND);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -115,6 +157,8 @@ int main(void)
         cmocka_unit_test(test_down_only_after_a_reference_answered_after_the_last_miss),
         cmocka_unit_test(test_own_link_cut_is_never_down),
         cmocka_unit_test(test_down_becomes_blind_when_the_link_is_cut_later),
+        cmocka_unit_test(test_what_could_not_be_asked_is_no_miss_and_ends_no_row),
+        cmocka_unit_test(test_what_could_not_be_asked_needs_a_new_proof),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
