@@ -43,10 +43,10 @@ store_t *image_store_open(const ocf_call_t *call, GError **error);
 /* Connect to the store as an earlier start on this host did. */
 store_t *image_store_open_record(const ocf_call_t *call, const image_record_t *record, GError **error);
 
-/* Give the hypervisor at this connection the key of the parameters' cephx user.
- * *secret_uuid is NULL if cephx is off; g_free(). */
-gboolean image_secret_give(const ocf_call_t *call, store_t *store, hypervisor_t *hypervisor, char **secret_uuid,
-                           GError **error);
+/* Give the hypervisor at this connection the key of the parameters' cephx user, under a UUID that no other image uses.
+ * *given is FALSE without an error if cephx is off. */
+gboolean image_secret_give(const ocf_call_t *call, store_t *store, hypervisor_t *hypervisor, const char *secret_uuid,
+                           gboolean *given, GError **error);
 
 /* Note under which addresses this host's QEMU has the run images open. */
 gboolean image_record_clients_of(store_t *store, image_record_t *record, const char *domain_name, GError **error);

@@ -95,18 +95,16 @@ store_t *image_store_open_record(const ocf_call_t *call, const image_record_t *r
     return store_open(&options, error);
 }
 
-gboolean image_secret_give(const ocf_call_t *call, store_t *store, hypervisor_t *hypervisor, char **secret_uuid,
-                           GError **error)
+gboolean image_secret_give(const ocf_call_t *call, store_t *store, hypervisor_t *hypervisor, const char *secret_uuid,
+                           gboolean *given, GError **error)
 {
     const char *conf = ocf_value_string(call->values, "ceph_conf");
     const char *user = ocf_value_string(call->values, "ceph_user");
-    g_autofree char *uuid = image_secret_uuid(conf, user);
-    g_autofree char *usage = g_strdup_printf("understudy client.%s of %s", user, conf);
+    g_autofree char *usage = g_strdup_printf("understudy client.%s of %s, %s", user, conf, secret_uuid);
     GError *key_error = NULL;
     char *key = store_user_key(store, &key_error);
-    gboolean given = FALSE;
 
-    *secret_uuid = NULL;
+    *given = FALSE;
     if (key_error != NULL) {
         g_propagate_error(error, key_error);
         return FALSE;
@@ -114,13 +112,10 @@ gboolean image_secret_give(const ocf_call_t *call, store_t *store, hypervisor_t 
     if (key == NULL) {
         return TRUE;
     }
-    given = hypervisor_secret_set(hypervisor, uuid, usage, key, image_libvirt_timeout_ms(call), error);
+    *given = hypervisor_secret_set(hypervisor, secret_uuid, usage, key, image_libvirt_timeout_ms(call), error);
     explicit_bzero(key, strlen(key));
     g_free(key);
-    if (given) {
-        *secret_uuid = g_steal_pointer(&uuid);
-    }
-    return given;
+    return *given;
 }
 
 gboolean image_record_clients_of(store_t *store, image_record_t *record, const char *domain_name, GError **error)

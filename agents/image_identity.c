@@ -68,10 +68,3 @@ void image_identity_clear(image_identity_t *identity)
     g_clear_pointer(&identity->domain_uuid, g_free);
     g_clear_pointer(&identity->mac, g_free);
 }
-
-char *image_secret_uuid(const char *ceph_conf, const char *ceph_user)
-{
-    g_autofree char *name = g_strconcat(ceph_conf, ":", ceph_user, NULL);
-
-    return name_uuid_text("secret", name);
-}

@@ -24,7 +24,4 @@ typedef struct image_identity {
 gboolean image_identity_init(image_identity_t *identity, const char *instance, const char *server, GError **error);
 void image_identity_clear(image_identity_t *identity);
 
-/* UUID of libvirt's secret with the key of a cephx user; g_free(). */
-char *image_secret_uuid(const char *ceph_conf, const char *ceph_user);
-
 #endif

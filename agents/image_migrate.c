@@ -30,31 +30,68 @@ static char *destination_uri(const ocf_call_t *call, GError **error)
 }
 
 /* The key is libvirt's to hold at the other end before QEMU opens the disks there. */
-static gboolean destination_prepare(const ocf_call_t *call, const char *uri, GError **error)
+static gboolean destination_prepare(const ocf_call_t *call, const char *uri, const char *secret_uuid, GError **error)
 {
     store_t *store = image_store_open(call, error);
     hypervisor_t *destination = store != NULL ? hypervisor_open(uri, image_libvirt_timeout_ms(call), error) : NULL;
-    g_autofree char *secret_uuid = NULL;
-    gboolean prepared = destination != NULL && image_secret_give(call, store, destination, &secret_uuid, error);
+    gboolean given = FALSE;
+    gboolean prepared = destination != NULL
+                        && (secret_uuid == NULL
+                            || image_secret_give(call, store, destination, secret_uuid, &given, error));
 
     hypervisor_close(destination);
     store_close(store);
     return prepared;
 }
 
+/* FALSE: the record can't be written. One that is not there, the image's start was another one's. */
+static gboolean request_note(const image_identity_t *identity, const char *request, GError **error)
+{
+    image_record_t *record = image_record_load(identity->domain_name);
+    gboolean noted = record == NULL || image_record_request(record, identity->domain_name, request, error);
+
+    image_record_free(record);
+    return noted;
+}
+
+/* An answer that does not come is a failure, upon which Pacemaker stops the image at both ends. */
+static gboolean migrate_from_here(const ocf_call_t *call, const image_identity_t *identity, hypervisor_t *hypervisor,
+                                  const char *uri, GError **error)
+{
+    g_autoptr(GError) migrate_error = NULL;
+
+    if (!request_note(identity, RECORD_REQUEST_MIGRATE, error)) {
+        return FALSE;
+    }
+    (void) hypervisor_domain_migrate(hypervisor, identity->domain_uuid, uri,
+                                     ocf_call_remaining_ms(call, MIGRATE_RESERVE_MS), &migrate_error);
+    if (!g_error_matches(migrate_error, UNDERSTUDY_ERROR, UNDERSTUDY_ERROR_TIMEOUT)
+        && !request_note(identity, NULL, error)) {
+        return FALSE;
+    }
+    if (migrate_error != NULL) {
+        g_propagate_error(error, g_steal_pointer(&migrate_error));
+        return FALSE;
+    }
+    return TRUE;
+}
+
 static gboolean migrate(const ocf_call_t *call, const image_identity_t *identity, GError **error)
 {
     g_autofree char *uri = destination_uri(call, error);
+    g_autofree char *secret_uuid = NULL;
     hypervisor_t *hypervisor = NULL;
     gboolean migrated = FALSE;
 
-    if (uri == NULL || !destination_prepare(call, uri, error)) {
+    if (uri == NULL) {
         return FALSE;
     }
     hypervisor = hypervisor_open(HYPERVISOR_URI, image_libvirt_timeout_ms(call), error);
     migrated = hypervisor != NULL
-               && hypervisor_domain_migrate(hypervisor, identity->domain_uuid, uri,
-                                            ocf_call_remaining_ms(call, MIGRATE_RESERVE_MS), error);
+               && hypervisor_domain_secret(hypervisor, identity->domain_uuid, &secret_uuid,
+                                           image_libvirt_timeout_ms(call), error)
+               && destination_prepare(call, uri, secret_uuid, error)
+               && migrate_from_here(call, identity, hypervisor, uri, error);
     hypervisor_close(hypervisor);
     return migrated;
 }
@@ -92,21 +129,17 @@ static gboolean runs_here(const ocf_call_t *call, const image_identity_t *identi
     return verdict == DOMAIN_RUNS;
 }
 
-static gboolean wait_runs_here(const ocf_call_t *call, const image_identity_t *identity, GError **error)
+static gboolean wait_runs_here(const ocf_call_t *call, const image_identity_t *identity, hypervisor_t *hypervisor,
+                               GError **error)
 {
-    hypervisor_t *hypervisor = hypervisor_open(HYPERVISOR_URI, image_libvirt_timeout_ms(call), error);
     GError *find_error = NULL;
     gboolean runs = FALSE;
 
-    if (hypervisor == NULL) {
-        return FALSE;
-    }
     runs = runs_here(call, identity, hypervisor, &find_error);
     while (!runs && find_error == NULL && ocf_call_remaining_ms(call, MIGRATE_RESERVE_MS) > 0) {
         g_usleep(POLL_MS * 1000);
         runs = runs_here(call, identity, hypervisor, &find_error);
     }
-    hypervisor_close(hypervisor);
     if (find_error != NULL) {
         g_propagate_error(error, find_error);
     } else if (!runs) {
@@ -117,19 +150,32 @@ static gboolean wait_runs_here(const ocf_call_t *call, const image_identity_t *i
 }
 
 /* What a start on this host would have left. */
-static gboolean record_make(const ocf_call_t *call, const image_identity_t *identity, GError **error)
+static gboolean record_make(const ocf_call_t *call, const image_identity_t *identity, hypervisor_t *hypervisor,
+                            GError **error)
 {
     g_autoptr(GPtrArray) disks = image_disks_new(call->values, identity->server);
     g_auto(GStrv) run_names = image_disks_run_names(disks);
     image_record_t *record = image_record_new(ocf_value_string(call->values, "ceph_conf"),
                                               ocf_value_string(call->values, "ceph_user"), run_names);
-    gboolean made = image_record_save(record, identity->domain_name, error);
+    gboolean made = hypervisor_domain_secret(hypervisor, identity->domain_uuid, &record->secret_uuid,
+                                             image_libvirt_timeout_ms(call), error)
+                    && image_record_save(record, identity->domain_name, error);
     store_t *store = made ? image_store_open(call, error) : NULL;
 
     made = store != NULL && image_record_clients_of(store, record, identity->domain_name, error);
     store_close(store);
     image_record_free(record);
     return made;
+}
+
+static gboolean arrive(const ocf_call_t *call, const image_identity_t *identity, GError **error)
+{
+    hypervisor_t *hypervisor = hypervisor_open(HYPERVISOR_URI, image_libvirt_timeout_ms(call), error);
+    gboolean arrived = hypervisor != NULL && wait_runs_here(call, identity, hypervisor, error)
+                       && record_make(call, identity, hypervisor, error);
+
+    hypervisor_close(hypervisor);
+    return arrived;
 }
 
 static void service_address_announce(const ocf_call_t *call, const image_identity_t *identity)
@@ -149,8 +195,7 @@ ocf_rc_t image_migrate_from(const ocf_call_t *call)
 {
     image_identity_t identity;
     GError *error = NULL;
-    gboolean arrived = image_identity_of_call(call, &identity, &error) && wait_runs_here(call, &identity, &error)
-                       && record_make(call, &identity, &error);
+    gboolean arrived = image_identity_of_call(call, &identity, &error) && arrive(call, &identity, &error);
 
     if (arrived) {
         service_address_announce(call, &identity);

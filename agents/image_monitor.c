@@ -7,6 +7,7 @@
 #include "error.h"
 #include "image_actions.h"
 #include "image_disks.h"
+#include "libvirtd_process.h"
 #include "probe_spec.h"
 #include "qemu_process.h"
 
@@ -33,6 +34,17 @@ static gboolean runs_at_first_sight(const char *domain_name)
     return runs;
 }
 
+/* As long as a QEMU may still be made of what libvirtd was sent, that there is none is no "not running", upon which
+ * Pacemaker would start the image elsewhere: a stop has to settle it. */
+static gboolean create_may_come(const image_identity_t *identity)
+{
+    image_record_t *record = image_record_load(identity->domain_name);
+    gboolean may_come = image_record_create_is_unanswered(record);
+
+    image_record_free(record);
+    return may_come;
+}
+
 /* Where libvirt can't tell, QEMU's own word does. */
 static ocf_rc_t without_libvirt(const ocf_call_t *call, const image_identity_t *identity, const char *why)
 {
@@ -41,6 +53,11 @@ static ocf_rc_t without_libvirt(const ocf_call_t *call, const image_identity_t *
 
     if (!qemu_process_find(identity->domain_name, identity->domain_uuid, &pid, &error)) {
         (void) ocf_fail(error);
+        return OCF_RC_GENERIC;
+    }
+    if (create_may_come(identity)) {
+        ocf_exit_reason("libvirtd has not answered a start of %s, and may still carry it out: stop the resource",
+                        identity->server);
         return OCF_RC_GENERIC;
     }
     if (pid == 0) {

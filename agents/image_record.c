@@ -38,6 +38,8 @@ void image_record_free(image_record_t *record)
     g_free(record->ceph_user);
     g_strfreev(record->run_images);
     g_ptr_array_unref(record->clients);
+    g_free(record->secret_uuid);
+    g_free(record->unanswered);
     g_free(record);
 }
 
@@ -65,6 +67,8 @@ image_record_t *image_record_load(const char *domain_name)
     for (char **client = clients; client != NULL && *client != NULL; client++) {
         image_record_add_client(record, *client);
     }
+    record->secret_uuid = g_key_file_get_string(file, GROUP, "secret_uuid", NULL);
+    record->unanswered = g_key_file_get_string(file, GROUP, "unanswered", NULL);
     return record;
 }
 
@@ -84,7 +88,25 @@ gboolean image_record_save(const image_record_t *record, const char *domain_name
                                g_strv_length(record->run_images));
     g_key_file_set_string_list(file, GROUP, "clients", (const char *const *) record->clients->pdata,
                                record->clients->len);
+    if (record->secret_uuid != NULL) {
+        g_key_file_set_string(file, GROUP, "secret_uuid", record->secret_uuid);
+    }
+    if (record->unanswered != NULL) {
+        g_key_file_set_string(file, GROUP, "unanswered", record->unanswered);
+    }
     return g_key_file_save_to_file(file, path, error);
+}
+
+gboolean image_record_request(image_record_t *record, const char *domain_name, const char *request, GError **error)
+{
+    g_free(record->unanswered);
+    record->unanswered = g_strdup(request);
+    return image_record_save(record, domain_name, error);
+}
+
+gboolean image_record_create_is_unanswered(const image_record_t *record)
+{
+    return record != NULL && g_strcmp0(record->unanswered, RECORD_REQUEST_CREATE) == 0;
 }
 
 void image_record_remove(const char *domain_name)

@@ -67,6 +67,21 @@ static gboolean running_already(start_t *start, gboolean *running, GError **erro
     return TRUE;
 }
 
+/* What an earlier start has asked for may still come: only a stop settles that. */
+static gboolean earlier_is_settled(const start_t *start, GError **error)
+{
+    image_record_t *earlier = image_record_load(start->identity.domain_name);
+    gboolean settled = !image_record_create_is_unanswered(earlier);
+
+    image_record_free(earlier);
+    if (!settled) {
+        g_set_error(error, UNDERSTUDY_ERROR, UNDERSTUDY_ERROR_BUSY,
+                    "libvirtd has not answered an earlier start of %s, and may still carry it out: stop the resource first",
+                    start->identity.domain_name);
+    }
+    return settled;
+}
+
 static gboolean wants_kvm(start_t *start, gboolean *kvm, GError **error)
 {
     const char *type = ocf_value_string(start->call->values, "domain_type");
@@ -148,14 +163,48 @@ static gboolean disks_get(start_t *start, GError **error)
            && image_disks_prepare(start->store, start->disks, error);
 }
 
+/* A secret of this start's own: when it is taken back, nothing else is made of a create that comes late. */
+static gboolean secret_give(start_t *start, GError **error)
+{
+    gboolean given = FALSE;
+
+    g_free(start->record->secret_uuid);
+    start->record->secret_uuid = g_uuid_string_random();
+    if (!image_record_save(start->record, start->identity.domain_name, error)
+        || !image_secret_give(start->call, start->store, start->hypervisor, start->record->secret_uuid, &given, error)) {
+        return FALSE;
+    }
+    if (!given) {
+        g_clear_pointer(&start->record->secret_uuid, g_free);
+    }
+    return TRUE;
+}
+
+/* In the record before it is sent, out of it when it is answered: what was sent may be carried out, whoever still waits. */
+static gboolean create(start_t *start, GError **error)
+{
+    const char *name = start->identity.domain_name;
+    g_autoptr(GError) create_error = NULL;
+
+    if (!image_record_request(start->record, name, RECORD_REQUEST_CREATE, error)) {
+        return FALSE;
+    }
+    (void) hypervisor_domain_create(start->hypervisor, start->xml.text,
+                                    ocf_call_remaining_ms(start->call, CREATE_RESERVE_MS), &create_error);
+    if (!g_error_matches(create_error, UNDERSTUDY_ERROR, UNDERSTUDY_ERROR_TIMEOUT)
+        && !image_record_request(start->record, name, NULL, error)) {
+        return FALSE;
+    }
+    if (create_error != NULL) {
+        g_propagate_error(error, g_steal_pointer(&create_error));
+        return FALSE;
+    }
+    return TRUE;
+}
+
 static gboolean domain_make(start_t *start, GError **error)
 {
-    g_autofree char *secret_uuid = NULL;
-
-    return image_secret_give(start->call, start->store, start->hypervisor, &secret_uuid, error)
-           && xml_make(start, secret_uuid, error)
-           && hypervisor_domain_create(start->hypervisor, start->xml.text,
-                                       ocf_call_remaining_ms(start->call, CREATE_RESERVE_MS), error);
+    return secret_give(start, error) && xml_make(start, start->record->secret_uuid, error) && create(start, error);
 }
 
 static ocf_rc_t start_run(start_t *start)
@@ -174,7 +223,7 @@ static ocf_rc_t start_run(start_t *start)
     if (running) {
         return OCF_RC_SUCCESS;
     }
-    if (!disks_get(start, &error) || !domain_make(start, &error)) {
+    if (!earlier_is_settled(start, &error) || !disks_get(start, &error) || !domain_make(start, &error)) {
         return ocf_fail(error);
     }
     if (!image_record_clients_of(start->store, start->record, start->identity.domain_name, &error)) {

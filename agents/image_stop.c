@@ -16,6 +16,7 @@
 #include "error.h"
 #include "image_actions.h"
 #include "image_disks.h"
+#include "libvirtd_process.h"
 #include "qemu_process.h"
 
 #define POLL_MS 50
@@ -32,6 +33,9 @@
 /* A guest whose disks stall can't shut down. The store may be back soon; if not, it has lost nothing that
  * it has acknowledged, and its clients wait for it elsewhere. */
 #define STALLED_PATIENCE_MS    10000
+/* How long a libvirtd that was sent a create, and has not answered, may be silent. */
+#define SILENCE_PATIENCE_MS    15000
+#define SETTLE_AGAIN_MS        200
 
 typedef struct stop {
     const ocf_call_t *call;
@@ -86,20 +90,31 @@ static gboolean guest_is_deaf(const hypervisor_domain_t *domain)
     return verdict == DOMAIN_FAILED || verdict == DOMAIN_DEGRADED;
 }
 
+static void libvirt_connect(stop_t *stop)
+{
+    GError *error = NULL;
+
+    stop->hypervisor = hypervisor_open(HYPERVISOR_URI, image_libvirt_timeout_ms(stop->call), &error);
+    if (stop->hypervisor == NULL) {
+        hypervisor_give_up(stop, error);
+    }
+}
+
 static void libvirt_ask(stop_t *stop)
 {
     hypervisor_domain_t domain = { .found = FALSE };
     GError *error = NULL;
 
-    stop->hypervisor = hypervisor_open(HYPERVISOR_URI, image_libvirt_timeout_ms(stop->call), &error);
-    if (stop->hypervisor == NULL
-        || !hypervisor_domain_find(stop->hypervisor, stop->identity.domain_uuid, stop->identity.domain_name, &domain,
+    if (stop->hypervisor != NULL
+        && !hypervisor_domain_find(stop->hypervisor, stop->identity.domain_uuid, stop->identity.domain_name, &domain,
                                    image_libvirt_timeout_ms(stop->call), &error)) {
         hypervisor_give_up(stop, error);
     }
     if (domain.found) {
         stop->domain_active = domain_is_active(&domain);
         stop->guest_is_deaf = guest_is_deaf(&domain);
+        g_free(stop->domain_name);
+        g_free(stop->domain_uuid);
         stop->domain_name = g_steal_pointer(&domain.name);
         stop->domain_uuid = g_steal_pointer(&domain.uuid);
     }
@@ -370,6 +385,65 @@ static gboolean all_end(stop_t *stop, GError **error)
     return known;
 }
 
+/* The secret that libvirt has for this start alone: without it no QEMU is made that could open the disks. */
+static gboolean secret_take_back(stop_t *stop)
+{
+    GError *error = NULL;
+
+    if (stop->hypervisor == NULL || stop->record == NULL || stop->record->secret_uuid == NULL) {
+        return FALSE;
+    }
+    if (!hypervisor_secret_remove(stop->hypervisor, stop->record->secret_uuid, image_libvirt_timeout_ms(stop->call),
+                                  &error)) {
+        hypervisor_give_up(stop, error);
+        return FALSE;
+    }
+    return TRUE;
+}
+
+/* libvirt takes a domain into its list before it takes the secret: after the secret has been taken back, a domain that is
+ * not in the list does not come any more. */
+static gboolean late_create_is_excluded(stop_t *stop)
+{
+    if (stop->hypervisor == NULL) {
+        libvirt_connect(stop);
+    }
+    if (!secret_take_back(stop)) {
+        return FALSE;
+    }
+    libvirt_ask(stop);
+    return stop->hypervisor != NULL;
+}
+
+/* libvirtd was sent a create and has not answered: it may still make a QEMU, long after the image runs elsewhere. */
+static gboolean create_settle(stop_t *stop, GError **error)
+{
+    gint64 begun_us = g_get_monotonic_time();
+    guint patience_ms = MIN(SILENCE_PATIENCE_MS, ocf_call_remaining_ms(stop->call, 0) / 3);
+    gboolean excluded = FALSE;
+
+    if (!image_record_create_is_unanswered(stop->record)) {
+        return TRUE;
+    }
+    ocf_log("libvirtd has not answered a start of %s: making sure that nothing comes of it", stop->domain_name);
+    while (!excluded && g_get_monotonic_time() - begun_us < patience_ms * 1000LL) {
+        excluded = late_create_is_excluded(stop);
+        if (!excluded) {
+            g_usleep(SETTLE_AGAIN_MS * 1000);
+        }
+    }
+    if (!excluded) {
+        ocf_log("libvirtd does not answer: ending it, so that nothing comes of it; the other guests run on");
+        if (stop->hypervisor != NULL) {
+            hypervisor_close(stop->hypervisor);
+            stop->hypervisor = NULL;
+        }
+        excluded = libvirtd_end(ocf_call_remaining_ms(stop->call, SIGNAL_RESERVE_MS + WATCHER_RESERVE_MS), error);
+    }
+    return excluded && all_end(stop, error)
+           && image_record_request(stop->record, stop->identity.domain_name, NULL, error);
+}
+
 static ocf_rc_t stop_run(stop_t *stop)
 {
     GError *error = NULL;
@@ -380,12 +454,14 @@ static ocf_rc_t stop_run(stop_t *stop)
         return OCF_RC_GENERIC;
     }
     stop->record = image_record_load(stop->identity.domain_name);
+    libvirt_connect(stop);
     libvirt_ask(stop);
     domain_name_find(stop);
-    if (!all_end(stop, &error)) {
+    if (!all_end(stop, &error) || !create_settle(stop, &error)) {
         (void) ocf_fail(error);
         return OCF_RC_GENERIC;
     }
+    (void) secret_take_back(stop);
     return writers_check(stop);
 }
 

@@ -14,9 +14,6 @@
 #include "error.h"
 #include "pidfile.h"
 
-/* The monolithic daemon and the modular one. */
-static const char *const daemon_pid_files[] = { "/run/libvirtd.pid", "/run/virtqemud.pid" };
-
 #define PROC_DIR        "/proc"
 #define NAME_OPTION     "-name"
 #define NAME_PREFIX     "guest="
@@ -179,34 +176,6 @@ static gboolean process_is_of_domain(pid_t pid, const char *domain_name, const c
 
     qemu_shown_clear(&shown);
     return is || (qemu_process_find_recorded(domain_name, &owner, NULL) && owner == pid);
-}
-
-/* libvirtd ----------------------------------------------------------------*/
-
-/* The third field of /proc/PID/stat, after the name in brackets: T and t are stopped, Z and X dead. */
-static gboolean process_is_going(pid_t pid)
-{
-    g_autofree char *path = g_strdup_printf("/proc/%d/stat", (int) pid);
-    g_autofree char *text = NULL;
-    const char *bracket = NULL;
-
-    if (!g_file_get_contents(path, &text, NULL, NULL)) {
-        return FALSE;
-    }
-    bracket = strrchr(text, ')');
-    return bracket != NULL && bracket[1] == ' ' && strchr("TtZX", bracket[2]) == NULL;
-}
-
-gboolean libvirtd_is_alive(void)
-{
-    for (gsize i = 0; i < G_N_ELEMENTS(daemon_pid_files); i++) {
-        pid_t pid = 0;
-
-        if (pidfile_owner(daemon_pid_files[i], &pid, NULL) && pid > 0) {
-            return process_is_going(pid);
-        }
-    }
-    return FALSE;
 }
 
 /* A handle ----------------------------------------------------------------*/

@@ -45,9 +45,6 @@ gboolean qemu_process_find(const char *domain_name, const char *domain_uuid, pid
  * next to nothing. That it finds none is no proof. */
 gboolean qemu_process_find_recorded(const char *domain_name, pid_t *pid, GError **error);
 
-/* TRUE if libvirtd (or virtqemud) runs and is not stopped. It may still not answer. */
-gboolean libvirtd_is_alive(void);
-
 /* A handle of a process that can't be taken over by another one of the same number (pidfd). */
 typedef struct qemu_process {
     pid_t pid;

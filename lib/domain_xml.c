@@ -6,6 +6,7 @@
 
 #include <libxml/parser.h>
 #include <libxml/tree.h>
+#include <libxml/xpath.h>
 
 #include "error.h"
 
@@ -333,6 +334,29 @@ gboolean domain_xml_build(const domain_xml_options_t *options, domain_xml_t *xml
     xmlFree(text);
     xmlFreeDoc(document);
     return TRUE;
+}
+
+/* A CD-ROM may have a secret of the operator's. */
+#define DISK_SECRETS "/domain/devices/disk[not(@device) or @device='disk']//auth/secret[@type='ceph']/@uuid"
+
+char *domain_xml_secret(const char *xml)
+{
+    xmlDoc *document = xmlReadMemory(xml, (int) strlen(xml), NULL, NULL,
+                                     XML_PARSE_NONET | XML_PARSE_NOERROR | XML_PARSE_NOWARNING);
+    xmlXPathContext *context = document != NULL ? xmlXPathNewContext(document) : NULL;
+    xmlXPathObject *found = context != NULL ? xmlXPathEval(text_of(DISK_SECRETS), context) : NULL;
+    char *uuid = NULL;
+
+    if (found != NULL && !xmlXPathNodeSetIsEmpty(found->nodesetval)) {
+        xmlChar *text = xmlNodeGetContent(found->nodesetval->nodeTab[0]);
+
+        uuid = g_strdup((const char *) text);
+        xmlFree(text);
+    }
+    xmlXPathFreeObject(found);
+    xmlXPathFreeContext(context);
+    xmlFreeDoc(document);
+    return uuid;
 }
 
 char *secret_xml_build(const char *uuid, const char *usage)

@@ -54,6 +54,9 @@ static inline void domain_xml_clear(domain_xml_t *xml)
     g_clear_pointer(&xml->bridge, g_free);
 }
 
+/* UUID of the secret that the disks of a running domain need, as libvirt tells its XML; NULL if there is none; g_free(). */
+char *domain_xml_secret(const char *xml);
+
 /* XML of a libvirt secret for a cephx key: gone when libvirtd ends, and never told to anyone. g_free(). */
 char *secret_xml_build(const char *uuid, const char *usage);
 

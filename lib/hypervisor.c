@@ -60,10 +60,21 @@ gboolean hypervisor_domain_migrate(hypervisor_t *hypervisor, const char *uuid, c
     return ops->domain_migrate(hypervisor, uuid, destination_uri, timeout_ms, error);
 }
 
+gboolean hypervisor_domain_secret(hypervisor_t *hypervisor, const char *uuid, char **secret_uuid, guint timeout_ms,
+                                  GError **error)
+{
+    return ops->domain_secret(hypervisor, uuid, secret_uuid, timeout_ms, error);
+}
+
 gboolean hypervisor_secret_set(hypervisor_t *hypervisor, const char *uuid, const char *usage, const char *key,
                                guint timeout_ms, GError **error)
 {
     return ops->secret_set(hypervisor, uuid, usage, key, timeout_ms, error);
+}
+
+gboolean hypervisor_secret_remove(hypervisor_t *hypervisor, const char *uuid, guint timeout_ms, GError **error)
+{
+    return ops->secret_remove(hypervisor, uuid, timeout_ms, error);
 }
 
 gboolean hypervisor_offers_kvm(hypervisor_t *hypervisor, gboolean *offered, guint timeout_ms, GError **error)

@@ -45,16 +45,23 @@ gboolean hypervisor_domain_shutdown(hypervisor_t *hypervisor, const char *uuid, 
 /* End it: SIGTERM, then SIGKILL. */
 gboolean hypervisor_domain_destroy(hypervisor_t *hypervisor, const char *uuid, guint timeout_ms, GError **error);
 
-/* Create and start a transient domain. */
+/* Create and start a transient domain. UNDERSTUDY_ERROR_TIMEOUT: there was no answer, in time or because libvirtd has gone;
+ * it may have been done, and may still be. Any other error is an answer: it has not been done. */
 gboolean hypervisor_domain_create(hypervisor_t *hypervisor, const char *xml, guint timeout_ms, GError **error);
 
 /* Move a running domain to the libvirtd at this URI, live. */
 gboolean hypervisor_domain_migrate(hypervisor_t *hypervisor, const char *uuid, const char *destination_uri,
                                    guint timeout_ms, GError **error);
 
+/* UUID of the secret that a domain's disks need, NULL in *secret_uuid without an error if none; g_free(). */
+gboolean hypervisor_domain_secret(hypervisor_t *hypervisor, const char *uuid, char **secret_uuid, guint timeout_ms,
+                                  GError **error);
+
 /* Give libvirtd a cephx key (base64 text) under this UUID. */
 gboolean hypervisor_secret_set(hypervisor_t *hypervisor, const char *uuid, const char *usage, const char *key,
                                guint timeout_ms, GError **error);
+/* Take it back: no QEMU can be made with it any more, while those that run go on. One that is gone is no error. */
+gboolean hypervisor_secret_remove(hypervisor_t *hypervisor, const char *uuid, guint timeout_ms, GError **error);
 
 /* TRUE if libvirt offers KVM here. */
 gboolean hypervisor_offers_kvm(hypervisor_t *hypervisor, gboolean *offered, guint timeout_ms, GError **error);

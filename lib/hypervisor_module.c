@@ -287,12 +287,22 @@ static gboolean domain_destroy(hypervisor_t *hypervisor, const char *uuid, guint
                             "destroy the domain", error);
 }
 
+/* What an error means for a request that changes something: from a daemon that has gone it is no answer. */
+static gboolean request_fail(job_t *job, const char *what)
+{
+    libvirt_fail(&job->error, what);
+    if (virConnectIsAlive(job->connection) != 1) {
+        job->error->code = UNDERSTUDY_ERROR_TIMEOUT;
+    }
+    return FALSE;
+}
+
 static gboolean job_create(job_t *job)
 {
     virDomainPtr domain = virDomainCreateXML(job->connection, job->text, 0);
 
     if (domain == NULL) {
-        return libvirt_fail(&job->error, "libvirt can't start the image");
+        return request_fail(job, "libvirt can't start the image");
     }
     virDomainFree(domain);
     return TRUE;
@@ -314,7 +324,7 @@ static gboolean job_migrate(job_t *job)
                                     VIR_MIGRATE_LIVE | VIR_MIGRATE_PEER2PEER | VIR_MIGRATE_ABORT_ON_ERROR);
         virDomainFree(domain);
     }
-    return rc >= 0 || libvirt_fail(&job->error, "live migration failed");
+    return rc >= 0 || request_fail(job, "live migration failed");
 }
 
 static gboolean domain_migrate(hypervisor_t *hypervisor, const char *uuid, const char *destination_uri,
@@ -322,6 +332,33 @@ static gboolean domain_migrate(hypervisor_t *hypervisor, const char *uuid, const
 {
     return job_run_and_free(hypervisor, job_new(hypervisor, job_migrate, uuid, destination_uri), timeout_ms,
                             "migrate the image", error);
+}
+
+static gboolean job_domain_secret(job_t *job)
+{
+    virDomainPtr domain = virDomainLookupByUUIDString(job->connection, job->text);
+    char *xml = domain != NULL ? virDomainGetXMLDesc(domain, 0) : NULL;
+
+    if (domain != NULL) {
+        virDomainFree(domain);
+    }
+    if (xml == NULL) {
+        return libvirt_fail(&job->error, "can't read the domain's definition");
+    }
+    job->second_text = domain_xml_secret(xml);
+    free(xml);
+    return TRUE;
+}
+
+static gboolean domain_secret(hypervisor_t *hypervisor, const char *uuid, char **secret_uuid, guint timeout_ms,
+                              GError **error)
+{
+    job_t *job = job_new(hypervisor, job_domain_secret, uuid, NULL);
+    gboolean known = job_run(hypervisor, job, timeout_ms, "tell the domain's definition", error);
+
+    *secret_uuid = known ? g_steal_pointer(&job->second_text) : NULL;
+    job_unref(job);
+    return known;
 }
 
 static gboolean job_secret(job_t *job)
@@ -346,6 +383,25 @@ static gboolean secret_set(hypervisor_t *hypervisor, const char *uuid, const cha
 
     job->key = g_strdup(key);
     return job_run_and_free(hypervisor, job, timeout_ms, "take Ceph's key", error);
+}
+
+static gboolean job_secret_remove(job_t *job)
+{
+    virSecretPtr secret = virSecretLookupByUUIDString(job->connection, job->text);
+    gboolean removed = secret != NULL && virSecretUndefine(secret) >= 0;
+
+    removed = removed || virGetLastErrorCode() == VIR_ERR_NO_SECRET
+              || libvirt_fail(&job->error, "libvirt does not give Ceph's key back");
+    if (secret != NULL) {
+        virSecretFree(secret);
+    }
+    return removed;
+}
+
+static gboolean secret_remove(hypervisor_t *hypervisor, const char *uuid, guint timeout_ms, GError **error)
+{
+    return job_run_and_free(hypervisor, job_new(hypervisor, job_secret_remove, uuid, NULL), timeout_ms,
+                            "give Ceph's key back", error);
 }
 
 static gboolean job_offers_kvm(job_t *job)
@@ -377,7 +433,9 @@ const hypervisor_ops_t understudy_hypervisor_ops = {
     .domain_destroy = domain_destroy,
     .domain_create = domain_create,
     .domain_migrate = domain_migrate,
+    .domain_secret = domain_secret,
     .secret_set = secret_set,
+    .secret_remove = secret_remove,
     .offers_kvm = offers_kvm,
     .domain_xml = domain_xml_build,
 };

@@ -18,8 +18,11 @@ typedef struct hypervisor_ops {
     gboolean (*domain_create)(hypervisor_t *hypervisor, const char *xml, guint timeout_ms, GError **error);
     gboolean (*domain_migrate)(hypervisor_t *hypervisor, const char *uuid, const char *destination_uri,
                                guint timeout_ms, GError **error);
+    gboolean (*domain_secret)(hypervisor_t *hypervisor, const char *uuid, char **secret_uuid, guint timeout_ms,
+                              GError **error);
     gboolean (*secret_set)(hypervisor_t *hypervisor, const char *uuid, const char *usage, const char *key,
                            guint timeout_ms, GError **error);
+    gboolean (*secret_remove)(hypervisor_t *hypervisor, const char *uuid, guint timeout_ms, GError **error);
     gboolean (*offers_kvm)(hypervisor_t *hypervisor, gboolean *offered, guint timeout_ms, GError **error);
     gboolean (*domain_xml)(const domain_xml_options_t *options, domain_xml_t *xml, GError **error);
 } hypervisor_ops_t;

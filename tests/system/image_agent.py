@@ -22,6 +22,7 @@ SERVER = "agenttest"
 DOMAIN = f"standby-{SERVER}"
 RECOVERY = f"{POOL}/{SERVER}"
 RUN = f"{POOL}/run-{SERVER}-0"
+BYSTANDER = "bystander"   # another guest of the host
 SUCCESS, GENERIC, ARGS, UNIMPLEMENTED, PERM, INSTALLED, CONFIGURED, NOT_RUNNING, DEGRADED = 0, 1, 2, 3, 4, 5, 6, 7, 190
 TIMED_OUT = 124   # timeout(1)'s
 REASON_MAX_BYTES = 128  # as much as Pacemaker shows
@@ -33,6 +34,31 @@ with rados.Rados(conffile="/etc/ceph/ceph.conf", name="client." + sys.argv[1]) a
     with cluster.open_ioctx(sys.argv[2]) as pool, rbd.Image(pool, sys.argv[3]):
         print("open", flush=True)
         sys.stdin.read()
+"""
+
+
+# Signals libvirtd once it has begun to make the domain: sys.argv[2] is "made" for when QEMU is there, else "begun".
+HUNTER = """
+import glob, os, shutil, signal, sys
+pid = int(open("/run/libvirtd.pid").read())
+name, when, number = sys.argv[1], sys.argv[2], getattr(signal, "SIG" + sys.argv[3])
+def qemu():
+    for path in glob.glob("/proc/[0-9]*/cmdline"):
+        try:
+            if f"\\0guest={name},".encode() in open(path, "rb").read():
+                return True
+        except OSError:
+            pass
+    return False
+def begun():
+    return glob.glob(f"/var/lib/libvirt/qemu/domain-*-{name}") != []
+for left in glob.glob(f"/var/lib/libvirt/qemu/domain-*-{name}"):    # by a QEMU that ended without its libvirtd
+    shutil.rmtree(left)
+print("ready", flush=True)
+while not (qemu() if when == "made" else begun()):
+    pass
+os.kill(pid, number)
+print(pid, flush=True)
 """
 
 
@@ -128,6 +154,27 @@ class ImageAgent:
         """Signals processes of the host."""
         self.lab.exec(self.host, "kill", f"-{signal}", *pids)
 
+    def hunt_libvirtd(self, signal: str, when: str) -> subprocess.Popen:
+        """Lies in wait for libvirtd, to signal it while it makes the domain; prints its pid then."""
+        hunter = self.lab.popen(self.host, "/usr/bin/python3", "-c", HUNTER, DOMAIN, when, signal,
+                                stdout=subprocess.PIPE, text=True)
+        assert hunter.stdout.readline() == "ready\n"
+        return hunter
+
+    def runs(self, pid: int) -> bool:
+        """Whether a process of the host runs, or is stopped."""
+        state = self.lab.exec(self.host, "ps", "-o", "stat=", "-p", pid, check=False).stdout.strip()
+        return state != "" and not state.startswith("Z")
+
+    def start_bystander(self) -> int:
+        """Another guest on the host, that nothing may happen to: the pid of its QEMU."""
+        xml = (f"<domain type='{domain_type()}'><name>{BYSTANDER}</name><memory unit='MiB'>16</memory>"
+               "<os><type arch='x86_64'>hvm</type></os></domain>")
+        self.lab.exec(self.host, "virsh", "create", "/dev/stdin", stdin=xml)
+        pids = self.qemu_pids(BYSTANDER)
+        assert len(pids) == 1
+        return pids[0]
+
     def libvirt_forgets(self) -> None:
         """libvirtd comes back without what it had written down about the domain: QEMU runs on, unknown to it."""
         self.lab.service(self.host, "stop", "libvirtd")
@@ -214,9 +261,10 @@ class ImageAgent:
         """As before the first start; whatever a failed test has left."""
         for host in self.lab.site.host_names[:2]:
             agent = ImageAgent(self.lab, host)
+            self.lab.exec(host, "pkill", "-CONT", "-x", "libvirtd", check=False)
             self.lab.service(host, "start", "libvirtd")
             wait_until(lambda h=host: self.lab.hypervisor_answers(h), 30, f"libvirtd on {host}")
-            for name in [n for n in agent.domains() if SERVER in n]:
+            for name in [n for n in agent.domains() if SERVER in n or n == BYSTANDER]:
                 self.lab.exec(host, "virsh", "destroy", name, check=False)
             if agent.qemu_pids():   # libvirt has lost it
                 agent.signal("KILL", *agent.qemu_pids())

@@ -3,7 +3,7 @@
 
 import pytest
 
-from image_agent import (DEGRADED, DOMAIN, GENERIC, NOT_RUNNING, RUN, SUCCESS, image, recovery)  # noqa: F401
+from image_agent import (BYSTANDER, DEGRADED, DOMAIN, GENERIC, NOT_RUNNING, RUN, SUCCESS, image, recovery)  # noqa: F401
 from lab.api import wait_until
 
 
@@ -89,6 +89,78 @@ def test_a_qemu_that_libvirt_has_lost(image):
     answer = image.stop()
     assert answer.seconds < 30, "it was asked to shut down through a libvirt that does not know it"
     assert image.qemu_pids() == [] and image.watchers() == []
+
+
+def libvirtd_pid(image):
+    """As libvirtd has written it down."""
+    return int(image.lab.exec(image.host, "cat", "/run/libvirtd.pid").stdout)
+
+
+def unanswered_start(image, signal, when):
+    """A start during which libvirtd is signalled; the pid of that libvirtd."""
+    hunter = image.hunt_libvirtd(signal, when)
+    answer = image.call("start", timeout_s=15)
+    assert answer.rc == GENERIC and "libvirt" in answer.reason
+    assert image.probe().rc == GENERIC, "Pacemaker would start it elsewhere, while libvirtd may still carry it out"
+    pid = int(hunter.stdout.readline())
+    assert hunter.wait(10) == 0
+    hunter.stdout.close()
+    return pid
+
+
+def test_a_create_that_libvirtd_has_not_answered(image):
+    """libvirtd hangs while it makes the domain. It would go on long after the image runs elsewhere."""
+    bystander = image.start_bystander()
+    pid = unanswered_start(image, "STOP", "begun")
+    try:
+        answer = image.call("start", timeout_s=15)
+        assert answer.rc == GENERIC
+        image.stop()
+        assert not image.runs(pid), "libvirtd can still make its QEMU"
+    finally:
+        image.lab.exec(image.host, "kill", "-CONT", pid, check=False)
+    image.lab.service(image.host, "start", "libvirtd")
+    wait_until(lambda: image.lab.hypervisor_answers(image.host), 30, "libvirtd")
+    assert image.qemu_pids() == [] and image.watchers() == []
+    assert image.domains() == [BYSTANDER] and image.qemu_pids(BYSTANDER) == [bystander]
+    assert image.probe().rc == NOT_RUNNING
+    image.start()
+    assert image.answers()
+
+
+def test_a_create_that_libvirtd_answers_late(image):
+    """libvirtd goes on while the stop waits: it is left alone, and nothing is left of what it makes."""
+    pid = unanswered_start(image, "STOP", "begun")
+    stop = image.begin("stop")
+    try:
+        wait_until(lambda: image.lab.exec(image.host, "pgrep", "-f", "understudy/image stop", check=False).returncode == 0,
+                   10, "the stop to be under way")
+    finally:
+        image.signal("CONT", pid)
+    assert stop.wait(60) == SUCCESS
+    assert is_gone(image) and image.watchers() == []
+    assert libvirtd_pid(image) == pid, "libvirtd was ended, although it answers"
+    image.start()
+    assert image.answers()
+
+
+def test_a_half_made_qemu_whose_libvirtd_has_died(image):
+    unanswered_start(image, "KILL", "made")
+    image.stop()
+    assert image.qemu_pids() == [] and image.watchers() == []
+    image.lab.service(image.host, "start", "libvirtd")
+    wait_until(lambda: image.lab.hypervisor_answers(image.host), 30, "libvirtd")
+    assert is_gone(image)
+    image.start()
+
+
+def test_a_guests_secret_goes_with_it(image):
+    """Each start has one of its own in libvirt."""
+    before = image.virsh("secret-list")
+    image.start()
+    assert image.virsh("secret-list") != before
+    image.stop()
+    assert image.virsh("secret-list") == before
 
 
 def test_qemu_hangs(image):

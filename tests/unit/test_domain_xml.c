@@ -161,6 +161,22 @@ static void test_secret(void **state)
     xmlFreeDoc(document);
 }
 
+static void test_secret_of_a_domain(void **state)
+{
+    domain_xml_t xml = { 0 };
+    xmlDoc *document = build(NULL, &xml);
+    g_autofree char *uuid = domain_xml_secret(xml.text);
+
+    (void) state;
+    assert_string_equal(uuid, options.secret_uuid);
+    assert_null(domain_xml_secret("<domain><devices><disk device='cdrom'><auth><secret type='ceph' uuid='1'/></auth>"
+                                  "</disk></devices></domain>"));
+    assert_null(domain_xml_secret("no XML"));
+    assert_null(domain_xml_secret(""));
+    xmlFreeDoc(document);
+    domain_xml_clear(&xml);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -170,6 +186,7 @@ int main(void)
         cmocka_unit_test(test_encoding_of_the_template),
         cmocka_unit_test(test_no_template_at_all),
         cmocka_unit_test(test_secret),
+        cmocka_unit_test(test_secret_of_a_domain),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

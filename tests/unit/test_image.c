@@ -67,19 +67,6 @@ static void test_uuid_and_mac_are_for_life(void **state)
     image_identity_clear(&other);
 }
 
-static void test_secret_uuid(void **state)
-{
-    g_autofree char *one = image_secret_uuid("/etc/ceph/ceph.conf", "understudy");
-    g_autofree char *again = image_secret_uuid("/etc/ceph/ceph.conf", "understudy");
-    g_autofree char *other_user = image_secret_uuid("/etc/ceph/ceph.conf", "other");
-    g_autofree char *other_store = image_secret_uuid("/etc/ceph/other.conf", "understudy");
-
-    (void) state;
-    assert_string_equal(one, again);
-    assert_string_not_equal(one, other_user);
-    assert_string_not_equal(one, other_store);
-}
-
 static void test_states(void **state)
 {
     static const struct {
@@ -121,8 +108,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_names),      cmocka_unit_test(test_no_server),
-        cmocka_unit_test(test_uuid_and_mac_are_for_life),
-        cmocka_unit_test(test_secret_uuid), cmocka_unit_test(test_states),
+        cmocka_unit_test(test_uuid_and_mac_are_for_life), cmocka_unit_test(test_states),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
