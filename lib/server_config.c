@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "server_config.h"
 
+#include "boolean.h"
 #include "duration.h"
 #include "error.h"
 #include "names.h"
@@ -25,6 +26,36 @@ gboolean isolate_policy_parse(const char *text, isolate_policy_t *policy)
 const char *isolate_policy_name(isolate_policy_t policy)
 {
     return isolate_policy_names[policy];
+}
+
+static const char until_resumed[] = "resumed";
+
+gboolean paused_until_parse(const char *text, gint64 *until_ms)
+{
+    g_autoptr(GTimeZone) utc = g_time_zone_new_utc();
+    g_autoptr(GDateTime) time = NULL;
+
+    if (g_strcmp0(text, until_resumed) == 0) {
+        *until_ms = SERVER_PAUSED_UNTIL_RESUMED;
+        return TRUE;
+    }
+    time = g_date_time_new_from_iso8601(text, utc);
+    if (time == NULL) {
+        return FALSE;
+    }
+    *until_ms = g_date_time_to_unix(time) * 1000;
+    return TRUE;
+}
+
+char *paused_until_text(gint64 until_ms)
+{
+    g_autoptr(GDateTime) time = NULL;
+
+    if (until_ms == SERVER_PAUSED_UNTIL_RESUMED) {
+        return g_strdup(until_resumed);
+    }
+    time = g_date_time_new_from_unix_utc(until_ms / 1000);
+    return g_date_time_format_iso8601(time);
 }
 
 /* Durations: where each goes and what is allowed. */
@@ -126,6 +157,23 @@ static gboolean parse_rest(server_config_t *config, GHashTable *params, GError *
     return TRUE;
 }
 
+static gboolean parse_operator_words(server_config_t *config, GHashTable *params, GError **error)
+{
+    const char *paused_until = param_text(params, "paused_until", NULL);
+    const char *hold = param_text(params, "hold", NULL);
+
+    if (paused_until != NULL && !paused_until_parse(paused_until, &config->paused_until_ms)) {
+        g_set_error(error, UNDERSTUDY_ERROR, UNDERSTUDY_ERROR_CONFIG,
+                    "paused_until=%s: set a time as 2026-01-31T18:00:00Z, or \"resumed\"", paused_until);
+        return FALSE;
+    }
+    if (hold != NULL && !boolean_parse(hold, &config->hold)) {
+        g_set_error(error, UNDERSTUDY_ERROR, UNDERSTUDY_ERROR_CONFIG, "hold=%s: set true or false", hold);
+        return FALSE;
+    }
+    return TRUE;
+}
+
 server_config_t *server_config_parse(const char *resource_id, GHashTable *params, GError **error)
 {
     server_config_t *config = g_new0(server_config_t, 1);
@@ -139,7 +187,7 @@ server_config_t *server_config_parse(const char *resource_id, GHashTable *params
                     name != NULL ? name : "");
         g_clear_pointer(&config, server_config_free);
     } else if (!parse_durations(config, params, error) || !parse_probes(config, params, error)
-               || !parse_rest(config, params, error)) {
+               || !parse_rest(config, params, error) || !parse_operator_words(config, params, error)) {
         g_clear_pointer(&config, server_config_free);
     }
     return config;

@@ -29,7 +29,11 @@ typedef struct server_config {
     isolate_policy_t isolate;
     char *store_address;         /* the server's own address on the storage network, or NULL */
     guint64 isolate_timeout_ms;
+    gint64 paused_until_ms;      /* no takeover until this Unix time; 0: not paused */
+    gboolean hold;               /* the image goes on although the original is back */
 } server_config_t;
+
+#define SERVER_PAUSED_UNTIL_RESUMED G_MAXINT64
 
 /* Defaults, as text because the agent's metadata shows them so. */
 #define DEFAULT_PROBE_INTERVAL   "1s"
@@ -51,10 +55,15 @@ typedef struct server_config {
  */
 server_config_t *server_config_parse(const char *resource_id, GHashTable *params, GError **error);
 
-/* TRUE if both say the same; so that a CIB change that touches no server changes nothing. */
+/* TRUE if both say the same of how the server is watched, so that a CIB change that touches no server begins nothing
+ * anew; nor does an operator's pause or hold. */
 gboolean server_config_equal(const server_config_t *a, const server_config_t *b);
 
 void server_config_free(server_config_t *config);
+
+/* "resumed", or a time as ISO 8601 writes it, in UTC if it names no zone. */
+gboolean paused_until_parse(const char *text, gint64 *until_ms);
+char *paused_until_text(gint64 until_ms); /* in UTC; g_free() */
 
 gboolean isolate_policy_parse(const char *text, isolate_policy_t *policy);
 const char *isolate_policy_name(isolate_policy_t policy);

@@ -99,7 +99,7 @@ void verdict_decision_clear(verdict_decision_t *decision)
 
 /* Decisions ---------------------------------------------------------------*/
 
-/* Takes the reason over. */
+/* Takes the reason over. How often a takeover's return has failed is forgotten when the server is healthy. */
 static void propose(const verdict_view_t *view, verdict_decision_t *decision, verdict_t verdict, char *reason)
 {
     decision->change = TRUE;
@@ -109,6 +109,10 @@ static void propose(const verdict_view_t *view, verdict_decision_t *decision, ve
         .since_wall_ms = view->record->since_wall_ms,
         .reason = reason,
     };
+    if (verdict != VERDICT_HEALTHY) {
+        decision->next.failed_returns = view->record->failed_returns;
+        decision->next.operator_returns = view->record->operator_returns;
+    }
 }
 
 /* The same verdict with something noted: what is not noted stays as it is. */
@@ -171,6 +175,17 @@ static char *tally_sentence(const char *prefix, const verdict_tally_t *tally)
     return g_strdup_printf("%s: %u of %u hosts find it down, %u up, %u blind%s", prefix,
                            tally->votes[VOTE_DOWN], tally->members,
                            tally->votes[VOTE_UP] + tally->votes[VOTE_MISSING], tally->votes[VOTE_BLIND], unknown);
+}
+
+/* TRUE: nothing that would lead to an isolation is begun now. */
+static gboolean is_paused(const verdict_view_t *view, verdict_decision_t *decision)
+{
+    gint64 rest_ms = view->config->paused_until_ms - view->now_wall_ms;
+
+    if (rest_ms > 0 && view->config->paused_until_ms != SERVER_PAUSED_UNTIL_RESUMED) {
+        wake_at(decision, view->now_ms + rest_ms);
+    }
+    return rest_ms > 0;
 }
 
 /* Isolation by an operator's wish needs no confirmation: he knows that it is up. */
@@ -256,6 +271,9 @@ static void decide_doubted(const verdict_view_t *view, verdict_decision_t *decis
     }
     if (view->now_ms < hold_down_over_ms) {
         wake_at(decision, hold_down_over_ms);
+        return;
+    }
+    if (is_paused(view, decision)) {
         return;
     }
     decide_by_round(view, decision, hold_down_over_ms, "round 2", VERDICT_ISOLATING);
@@ -380,17 +398,48 @@ static void decide_isolating(const verdict_view_t *view, verdict_decision_t *dec
     }
 }
 
+/* The original answers on its management address, and has been away before. */
+static gboolean is_back(const verdict_view_t *view)
+{
+    return view->config->recover_probe != NULL && view->record->seen_away && view->returned_since_ms != VERDICT_NEVER;
+}
+
+/* What a ping says is that the machine is on, not that its service only waits for the address. */
+static gboolean says_ready(const server_config_t *config)
+{
+    return config->recover_probe->type != PROBE_ICMP;
+}
+
+static guint64 doubled(const verdict_view_t *view, guint64 delay_ms)
+{
+    return delay_ms << MIN(view->record->failed_returns, VERDICT_RETURN_DOUBLINGS_MAX);
+}
+
+/* Why an original that is back must not take its place again by itself; NULL: it may. */
+static const char *return_obstacle(const verdict_view_t *view)
+{
+    if (view->config->hold) {
+        return "held by an operator";
+    }
+    if (view->record->operator_returns) {
+        return "the original came back before and did not serve";
+    }
+    /* With no image to go on, nothing is lost by letting it try. */
+    if (!says_ready(view->config) && (view->ticket_granted || view->image != IMAGE_VIEW_STOPPED)) {
+        return "the original's machine is on, but a ping does not say that its service is ready";
+    }
+    return NULL;
+}
+
 static void decide_failed(const verdict_view_t *view, verdict_decision_t *decision)
 {
-    gint64 returned_ms = later(view->returned_since_ms, view->config->recover_after_ms);
-    gboolean returned = view->config->recover_probe != NULL && view->record->seen_away
-                        && view->returned_since_ms != VERDICT_NEVER;
+    gint64 returned_ms = later(view->returned_since_ms, doubled(view, view->config->recover_after_ms));
 
     if (decide_release_request(view, decision)) {
         return;
     }
     /* Not granted again once the original is back, say after an outage of the quorum. */
-    if (!view->ticket_granted && !returned) {
+    if (!view->ticket_granted && !is_back(view)) {
         decision->ticket = TICKET_GRANT;
     }
     if (!view->record->seen_away && view->config->recover_probe != NULL
@@ -401,7 +450,7 @@ static void decide_failed(const verdict_view_t *view, verdict_decision_t *decisi
         decision->next.seen_away = TRUE;
         return;
     }
-    if (!returned) {
+    if (!is_back(view) || return_obstacle(view) != NULL) {
         return;
     }
     if (view->now_ms >= returned_ms) {
@@ -411,30 +460,35 @@ static void decide_failed(const verdict_view_t *view, verdict_decision_t *decisi
     }
 }
 
-/* TRUE if it has been decided that the original serves. */
-static gboolean decide_serves(const verdict_view_t *view, verdict_decision_t *decision)
+typedef enum {
+    SERVES_NOT_KNOWN, /* the image has not stopped yet, or nobody could say */
+    SERVES_DECIDED,   /* it does: proposed */
+    SERVES_NOT,       /* a majority was asked after the image had stopped, and says no */
+} serves_t;
+
+static serves_t decide_serves(const verdict_view_t *view, verdict_decision_t *decision)
 {
     gint64 settled_ms = later(view->image_stopped_since_ms, VERDICT_STOPPED_SETTLE_MS);
     gint64 again_ms = 0;
 
     if (view->ticket_granted || view->image != IMAGE_VIEW_STOPPED || settled_ms == VERDICT_NEVER) {
-        return FALSE;
+        return SERVES_NOT_KNOWN;
     }
     if (view->now_ms < settled_ms) {
         wake_at(decision, settled_ms);
-        return FALSE;
+        return SERVES_NOT_KNOWN;
     }
     if (view->config->probes->len == 0) {
         propose(view, decision, VERDICT_HEALTHY, g_strdup("the image has stopped"));
-        return TRUE;
+        return SERVES_DECIDED;
     }
     /* A standing vote may still be the image's: ask anew now that it has stopped. */
     if (round_run(view, decision, settled_ms) == ROUND_WAIT) {
-        return FALSE;
+        return SERVES_NOT_KNOWN;
     }
     if (verdict_tally_is_up(&view->round_service)) {
         propose(view, decision, VERDICT_HEALTHY, g_strdup("the original serves again"));
-        return TRUE;
+        return SERVES_DECIDED;
     }
     again_ms = view->round_asked_ms + (gint64) view->config->probe_interval_ms;
     if (view->now_ms >= again_ms) {
@@ -442,13 +496,24 @@ static gboolean decide_serves(const verdict_view_t *view, verdict_decision_t *de
     } else {
         wake_at(decision, again_ms);
     }
-    return FALSE;
+    return verdict_tally_is_down(&view->round_service) ? SERVES_NOT : SERVES_NOT_KNOWN;
+}
+
+/* It had been let back: nothing less than a new isolation is safe. */
+static void propose_again(const verdict_view_t *view, verdict_decision_t *decision, const char *reason)
+{
+    decision->ticket = TICKET_KEEP;
+    decision->ask_round = FALSE;
+    propose(view, decision, VERDICT_ISOLATING, g_strdup(reason));
+    decision->next.failed_returns++;
 }
 
 static void decide_returning(const verdict_view_t *view, verdict_decision_t *decision)
 {
     gint64 gone_ms = later(view->gone_since_ms, view->config->hold_down_ms);
-    gint64 serve_ms = later(view->image_stopped_since_ms, view->config->recover_after_ms + VERDICT_SERVE_GRACE_MS);
+    gint64 serve_ms = later(view->image_stopped_since_ms,
+                            doubled(view, view->config->recover_after_ms + VERDICT_SERVE_GRACE_MS));
+    serves_t serves = SERVES_NOT_KNOWN;
 
     if (decide_takeover_request(view, decision)) {
         return;
@@ -456,28 +521,26 @@ static void decide_returning(const verdict_view_t *view, verdict_decision_t *dec
     if (view->ticket_granted) {
         decision->ticket = TICKET_REVOKE;
     }
-    if (decide_serves(view, decision)) {
+    serves = decide_serves(view, decision);
+    if (serves == SERVES_DECIDED || is_paused(view, decision)) {
         return;
     }
-    /* It had been let back: nothing less than a new isolation is safe. On an
-     * operator's word only the service counts. */
+    /* On an operator's word only the service counts. */
     if (!view->record->by_operator && gone_ms != VERDICT_NEVER) {
         if (view->now_ms >= gone_ms) {
-            decision->ticket = TICKET_KEEP;
-            decision->ask_round = FALSE;
-            propose(view, decision, VERDICT_ISOLATING, g_strdup("the original went away again while it returned"));
+            propose_again(view, decision, "the original went away again while it returned");
             return;
         }
         wake_at(decision, gone_ms);
     }
-    if (serve_ms != VERDICT_NEVER && view->config->probes->len > 0) {
-        if (view->now_ms >= serve_ms) {
-            decision->ask_round = FALSE;
-            propose(view, decision, VERDICT_ISOLATING,
-                    g_strdup("the original came back but does not serve, although its image has stopped"));
-            return;
-        }
+    if (serve_ms == VERDICT_NEVER || view->config->probes->len == 0) {
+        return;
+    }
+    if (view->now_ms < serve_ms) {
         wake_at(decision, serve_ms);
+    } else if (serves == SERVES_NOT) {
+        propose_again(view, decision, "the original came back but does not serve, although its image has stopped");
+        decision->next.operator_returns = TRUE; /* somebody works on it, or has to: not powered off again and again */
     }
 }
 
@@ -494,6 +557,49 @@ void verdict_decide(const verdict_view_t *view, verdict_decision_t *decision)
 {
     *decision = (verdict_decision_t) { .wake_ms = VERDICT_NEVER };
     deciders[view->record->verdict](view, decision);
+}
+
+/* For people --------------------------------------------------------------*/
+
+static char *pause_sentence(const verdict_view_t *view)
+{
+    g_autoptr(GDateTime) utc = NULL;
+    g_autoptr(GDateTime) local = NULL;
+    g_autofree char *until = NULL;
+
+    if (view->config->paused_until_ms == SERVER_PAUSED_UNTIL_RESUMED) {
+        return g_strdup_printf("paused: no takeover until understudy resume %s", view->config->name);
+    }
+    utc = g_date_time_new_from_unix_utc(view->config->paused_until_ms / 1000);
+    local = g_date_time_to_local(utc);
+    until = g_date_time_format_iso8601(local);
+    return g_strdup_printf("paused: no takeover until %s or understudy resume %s", until, view->config->name);
+}
+
+char *verdict_waits_for(const verdict_view_t *view)
+{
+    verdict_t verdict = view->record->verdict;
+    const char *obstacle = NULL;
+
+    if (view->config->paused_until_ms > view->now_wall_ms && verdict != VERDICT_FAILED) {
+        return pause_sentence(view);
+    }
+    if (verdict != VERDICT_FAILED) {
+        return NULL;
+    }
+    if (view->config->hold) {
+        return g_strdup_printf("held: the image goes on until understudy release %s, or understudy hold %s --off",
+                               view->config->name, view->config->name);
+    }
+    if (view->config->recover_probe != NULL && !view->record->seen_away
+        && view->returned_since_ms != VERDICT_NEVER) {
+        return g_strdup_printf("the original answers on its management address and has not been away: end the takeover "
+                               "with understudy release %s", view->config->name);
+    }
+    obstacle = is_back(view) ? return_obstacle(view) : NULL;
+    return obstacle != NULL ? g_strdup_printf("%s: the image goes on until understudy release %s", obstacle,
+                                              view->config->name)
+                            : NULL;
 }
 
 /* Requests ----------------------------------------------------------------*/

@@ -64,6 +64,8 @@ typedef struct verdict_record {
     gboolean by_operator;    /* an operator asked for this takeover or this return */
     gboolean seen_away;      /* FAILED: the original has been missed on its management address since */
     guint quiet_rounds;      /* ISOLATING, isolate=confirmed: rounds without life so far */
+    guint failed_returns;    /* of this takeover: each further one waits longer */
+    gboolean operator_returns; /* it came back and did not serve: only an operator lets it return */
 } verdict_record_t;
 
 void verdict_record_copy(verdict_record_t *to, const verdict_record_t *from);
@@ -104,6 +106,7 @@ typedef enum {
 /* All that a decision may look at. Times that are "not so now" are VERDICT_NEVER. */
 typedef struct verdict_view {
     gint64 now_ms;
+    gint64 now_wall_ms;
     const server_config_t *config;
     const verdict_record_t *record;
     gint64 verdict_since_ms;        /* when this verdict was applied here */
@@ -162,6 +165,15 @@ void verdict_decide(const verdict_view_t *view, verdict_decision_t *decision);
 void verdict_decision_clear(verdict_decision_t *decision);
 
 /*!
+ * \brief Say what keeps a server's verdict as it is, if it is not simply well
+ *
+ * For people: an operator's pause or hold, or a return that waits for his word.
+ *
+ * \return a sentence to be freed with g_free(), or NULL
+ */
+char *verdict_waits_for(const verdict_view_t *view);
+
+/*!
  * \brief Say why a request can't be granted now
  *
  * \return a sentence to be freed with g_free(), or NULL if it can
@@ -176,5 +188,7 @@ char *verdict_request_refusal(verdict_request_t request, const char *server, con
 #define VERDICT_STOPPED_SETTLE_MS 1000
 /* The original may need this much longer than recover_after to serve again. */
 #define VERDICT_SERVE_GRACE_MS 30000
+/* Each failed return doubles how long the next one waits, so many times at most. */
+#define VERDICT_RETURN_DOUBLINGS_MAX 6
 
 #endif

@@ -407,6 +407,7 @@ static void fill_view(const group_t *group, const group_server_t *server, gint64
 {
     *view = (verdict_view_t) {
         .now_ms = now_ms,
+        .now_wall_ms = group->ops.wall_ms(group->user_data),
         .config = server->config,
         .record = &server->record,
         .verdict_since_ms = server->verdict_since_ms,
@@ -557,9 +558,15 @@ JsonObject *group_server_to_json(const group_t *group, const group_server_t *ser
 {
     JsonObject *object = json_object_new();
     JsonObject *by_member = json_object_new();
+    g_autofree char *waits = NULL;
+    verdict_view_t view = { 0 };
     verdict_tally_t service = { 0 };
     verdict_tally_t management = { 0 };
 
+    if (server->config != NULL && server->record.epoch != 0) {
+        fill_view(group, server, 0, &view);
+        waits = verdict_waits_for(&view);
+    }
     tally_votes(group, server, &service, &management);
     json_object_set_string_member(object, "name", server->name);
     json_object_set_string_member(object, "verdict",
@@ -567,6 +574,7 @@ JsonObject *group_server_to_json(const group_t *group, const group_server_t *ser
     json_object_set_int_member(object, "since_ms", server->record.since_wall_ms);
     json_object_set_string_member(object, "reason", server->config_error != NULL ? server->config_error
                                   : server->record.reason != NULL ? server->record.reason : "");
+    json_object_set_string_member(object, "waits_for", waits != NULL ? waits : "");
     json_object_set_object_member(object, "votes", tally_to_json(&service));
     json_object_set_object_member(object, "management_votes", tally_to_json(&management));
     for (guint i = 0; i < group->members->len; i++) {

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-#include "ocf_values.h"
+#include "ocf.h"
 
+#include "boolean.h"
 #include "duration.h"
 #include "error.h"
 
@@ -13,24 +14,6 @@ struct ocf_values {
     const ocf_param_t *params;
     ocf_value_t *by_index;
 };
-
-gboolean ocf_boolean_parse(const char *text, gboolean *value)
-{
-    static const char *const words[][5] = {
-        { "0", "no", "false", "off", "n" },
-        { "1", "yes", "true", "on", "y" },
-    };
-
-    for (int truth = 0; truth < 2; truth++) {
-        for (gsize i = 0; i < G_N_ELEMENTS(words[truth]); i++) {
-            if (g_ascii_strcasecmp(text, words[truth][i]) == 0) {
-                *value = truth;
-                return TRUE;
-            }
-        }
-    }
-    return FALSE;
-}
 
 static gboolean value_refused(const ocf_param_t *param, const char *text, const char *what, GError **error)
 {
@@ -62,7 +45,7 @@ static gboolean parse_boolean(const ocf_param_t *param, const char *text, ocf_va
 {
     gboolean truth = FALSE;
 
-    if (!ocf_boolean_parse(text, &truth)) {
+    if (!boolean_parse(text, &truth)) {
         return value_refused(param, text, "set true or false", error);
     }
     value->number = truth;

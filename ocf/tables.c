@@ -86,6 +86,14 @@ static gboolean check_probes(const char *value, GError **error)
     return TRUE;
 }
 
+static gboolean check_paused_until(const char *value, GError **error)
+{
+    gint64 until_ms = 0;
+
+    return paused_until_parse(value, &until_ms)
+           || check_failed(error, "write a time as 2026-01-31T18:00:00Z, or \"resumed\"");
+}
+
 static const char *const isolate_choices[] = { "required", "confirmed", "best-effort", NULL };
 static const char *const probe_unknown_choices[] = { "ignore", "down", NULL };
 static const char *const domain_type_choices[] = { "auto", "kvm", "qemu", NULL };
@@ -164,8 +172,11 @@ const ocf_param_t image_params[] = {
                   "is never judged to have failed." },
     { .name = "recover_probe", .type = OCF_TYPE_STRING, .reloadable = TRUE, .check = check_probe,
       .shortdesc = "What shows that the original is back",
-      .longdesc = "A probe on the server's management address, which the image never has. Without it the server "
-                  "takes its place again only by \"understudy release\"." },
+      .longdesc = "A probe on the server's management address, which the image never has. It asks for the service: "
+                  "tcp:, pgsql:, http: or exec: says that the service is ready and only waits for its address, which "
+                  "the image has. An icmp: probe says no more than that the machine is on: the image is not stopped for "
+                  "it, and the server takes its place again only by \"understudy release\", as without a "
+                  "recover_probe." },
     { .name = "probe_interval", .type = OCF_TYPE_DURATION, .default_text = DEFAULT_PROBE_INTERVAL, .reloadable = TRUE,
       .min = 100, .max = 3600000,
       .shortdesc = "Time between two probes",
@@ -192,7 +203,8 @@ const ocf_param_t image_params[] = {
     { .name = "recover_after", .type = OCF_TYPE_DURATION, .default_text = DEFAULT_RECOVER_AFTER, .reloadable = TRUE,
       .min = 0, .max = 86400000,
       .shortdesc = "How long the original must be back before the image stops",
-      .longdesc = "The recover_probe must answer a majority of the observers for so long." },
+      .longdesc = "The recover_probe must answer a majority of the observers for so long. After a return that failed "
+                  "it is twice as long, and so on." },
     { .name = "isolate", .type = OCF_TYPE_SELECT, .default_text = DEFAULT_ISOLATE, .reloadable = TRUE,
       .choices = isolate_choices,
       .shortdesc = "What must be proved before a takeover",
@@ -206,6 +218,15 @@ const ocf_param_t image_params[] = {
       .min = 1000, .max = 3600000,
       .shortdesc = "Deadline of one attempt to isolate the original",
       .longdesc = "An attempt that has not succeeded by then is a failure and is made again." },
+    { .name = "paused_until", .type = OCF_TYPE_STRING, .reloadable = TRUE, .check = check_paused_until,
+      .shortdesc = "No takeover until then",
+      .longdesc = "Set by \"understudy pause\", removed by \"understudy resume\": a time as ISO 8601 writes it, in UTC if "
+                  "it names no zone (2026-01-31T18:00:00Z), or \"resumed\". Until then the server is neither isolated "
+                  "nor taken over, whatever the observers see." },
+    { .name = "hold", .type = OCF_TYPE_BOOLEAN, .default_text = "false", .reloadable = TRUE,
+      .shortdesc = "The image goes on although the original is back",
+      .longdesc = "Set by \"understudy hold\", removed by \"understudy hold --off\" and \"understudy release\": after a "
+                  "takeover the server does not take its place again by itself." },
     { .name = NULL }
 };
 

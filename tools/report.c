@@ -146,6 +146,7 @@ static JsonObject *server_json(const report_sources_t *sources, const char *name
     JsonObject *object = json_object_new();
 
     append_reason(reason, json_read_text(seen, "reason"));
+    append_reason(reason, json_read_text(seen, "waits_for"));
     append_reason(reason, image);
     append_reason(reason, run_image != NULL ? run_image->trouble : NULL);
     json_object_set_string_member(object, "name", name);

@@ -6,8 +6,9 @@
 
 #include <cmocka.h>
 
+#include "boolean.h"
 #include "error.h"
-#include "ocf_values.h"
+#include "ocf.h"
 #include "tables.h"
 
 static const ocf_param_t *const tables[] = { image_params, observer_params, capacity_params };
@@ -98,11 +99,11 @@ static void test_booleans(void **state)
     gboolean value = FALSE;
 
     (void) state;
-    assert_true(ocf_boolean_parse("Yes", &value));
+    assert_true(boolean_parse("Yes", &value));
     assert_true(value);
-    assert_true(ocf_boolean_parse("off", &value));
+    assert_true(boolean_parse("off", &value));
     assert_false(value);
-    assert_false(ocf_boolean_parse("maybe", &value));
+    assert_false(boolean_parse("maybe", &value));
 }
 
 int main(void)

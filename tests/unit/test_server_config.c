@@ -50,6 +50,7 @@ static void test_wrong_values_name_the_parameter(void **state)
         { "probe_misses", "many" }, { "hold_down", "-1" }, { "recover_after", "5 parsecs" }, { "isolate", "maybe" },
         { "store_address", "db1" }, { "recover_probe", "tcp:10.0.0.1:5432" }, { "isolate_timeout", "1ms" },
         { "probe_unknown", "up" },
+        { "paused_until", "soon" }, { "hold", "perhaps" },
     };
 
     (void) state;
@@ -90,6 +91,34 @@ static void test_equal_sees_every_parameter(void **state)
     server_config_free(same);
 }
 
+static void test_words_of_an_operator(void **state)
+{
+    static const struct {
+        const char *text;
+        gint64 until_ms;
+    } cases[] = {
+        { "resumed", SERVER_PAUSED_UNTIL_RESUMED }, { "2026-01-31T18:00:00Z", 1769882400000 },
+        { "2026-01-31T18:00:00", 1769882400000 }, { "2026-01-31T19:00:00+01:00", 1769882400000 },
+    };
+    server_config_t *config = parse_one("hold", "true", NULL);
+
+    (void) state;
+    assert_true(config->hold);
+    assert_int_equal(config->paused_until_ms, 0);
+    server_config_free(config);
+    for (gsize i = 0; i < G_N_ELEMENTS(cases); i++) {
+        g_autofree char *text = NULL;
+        gint64 again_ms = 0;
+
+        config = parse_one("paused_until", cases[i].text, NULL);
+        assert_int_equal(config->paused_until_ms, cases[i].until_ms);
+        text = paused_until_text(config->paused_until_ms);
+        assert_true(paused_until_parse(text, &again_ms));
+        assert_int_equal(again_ms, cases[i].until_ms);
+        server_config_free(config);
+    }
+}
+
 static void test_durations(void **state)
 {
     static const struct {
@@ -115,6 +144,7 @@ int main(void)
         cmocka_unit_test(test_defaults),
         cmocka_unit_test(test_wrong_values_name_the_parameter),
         cmocka_unit_test(test_equal_sees_every_parameter),
+        cmocka_unit_test(test_words_of_an_operator),
         cmocka_unit_test(test_durations),
     };
 

@@ -24,7 +24,7 @@ static server_config_t *config_new(const char *isolate)
     server_config_t *config = NULL;
 
     g_hash_table_insert(params, (gpointer) "probes", (gpointer) "tcp:10.0.0.1:5432");
-    g_hash_table_insert(params, (gpointer) "recover_probe", (gpointer) "icmp:10.1.0.1");
+    g_hash_table_insert(params, (gpointer) "recover_probe", (gpointer) "tcp:10.1.0.1:5432");
     g_hash_table_insert(params, (gpointer) "isolate", (gpointer) isolate);
     config = server_config_parse("standby-db1", params, NULL);
     g_hash_table_unref(params);
@@ -507,6 +507,143 @@ static void test_failed_returns_after_recover_after(void **state)
     fixture_clear(&fixture);
 }
 
+static void failed_and_back_init(fixture_t *fixture)
+{
+    fixture_init(fixture, VERDICT_FAILED, "required");
+    fixture->record.seen_away = TRUE;
+    fixture->view.ticket_granted = TRUE;
+    fixture->view.image = IMAGE_VIEW_ACTIVE;
+    fixture->view.management = tally("uuu");
+    fixture->view.returned_since_ms = NOW_MS - 10000;
+}
+
+static void set_recover_probe(fixture_t *fixture, const char *text)
+{
+    probe_spec_free(fixture->config->recover_probe);
+    fixture->config->recover_probe = probe_spec_parse(text, NULL);
+    assert_non_null(fixture->config->recover_probe);
+}
+
+static void assert_waits_for(fixture_t *fixture, const char *word)
+{
+    g_autofree char *sentence = verdict_waits_for(&fixture->view);
+
+    if (word == NULL) {
+        assert_null(sentence);
+    } else {
+        assert_non_null(sentence);
+        assert_non_null(g_strstr_len(sentence, -1, word));
+    }
+}
+
+static void test_an_image_is_not_stopped_for_a_machine_that_is_merely_on(void **state)
+{
+    static const struct {
+        const char *recover_probe;
+        gboolean says_ready;
+    } cases[] = {
+        { "icmp:10.1.0.1", FALSE }, { "tcp:10.1.0.1:5432", TRUE }, { "http://10.1.0.1/", TRUE },
+        { "pgsql:host=10.1.0.1", TRUE }, { "exec:/bin/true", TRUE },
+    };
+
+    (void) state;
+    for (gsize i = 0; i < G_N_ELEMENTS(cases); i++) {
+        fixture_t fixture;
+
+        failed_and_back_init(&fixture);
+        set_recover_probe(&fixture, cases[i].recover_probe);
+        assert_int_equal(decide(&fixture)->change, cases[i].says_ready);
+        assert_int_equal(fixture.decision.ticket, TICKET_KEEP);
+        assert_waits_for(&fixture, cases[i].says_ready ? NULL : "understudy release db1");
+        /* The operator's word, and an image that does not run anyway, are enough. */
+        fixture.view.request = VERDICT_REQUEST_RELEASE;
+        assert_next(decide(&fixture), VERDICT_RETURNING);
+        fixture.view.request = VERDICT_REQUEST_NONE;
+        fixture.view.ticket_granted = FALSE;
+        fixture.view.image = IMAGE_VIEW_STOPPED;
+        assert_next(decide(&fixture), VERDICT_RETURNING);
+        fixture_clear(&fixture);
+    }
+}
+
+static void test_hold_keeps_the_image(void **state)
+{
+    fixture_t fixture;
+
+    (void) state;
+    failed_and_back_init(&fixture);
+    fixture.config->hold = TRUE;
+    assert_false(decide(&fixture)->change);
+    assert_waits_for(&fixture, "understudy hold db1 --off");
+    fixture.view.request = VERDICT_REQUEST_RELEASE;
+    assert_next(decide(&fixture), VERDICT_RETURNING);
+    fixture_clear(&fixture);
+}
+
+static void test_each_further_return_waits_longer(void **state)
+{
+    fixture_t fixture;
+
+    (void) state;
+    failed_and_back_init(&fixture);
+    fixture.record.failed_returns = 2;
+    assert_false(decide(&fixture)->change);
+    assert_int_equal(fixture.decision.wake_ms, NOW_MS + 30000);
+    fixture.view.returned_since_ms = NOW_MS - 40000;
+    assert_next(decide(&fixture), VERDICT_RETURNING);
+    assert_int_equal(fixture.decision.next.failed_returns, 2);
+    fixture.record.failed_returns = 1000;
+    fixture.view.returned_since_ms = NOW_MS - (10000LL << VERDICT_RETURN_DOUBLINGS_MAX);
+    assert_next(decide(&fixture), VERDICT_RETURNING);
+    fixture_clear(&fixture);
+}
+
+static void test_who_came_back_and_did_not_serve_waits_for_the_operator(void **state)
+{
+    fixture_t fixture;
+
+    (void) state;
+    failed_and_back_init(&fixture);
+    fixture.record.operator_returns = TRUE;
+    fixture.view.returned_since_ms = NOW_MS - 3600000;
+    assert_false(decide(&fixture)->change);
+    assert_waits_for(&fixture, "did not serve");
+    fixture.view.request = VERDICT_REQUEST_RELEASE;
+    assert_next(decide(&fixture), VERDICT_RETURNING);
+    assert_true(fixture.decision.next.operator_returns);
+    fixture_clear(&fixture);
+}
+
+static void test_a_paused_server_is_not_isolated(void **state)
+{
+    fixture_t fixture;
+
+    (void) state;
+    fixture_init(&fixture, VERDICT_DOUBTED, "required");
+    fixture.view.service = tally("ddd");
+    fixture.view.verdict_since_ms = NOW_MS - 5000;
+    fixture.view.now_wall_ms = 1000;
+    round_is(&fixture, NOW_MS, TRUE, "ddd", "ddd");
+    fixture.config->paused_until_ms = SERVER_PAUSED_UNTIL_RESUMED;
+    assert_false(decide(&fixture)->change);
+    assert_false(fixture.decision.ask_round);
+    assert_int_equal(fixture.decision.wake_ms, VERDICT_NEVER);
+    assert_waits_for(&fixture, "understudy resume db1");
+    fixture.config->paused_until_ms = 3000;
+    assert_false(decide(&fixture)->change);
+    assert_int_equal(fixture.decision.wake_ms, NOW_MS + 2000);
+    assert_waits_for(&fixture, "paused");
+    /* It ends by itself. */
+    fixture.view.now_wall_ms = 3000;
+    assert_waits_for(&fixture, NULL);
+    assert_next(decide(&fixture), VERDICT_ISOLATING);
+    /* And it may recover at any time. */
+    fixture.config->paused_until_ms = SERVER_PAUSED_UNTIL_RESUMED;
+    fixture.view.service = tally("uud");
+    assert_next(decide(&fixture), VERDICT_HEALTHY);
+    fixture_clear(&fixture);
+}
+
 static void test_service_answers_do_not_return_it(void **state)
 {
     fixture_t fixture;
@@ -618,6 +755,11 @@ static void test_returning_isolates_again_what_went_away(void **state)
     assert_false(decide(&fixture)->change);
     fixture.view.gone_since_ms = NOW_MS - 5000;
     assert_next(decide(&fixture), VERDICT_ISOLATING); /* never straight to failed: it had been let back */
+    assert_int_equal(fixture.decision.next.failed_returns, 1);
+    assert_false(fixture.decision.next.operator_returns);
+    fixture.config->paused_until_ms = SERVER_PAUSED_UNTIL_RESUMED;
+    assert_false(decide(&fixture)->change);
+    fixture.config->paused_until_ms = 0;
     fixture.record.by_operator = TRUE;
     assert_false(decide(&fixture)->change);
     fixture_clear(&fixture);
@@ -625,15 +767,50 @@ static void test_returning_isolates_again_what_went_away(void **state)
 
 static void test_returning_gives_up_on_a_service_that_does_not_start(void **state)
 {
+    static const struct {
+        const char *service;
+        gboolean gives_up;
+    } cases[] = {
+        { "ddd", TRUE }, { "ddu", TRUE }, { "bbd", FALSE }, { "nnd", FALSE }, { "bbb", FALSE }, { "bdu", FALSE },
+    };
+
+    (void) state;
+    for (gsize i = 0; i < G_N_ELEMENTS(cases); i++) {
+        for (guint failed = 0; failed < 3; failed++) {
+            fixture_t fixture;
+
+            returning_init(&fixture);
+            fixture.record.failed_returns = failed;
+            fixture.view.now_ms = fixture.view.image_stopped_since_ms
+                                  + ((10000 + VERDICT_SERVE_GRACE_MS) << failed) - 1;
+            round_is(&fixture, fixture.view.now_ms - 10, TRUE, cases[i].service, "uuu");
+            assert_false(decide(&fixture)->change);
+            fixture.view.now_ms++;
+            decide(&fixture);
+            assert_int_equal(fixture.decision.change, cases[i].gives_up);
+            if (cases[i].gives_up) {
+                assert_next(&fixture.decision, VERDICT_ISOLATING);
+                assert_int_equal(fixture.decision.next.failed_returns, failed + 1);
+                assert_true(fixture.decision.next.operator_returns);
+            }
+            fixture_clear(&fixture);
+        }
+    }
+}
+
+static void test_a_return_that_succeeds_begins_anew(void **state)
+{
     fixture_t fixture;
 
     (void) state;
     returning_init(&fixture);
-    fixture.view.now_ms = fixture.view.image_stopped_since_ms + 10000 + VERDICT_SERVE_GRACE_MS - 1;
-    round_is(&fixture, fixture.view.now_ms - 10, TRUE, "ddd", "uuu");
-    assert_false(decide(&fixture)->change);
-    fixture.view.now_ms++;
-    assert_next(decide(&fixture), VERDICT_ISOLATING);
+    fixture.record.failed_returns = 3;
+    fixture.record.operator_returns = TRUE;
+    fixture.view.now_ms += 10;
+    round_is(&fixture, NOW_MS + 5, TRUE, "uuu", "uuu");
+    assert_next(decide(&fixture), VERDICT_HEALTHY);
+    assert_int_equal(fixture.decision.next.failed_returns, 0);
+    assert_false(fixture.decision.next.operator_returns);
     fixture_clear(&fixture);
 }
 
@@ -717,6 +894,11 @@ int main(void)
         cmocka_unit_test(test_failed_grants_until_granted),
         cmocka_unit_test(test_only_failed_ever_grants),
         cmocka_unit_test(test_failed_returns_after_recover_after),
+        cmocka_unit_test(test_an_image_is_not_stopped_for_a_machine_that_is_merely_on),
+        cmocka_unit_test(test_hold_keeps_the_image),
+        cmocka_unit_test(test_each_further_return_waits_longer),
+        cmocka_unit_test(test_who_came_back_and_did_not_serve_waits_for_the_operator),
+        cmocka_unit_test(test_a_paused_server_is_not_isolated),
         cmocka_unit_test(test_service_answers_do_not_return_it),
         cmocka_unit_test(test_original_that_never_went_away_does_not_return),
         cmocka_unit_test(test_no_second_grant_once_the_original_is_back),
@@ -724,6 +906,7 @@ int main(void)
         cmocka_unit_test(test_returning_asks_anew_after_the_stop),
         cmocka_unit_test(test_returning_isolates_again_what_went_away),
         cmocka_unit_test(test_returning_gives_up_on_a_service_that_does_not_start),
+        cmocka_unit_test(test_a_return_that_succeeds_begins_anew),
         cmocka_unit_test(test_requests),
         cmocka_unit_test(test_unknown_server_is_refused),
         cmocka_unit_test(test_names_are_read_back),
