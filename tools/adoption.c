@@ -528,6 +528,20 @@ const char *adoption_param(xmlNode *cib, const char *server, const char *name)
     return pair != NULL ? xml_get(pair, "value") : default_of(name);
 }
 
+gboolean adoption_set_param(xmlNode *cib, const char *server, const char *name, const char *value, gboolean *changed,
+                            GError **error)
+{
+    g_autofree char *resource_id = server_resource_id(server);
+    xmlNode *primitive = find_by_id(xml_child(xml_child(cib, "configuration"), "resources"), resource_id);
+
+    if (primitive == NULL) {
+        g_set_error(error, UNDERSTUDY_ERROR, UNDERSTUDY_ERROR_NOT_FOUND, "no server '%s' is protected", server);
+        return FALSE;
+    }
+    *changed = set_nvpair(primitive, "instance_attributes", name, *value != '\0' ? value : NULL);
+    return TRUE;
+}
+
 /* forget ------------------------------------------------------------------*/
 
 /* A constraint that names the resource anywhere: as rsc, with-rsc, first, then or in a set. */

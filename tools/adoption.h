@@ -45,6 +45,16 @@ gboolean adoption_apply(const adoption_t *adoption, xmlNode *cib, gboolean *chan
 /* A parameter of the server's image as the CIB has it, or its default; NULL if neither. Inside the CIB or static. */
 const char *adoption_param(xmlNode *cib, const char *server, const char *name);
 
+/*!
+ * \brief Set one parameter of an adopted server's image, and nothing else
+ *
+ * \param[in]  value    "": back to the default
+ * \param[out] changed  FALSE if it was so already
+ * \param[out] error    UNDERSTUDY_ERROR_NOT_FOUND: no such server
+ */
+gboolean adoption_set_param(xmlNode *cib, const char *server, const char *name, const char *value, gboolean *changed,
+                            GError **error);
+
 /* TRUE if the CIB has the server's resource. */
 gboolean adoption_exists(xmlNode *cib, const char *server);
 gboolean adoption_ticket_is_granted(xmlNode *cib, const char *server);

@@ -14,7 +14,8 @@ static const command_option_t adopt_options[] = {
       "What shows that the server serves; all must answer. tcp:ADDR:PORT, icmp:ADDR, http://..., https://..., "
       "pgsql:CONNINFO, 'exec:PATH ARGS'." },
     { "recover-probe", "PROBE", FALSE, WORD_FREE, NULL,
-      "What shows that the original is back: a probe on its management address, which the image never has." },
+      "What shows that the original is back and ready: a probe of its service on its management address, which the "
+      "image never has. With icmp: the image goes on until understudy release." },
     { "service-address", "ADDR", FALSE, WORD_FREE, NULL, "The address that the clients use; announced at a start." },
     { "mac", "MAC", FALSE, WORD_FREE, NULL, "The image's MAC address for life: the original's, where possible." },
     { "bridge", "NAME", FALSE, WORD_FREE, NULL, "Bridge of the service network on the hosts." },
@@ -62,6 +63,18 @@ static const command_option_t hosts_options[] = {
 static const command_option_t wait_options[] = {
     { "timeout", "SECONDS", FALSE, WORD_FREE, NULL, "How long to wait for the end; 180 if not given." },
     { "no-wait", NULL, FALSE, WORD_FREE, NULL, "Return as soon as the observers have taken it on." },
+    { .name = NULL }
+};
+
+static const command_option_t pause_options[] = {
+    { "until", "TIME", FALSE, WORD_FREE, NULL,
+      "When the pause ends by itself: a duration (90min, 2h) or a time of this host's clock (2026-01-31T18:00). Without "
+      "it the pause lasts until understudy resume." },
+    { .name = NULL }
+};
+
+static const command_option_t hold_options[] = {
+    { "off", NULL, FALSE, WORD_FREE, NULL, "End it: the server takes its place again when it is back." },
     { .name = NULL }
 };
 
@@ -114,8 +127,18 @@ const command_t commands[] = {
       "Asks the observers for a takeover of a server that may be well: the original is isolated, then the ticket is "
       "granted. Waits until the image runs.", run_takeover },
     { "release", TRUE, TRUE, wait_options, "end a takeover on the operator's word",
-      "Asks the observers to end a takeover although they do not see the original on its management address: the "
-      "ticket is revoked and the image stops. Waits until it has stopped.", run_release },
+      "Asks the observers to end a takeover although the original has not said that it is ready: the ticket is revoked "
+      "and the image stops. Ends a hold. Waits until the image has stopped. If the original does not come to serve, it "
+      "is isolated once more and the image runs again.", run_release },
+    { "pause", TRUE, TRUE, pause_options, "let nothing be done to a server while somebody works on it",
+      "Until the pause is over the server is neither isolated nor taken over, whatever the observers see; status shows "
+      "it. An image that runs already goes on. The pause is kept in the cluster's configuration and outlives a restart "
+      "of every host.", run_pause },
+    { "resume", TRUE, TRUE, NULL, "end a server's pause",
+      "A server that is down then is taken over after the usual rounds.", run_resume },
+    { "hold", TRUE, TRUE, hold_options, "keep a server's image running although the original is back",
+      "After a takeover the image goes on until understudy release or understudy hold --off, for instance while the "
+      "original is being repaired.", run_hold },
     { "history", TRUE, TRUE, history_options, "show a server's takeovers and how long each phase took",
       "Shows each takeover with its phases and their durations: detection, confirmation, isolation, placement, start, "
       "boot and return.", run_history },

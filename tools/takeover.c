@@ -124,7 +124,9 @@ static gboolean read_timeout(const command_line_t *line, guint *timeout_s, GErro
     return TRUE;
 }
 
-static exit_code_t ask_and_wait(const command_line_t *line, const char *op, gboolean want_running, GError **error)
+/* accepted: what else is to be done once the observers have taken it on; or NULL. */
+static exit_code_t ask_and_wait(const command_line_t *line, const char *op, gboolean want_running,
+                                gboolean (*accepted)(const char *server, GError **error), GError **error)
 {
     guint timeout_s = 0;
     JsonObject *answer = NULL;
@@ -137,6 +139,9 @@ static exit_code_t ask_and_wait(const command_line_t *line, const char *op, gboo
         return exit_code_of(*error);
     }
     json_object_unref(answer);
+    if (accepted != NULL && !accepted(line->server, error)) {
+        return exit_code_of(*error);
+    }
     if (command_line_has(line, "no-wait")) {
         printf("the observers have taken it on; follow it with understudy status %s --watch\n", line->server);
         return EXIT_OK;
@@ -146,12 +151,12 @@ static exit_code_t ask_and_wait(const command_line_t *line, const char *op, gboo
 
 exit_code_t run_takeover(const command_line_t *line, GError **error)
 {
-    return ask_and_wait(line, "takeover", TRUE, error);
+    return ask_and_wait(line, "takeover", TRUE, NULL, error);
 }
 
 exit_code_t run_release(const command_line_t *line, GError **error)
 {
-    return ask_and_wait(line, "release", FALSE, error);
+    return ask_and_wait(line, "release", FALSE, hold_end, error);
 }
 
 /* forget ---------------------------------------------------------------------*/

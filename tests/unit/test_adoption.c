@@ -394,6 +394,29 @@ static void test_snippets_of_pairs_without_a_value(void **state)
     assert_non_null(strstr(crm, " template=\"\" mac=\"\" disks=vm/db1"));
 }
 
+static void test_one_parameter_alone_is_set(void **state)
+{
+    fixture_t *fixture = *state;
+    xmlNode *cib = xmlDocGetRootElement(fixture->doc);
+    gboolean changed = FALSE;
+    g_autoptr(GError) error = NULL;
+
+    assert_false(adoption_set_param(cib, "db1", "hold", "true", &changed, &error));
+    assert_true(g_error_matches(error, UNDERSTUDY_ERROR, UNDERSTUDY_ERROR_NOT_FOUND));
+    assert_true(adoption_apply(&fixture->adoption, cib, &changed, NULL));
+    assert_true(adoption_set_param(cib, "db1", "hold", "true", &changed, NULL));
+    assert_true(changed);
+    assert_string_equal(adoption_param(cib, "db1", "hold"), "true");
+    assert_true(adoption_set_param(cib, "db1", "hold", "true", &changed, NULL));
+    assert_false(changed);
+    /* adopt leaves it as it is, and it goes when it is not wanted any more. */
+    assert_true(adoption_apply(&fixture->adoption, cib, &changed, NULL));
+    assert_false(changed);
+    assert_true(adoption_set_param(cib, "db1", "hold", "", &changed, NULL));
+    assert_true(changed);
+    assert_string_equal(adoption_param(cib, "db1", "hold"), "false");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -412,6 +435,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_sets_by_reference_are_left_alone, setup, teardown),
         cmocka_unit_test_setup_teardown(test_removal_takes_what_is_about_it_alone, setup, teardown),
         cmocka_unit_test_setup_teardown(test_snippets_of_pairs_without_a_value, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_one_parameter_alone_is_set, setup, teardown),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -25,6 +25,9 @@ NOT_RUN(run_forget)
 NOT_RUN(run_status)
 NOT_RUN(run_hosts)
 NOT_RUN(run_takeover)
+NOT_RUN(run_pause)
+NOT_RUN(run_resume)
+NOT_RUN(run_hold)
 NOT_RUN(run_release)
 NOT_RUN(run_history)
 NOT_RUN(run_keys)
@@ -90,7 +93,7 @@ static void test_every_option_is_in_help_man_and_completion(void **state)
         g_autofree char *help = command_help(command);
 
         assert_non_null(strstr(man, command->name));
-        for (const command_option_t *option = command->options; option->name != NULL; option++) {
+        for (const command_option_t *option = command->options; option != NULL && option->name != NULL; option++) {
             g_autofree char *dashed = g_strconcat("--", option->name, NULL);
             g_auto(GStrv) parts = g_strsplit(option->name, "-", -1);
             g_autofree char *escaped = g_strjoinv("\\-", parts);

@@ -1,0 +1,122 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The commands with which an operator puts a server aside: pause, resume, hold. They are kept in the CIB, as
+ * parameters of its image, so that they outlive every observer. */
+#include <stdio.h>
+#include <string.h>
+
+#include "adoption.h"
+#include "cib.h"
+#include "duration.h"
+#include "error.h"
+#include "run.h"
+#include "server_config.h"
+
+#define REPLACE_TRIES 20
+
+/* Value "": the parameter goes. */
+static gboolean try_set(cib_connection_t *cib, const char *server, const char *name, const char *value,
+                        gboolean *changed, GError **error)
+{
+    xmlNode *xml = cib_connection_query(cib, error);
+    gboolean done = xml != NULL && adoption_set_param(xml, server, name, value, changed, error)
+                    && (!*changed || cib_connection_replace(cib, xml, error));
+
+    cib_xml_free(xml);
+    return done;
+}
+
+static gboolean set_param(const char *server, const char *name, const char *value, gboolean *changed, GError **error)
+{
+    cib_connection_t *cib = cib_connection_open("understudy", error);
+    gboolean done = FALSE;
+
+    for (guint i = 0; cib != NULL && i < REPLACE_TRIES; i++) {
+        g_clear_error(error);
+        done = try_set(cib, server, name, value, changed, error);
+        if (done || !g_error_matches(*error, UNDERSTUDY_ERROR, UNDERSTUDY_ERROR_BUSY)) {
+            break;
+        }
+    }
+    cib_connection_close(cib);
+    return done;
+}
+
+/* pause ----------------------------------------------------------------------*/
+
+/* A duration from now on, or a time of this host's clock and zone. */
+static gboolean read_until(const char *text, gint64 *until_ms, GError **error)
+{
+    g_autoptr(GTimeZone) here = g_time_zone_new_local();
+    gboolean has_no_seconds = strlen(text) == strlen("2026-01-31T18:00");
+    g_autofree char *whole = g_strconcat(text, has_no_seconds ? ":00" : "", NULL);
+    g_autoptr(GDateTime) time = g_date_time_new_from_iso8601(whole, here);
+    gint64 now_ms = g_get_real_time() / 1000;
+    guint64 duration_ms = 0;
+
+    if (time != NULL) {
+        *until_ms = g_date_time_to_unix(time) * 1000;
+    } else if (duration_parse(text, &duration_ms)) {
+        *until_ms = now_ms + (gint64) duration_ms;
+    } else {
+        g_set_error(error, UNDERSTUDY_ERROR, UNDERSTUDY_ERROR_CONFIG,
+                    "--until=%s: write a duration (90min, 2h) or a time (2026-01-31T18:00)", text);
+        return FALSE;
+    }
+    if (*until_ms <= now_ms) {
+        g_set_error(error, UNDERSTUDY_ERROR, UNDERSTUDY_ERROR_CONFIG, "--until=%s: that is over already", text);
+        return FALSE;
+    }
+    return TRUE;
+}
+
+exit_code_t run_pause(const command_line_t *line, GError **error)
+{
+    const char *until = command_line_value(line, "until");
+    gint64 until_ms = SERVER_PAUSED_UNTIL_RESUMED;
+    g_autofree char *text = NULL;
+    gboolean changed = FALSE;
+
+    if (until != NULL && !read_until(until, &until_ms, error)) {
+        return EXIT_USAGE;
+    }
+    text = paused_until_text(until_ms);
+    if (!set_param(line->server, "paused_until", text, &changed, error)) {
+        return exit_code_of(*error);
+    }
+    printf("%s is paused until %s%s: it is neither isolated nor taken over, whatever becomes of it\n", line->server,
+           until != NULL ? text : "understudy resume ", until != NULL ? "" : line->server);
+    return EXIT_OK;
+}
+
+exit_code_t run_resume(const command_line_t *line, GError **error)
+{
+    gboolean changed = FALSE;
+
+    if (!set_param(line->server, "paused_until", "", &changed, error)) {
+        return exit_code_of(*error);
+    }
+    printf(changed ? "%s is watched again as before\n" : "%s was not paused\n", line->server);
+    return EXIT_OK;
+}
+
+/* hold -----------------------------------------------------------------------*/
+
+gboolean hold_end(const char *server, GError **error)
+{
+    gboolean changed = FALSE;
+
+    return set_param(server, "hold", "", &changed, error);
+}
+
+exit_code_t run_hold(const command_line_t *line, GError **error)
+{
+    gboolean off = command_line_has(line, "off");
+    gboolean changed = FALSE;
+
+    if (!set_param(line->server, "hold", off ? "" : "true", &changed, error)) {
+        return exit_code_of(*error);
+    }
+    printf(off ? "%s takes its place again when it is back\n"
+               : "%s: an image that runs goes on, whatever the original says\n", line->server);
+    return EXIT_OK;
+}
