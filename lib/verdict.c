@@ -122,6 +122,7 @@ static void propose_note(const verdict_view_t *view, verdict_decision_t *decisio
     decision->next.by_operator = view->record->by_operator;
     decision->next.seen_away = view->record->seen_away;
     decision->next.quiet_rounds = view->record->quiet_rounds;
+    decision->next.isolation = view->record->isolation;
 }
 
 static void propose_by_operator(const verdict_view_t *view, verdict_decision_t *decision, verdict_t verdict,
@@ -378,18 +379,74 @@ static gboolean decide_isolation_result(const verdict_view_t *view, verdict_deci
     return FALSE;
 }
 
+/* Noted before an attempt begins, and when the original is up after one that did nothing: every leader then knows
+ * whether one may have. */
+static gboolean note_isolation(const verdict_view_t *view, verdict_decision_t *decision, isolation_state_t isolation)
+{
+    if (view->record->isolation == isolation) {
+        return FALSE;
+    }
+    propose_note(view, decision, view->record->reason);
+    decision->next.isolation = isolation;
+    return TRUE;
+}
+
+/* The original itself is found up by a majority, since; VERDICT_NEVER: it is not, or that may be its image. */
+static gint64 recovered_since_ms(const verdict_view_t *view)
+{
+    if (view->image_stopped_since_ms == VERDICT_NEVER || view->up_since_ms == VERDICT_NEVER) {
+        return VERDICT_NEVER;
+    }
+    return MAX(view->up_since_ms, view->image_stopped_since_ms + VERDICT_STOPPED_SETTLE_MS);
+}
+
+/* TRUE: a majority finds it up before anything has taken effect. Nothing is tried while that is so, and if it lasts
+ * and a round says the same, it is healthy. An operator who asked for the takeover knows that it is up. */
+static gboolean decide_unharmed(const verdict_view_t *view, verdict_decision_t *decision)
+{
+    gint64 lasting_ms = later(recovered_since_ms(view), view->config->hold_down_ms);
+
+    if (view->record->by_operator || view->isolation_running || recovered_since_ms(view) == VERDICT_NEVER) {
+        return FALSE;
+    }
+    if (!isolation_may_have_effect(view->isolation_result) && note_isolation(view, decision, ISOLATION_STATE_WITHOUT_EFFECT)) {
+        return TRUE;
+    }
+    if (view->record->isolation == ISOLATION_STATE_BEGUN) {
+        return FALSE;
+    }
+    if (view->now_ms < lasting_ms) {
+        wake_at(decision, lasting_ms);
+        return TRUE;
+    }
+    if (round_run(view, decision, MAX(lasting_ms, view->record_since_ms)) == ROUND_WAIT) {
+        return TRUE;
+    }
+    if (!verdict_tally_is_up(&view->round_service)) {
+        return FALSE;
+    }
+    propose(view, decision, VERDICT_HEALTHY, g_strdup("recovered before anything was done to it"));
+    return TRUE;
+}
+
 static void decide_isolating(const verdict_view_t *view, verdict_decision_t *decision)
 {
     gint64 attempt_ms = next_attempt_ms(view);
+    gboolean is_held_back = !view->record->by_operator && is_paused(view, decision);
 
     if (decide_release_request(view, decision) || decide_isolation_result(view, decision)) {
         return;
     }
-    if (!view->isolation_running) {
-        if (view->now_ms >= attempt_ms) {
-            decision->start_isolation = TRUE;
-        } else {
+    if (decide_unharmed(view, decision)) {
+        return;
+    }
+    if (!view->isolation_running && !is_held_back) {
+        if (view->now_ms < attempt_ms) {
             wake_at(decision, attempt_ms);
+        } else if (note_isolation(view, decision, ISOLATION_STATE_BEGUN)) {
+            return;
+        } else {
+            decision->start_isolation = TRUE;
         }
     }
     /* With the store still open to it, a quiet original could wake up and write. */

@@ -16,7 +16,7 @@ typedef enum {
     VERDICT_HEALTHY,
     VERDICT_SUSPECT,    /* a majority votes down; round 1 is under way */
     VERDICT_DOUBTED,    /* round 1 said the same; the hold-down, then round 2 */
-    VERDICT_ISOLATING,  /* latched: the original is being put out of the way */
+    VERDICT_ISOLATING,  /* the original is being put out of the way: latched once that may have taken effect */
     VERDICT_FAILED,     /* the ticket is granted, the image runs */
     VERDICT_RETURNING,  /* the ticket is revoked, the image stops, the original serves */
 } verdict_t;
@@ -54,6 +54,14 @@ gboolean verdict_tally_is_up(const verdict_tally_t *tally);
 /* A majority misses it at this moment, however short. */
 gboolean verdict_tally_is_away(const verdict_tally_t *tally);
 
+/* How far the isolation of an original has come. */
+typedef enum {
+    ISOLATION_STATE_NOT_BEGUN,
+    ISOLATION_STATE_BEGUN,          /* a way may have taken effect: one whose result is not known is one that may have */
+    ISOLATION_STATE_WITHOUT_EFFECT, /* all attempts so far have ended and are proved to have done nothing */
+} isolation_state_t;
+#define ISOLATION_STATE_COUNT 3
+
 /* What is replicated of a server. Each change has the next epoch; a proposal is
  * applied only if it is the next one, so two leaders for a moment do no harm. */
 typedef struct verdict_record {
@@ -64,6 +72,7 @@ typedef struct verdict_record {
     gboolean by_operator;    /* an operator asked for this takeover or this return */
     gboolean seen_away;      /* FAILED: the original has been missed on its management address since */
     guint quiet_rounds;      /* ISOLATING, isolate=confirmed: rounds without life so far */
+    isolation_state_t isolation; /* ISOLATING */
     guint failed_returns;    /* of this takeover: each further one waits longer */
     gboolean operator_returns; /* it came back and did not serve: only an operator lets it return */
 } verdict_record_t;
@@ -115,6 +124,7 @@ typedef struct verdict_view {
 
     verdict_tally_t service;        /* standing votes on the probes */
     verdict_tally_t management;     /* standing votes on the recover_probe */
+    gint64 up_since_ms;             /* a majority sees the service, without a miss, since */
     gint64 returned_since_ms;       /* a majority sees the management address, without a miss, since */
     gint64 gone_since_ms;           /* a majority holds the management address down since */
 

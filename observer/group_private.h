@@ -52,6 +52,7 @@ typedef struct group_server {
     gint64 round_asked_ms;
     verdict_request_t request;
     GArray *votes;           /* group_vote_t */
+    gint64 up_since_ms;
     gint64 returned_since_ms;
     gint64 gone_since_ms;
     history_t *history;

@@ -16,6 +16,7 @@ group_server_t *group_server_new(const char *name)
     server->history = history_new();
     server->image_stopped_since_ms = VERDICT_NEVER;
     server->round_asked_ms = VERDICT_NEVER;
+    server->up_since_ms = VERDICT_NEVER;
     server->returned_since_ms = VERDICT_NEVER;
     server->gone_since_ms = VERDICT_NEVER;
     server->proposed_ms = VERDICT_NEVER;
@@ -155,6 +156,7 @@ void group_server_refresh(const group_t *group, group_server_t *server, gint64 n
     verdict_tally_t management = { 0 };
 
     tally_votes(group, server, &service, &management);
+    set_since(&server->up_since_ms, verdict_tally_is_up(&service), now_ms);
     set_since(&server->returned_since_ms, verdict_tally_is_up(&management), now_ms);
     set_since(&server->gone_since_ms, verdict_tally_is_down(&management), now_ms);
 }
@@ -250,6 +252,9 @@ static void set_record(group_t *group, group_server_t *server, const verdict_rec
     if (changed) {
         server->verdict_since_ms = verdict_since_ms;
         group_server_forget_leading(group, server);
+    }
+    if (server->record.isolation == ISOLATION_STATE_BEGUN && old.isolation != ISOLATION_STATE_BEGUN) {
+        server->isolation_result = ISOLATION_NONE; /* what is known is of the attempts before */
     }
     server->proposed_ms = VERDICT_NEVER;
     if (server->request != VERDICT_REQUEST_NONE) {
@@ -413,6 +418,7 @@ static void fill_view(const group_t *group, const group_server_t *server, gint64
         .verdict_since_ms = server->verdict_since_ms,
         .record_since_ms = server->record_since_ms,
         .request = server->request,
+        .up_since_ms = server->up_since_ms,
         .returned_since_ms = server->returned_since_ms,
         .gone_since_ms = server->gone_since_ms,
         .round_asked_ms = server->round_asked_ms,

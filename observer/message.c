@@ -40,6 +40,7 @@ typedef struct {
 
 #define FIELDS(array) { (array), G_N_ELEMENTS(array) }
 
+G_STATIC_ASSERT(sizeof(isolation_state_t) == sizeof(guint));
 G_STATIC_ASSERT(sizeof(verdict_t) == sizeof(guint) && sizeof(vote_t) == sizeof(guint));
 G_STATIC_ASSERT(sizeof(verdict_request_t) == sizeof(guint) && sizeof(gboolean) == sizeof(guint));
 
@@ -53,6 +54,9 @@ static const field_t record_rows[] = {
     { "by-operator", FIELD_FLAG, G_STRUCT_OFFSET(verdict_record_t, by_operator), 0 },
     { "seen-away", FIELD_FLAG, G_STRUCT_OFFSET(verdict_record_t, seen_away), 0 },
     { "quiet-rounds", FIELD_NUMBER, G_STRUCT_OFFSET(verdict_record_t, quiet_rounds), 0 },
+    { "isolation", FIELD_ENUM_ONLY, G_STRUCT_OFFSET(verdict_record_t, isolation), ISOLATION_STATE_COUNT },
+    { "failed-returns", FIELD_NUMBER, G_STRUCT_OFFSET(verdict_record_t, failed_returns), 0 },
+    { "operator-returns", FIELD_FLAG, G_STRUCT_OFFSET(verdict_record_t, operator_returns), 0 },
 };
 static const fields_t record_fields = FIELDS(record_rows);
 

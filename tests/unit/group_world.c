@@ -269,7 +269,7 @@ static void host_end_isolations(world_host_t *host)
         if (server->store_open) {
             result = ISOLATION_STORE_OPEN;
         } else if (server->switch_broken) {
-            result = ISOLATION_NOT_CONFIRMED;
+            result = server->without_effect ? ISOLATION_NO_EFFECT : ISOLATION_NOT_CONFIRMED;
         } else if (!server->switch_none) {
             server->powered = FALSE;
         }

@@ -22,6 +22,7 @@ typedef struct world_server {
     gboolean waits;          /* powered, but it lets the image keep the service address */
     gboolean store_open;     /* isolation can't even reach the store */
     gboolean switch_broken;  /* the power switch does not answer */
+    gboolean without_effect; /* and it is known that it did nothing, nor will */
     gboolean switch_none;    /* isolation by the store alone: proved, but it stays powered */
     gboolean ticket;
     gboolean image_running;

@@ -262,6 +262,83 @@ static void test_a_host_in_standby_is_not_counted(void **state)
     world_end(world);
 }
 
+/* The power switch is away while the service is down for a moment, and comes back later. */
+static void recover_while_the_switch_is_away(gboolean without_effect, gint64 kill_after_ms)
+{
+    world_t *world = running_world("required");
+    world_server_t *server = &world->servers[0];
+    guint isolations = 0;
+
+    server->switch_broken = TRUE;
+    server->without_effect = without_effect;
+    server->service_dead = TRUE;
+    assert_until(world, 0, VERDICT_ISOLATING);
+    world_run(world, 5000);
+    server->service_dead = FALSE;
+    if (kill_after_ms >= 0) {
+        world_run(world, kill_after_ms);
+        world_kill(world, (guint) world_leader(world));
+    }
+    world_run(world, 60000);
+    isolations = server->isolations;
+    server->switch_broken = FALSE;
+    world_run(world, 60000);
+    assert_int_equal(server->powered, without_effect);
+    assert_int_equal(world_verdict(world, 1, 0), without_effect ? VERDICT_HEALTHY : VERDICT_FAILED);
+    if (without_effect) {
+        assert_int_equal(server->isolations, isolations);
+        assert_int_equal(server->grants, 0);
+    }
+    world_end(world);
+}
+
+static void test_recovery_before_anything_took_effect_lasts(void **state)
+{
+    (void) state;
+    recover_while_the_switch_is_away(TRUE, -1);
+    for (gint64 kill_after_ms = 0; kill_after_ms <= 8000; kill_after_ms += 500) {
+        recover_while_the_switch_is_away(TRUE, kill_after_ms);
+    }
+}
+
+static void test_what_may_have_taken_effect_goes_on(void **state)
+{
+    (void) state;
+    recover_while_the_switch_is_away(FALSE, -1);
+}
+
+static void test_a_server_under_repair_is_left_alone(void **state)
+{
+    world_t *world = running_world("required");
+    world_server_t *server = &world->servers[0];
+
+    (void) state;
+    crash(world, 0);
+    assert_until(world, 0, VERDICT_FAILED);
+    world_run(world, 5000);
+    server->powered = TRUE;
+    server->service_dead = TRUE;
+    assert_until(world, 0, VERDICT_RETURNING);
+    assert_until(world, 0, VERDICT_FAILED); /* it did not serve: isolated once more */
+    assert_false(server->powered);
+    assert_int_equal(server->isolations, 2);
+    world_run(world, 5000);
+    server->powered = TRUE;
+    world_run(world, 3600000);
+    assert_true(server->powered);
+    assert_true(server->image_running);
+    assert_int_equal(server->isolations, 2);
+    /* Another leader knows it too. */
+    world_kill(world, 0);
+    world_run(world, 60000);
+    assert_int_equal(world_verdict(world, 1, 0), VERDICT_FAILED);
+    server->service_dead = FALSE;
+    assert_true(world_request(world, 1, 0, VERDICT_REQUEST_RELEASE));
+    assert_until(world, 0, VERDICT_HEALTHY);
+    assert_int_equal(server->isolations, 2);
+    world_end(world);
+}
+
 /* Invariant 7: the leader is killed in every state; it still completes, once. */
 static void test_leader_is_killed_in_every_state(void **state)
 {
@@ -809,6 +886,9 @@ int main(void)
         cmocka_unit_test(test_one_observer_alone_judges_nobody),
         cmocka_unit_test(test_two_blind_and_one_down_judge_nobody),
         cmocka_unit_test(test_a_host_in_standby_is_not_counted),
+        cmocka_unit_test(test_recovery_before_anything_took_effect_lasts),
+        cmocka_unit_test(test_what_may_have_taken_effect_goes_on),
+        cmocka_unit_test(test_a_server_under_repair_is_left_alone),
         cmocka_unit_test(test_leader_is_killed_in_every_state),
         cmocka_unit_test(test_who_can_do_most_leads),
         cmocka_unit_test(test_leader_that_cannot_isolate_hands_over),

@@ -82,7 +82,9 @@ static void test_record(void **state)
     message_t message = { .type = MESSAGE_RECORD, .server = "db1",
                           .record = { .epoch = 5, .verdict = VERDICT_ISOLATING, .since_wall_ms = 42,
                                       .reason = (char *) "because", .by_operator = TRUE, .seen_away = TRUE,
-                                      .quiet_rounds = 1 } };
+                                      .quiet_rounds = 1,
+                                      .isolation = ISOLATION_STATE_BEGUN, .failed_returns = 2,
+                                      .operator_returns = TRUE } };
     message_t *back = there_and_back(&message);
 
     (void) state;
@@ -92,6 +94,9 @@ static void test_record(void **state)
     assert_string_equal(back->record.reason, "because");
     assert_true(back->record.by_operator && back->record.seen_away);
     assert_int_equal(back->record.quiet_rounds, 1);
+    assert_int_equal(back->record.isolation, ISOLATION_STATE_BEGUN);
+    assert_int_equal(back->record.failed_returns, 2);
+    assert_true(back->record.operator_returns);
     message_free(back);
 }
 

@@ -62,6 +62,7 @@ static void fixture_init(fixture_t *fixture, verdict_t verdict, const char *isol
         .record_since_ms = NOW_MS,
         .service = tally("uuu"),
         .management = tally("nnn"),
+        .up_since_ms = VERDICT_NEVER,
         .returned_since_ms = VERDICT_NEVER,
         .gone_since_ms = VERDICT_NEVER,
         .round_asked_ms = VERDICT_NEVER,
@@ -292,19 +293,103 @@ static void test_doubted_waits_for_the_hold_down(void **state)
     fixture_clear(&fixture);
 }
 
-static void test_isolating_is_latched(void **state)
+static void isolating_init(fixture_t *fixture, isolation_state_t isolation)
+{
+    fixture_init(fixture, VERDICT_ISOLATING, "required");
+    fixture->record.isolation = isolation;
+    fixture->view.image_stopped_since_ms = NOW_MS - 3600000;
+}
+
+static void test_an_attempt_is_noted_before_it_begins(void **state)
 {
     fixture_t fixture;
 
     (void) state;
-    fixture_init(&fixture, VERDICT_ISOLATING, "required");
+    isolating_init(&fixture, ISOLATION_STATE_NOT_BEGUN);
+    assert_next(decide(&fixture), VERDICT_ISOLATING);
+    assert_int_equal(fixture.decision.next.isolation, ISOLATION_STATE_BEGUN);
+    assert_false(fixture.decision.start_isolation);
+    fixture.record.isolation = ISOLATION_STATE_BEGUN;
+    assert_true(decide(&fixture)->start_isolation);
+    assert_false(fixture.decision.change);
+    fixture_clear(&fixture);
+}
+
+static void test_isolating_is_latched_once_it_may_have_taken_effect(void **state)
+{
+    fixture_t fixture;
+
+    (void) state;
+    isolating_init(&fixture, ISOLATION_STATE_BEGUN);
     fixture.view.service = tally("uuu");
     fixture.view.management = tally("uuu");
+    fixture.view.up_since_ms = NOW_MS - 3600000;
     assert_true(decide(&fixture)->start_isolation);
     assert_false(fixture.decision.change);
     assert_int_equal(fixture.decision.ticket, TICKET_KEEP);
     fixture.view.isolation_running = TRUE;
     assert_false(decide(&fixture)->start_isolation);
+    assert_false(fixture.decision.change);
+    fixture_clear(&fixture);
+}
+
+static void test_what_recovers_before_anything_took_effect_is_healthy(void **state)
+{
+    static const isolation_state_t states[] = { ISOLATION_STATE_NOT_BEGUN, ISOLATION_STATE_WITHOUT_EFFECT };
+
+    (void) state;
+    for (gsize i = 0; i < G_N_ELEMENTS(states); i++) {
+        fixture_t fixture;
+
+        isolating_init(&fixture, states[i]);
+        fixture.view.service = tally("uud");
+        fixture.view.up_since_ms = NOW_MS - 4999;
+        /* It has to last, and nothing is tried meanwhile. */
+        assert_false(decide(&fixture)->change);
+        assert_false(fixture.decision.start_isolation);
+        assert_false(fixture.decision.ask_round);
+        assert_int_equal(fixture.decision.wake_ms, NOW_MS + 1);
+        fixture.view.up_since_ms = NOW_MS - 5000;
+        assert_true(decide(&fixture)->ask_round);
+        round_is(&fixture, NOW_MS, TRUE, "uud", "uuu");
+        assert_next(decide(&fixture), VERDICT_HEALTHY);
+        /* Not if the round says otherwise, nor if an operator wants it out of the way. */
+        round_is(&fixture, NOW_MS, TRUE, "udb", "uuu");
+        assert_next(decide(&fixture), VERDICT_ISOLATING);
+        assert_int_equal(fixture.decision.next.isolation, ISOLATION_STATE_BEGUN);
+        round_is(&fixture, NOW_MS, TRUE, "uuu", "uuu");
+        fixture.record.by_operator = TRUE;
+        assert_next(decide(&fixture), VERDICT_ISOLATING);
+        fixture.record.by_operator = FALSE;
+        /* Nor if it may be its image that answers. */
+        fixture.view.image_stopped_since_ms = VERDICT_NEVER;
+        assert_next(decide(&fixture), VERDICT_ISOLATING);
+        fixture_clear(&fixture);
+    }
+}
+
+static void test_an_attempt_without_effect_unlatches(void **state)
+{
+    fixture_t fixture;
+
+    (void) state;
+    isolating_init(&fixture, ISOLATION_STATE_BEGUN);
+    g_free(fixture.record.reason);
+    fixture.record.reason = g_strdup("not isolated: no");
+    fixture.view.isolation_attempts = 1;
+    fixture.view.isolation_ended_ms = NOW_MS - 60000;
+    fixture.view.isolation_result = ISOLATION_NO_EFFECT;
+    fixture.view.isolation_sentence = "no";
+    /* While it is down the next attempt is what matters. */
+    assert_true(decide(&fixture)->start_isolation);
+    fixture.view.service = tally("uuu");
+    fixture.view.up_since_ms = NOW_MS - 1;
+    assert_next(decide(&fixture), VERDICT_ISOLATING);
+    assert_int_equal(fixture.decision.next.isolation, ISOLATION_STATE_WITHOUT_EFFECT);
+    assert_false(fixture.decision.start_isolation);
+    /* What an attempt that runs now will have done is not known. */
+    fixture.view.isolation_running = TRUE;
+    assert_false(decide(&fixture)->change);
     fixture_clear(&fixture);
 }
 
@@ -337,6 +422,7 @@ static void test_isolation_results_by_policy(void **state)
         fixture_t fixture;
 
         fixture_init(&fixture, VERDICT_ISOLATING, cases[i].isolate);
+        fixture.record.isolation = ISOLATION_STATE_BEGUN;
         fixture.view.isolation_attempts = 1;
         fixture.view.isolation_ended_ms = NOW_MS;
         fixture.view.isolation_result = cases[i].result;
@@ -362,7 +448,7 @@ static void test_isolation_is_retried_with_growing_pauses(void **state)
     for (gsize i = 0; i < G_N_ELEMENTS(pauses_ms); i++) {
         fixture_t fixture;
 
-        fixture_init(&fixture, VERDICT_ISOLATING, "required");
+        isolating_init(&fixture, ISOLATION_STATE_BEGUN);
         g_free(fixture.record.reason);
         fixture.record.reason = g_strdup("not isolated: no");
         fixture.view.isolation_result = ISOLATION_NOT_CONFIRMED;
@@ -380,6 +466,7 @@ static void test_isolation_is_retried_with_growing_pauses(void **state)
 static void confirmed_init(fixture_t *fixture, guint quiet_rounds)
 {
     fixture_init(fixture, VERDICT_ISOLATING, "confirmed");
+    fixture->record.isolation = ISOLATION_STATE_BEGUN;
     g_free(fixture->record.reason);
     fixture->record.reason = g_strdup("not isolated: no");
     fixture->record.quiet_rounds = quiet_rounds;
@@ -840,6 +927,7 @@ static void test_requests(void **state)
         fixture_t fixture;
 
         fixture_init(&fixture, cases[i].verdict, "required");
+        fixture.record.isolation = ISOLATION_STATE_BEGUN;
         fixture.view.request = cases[i].request;
         decide(&fixture);
         assert_int_equal(fixture.decision.change, cases[i].changes);
@@ -885,7 +973,10 @@ int main(void)
         cmocka_unit_test(test_rounds_are_judged_by_majority),
         cmocka_unit_test(test_recovery_before_isolation_returns_to_healthy),
         cmocka_unit_test(test_doubted_waits_for_the_hold_down),
-        cmocka_unit_test(test_isolating_is_latched),
+        cmocka_unit_test(test_an_attempt_is_noted_before_it_begins),
+        cmocka_unit_test(test_isolating_is_latched_once_it_may_have_taken_effect),
+        cmocka_unit_test(test_what_recovers_before_anything_took_effect_is_healthy),
+        cmocka_unit_test(test_an_attempt_without_effect_unlatches),
         cmocka_unit_test(test_isolation_results_by_policy),
         cmocka_unit_test(test_isolation_is_retried_with_growing_pauses),
         cmocka_unit_test(test_confirmed_needs_two_quiet_rounds_a_hold_down_apart),
