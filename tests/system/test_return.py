@@ -9,6 +9,7 @@ import pytest
 
 from lab.api import wait_until
 from lab.site import LabError, POOL
+from protected import stays
 
 SERVER = "db1"
 
@@ -79,6 +80,26 @@ def test_the_server_fails_again_while_it_returns(watched):
     # Because it was seen to go, and not half a minute later because nobody served.
     events = json.loads(watched.understudy("history", SERVER, "--json").stdout)["takeovers"][-1]["events"]
     assert "went away again" in next(event["detail"] for event in events if event["event"] == "isolating")
+
+
+def test_a_server_that_is_repaired_or_held_is_left_alone(watched):
+    watched.lab.crash(SERVER)
+    watched.wait_taken_over(SERVER)
+    watched.understudy("hold", SERVER)
+    try:
+        watched.lab.boot(SERVER)
+        wait_until(lambda: "held" in watched.server(SERVER)["reason"], 20, "status to say that it is held")
+        stays(lambda: watched.verdict(SERVER) == "failed" and watched.answering(SERVER) == "image",
+              "the image to go on while it is held")
+        watched.lab.service(SERVER, "stop", "postgresql")
+    finally:
+        watched.understudy("hold", SERVER, "--off")
+    # The machine is on, and somebody works on it: its service is not ready.
+    stays(lambda: watched.verdict(SERVER) == "failed" and watched.answering(SERVER) == "image",
+          "the image to go on while the original is not ready")
+    assert watched.lab.node(SERVER).state() == "running"
+    watched.lab.service(SERVER, "start", "postgresql")
+    watched.wait_returned(SERVER)
 
 
 def test_the_guest_panics_and_serves_again(watched):

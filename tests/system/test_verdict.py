@@ -128,8 +128,25 @@ def test_one_of_three_that_cannot_reach_a_server_is_not_believed(protected):
                    f"{alone} alone to vote down")
         stays(lambda: protected.verdict("db1") == "healthy", "db1 healthy")
         assert protected.granted_tickets() == set()
+        # Nor if its observer is the only one that runs: what counts are the members of the cluster.
+        with observers_banned(protected, *other_hosts(protected, alone)):
+            wait_until(lambda: protected.server("db1", alone)["votes"] == {"up": 0, "down": 1, "blind": 0, "unknown": 0},
+                       30, f"the observer of {alone} to be alone")
+            stays(lambda: protected.verdict("db1", alone) == "healthy", "db1 healthy")
+            assert protected.lab.node("db1").state() == "running"
     finally:
         protected.lab.unblock(alone, "db1")
+
+
+@contextlib.contextmanager
+def observers_banned(protected, *hosts):
+    """No observer runs on these hosts, which are members of the cluster all the same."""
+    for host in hosts:
+        protected.run("crm_resource", "--ban", "--resource", "understudy-observer-clone", "--node", host)
+    try:
+        yield
+    finally:
+        protected.run("crm_resource", "--clear", "--resource", "understudy-observer-clone")
 
 
 def test_two_of_three_that_cannot_reach_a_server_are_believed_and_it_is_isolated(protected):
@@ -319,3 +336,32 @@ def test_an_operator_takes_over_and_releases(protected):
     protected.lab.boot("db1")
     protected.understudy("release", "db1", check=False)     # it may be returning by itself already
     protected.wait_returned("db1")
+
+
+# --- put aside by an operator ----------------------------------------------------------------
+
+def test_nothing_is_done_to_a_server_that_an_operator_has_put_aside(protected):
+    """Its service stops for a moment: a reboot of it, or an update."""
+    lab = protected.lab
+
+    def is_left_alone(why):
+        wait_until(lambda: protected.verdict("db1") == "doubted" and why in protected.server("db1")["reason"], 60,
+                   f"status to say {why!r}")
+        stays(lambda: protected.verdict("db1") == "doubted" and lab.node("db1").state() == "running",
+              "db1 doubted and left alone", seconds=5)
+
+    protected.understudy("pause", "db1", "--until", "1h")
+    try:
+        done = protected.understudy("takeover", "db1", check=False)
+        assert done.returncode != 0 and "understudy resume db1" in done.stderr
+        lab.service("db1", "stop", "postgresql")
+        is_left_alone("paused")
+        for host in protected.hosts:        # it outlives them
+            kill_observer(protected, host)
+        is_left_alone("paused")
+    finally:
+        lab.service("db1", "start", "postgresql")
+        protected.wait_verdict("db1", "healthy")
+        protected.understudy("resume", "db1")
+    assert "paused" not in protected.server("db1")["reason"]
+    assert protected.granted_tickets() == set()
