@@ -8,7 +8,7 @@
 #include "domain_status.h"
 #include "error.h"
 #include "image_actions.h"
-#include "image_disks.h"
+#include "image_openers.h"
 #include "probe_spec.h"
 
 #define BOOT_PROBE_TRY_MS  500
@@ -120,7 +120,7 @@ gboolean image_secret_give(const ocf_call_t *call, store_t *store, hypervisor_t 
 
 gboolean image_record_clients_of(store_t *store, image_record_t *record, const char *domain_name, GError **error)
 {
-    g_autoptr(GPtrArray) clients = image_disks_own_clients(store, record->run_images, error);
+    g_autoptr(GPtrArray) clients = image_openers_own(store, record->run_images, error);
 
     if (clients == NULL) {
         return FALSE;

@@ -6,7 +6,7 @@
 #include "domain_status.h"
 #include "error.h"
 #include "image_actions.h"
-#include "image_disks.h"
+#include "image_openers.h"
 #include "libvirtd_process.h"
 #include "probe_spec.h"
 #include "qemu_process.h"
@@ -156,7 +156,7 @@ static ocf_rc_t watchers_check(const ocf_call_t *call, const image_identity_t *i
         return OCF_RC_SUCCESS; /* not of our making: which images it has open is not known */
     }
     store = image_store_open_record(call, record, &error);
-    while (store != NULL && image_disks_are_open_here(store, record->run_images, &watched, &error) && !watched
+    while (store != NULL && image_openers_have_all(store, record->run_images, &watched, &error) && !watched
            && deep_left_ms(call, begun_us) > 0) {
         g_usleep(RESAMPLE_MS * 1000);
     }

@@ -5,6 +5,7 @@
 #include "error.h"
 #include "image_actions.h"
 #include "image_disks.h"
+#include "image_openers.h"
 #include "qemu_process.h"
 
 /* Creating a domain waits for QEMU to open its disks. */
@@ -154,7 +155,7 @@ static gboolean disks_get(start_t *start, GError **error)
     start->disks = image_disks_new(values, start->identity.server);
     start->run_names = image_disks_run_names(start->disks);
     if (!record_make(start, error)
-        || !image_disks_wait_free(start->store, &options, start->run_names, start->record, wait_ms, error)) {
+        || !image_openers_wait_free(start->store, &options, start->run_names, start->record, wait_ms, error)) {
         return FALSE;
     }
     /* From here on a start that is killed leaves a record, so that the stop that follows knows what to look at. One that

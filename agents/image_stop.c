@@ -3,8 +3,8 @@
  * Stop ends the domain whatever else is broken. It goes by the instance's name
  * alone, and by what the start has recorded; no parameter can make it fail or,
  * worse, succeed without looking. Success means: no QEMU of this domain lives
- * here (by what it shows itself, not by what libvirt remembers), and no client of this host has
- * a run image open, unless the store can't be asked, when the first is enough: who
+ * here (by what it shows itself, not by what libvirt remembers), and no client of this host can
+ * write to a run image, unless the store can't be asked, when the first is enough: who
  * does not live does not write.
  */
 #include <signal.h>
@@ -15,7 +15,7 @@
 #include "domain_status.h"
 #include "error.h"
 #include "image_actions.h"
-#include "image_disks.h"
+#include "image_openers.h"
 #include "libvirtd_process.h"
 #include "qemu_process.h"
 
@@ -294,35 +294,12 @@ static void process_end(stop_t *stop)
     }
 }
 
-/* No client of this host has a run image open; those that the record names, and that have ended, are blocklisted. */
-static gboolean watchers_are_gone(stop_t *stop, GError **error)
+/* No client of this host can write to a run image; what its ended processes have left there is blocklisted. */
+static gboolean writers_are_gone(stop_t *stop, GError **error)
 {
     store_t *store = image_store_open_record(stop->call, stop->record, error);
-    gboolean gone = FALSE;
+    gboolean gone = store != NULL && image_openers_end_own(store, stop->record->run_images, stop->record, error);
 
-    if (store == NULL) {
-        return FALSE;
-    }
-    for (;;) {
-        g_autoptr(GPtrArray) clients = image_disks_own_clients(store, stop->record->run_images, error);
-
-        if (clients == NULL) {
-            break;
-        }
-        gone = clients->len == 0;
-        if (gone || ocf_call_remaining_ms(stop->call, WATCHER_RESERVE_MS) == 0) {
-            if (!gone) {
-                g_set_error(error, UNDERSTUDY_ERROR, UNDERSTUDY_ERROR_BUSY,
-                            "QEMU has ended, but this host's client %s still has a run image open: end that client",
-                            (const char *) clients->pdata[0]);
-            }
-            break;
-        }
-        if (!image_disks_block_recorded(store, clients, stop->record, error)) {
-            break;
-        }
-        g_usleep(POLL_MS * 1000);
-    }
     store_close(store);
     return gone;
 }
@@ -336,7 +313,7 @@ static ocf_rc_t writers_check(stop_t *stop)
     }
     if (stop->guest_stalls) {
         g_set_error_literal(&error, UNDERSTUDY_ERROR, UNDERSTUDY_ERROR_TIMEOUT, "the store does not answer this host");
-    } else if (watchers_are_gone(stop, &error)) {
+    } else if (writers_are_gone(stop, &error)) {
         image_record_remove(stop->identity.domain_name);
         return OCF_RC_SUCCESS;
     }

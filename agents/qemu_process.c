@@ -25,6 +25,7 @@ void qemu_shown_clear(qemu_shown_t *shown)
 {
     g_clear_pointer(&shown->name, g_free);
     g_clear_pointer(&shown->uuid, g_free);
+    g_clear_pointer(&shown->line, g_free);
 }
 
 static void shown_free(gpointer data)
@@ -62,6 +63,7 @@ gboolean qemu_command_line_parse(const char *bytes, gsize length, qemu_shown_t *
 
     shown->name = NULL;
     shown->uuid = NULL;
+    shown->line = NULL;
     memcpy(text, bytes, length); /* with an end: a process may have overwritten that of its own */
     text[length] = '\0';
     for (const char *argument = text; argument < text + length; argument += strlen(argument) + 1) {
@@ -70,7 +72,27 @@ gboolean qemu_command_line_parse(const char *bytes, gsize length, qemu_shown_t *
         }
         option = argument;
     }
-    return shown->name != NULL || shown->uuid != NULL;
+    if (shown->name == NULL && shown->uuid == NULL) {
+        return FALSE;
+    }
+    for (gsize i = 0; i < length; i++) {
+        text[i] = text[i] != '\0' ? text[i] : '\n';
+    }
+    shown->line = g_steal_pointer(&text);
+    return TRUE;
+}
+
+/* "image":"run-db1-0" in JSON; rbd:vm/run-db1-0:id=understudy by hand. */
+gboolean qemu_shown_has_image(const qemu_shown_t *shown, const char *image)
+{
+    gsize length = strlen(image);
+
+    for (const char *at = strstr(shown->line, image); at != NULL; at = strstr(at + 1, image)) {
+        if (at > shown->line && strchr("\"/", at[-1]) != NULL && strchr("\":,@\n", at[length]) != NULL) {
+            return TRUE;
+        }
+    }
+    return FALSE;
 }
 
 static gboolean command_line_read(const char *path, qemu_shown_t *shown)
@@ -80,6 +102,7 @@ static gboolean command_line_read(const char *path, qemu_shown_t *shown)
 
     shown->name = NULL;
     shown->uuid = NULL;
+    shown->line = NULL;
     /* A process that has just ended is none; one without a command line is the kernel's, or has all but ended. */
     return g_file_get_contents(path, &bytes, &length, NULL) && length > 0
            && qemu_command_line_parse(bytes, length, shown);

@@ -15,6 +15,7 @@ typedef struct qemu_shown {
     pid_t pid;
     char *name; /* of its domain; NULL: it shows none */
     char *uuid; /* likewise */
+    char *line; /* its whole command line, a line feed between two arguments */
 } qemu_shown_t;
 
 /*!
@@ -26,6 +27,8 @@ typedef struct qemu_shown {
  */
 gboolean qemu_command_line_parse(const char *bytes, gsize length, qemu_shown_t *shown);
 void qemu_shown_clear(qemu_shown_t *shown);
+/* Whether its command line names this RBD image (without the pool), as libvirt or as people write it. */
+gboolean qemu_shown_has_image(const qemu_shown_t *shown, const char *image);
 
 /* All QEMUs of this host that name their domain, ours or not: qemu_shown_t*, frees its elements. UNDERSTUDY_ERROR_FAILED:
  * it can't be known. One that libvirt is just about to make is not among them yet. */

@@ -37,6 +37,11 @@ GPtrArray *store_image_watchers(store_t *store, const store_image_name_t *name, 
     return ops->image_watchers(store, name, error);
 }
 
+GPtrArray *store_image_openers(store_t *store, const char *const *images, GError **error)
+{
+    return ops->image_openers(store, images, error);
+}
+
 char *store_newest_point(store_t *store, const store_image_name_t *name, GError **error)
 {
     g_auto(GStrv) points = ops->image_points(store, name, error);

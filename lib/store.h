@@ -53,6 +53,26 @@ gboolean store_image_size(store_t *store, const store_image_name_t *name, guint6
 /* Those who have the image open for writing, ours included: store_watcher_t*, frees its elements. */
 GPtrArray *store_image_watchers(store_t *store, const store_image_name_t *name, GError **error);
 
+/* Who has an image open, and whether that means anything. */
+typedef struct store_opener {
+    char *image;            /* pool/image */
+    char *address;          /* "10.0.0.5:0/3853293677" */
+    char *ip;               /* NULL if the address is none that we know */
+    gboolean refused;       /* the store refuses it: it is nobody, however long it is listed */
+} store_opener_t;
+
+/*!
+ * \brief Who has one of the images open, and may still write
+ *
+ * Ceph 16.2 lists a client that was killed while it opened an image for ever, and the blocklist does not take it out.
+ * So the blocklist is read first, then the OSD map is waited for, then the watchers are listed: what an OSD answers
+ * then, it answers with that map or a later one, and whoever is on that blocklist can't write.
+ *
+ * \param[in] images  "pool/image", NULL-terminated; one that is not there is open at nobody
+ * \return store_opener_t*, frees its elements; our own client is in it if it has one of them open for writing
+ */
+GPtrArray *store_image_openers(store_t *store, const char *const *images, GError **error);
+
 /* Name of the newest recovery point (snapshot POINT_PREFIX...), NULL without an error if there is none; g_free(). */
 char *store_newest_point(store_t *store, const store_image_name_t *name, GError **error);
 /* Names of all recovery points, newest first, NULL-terminated, maybe empty; g_strfreev(). */

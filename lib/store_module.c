@@ -307,6 +307,7 @@ const store_ops_t understudy_store_ops = {
     .image_exists = store_do_image_exists,
     .image_size = store_do_image_size,
     .image_watchers = store_do_image_watchers,
+    .image_openers = store_do_image_openers,
     .image_points = store_do_image_points,
     .point_create = store_do_point_create,
     .image_clone = store_do_image_clone,

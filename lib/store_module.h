@@ -15,6 +15,7 @@ typedef struct store_ops {
     gboolean (*image_exists)(store_t *store, const store_image_name_t *name, gboolean *exists, GError **error);
     gboolean (*image_size)(store_t *store, const store_image_name_t *name, guint64 *size_bytes, GError **error);
     GPtrArray *(*image_watchers)(store_t *store, const store_image_name_t *name, GError **error);
+    GPtrArray *(*image_openers)(store_t *store, const char *const *images, GError **error);
     char **(*image_points)(store_t *store, const store_image_name_t *name, GError **error);
     gboolean (*point_create)(store_t *store, const store_image_name_t *name, const char *point, GError **error);
     gboolean (*image_clone)(store_t *store, const store_image_name_t *parent, const char *point,

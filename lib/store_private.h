@@ -24,6 +24,7 @@ gboolean store_monitor_command(store_t *store, const char *command_json, char **
 gboolean store_do_image_exists(store_t *store, const store_image_name_t *name, gboolean *exists, GError **error);
 gboolean store_do_image_size(store_t *store, const store_image_name_t *name, guint64 *size_bytes, GError **error);
 GPtrArray *store_do_image_watchers(store_t *store, const store_image_name_t *name, GError **error);
+GPtrArray *store_do_image_openers(store_t *store, const char *const *images, GError **error);
 char **store_do_image_points(store_t *store, const store_image_name_t *name, GError **error);
 gboolean store_do_point_create(store_t *store, const store_image_name_t *name, const char *point, GError **error);
 gboolean store_do_image_clone(store_t *store, const store_image_name_t *parent, const char *point,

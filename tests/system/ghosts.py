@@ -82,7 +82,7 @@ def make_ghosts(lab: Lab, node: str, image: str, user: str = CEPHX_USER) -> list
 
 
 def clear_ghosts(lab: Lab, image: str) -> None:
-    """Has the OSD look anew at who watches an image, with all of them on the blocklist: then it lists nobody any more."""
+    """Has everybody who is listed as having an image open put on the blocklist, and ghosts forgotten."""
     listed = watchers(lab, image)
     if not listed:
         return
@@ -90,7 +90,8 @@ def clear_ghosts(lab: Lab, image: str) -> None:
     with lab.store.admin() as admin:
         for address in listed:
             admin.ask("osd blocklist", blocklistop="add", addr=address, expire=60.0)
-        # Another number of copies makes every placement group of the pool begin anew, and load its objects again.
-        admin.ask("osd pool set", pool=pool, var="size", val="2")
-        admin.ask("osd pool set", pool=pool, var="size", val="1", yes_i_really_mean_it=True)
+        if watchers(lab, image):
+            # Another number of copies makes every placement group of the pool begin anew, and load its objects again.
+            admin.ask("osd pool set", pool=pool, var="size", val="2")
+            admin.ask("osd pool set", pool=pool, var="size", val="1", yes_i_really_mean_it=True)
     wait_until(lambda: not watchers(lab, image), 40, f"{image} to have no watchers", poll_s=0.2)

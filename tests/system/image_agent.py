@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 import pytest
 
+import ghosts
 from lab import process
 from lab.api import Lab, wait_until
 from lab.guest import build
@@ -212,11 +213,7 @@ class ImageAgent:
 
     def watchers(self, image: str = RUN) -> list[str]:
         """Addresses that have an image open; empty if it does not exist."""
-        done = self.rbd("status", image, "--format", "json", check=False)
-        if done.returncode != 0:
-            return []
-        found = json.loads(done.stdout).get("watchers", [])
-        return [w["address"] for w in (found.values() if isinstance(found, dict) else found)]
+        return ghosts.watchers(self.lab, image)
 
     def parent_point(self, image: str = RUN) -> str:
         """The recovery point that a run image was cloned from."""
@@ -269,10 +266,8 @@ class ImageAgent:
             if agent.qemu_pids():   # libvirt has lost it
                 agent.signal("KILL", *agent.qemu_pids())
             self.lab.exec(host, "rm", "-f", f"/run/understudy/image-{DOMAIN}.state")
-        # A client that was killed would watch for 30 s more.
-        for address in self.watchers():
-            self.lab.exec("store", "ceph", "osd", "blocklist", "add", address, "60")
-        wait_until(lambda: not self.watchers(), 40, "the run image to have no watchers", poll_s=0.2)
+        # A client that was killed would watch for 30 s more, or for ever.
+        ghosts.clear_ghosts(self.lab, RUN)
         for name in [n for n in self.images() if n.startswith(f"run-{SERVER}-")]:
             self.remove(f"{POOL}/{name}")
 

@@ -8,6 +8,7 @@ import time
 
 import pytest
 
+import ghosts
 from image_agent import (CONFIGURED, DOMAIN, GENERIC, INSTALLED, NOT_RUNNING, RECOVERY, RUN, SUCCESS, ImageAgent,
                          holder_end, image, recovery)  # noqa: F401
 from lab.api import wait_until
@@ -99,6 +100,27 @@ def report_in(image, host: str) -> None:
     image.lab.exec("store", "ceph", "config-key", "set", f"understudy/host/{host}", json.dumps(entry))
 
 
+def test_a_ghost_of_another_host(image):
+    """Who it was can't be known: the start names the command that ends it, and then the ghost is nobody."""
+    report_in(image, "host2")
+    image.rbd("clone", "--rbd-default-clone-format", "2", f"{RECOVERY}@point-1", RUN)
+    found = ghosts.make_ghosts(image.lab, "host2", RUN)
+    try:
+        answer = image.call("start")
+        assert answer.rc == GENERIC
+        listed = image.watchers()
+        assert RUN in answer.reason and any(f"ceph osd blocklist add {a}" in answer.reason for a in listed)
+        assert image.domains() == []
+        for address in listed:
+            image.lab.exec("store", "ceph", "osd", "blocklist", "add", address, "600")
+        image.start()
+        assert set(found) <= set(image.watchers())
+        image.stop()
+    finally:
+        ghosts.clear_ghosts(image.lab, RUN)
+        image.clear_blocklist()
+
+
 def test_a_foreign_client_is_refused_until_it_goes(image):
     """Its host is in the registry, but was not fenced."""
     report_in(image, "host2")
@@ -133,19 +155,20 @@ def test_a_foreign_client_that_goes_is_waited_for(image):
     assert image.answers()
 
 
-def test_a_foreign_client_on_this_host_is_refused(image):
-    """And the stop that follows has nothing to end: it does not fail, which would get the host fenced."""
+def test_a_client_of_this_host_without_a_qemu_is_put_out(image):
+    """Nobody but this resource's QEMU may write to its run image from here."""
     image.start()
     image.stop()
-    holder = image.hold("host1", RUN, "understudy")
+    holder = image.hold(image.host, RUN, "understudy")
     try:
-        answer = image.call("start")
-        assert answer.rc == GENERIC
-        assert image.watchers()[0] in answer.reason
-        image.stop(timeout_s=15)
-        assert image.watchers() != [], "the client is gone: the test shows nothing"
+        address = image.watchers()[0]
+        image.start()
+        assert address in image.blocklist() and address not in image.watchers()
+        assert image.answers()
+        image.stop()
     finally:
         holder_end(holder)
+        image.clear_blocklist()
 
 
 def test_a_blocklisted_client_is_no_obstacle(image):

@@ -3,6 +3,7 @@
 
 import pytest
 
+import ghosts
 from image_agent import (BYSTANDER, DEGRADED, DOMAIN, GENERIC, NOT_RUNNING, RUN, SUCCESS, image, recovery)  # noqa: F401
 from lab.api import wait_until
 
@@ -210,23 +211,43 @@ def test_a_domain_that_somebody_started_by_hand(image):
         assert image.qemu_pids(name) == [] and image.domains() == []
 
 
-def test_a_stranger_on_this_host_makes_it_fail(image):
-    """A client of this host that has the image open and is not ours: that nobody writes can't be confirmed."""
+def test_a_client_of_this_host_without_a_qemu_is_put_out(image):
+    """Whoever it is: nobody of this host may write to the run image of what has stopped here."""
     image.start()
     holder = image.hold(image.host, RUN, "understudy")
     try:
         image.signal("KILL", *image.qemu_pids())
         # A stop takes what its host has open for QEMU's as long as that is there.
         wait_until(lambda: image.monitor().rc == NOT_RUNNING, 20, "QEMU to be gone")
-        address = image.watchers()
-        answer = image.call("stop", timeout_s=15)
-        assert answer.rc == 1
-        assert any(a in answer.reason for a in address)
+        address = set(image.watchers())
+        image.stop()
+        assert address <= image.blocklist()
     finally:
         holder.stdin.close()
         holder.wait(30)
         holder.stdout.close()
-    image.stop()
+        image.clear_blocklist()
+
+
+def test_a_ghost_of_this_host(image):
+    """A client that died while it opened the image is listed for ever: it is refused, and then it is nobody."""
+    image.start()
+    found = set(ghosts.make_ghosts(image.lab, image.host, RUN))
+    try:
+        answer = image.stop()
+        assert answer.seconds < 20
+        assert found <= image.blocklist() and found <= set(image.watchers())
+        image.start()
+        assert image.answers() and image.monitor(level=10, timeout_s=30).rc == SUCCESS
+        # The ghost's entry is not taken for one of the QEMU that runs, nor the ghost for that QEMU.
+        qemu = set(image.watchers()) - found
+        image.lab.exec("store", "ceph", "osd", "blocklist", "add", *qemu, "600")
+        wait_until(lambda: set(image.watchers()) == found, 20, "QEMU's watch to go")
+        assert image.monitor(level=10, timeout_s=30).rc == 1
+        image.stop()
+    finally:
+        ghosts.clear_ghosts(image.lab, RUN)
+        image.clear_blocklist()
 
 
 def test_it_may_be_killed_at_any_moment(image):

@@ -57,6 +57,26 @@ static void test_cut_short(void **state)
     qemu_shown_clear(&shown);
 }
 
+static void test_images(void **state)
+{
+    qemu_shown_t shown;
+
+    (void) state;
+    assert_true(PARSE("qemu\0-name\0guest=x\0-blockdev\0{\"driver\":\"rbd\",\"pool\":\"vm\",\"image\":\"run-db1-0\"}",
+                      &shown));
+    assert_true(qemu_shown_has_image(&shown, "run-db1-0"));
+    assert_false(qemu_shown_has_image(&shown, "run-db1"));
+    assert_false(qemu_shown_has_image(&shown, "db1-0"));
+    qemu_shown_clear(&shown);
+    assert_true(PARSE("qemu\0-name\0guest=x\0-drive\0file=rbd:vm/run-db1-0:id=a", &shown));
+    assert_true(qemu_shown_has_image(&shown, "run-db1-0"));
+    qemu_shown_clear(&shown);
+    assert_true(PARSE("qemu\0-name\0guest=x\0-drive\0rbd:vm/run-db1-0", &shown));
+    assert_true(qemu_shown_has_image(&shown, "run-db1-0"));
+    assert_false(qemu_shown_has_image(&shown, "run-db1-01"));
+    qemu_shown_clear(&shown);
+}
+
 static void test_list(void **state)
 {
     g_autoptr(GPtrArray) list = qemu_process_list(NULL);
@@ -73,6 +93,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_command_line_of_libvirt),
         cmocka_unit_test(test_others),
+        cmocka_unit_test(test_images),
         cmocka_unit_test(test_cut_short),
         cmocka_unit_test(test_list),
     };

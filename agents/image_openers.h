@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#ifndef UNDERSTUDY_IMAGE_OPENERS_H
+#define UNDERSTUDY_IMAGE_OPENERS_H
+
+#include <glib.h>
+
+#include "image_record.h"
+#include "store.h"
+
+/*
+ * Who has the run images open, and who of them is put out. Nobody counts that
+ * the store refuses (store_image_openers()), whether it is listed or not; the
+ * entries of those who are listed are renewed before they end.
+ */
+
+/*!
+ * \brief Make sure that nobody has a run image open who may write
+ *
+ * A client of this host has ended when no QEMU of this host has that image in its command line; one of a host that
+ * Pacemaker has fenced has ended, too. Both are put on the blocklist, each alone, so that nobody waits for their watches.
+ *
+ * \param[in]  options  how the store was opened
+ * \param[in]  record   of an earlier start on this host, or NULL
+ * \param[in]  wait_ms  how long to wait for others to let go
+ * \param[out] error    UNDERSTUDY_ERROR_BUSY: names image, address, and the command that ends that client
+ */
+gboolean image_openers_wait_free(store_t *store, const store_options_t *options, char **run_names,
+                                 const image_record_t *record, guint wait_ms, GError **error);
+
+/*!
+ * \brief Put those out that this host's ended processes have left
+ *
+ * \param[out] error  UNDERSTUDY_ERROR_BUSY: a QEMU of this host still has a run image open
+ * \return TRUE: no client of this host can write to a run image any more
+ */
+gboolean image_openers_end_own(store_t *store, char **run_names, const image_record_t *record, GError **error);
+
+/* Addresses of this host's clients that have one of the images open and may write; frees its elements. A missing image
+ * has none. */
+GPtrArray *image_openers_own(store_t *store, char **run_names, GError **error);
+
+/* TRUE in *watched if each of the images is open at this host, by a client that may write. */
+gboolean image_openers_have_all(store_t *store, char **run_names, gboolean *watched, GError **error);
+
+#endif
