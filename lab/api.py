@@ -136,8 +136,8 @@ class Lab:
         """What a node is made of."""
         site, kind = self.site, self.site.kind(name)
         result = Plan()
+        first_boot = not (site.node_dir(name) / "plan.json").exists()
         if kind == "host":
-            first_boot = not (site.node_dir(name) / "plan.json").exists()
             result.add(cluster.plan(site, name, first_boot))
             result.add(hypervisor.plan(site, name))
             result.files |= self.store.client_files(CEPHX_USER, FENCE_USER, UNFENCE_USER)
@@ -148,7 +148,7 @@ class Lab:
         elif kind == "store":
             result.add(self.store.plan())
         elif kind == "server":
-            result.add(server.plan(site, name))
+            result.add(server.plan(site, name, first_boot))
         if kind != "bmc":
             result.add(load.plan())
         return result
@@ -253,3 +253,6 @@ def check_machine() -> None:
                     "ceph-mgr", "ipmi_sim", "fence_ipmilan", "pcs", "arping", "nsenter", "setpriv"):
         if shutil.which(program, path="/usr/sbin:/usr/bin:/sbin:/bin") is None:
             raise LabError(f"{program} is not installed: install the packages in lab/packages.txt.")
+    if not Path("/usr/sbin/understudy-gate").exists():
+        raise LabError("understudy-gate is not installed, and the servers need it: build with --prefix=/usr and "
+                       "run 'make install' first.")

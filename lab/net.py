@@ -52,8 +52,7 @@ def switch_up(site: Site) -> None:
 def plug(site: Site, node: str, cut: list[str]) -> None:
     """Makes a node's namespace, interfaces and addresses, and plugs them in, except those that are cut.
 
-    A server's svc interface is left down and without an address: the server itself
-    brings it up once its service address is free.
+    A server's svc interface is left down and without an address: its gate brings both up.
     """
     namespace, switch, kind = site.netns(node), site.netns("switch"), site.kind(node)
     process.run("ip", "netns", "add", namespace)
@@ -61,7 +60,7 @@ def plug(site: Site, node: str, cut: list[str]) -> None:
     for network in site.networks(node):
         bridged = kind == "host" and network == "svc"
         late = kind == "server" and network == "svc"
-        mac = site.probe_mac(node) if late else site.mac(node, network)
+        mac = site.mac(node, network)
         state = "down" if network in cut else "up"
         ports += [f"link add {port(node, network)} type veth peer name {network} netns {namespace} address {mac}",
                   f"link set {port(node, network)} master {network} {state}"]

@@ -11,6 +11,9 @@ from lab.site import POSTGRES_PORT, Site
 
 POSTGRES = "/usr/lib/postgresql/15/bin"
 DATA = "/var/lib/postgresql/server"   # in the node
+INTERFACE = "svc"
+# For tests that are over soon: long enough for a guest to boot, not for hosts to be fenced.
+GATE_QUIET = "5s"
 
 
 def make_disk(site: Site, server: str) -> None:
@@ -22,13 +25,13 @@ def make_disk(site: Site, server: str) -> None:
     process.run("cp", "-a", "--reflink=auto", build.server_data_template(site), target)
 
 
-def plan(site: Site, server: str) -> Plan:
-    address = site.address(server, "svc")
-    program = Path(__file__).with_name("serviceaddress.py")
-    return Plan(
+def plan(site: Site, server: str, first_boot: bool) -> Plan:
+    """A server's services. Its gate's options are its own from the first boot on."""
+    result = Plan(
         services=[
-            Service("address", ["/usr/bin/python3", "-I", str(program), address, site.mac(server, "svc")],
-                    check=["test", "-e", "/run/address-up"]),
+            # As the shipped unit: it ends when the address is up, and is started again only if it failed.
+            Service("gate", ["/bin/sh", "-c", f". {gate_file()} && exec /usr/sbin/understudy-gate open "
+                                              f"--interface={INTERFACE} $OPTIONS"]),
             # As with Debian's unit, it starts at boot, and nothing starts it again when it dies. It listens on all
             # addresses: the gate withholds the service address alone, so the management address shows a server
             # that is ready to serve.
@@ -40,6 +43,20 @@ def plan(site: Site, server: str) -> Plan:
         folders={"/run/postgresql": ("postgres", "postgres", 0o755)},
         binds={str(site.data_dir(server)): DATA},
     )
+    if first_boot:
+        result.files[gate_file()] = (gate_options(site, server), 0o644)
+    return result
+
+
+def gate_file() -> str:
+    """Where a server has its gate's options."""
+    return f"/etc/understudy/gate/{INTERFACE}"
+
+
+def gate_options(site: Site, server: str, quiet: str = GATE_QUIET) -> str:
+    """The text of that file."""
+    return (f'OPTIONS="--address={site.address(server, "svc")}/24 --reference={site.address("client", "svc")} '
+            f'--quiet={quiet}"\n')
 
 
 def answers(site: Site, client, server: str) -> bool:

@@ -143,20 +143,9 @@ class Site:
 
     def mac(self, node: str, network: str) -> str:
         """A node's MAC on a network. A server's on svc is its service address's for life: the image has it too."""
-        return self._mac(0, node, network)
-
-    def probe_mac(self, server: str) -> str:
-        """The MAC from which a booting server asks whether its service address is free.
-
-        Not the service MAC: a frame from that one would make the switch send the
-        running image's traffic to the server's port.
-        """
-        return self._mac(0x80, server, "svc")
-
-    def _mac(self, flag: int, node: str, network: str) -> str:
         net, last = self.address(node, network).split(".")[2:]
         second = int(self.prefix.split(".")[1])
-        return f"52:54:00:{second:02x}:{flag | int(net):02x}:{int(last):02x}"
+        return f"52:54:00:{second:02x}:{int(net):02x}:{int(last):02x}"
 
     def uuid(self, what: str) -> str:
         """A stable UUID for a thing of this lab."""

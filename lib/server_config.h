@@ -44,6 +44,8 @@ typedef struct server_config {
 #define DEFAULT_RECOVER_AFTER    "10s"
 #define DEFAULT_ISOLATE          "required"
 #define DEFAULT_ISOLATE_TIMEOUT  "60s"
+/* Of the server's gate: an attempt to fence and a start, each of which may last as long as its timeout. */
+#define DEFAULT_GATE_QUIET       "180s"
 
 /*!
  * \brief Read a server's configuration from its image resource

@@ -197,7 +197,7 @@ class Protected:
         for host in self.hosts:
             self.lab.load(host, 0, 0)
         for server in self.servers:     # without waiting for the address: at_rest() below tells when it serves
-            self.lab.exec(server, "sv", "up", "address", "postgresql", check=False)
+            self.lab.exec(server, "sv", "up", "gate", "postgresql", check=False)
 
     def settle(self) -> None:
         """Everything mended, and then: servers healthy, images stopped, hosts with their whole capacity."""

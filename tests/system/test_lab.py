@@ -128,7 +128,7 @@ def test_a_power_cycle_is_a_new_boot_from_the_same_disk(lab, all_well):
 
 def test_a_server_waits_while_its_address_is_in_use(lab, all_well):
     address = lab.site.address("db1", "svc")
-    log = lab.node("db1").log("address.log")
+    log = lab.node("db1").log("gate.log")
     lab.crash("db1")
     lab.exec("client", "ip", "address", "add", f"{address}/32", "dev", "svc")
     try:

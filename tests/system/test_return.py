@@ -68,7 +68,7 @@ def test_the_server_fails_again_while_it_returns(watched):
     watched.lab.crash(SERVER)
     watched.wait_taken_over(SERVER)
     watched.lab.boot(SERVER)
-    watched.lab.service(SERVER, "stop", "address")      # it is ready and does not serve yet: that keeps it returning
+    watched.lab.service(SERVER, "stop", "gate")     # it is ready and does not serve yet: that keeps it returning
     watched.wait_verdict(SERVER, "returning")
     # Still under power, and let back already: only a new isolation makes it safe to run the image.
     for network in ("svc", "mgmt"):

@@ -231,13 +231,13 @@ def test_a_new_leader_revokes_the_ticket_of_a_returning_server(protected):
     protected.understudy("takeover", "db1")
     protected.wait_taken_over("db1")
     lab.boot("db1")
-    lab.service("db1", "stop", "address")       # it is ready and does not serve yet: that keeps it returning
+    lab.service("db1", "stop", "gate")      # it is ready and does not serve yet: that keeps it returning
     protected.wait_verdict("db1", "returning")
     wait_until(lambda: protected.granted_tickets() == set(), 10, "the ticket to be revoked")
     with leader_replaced(protected):
         protected.run("crm_ticket", "--ticket", "takeover-db1", "--grant", "--force")
     wait_until(lambda: protected.granted_tickets() == set(), 20, "the ticket to be revoked again")
-    lab.service("db1", "start", "address")
+    lab.service("db1", "start", "gate")
     protected.wait_returned("db1")
     assert protected.domain_hosts("db1") == []
 

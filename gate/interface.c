@@ -1,0 +1,189 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* What the gate changes of an interface, by iproute2; and what it reads, from the kernel. */
+#include "interface.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <ifaddrs.h>
+#include <net/if.h>
+#include <netinet/in.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "error.h"
+#include "program.h"
+
+#define IP_PROGRAM "ip"
+#define SYS_FOLDER "/sys/class/net"
+#define IPV6_FOLDER "/proc/sys/net/ipv6/conf"
+#define SILENCE_MARK "/run/understudy-gate-%s.silent"
+#define IP_TIMEOUT_MS 10000
+
+void interface_address_free(interface_address_t *address)
+{
+    if (address != NULL) {
+        g_free(address->text);
+        g_free(address->address);
+        g_free(address);
+    }
+}
+
+static gboolean prefix_is_good(const char *text, int family)
+{
+    guint64 length = 0;
+
+    return text != NULL && g_ascii_string_to_unsigned(text, 10, 1, family == AF_INET ? 32 : 128, &length, NULL);
+}
+
+interface_address_t *interface_address_parse(const char *text, GError **error)
+{
+    g_auto(GStrv) parts = g_strsplit(text, "/", 2);
+    interface_address_t *address = g_new0(interface_address_t, 1);
+
+    address->text = g_strdup(text);
+    address->address = g_strdup(parts[0] != NULL ? parts[0] : "");
+    if (!neighbour_address_parse(address->address, &address->parsed)
+        || !prefix_is_good(parts[1], address->parsed.family)) {
+        g_set_error(error, UNDERSTUDY_ERROR, UNDERSTUDY_ERROR_CONFIG,
+                    "--address %s: write ADDRESS/PREFIXLEN, such as 192.0.2.31/24", text);
+        interface_address_free(address);
+        return NULL;
+    }
+    return address;
+}
+
+/* NULL: there is no such file, or it can't be read now. */
+static char *read_line(const char *folder, const char *interface, const char *name)
+{
+    g_autofree char *path = g_build_filename(folder, interface, name, NULL);
+    char *text = NULL;
+
+    if (!g_file_get_contents(path, &text, NULL, NULL)) {
+        return NULL;
+    }
+    return g_strstrip(text);
+}
+
+gboolean interface_has_carrier(const char *interface)
+{
+    g_autofree char *text = read_line(SYS_FOLDER, interface, "carrier");
+
+    /* Of an interface that is down it can't be read. */
+    return g_strcmp0(text, "1") == 0;
+}
+
+gboolean interface_read_mac(const char *interface, char *text, GError **error)
+{
+    g_autofree char *line = read_line(SYS_FOLDER, interface, "address");
+    guint8 mac[NEIGHBOUR_MAC_BYTES];
+
+    if (line == NULL || !neighbour_mac_parse(line, mac)) {
+        g_set_error(error, UNDERSTUDY_ERROR, UNDERSTUDY_ERROR_NOT_HERE, "there is no Ethernet interface %s", interface);
+        return FALSE;
+    }
+    neighbour_mac_format(mac, text);
+    return TRUE;
+}
+
+static gboolean is_up(const char *interface)
+{
+    g_autofree char *line = read_line(SYS_FOLDER, interface, "flags");
+
+    return line != NULL && (g_ascii_strtoull(line, NULL, 16) & IFF_UP) != 0;
+}
+
+static gboolean is_same(const struct sockaddr *found, const neighbour_address_t *address)
+{
+    if (found == NULL || found->sa_family != address->family) {
+        return FALSE;
+    }
+    if (address->family == AF_INET) {
+        return memcmp(&((const struct sockaddr_in *) found)->sin_addr, address->bytes, sizeof(struct in_addr)) == 0;
+    }
+    return memcmp(&((const struct sockaddr_in6 *) found)->sin6_addr, address->bytes, sizeof(struct in6_addr)) == 0;
+}
+
+gboolean interface_has_address(const char *interface, const interface_address_t *address)
+{
+    struct ifaddrs *all = NULL;
+    gboolean found = FALSE;
+
+    if (getifaddrs(&all) != 0) {
+        return FALSE;
+    }
+    for (const struct ifaddrs *one = all; one != NULL && !found; one = one->ifa_next) {
+        found = g_str_equal(one->ifa_name, interface) && is_same(one->ifa_addr, &address->parsed);
+    }
+    freeifaddrs(all);
+    return found;
+}
+
+/* Where a kernel has no IPv6 there is nothing to set. */
+static void set_ipv6(const char *interface, gboolean enabled)
+{
+    g_autofree char *path = g_build_filename(IPV6_FOLDER, interface, "disable_ipv6", NULL);
+    int fd = open(path, O_WRONLY | O_CLOEXEC);
+
+    if (fd >= 0) {
+        if (write(fd, enabled ? "0" : "1", 1) < 0) {
+            g_debug("%s can't be written: %s", path, g_strerror(errno));
+        }
+        close(fd);
+    }
+}
+
+/* Says, to whichever run opens the gate, that IPv6 is off because of us; gone after a boot. */
+static char *silence_mark(const char *interface)
+{
+    return g_strdup_printf(SILENCE_MARK, interface);
+}
+
+static gboolean is_ipv6_on(const char *interface)
+{
+    g_autofree char *line = read_line(IPV6_FOLDER, interface, "disable_ipv6");
+
+    return g_strcmp0(line, "0") == 0;
+}
+
+gboolean interface_up_silent(const char *interface, GError **error)
+{
+    const char *argv[] = { IP_PROGRAM, "link", "set", "dev", interface, "up", NULL };
+    g_autofree char *mark = silence_mark(interface);
+
+    if (is_up(interface)) {
+        return TRUE;
+    }
+    if (is_ipv6_on(interface)) {
+        if (!g_file_set_contents(mark, "", 0, error)) {
+            return FALSE;
+        }
+        set_ipv6(interface, FALSE);
+    }
+    return program_run(argv, IP_TIMEOUT_MS, NULL, error);
+}
+
+void interface_end_silence(const char *interface)
+{
+    g_autofree char *mark = silence_mark(interface);
+
+    if (g_file_test(mark, G_FILE_TEST_EXISTS)) {
+        set_ipv6(interface, TRUE);
+        unlink(mark);
+    }
+}
+
+gboolean interface_add_address(const char *interface, const interface_address_t *address, GError **error)
+{
+    const char *ipv4[] = { IP_PROGRAM, "address", "replace", address->text, "broadcast", "+", "dev", interface, NULL };
+    const char *ipv6[] = { IP_PROGRAM, "-6", "address", "replace", address->text, "dev", interface, NULL };
+
+    return program_run(address->parsed.family == AF_INET ? ipv4 : ipv6, IP_TIMEOUT_MS, NULL, error);
+}
+
+gboolean interface_remove_address(const char *interface, const interface_address_t *address, GError **error)
+{
+    const char *argv[] = { IP_PROGRAM, "address", "del", address->text, "dev", interface, NULL };
+
+    return program_run(argv, IP_TIMEOUT_MS, NULL, error);
+}

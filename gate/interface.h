@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#ifndef UNDERSTUDY_INTERFACE_H
+#define UNDERSTUDY_INTERFACE_H
+
+#include <glib.h>
+
+#include "neighbour_frame.h"
+
+/* The service interface of this machine: its link, its addresses. All but the questions need root. */
+
+/* An address with the length of its network's prefix, as `ip address` takes it. */
+typedef struct interface_address {
+    char *text;          /* "192.0.2.31/24" */
+    char *address;       /* "192.0.2.31" */
+    neighbour_address_t parsed;
+} interface_address_t;
+
+/* To be freed with interface_address_free(); NULL and an error if the text is none, or lacks the prefix length. */
+interface_address_t *interface_address_parse(const char *text, GError **error);
+void interface_address_free(interface_address_t *address);
+
+gboolean interface_has_carrier(const char *interface);
+gboolean interface_has_address(const char *interface, const interface_address_t *address);
+gboolean interface_read_mac(const char *interface, char *text, GError **error);
+
+/* Up, and silent: nothing but what we send may leave it, for switches learn from every frame. Nothing happens to an
+ * interface that is up already: it may serve other addresses. */
+gboolean interface_up_silent(const char *interface, GError **error);
+
+/* Lets IPv6 speak again on an interface that interface_up_silent() has silenced, in this run or in an earlier one. */
+void interface_end_silence(const char *interface);
+
+gboolean interface_add_address(const char *interface, const interface_address_t *address, GError **error);
+gboolean interface_remove_address(const char *interface, const interface_address_t *address, GError **error);
+
+#endif

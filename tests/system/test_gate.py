@@ -1,0 +1,185 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The servers' gate: original and image never have one address together, whatever brings the original up."""
+
+import contextlib
+import json
+import threading
+
+import pytest
+
+from lab import server as lab_server
+from lab.api import wait_until
+from lab.site import LabError
+from protected import stays, tuned
+
+SERVER = "db1"
+ASKER = "client"
+GATE = "/usr/sbin/understudy-gate"
+IPV6 = "fd77::201"
+IPV6_OTHER = "fd77::202"
+IPV6_OFF = "/proc/sys/net/ipv6/conf/svc/disable_ipv6"
+# As long as an image may take here to start and to answer: what a site sets by its time-outs.
+LONG_QUIET = "20s"
+IN_USE, DONE = 1, 0
+
+
+def has_address(lab, address, node=SERVER):
+    """Whether a node has it on its service interface; one without power has nothing."""
+    if lab.node(node).state() != "running":
+        return False
+    shown = json.loads(lab.exec(node, "ip", "-json", "address", "show", "dev", "svc").stdout)
+    return any(info["local"] == address for link in shown for info in link["addr_info"])
+
+
+class BothWatch:
+    """Looks all the time whether the original has the service address while its image runs."""
+
+    def __init__(self, protected):
+        self.protected = protected
+        self.both = []
+        self.looks = 0
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._watch)
+
+    def _watch(self):
+        address = self.protected.site.address(SERVER, "svc")
+        while not self._stop.wait(0.2):
+            with contextlib.suppress(LabError):     # the server may be on its way down
+                before = self.protected.domain_hosts(SERVER)
+                there = has_address(self.protected.lab, address)
+                if before and there and self.protected.domain_hosts(SERVER) == before:
+                    self.both.append(before)
+                self.looks += 1
+
+    def __enter__(self):
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_):
+        self._stop.set()
+        self._thread.join()
+
+
+@pytest.fixture
+def patient(protected):
+    """The protected site; the gate of SERVER waits for as long as an image may need to start."""
+    def set_quiet(*quiet):
+        text = lab_server.gate_options(protected.site, SERVER, *quiet)
+        protected.lab.exec(SERVER, "tee", lab_server.gate_file(), stdin=text)
+    set_quiet(LONG_QUIET)
+    yield protected
+    protected.mend()
+    set_quiet()
+    protected.lab.exec(SERVER, "sv", "restart", "gate", check=False)
+
+
+def bring_up_as_debian_does(lab):
+    """What `auto svc` in /etc/network/interfaces does when the server boots."""
+    address = lab.site.address(SERVER, "svc")
+    lab.exec(SERVER, "ip", "link", "set", "dev", "svc", "up")
+    lab.exec(SERVER, "ip", "address", "replace", f"{address}/24", "dev", "svc")
+    lab.exec(SERVER, "arping", "-U", "-q", "-c", "1", "-w", "1", "-I", "svc", address, check=False)
+
+
+def test_an_ordinary_server_and_its_image_never_answer_together(patient):
+    """It boots when its image has been decided on and answers nobody yet, its database starts at once, and the image
+    stops when that has answered for recover_after. Silence is no proof at either end."""
+    with BothWatch(patient) as watch, tuned(patient, SERVER, recover_after="30s"):
+        patient.lab.crash(SERVER)
+        wait_until(lambda: f"takeover-{SERVER}" in patient.granted_tickets(), 60, "the ticket to be granted")
+        patient.lab.boot(SERVER)
+        wait_until(lambda: patient.answering(SERVER) == "image", 60, "the image to answer")
+        log = patient.lab.node(SERVER).log("gate.log")
+        wait_until(lambda: "it is in use by another machine" in log.read_text(), 20, "the gate to say so")
+        patient.wait_returned(SERVER)
+    assert patient.lab.exec(SERVER, "cat", IPV6_OFF).stdout.strip() == "0", "IPv6 stayed silent"
+    assert watch.looks > 10 and watch.both == []
+
+
+def test_an_address_that_something_else_brought_up_beside_the_image_is_taken_off(patient):
+    address = patient.site.address(SERVER, "svc")
+    with tuned(patient, SERVER, recover_after="60s"):
+        patient.lab.crash(SERVER)
+        patient.wait_taken_over(SERVER)
+        patient.lab.boot(SERVER)
+        patient.lab.service(SERVER, "stop", "gate")
+        bring_up_as_debian_does(patient.lab)
+        assert has_address(patient.lab, address)
+        patient.lab.exec(SERVER, "sv", "up", "gate")
+        wait_until(lambda: not has_address(patient.lab, address), 20, "the gate to take the address off")
+        assert "Something else brought it up" in patient.lab.node(SERVER).log("gate.log").read_text()
+        wait_until(lambda: patient.answering(SERVER) == "image", 30, "the image alone to answer")
+
+
+# --- the program by itself, on a node that nobody protects ------------------------------
+
+@pytest.fixture
+def second(lab):
+    """Leaves no second address behind."""
+    yield lab
+    for node in (SERVER, ASKER):
+        for address in (f"{IPV6}/64", f"{IPV6_OTHER}/64", f"{second_ipv4(lab)}/24"):
+            lab.exec(node, "ip", "address", "del", address, "dev", "svc", check=False)
+
+
+def second_ipv4(lab):
+    """An address that nobody has."""
+    return f"{lab.site.subnet('svc').rpartition('.')[0]}.77"
+
+
+def gate(lab, action, address, *more, **options):
+    return lab.exec(ASKER, GATE, action, "--interface", "svc", "--address", address, *more, check=False, **options)
+
+
+@pytest.mark.parametrize("family", ["IPv4", "IPv6"])
+def test_the_gate_of_either_family(second, family):
+    address, length = (second_ipv4(second), 24) if family == "IPv4" else (IPV6, 64)
+    whole = f"{address}/{length}"
+    second.exec(SERVER, "ip", "address", "add", whole, "dev", "svc")
+    checked = gate(second, "check", whole)
+    assert checked.returncode == IN_USE, checked.stderr
+    assert second.site.mac(SERVER, "svc") in checked.stderr, "it does not say who"
+    waiting = second.popen(ASKER, GATE, "open", "--interface", "svc", "--address", whole, "--quiet", "3s")
+    stays(lambda: waiting.poll() is None and not has_address(second, address, ASKER), "waiting", seconds=5)
+    second.exec(SERVER, "ip", "address", "del", whole, "dev", "svc")
+    second.exec(SERVER, "ip", "address", "add", f"{IPV6_OTHER}/64", "dev", "svc")   # to ask from, in the same network
+    wait_until(lambda: has_address(second, address, ASKER), 20, "the address to be taken")
+    wait_until(lambda: waiting.poll() is not None, 20, "the gate to end")
+    assert waiting.returncode == DONE
+    second.exec(SERVER, "ping", "-c", "1", "-W", "2", address)
+    again = gate(second, "open", whole)
+    assert again.returncode == DONE and "up already" in again.stderr, "it waited for an address that is up"
+    assert gate(second, "close", whole).returncode == DONE
+    assert not has_address(second, address, ASKER)
+
+
+def test_silence_of_a_network_that_is_not_there_says_nothing(second):
+    """Without carrier, or without the reference."""
+    whole = f"{second_ipv4(second)}/24"
+    silent = f"{second.site.subnet('svc').rpartition('.')[0]}.78"
+    waiting = second.popen(ASKER, GATE, "open", "--interface", "svc", "--address", whole, "--quiet", "1s",
+                           "--reference", silent)
+    try:
+        stays(lambda: waiting.poll() is None and not has_address(second, second_ipv4(second), ASKER), "waiting for the reference")
+    finally:
+        waiting.kill()
+    checked = gate(second, "check", whole, "--reference", silent)
+    assert checked.returncode != DONE and silent in checked.stderr
+    second.cut(ASKER, "svc")
+    try:
+        waiting = second.popen(ASKER, GATE, "open", "--interface", "svc", "--address", whole, "--quiet", "1s")
+        stays(lambda: waiting.poll() is None and not has_address(second, second_ipv4(second), ASKER), "waiting for carrier")
+        waiting.kill()
+    finally:
+        second.heal(ASKER, "svc")
+
+
+@pytest.mark.parametrize(("words", "said"), [
+    (["open", "--interface", "svc"], "--address"), (["open", "--interface", "svc", "--address", "192.0.2.1"], "PREFIXLEN"),
+    (["open", "--interface", "svc", "--address", "192.0.2.1/33"], "PREFIXLEN"),
+    (["open", "--interface", "svc", "--address", "192.0.2.1/24", "--quiet", "soon"], "--quiet"),
+    (["look", "--interface", "svc", "--address", "192.0.2.1/24"], "open, close, check"),
+])
+def test_a_wrong_command_line_is_told(lab, words, said):
+    done = lab.exec(ASKER, GATE, *words, check=False)
+    assert done.returncode == 2 and said in done.stderr
