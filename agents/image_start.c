@@ -103,7 +103,7 @@ static gboolean xml_make(start_t *start, const char *secret_uuid, GError **error
     if (monitors == NULL || !image_template_read(start->call, &template_text, error) || !wants_kvm(start, &kvm, error)) {
         return FALSE;
     }
-    return hypervisor_domain_xml(&(domain_xml_options_t) {
+    if (!hypervisor_domain_xml(&(domain_xml_options_t) {
         .template_text = template_text,
         .name = start->identity.domain_name,
         .uuid = start->identity.domain_uuid,
@@ -118,7 +118,11 @@ static gboolean xml_make(start_t *start, const char *secret_uuid, GError **error
         .vcpus = (guint) ocf_value_integer(values, "vcpus"),
         .memory_mib = (guint64) ocf_value_integer(values, "memory_mib"),
         .bridge = ocf_value_string(values, "bridge"),
-    }, &start->xml, error);
+    }, &start->xml, error)) {
+        return FALSE;
+    }
+    ocf_log("the guest's disks: %s", start->xml.disks);
+    return TRUE;
 }
 
 static gboolean record_make(start_t *start, GError **error)

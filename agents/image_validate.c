@@ -7,11 +7,12 @@
 
 #define HOST_CHECKS_LEVEL 10
 
-/* A template is tried out with made-up disks. */
+/* A template is tried out with as many disks as there are, none of which has to be there. */
 static gboolean template_check(const ocf_call_t *call, const image_identity_t *identity, GError **error)
 {
-    static const char *const images[] = { "pool/image", NULL };
     static const char *const none[] = { NULL };
+    g_autoptr(GPtrArray) disks = image_disks_new(call->values, identity->server);
+    g_auto(GStrv) images = image_disks_run_names(disks);
     domain_xml_t xml = { .text = NULL };
     char *text = NULL;
     gboolean good = image_template_read(call, &text, error);
@@ -22,7 +23,7 @@ static gboolean template_check(const ocf_call_t *call, const image_identity_t *i
             .name = identity->domain_name,
             .uuid = identity->domain_uuid,
             .server = identity->server,
-            .images = images,
+            .images = (const char *const *) images,
             .monitors = none,
             .mac = identity->mac,
         }, &xml, error);

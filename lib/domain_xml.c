@@ -120,59 +120,168 @@ static void disk_auth_add(xmlNode *source, const domain_xml_options_t *options)
     attributes_set(child_add(auth, "secret"), "type", "ceph", "uuid", options->secret_uuid, NULL);
 }
 
-/* A blocklisted or cut-off guest stops at its first I/O error instead of going
- * on with what it has in its cache. */
-static xmlNode *disk_new(xmlNode *devices, const domain_xml_options_t *options, const char *image)
+static void child_remove(xmlNode *parent, const char *name)
 {
-    xmlNode *disk = xmlNewDocNode(devices->doc, NULL, text_of("disk"), NULL);
+    for (xmlNode *child = child_find(parent, name); child != NULL; child = child_find(parent, name)) {
+        xmlUnlinkNode(child);
+        xmlFreeNode(child);
+    }
+}
+
+static void attribute_default(xmlNode *node, const char *name, const char *value)
+{
+    if (xmlHasProp(node, text_of(name)) == NULL) {
+        attributes_set(node, name, value, NULL);
+    }
+}
+
+/* Everything of a disk is kept but what says where its data were. */
+static void disk_set(xmlNode *disk, const domain_xml_options_t *options, const char *image)
+{
+    static const char *const of_the_old_source[] = { "source", "auth", "backingStore", "mirror" };
+    xmlNode *driver = child_get(disk, "driver");
     xmlNode *source = NULL;
 
     attributes_set(disk, "type", "network", "device", "disk", NULL);
-    attributes_set(child_add(disk, "driver"), "name", "qemu", "type", "raw", "cache", "writeback", "discard", "unmap",
-                   "error_policy", "stop", "rerror_policy", "stop", NULL);
+    for (gsize i = 0; i < G_N_ELEMENTS(of_the_old_source); i++) {
+        child_remove(disk, of_the_old_source[i]);
+    }
+    /* A blocklisted or cut-off guest stops at its first I/O error instead of going on with what it has in its cache. */
+    attributes_set(driver, "name", "qemu", "type", "raw", "error_policy", "stop", "rerror_policy", "stop", NULL);
+    attribute_default(driver, "cache", "writeback");
+    attribute_default(driver, "discard", "unmap");
     source = disk_source_add(disk, options, image);
     if (options->secret_uuid != NULL) {
         disk_auth_add(source, options);
     }
-    return disk;
 }
 
-/* "disk" is what a disk without the attribute is. */
-static gboolean disk_is_replaced(xmlNode *disk)
-{
-    xmlChar *device = xmlGetProp(disk, text_of("device"));
-    gboolean replaced = device == NULL || xmlStrEqual(device, text_of("disk"));
+/* --- the template's disks ---------------------------------------------------------- */
 
-    xmlFree(device);
-    return replaced;
+static char *attribute_copy(xmlNode *parent, const char *child_name, const char *attribute)
+{
+    xmlNode *child = parent != NULL ? child_find(parent, child_name) : NULL;
+    xmlChar *value = child != NULL ? xmlGetProp(child, text_of(attribute)) : NULL;
+    char *copy = g_strdup((const char *) value);
+
+    xmlFree(value);
+    return copy;
 }
 
-static GPtrArray *disks_to_replace(xmlNode *devices)
+static gboolean attribute_is(xmlNode *node, const char *name, const char *value)
 {
-    GPtrArray *disks = g_ptr_array_new();
+    xmlChar *present = node != NULL ? xmlGetProp(node, text_of(name)) : NULL;
+    gboolean same = present != NULL && xmlStrEqual(present, text_of(value));
+
+    xmlFree(present);
+    return same;
+}
+
+/* What an image can't have, or what would undo its protection: refused, never left out in silence. */
+static const struct {
+    const char *parent;    /* below the disk; NULL: the disk itself */
+    const char *child;     /* that must not be there; NULL: the attribute decides */
+    const char *attribute;
+    const char *value;
+    const char *why;
+} refused[] = {
+    { NULL, NULL, "device", "lun", "device='lun' gives the guest a SCSI device of the host, which the original may write to "
+                                   "as well" },
+    { NULL, "shareable", NULL, NULL, "<shareable> lets two machines write to one image" },
+    { NULL, "transient", NULL, NULL, "<transient> drops what the guest writes" },
+    { NULL, "encryption", NULL, NULL, "<encryption> would be of the old source; let the guest encrypt its disk" },
+    { "source", "encryption", NULL, NULL, "<encryption> would be of the old source; let the guest encrypt its disk" },
+    { "source", "slices", NULL, NULL, "<slices> show a part of the old source; import that part alone" },
+    { "source", "reservations", NULL, NULL, "<reservations> are of SCSI devices" },
+    { "driver", NULL, "cache", "unsafe", "cache='unsafe' loses writes that the guest has flushed" },
+};
+
+static gboolean disk_is_refused(xmlNode *disk, gsize row)
+{
+    xmlNode *parent = refused[row].parent != NULL ? child_find(disk, refused[row].parent) : disk;
+
+    if (parent == NULL) {
+        return FALSE;
+    }
+    return refused[row].child != NULL ? child_find(parent, refused[row].child) != NULL
+                                      : attribute_is(parent, refused[row].attribute, refused[row].value);
+}
+
+static gboolean disk_check(xmlNode *disk, GError **error)
+{
+    for (gsize row = 0; row < G_N_ELEMENTS(refused); row++) {
+        if (disk_is_refused(disk, row)) {
+            g_autofree char *target = attribute_copy(disk, "target", "dev");
+
+            g_set_error(error, UNDERSTUDY_ERROR, UNDERSTUDY_ERROR_CONFIG,
+                        "the template's disk %s can't be a standby image: %s. Take that out of the template",
+                        target != NULL ? target : "without a target", refused[row].why);
+            return FALSE;
+        }
+    }
+    return TRUE;
+}
+
+/* They stay as they are. */
+static gboolean disk_is_removable(xmlNode *disk)
+{
+    return attribute_is(disk, "device", "cdrom") || attribute_is(disk, "device", "floppy");
+}
+
+#define BOOTS_NEVER G_MAXUINT64
+
+static guint64 boot_order(xmlNode *disk)
+{
+    g_autofree char *text = attribute_copy(disk, "boot", "order");
+    guint64 order = 0;
+
+    return text != NULL && g_ascii_string_to_unsigned(text, 10, 1, G_MAXUINT, &order, NULL) ? order : BOOTS_NEVER;
+}
+
+/* vda, vdb ... vdz, vdaa. A disk without a target comes last: it is given the next free one. */
+static int target_compare(const char *a, const char *b)
+{
+    gsize a_length = a != NULL ? strlen(a) : G_MAXSIZE;
+    gsize b_length = b != NULL ? strlen(b) : G_MAXSIZE;
+
+    if (a_length != b_length) {
+        return a_length < b_length ? -1 : 1;
+    }
+    return g_strcmp0(a, b);
+}
+
+/* The order in which they take the images: the one that boots, then by target. */
+static int disk_compare(gconstpointer a, gconstpointer b)
+{
+    xmlNode *a_disk = *(xmlNode *const *) a;
+    xmlNode *b_disk = *(xmlNode *const *) b;
+    guint64 a_order = boot_order(a_disk);
+    guint64 b_order = boot_order(b_disk);
+    g_autofree char *a_target = attribute_copy(a_disk, "target", "dev");
+    g_autofree char *b_target = attribute_copy(b_disk, "target", "dev");
+
+    if (a_order != b_order) {
+        return a_order < b_order ? -1 : 1;
+    }
+    return target_compare(a_target, b_target);
+}
+
+/* NULL: there is one that can't be used. */
+static GPtrArray *disks_find(xmlNode *devices, GError **error)
+{
+    g_autoptr(GPtrArray) disks = g_ptr_array_new();
 
     for (xmlNode *child = xmlFirstElementChild(devices); child != NULL; child = xmlNextElementSibling(child)) {
-        if (xmlStrEqual(child->name, text_of("disk")) && disk_is_replaced(child)) {
-            g_ptr_array_add(disks, child);
+        if (!xmlStrEqual(child->name, text_of("disk")) || disk_is_removable(child)) {
+            continue;
         }
-    }
-    return disks;
-}
-
-/* Where the guest finds the disk, and whether it boots from it, are the template's. */
-static void disk_keep_place(xmlNode *disk, xmlNode *old)
-{
-    static const char *const kept[] = { "target", "boot", "address", "serial", "wwn" };
-
-    for (gsize i = 0; i < G_N_ELEMENTS(kept); i++) {
-        xmlNode *child = child_find(old, kept[i]);
-
-        if (child != NULL) {
-            xmlUnlinkNode(child);
-            xmlAddChild(disk, child);
-            (void) xmlReconciliateNs(disk->doc, child); /* its namespace may stand on the old disk, which goes */
+        if (!disk_check(child, error)) {
+            return NULL;
         }
+        g_ptr_array_add(disks, child);
     }
+    g_ptr_array_sort(disks, disk_compare);
+    return g_steal_pointer(&disks);
 }
 
 static gboolean target_is_used(xmlNode *devices, const char *device)
@@ -215,31 +324,41 @@ static void target_add(xmlNode *devices, xmlNode *disk)
     attributes_set(child_add(disk, "target"), "dev", name, "bus", DISK_BUS, NULL);
 }
 
-static void disks_set(xmlNode *devices, const domain_xml_options_t *options)
+static void placement_append(GString *placement, xmlNode *disk, const char *image)
 {
-    g_autoptr(GPtrArray) old = disks_to_replace(devices);
-    guint index = 0;
+    g_autofree char *target = attribute_copy(disk, "target", "dev");
 
-    for (const char *const *image = options->images; *image != NULL; image++, index++) {
-        xmlNode *disk = disk_new(devices, options, *image);
+    g_string_append_printf(placement, "%s%s=%s", placement->len > 0 ? " " : "", target != NULL ? target : "?",
+                           image);
+}
 
-        if (index < old->len) {
-            xmlNode *replaced = old->pdata[index];
+/* Returns which image stands at which target, for people; NULL and an error if the template does not fit. */
+static char *disks_set(xmlNode *devices, const domain_xml_options_t *options, GError **error)
+{
+    g_autoptr(GPtrArray) disks = disks_find(devices, error);
+    guint images = g_strv_length((char **) options->images);
+    GString *placement = NULL;
 
-            disk_keep_place(disk, replaced);
-            xmlReplaceNode(replaced, disk);
-            xmlFreeNode(replaced);
-        } else {
-            xmlAddChild(devices, disk);
-        }
+    if (disks == NULL) {
+        return NULL;
+    }
+    if (disks->len > images) {
+        g_set_error(error, UNDERSTUDY_ERROR, UNDERSTUDY_ERROR_CONFIG,
+                    "the template has %u disks, but the server has %u images: give an image for each, or take the other "
+                    "disks out of the template", disks->len, images);
+        return NULL;
+    }
+    placement = g_string_new(NULL);
+    for (guint i = 0; i < images; i++) {
+        xmlNode *disk = i < disks->len ? disks->pdata[i] : child_add(devices, "disk");
+
+        disk_set(disk, options, options->images[i]);
         if (child_find(disk, "target") == NULL) {
             target_add(devices, disk);
         }
+        placement_append(placement, disk, options->images[i]);
     }
-    for (; index < old->len; index++) {
-        xmlUnlinkNode(old->pdata[index]);
-        xmlFreeNode(old->pdata[index]);
-    }
+    return g_string_free(placement, FALSE);
 }
 
 static void metadata_set(xmlNode *domain, const char *server)
@@ -270,22 +389,33 @@ static void machine_set(xmlNode *domain, const domain_xml_options_t *options)
     attributes_set(child_find(interface, "source"), "bridge", options->bridge, NULL);
 }
 
-static char *attribute_copy(xmlNode *parent, const char *child_name, const char *attribute)
+/* Of a further card that the template gives none: the same at every start, and no other server's. */
+static char *mac_derive(const char *uuid, guint index)
 {
-    xmlNode *child = parent != NULL ? child_find(parent, child_name) : NULL;
-    xmlChar *value = child != NULL ? xmlGetProp(child, text_of(attribute)) : NULL;
-    char *copy = g_strdup((const char *) value);
+    g_autofree char *text = g_strdup_printf("%s/%u", uuid, index);
+    g_autofree char *digest = g_compute_checksum_for_string(G_CHECKSUM_SHA256, text, -1);
 
-    xmlFree(value);
-    return copy;
+    return g_strdup_printf("52:54:00:%.2s:%.2s:%.2s", digest, digest + 2, digest + 4);
 }
 
-static void mac_set(xmlNode *interface, const char *mac)
+/* libvirt would make up a new one at each start. */
+static void macs_set(xmlNode *devices, const domain_xml_options_t *options)
 {
-    g_autofree char *present = attribute_copy(interface, "mac", "address");
+    guint index = 0;
 
-    if (interface != NULL && present == NULL) {
-        attributes_set(child_get(interface, "mac"), "address", mac, NULL);
+    for (xmlNode *child = xmlFirstElementChild(devices); child != NULL; child = xmlNextElementSibling(child)) {
+        g_autofree char *present = NULL;
+        g_autofree char *derived = NULL;
+
+        if (!xmlStrEqual(child->name, text_of("interface"))) {
+            continue;
+        }
+        present = attribute_copy(child, "mac", "address");
+        derived = mac_derive(options->uuid, index);
+        if (present == NULL) {
+            attributes_set(child_get(child, "mac"), "address", index == 0 ? options->mac : derived, NULL);
+        }
+        index++;
     }
 }
 
@@ -324,9 +454,13 @@ gboolean domain_xml_build(const domain_xml_options_t *options, domain_xml_t *xml
     child_set_text(domain, "uuid", options->uuid);
     child_set_text(domain, "on_poweroff", "destroy");
     metadata_set(domain, options->server);
-    disks_set(devices, options);
+    xml->disks = disks_set(devices, options, error);
+    if (xml->disks == NULL) {
+        xmlFreeDoc(document);
+        return FALSE;
+    }
+    macs_set(devices, options);
     interface = child_find(devices, "interface");
-    mac_set(interface, options->mac);
     xml->mac = attribute_copy(interface, "mac", "address");
     xml->bridge = attribute_copy(interface, "source", "bridge");
     xmlDocDumpMemoryEnc(document, &text, NULL, "UTF-8"); /* whatever the template's was: it is a C string from here on */

@@ -30,19 +30,22 @@ typedef struct domain_xml {
     char *text;
     char *mac;     /* of the first network card; NULL: none */
     char *bridge;  /* that it is attached to; NULL: none, or not to a bridge */
+    char *disks;   /* which image stands at which target, to be shown: "vda=pool/image vdb=..." */
 } domain_xml_t;
 
 /*!
  * \brief Make the XML of a domain
  *
  * Pure: text in, text out. Of a template everything is kept but the name, the
- * UUID, on_poweroff (destroy: a stop must end it), the disks, and the MAC
- * address of the first network card if it has none: libvirt would make up a new
- * one each time. The disks take the place and the bus of the template's own, in
- * order; its CD-ROMs stay.
+ * UUID, on_poweroff (destroy: a stop must end it), where the disks' data are, and
+ * the MAC addresses of network cards that have none: libvirt would make up new
+ * ones each time. The first image goes to the disk with the lowest boot order, or
+ * if none has one to the first by target name; the others follow by target name.
+ * Further images become further disks; CD-ROMs stay.
  *
  * \param[out] xml    to be cleared with domain_xml_clear()
- * \param[out] error  UNDERSTUDY_ERROR_CONFIG: the template is no domain XML
+ * \param[out] error  UNDERSTUDY_ERROR_CONFIG: the template is no domain XML, has more disks than there are
+ *                     images, or asks of a disk what an image can't be: nothing is lost in silence
  */
 gboolean domain_xml_build(const domain_xml_options_t *options, domain_xml_t *xml, GError **error);
 
@@ -52,6 +55,7 @@ static inline void domain_xml_clear(domain_xml_t *xml)
     g_clear_pointer(&xml->text, g_free);
     g_clear_pointer(&xml->mac, g_free);
     g_clear_pointer(&xml->bridge, g_free);
+    g_clear_pointer(&xml->disks, g_free);
 }
 
 /* UUID of the secret that the disks of a running domain need, as libvirt tells its XML; NULL if there is none; g_free(). */

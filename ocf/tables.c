@@ -106,16 +106,20 @@ const ocf_param_t image_params[] = {
     { .name = "disks", .type = OCF_TYPE_STRING, .required = TRUE, .unique_group = "disks", .check = check_disks,
       .shortdesc = "Recovery images in Ceph, system disk first",
       .longdesc = "The server's recovery images as POOL/IMAGE or POOL/NAMESPACE/IMAGE, separated by blanks; "
-                  "the first one is booted. A start runs a copy-on-write clone of each one's newest recovery point "
-                  "(snapshot \"" POINT_PREFIX "...\"), or the clones that are there from an earlier takeover." },
+                  "the first one is the disk that the machine boots from. A start runs a copy-on-write clone of each "
+                  "one's newest recovery point (snapshot \"" POINT_PREFIX "...\"), or the clones that are there from an earlier takeover." },
     { .name = "run_pool", .type = OCF_TYPE_STRING,
       .shortdesc = "Pool for the run images",
       .longdesc = "Pool that holds the copy-on-write clones that the hosts boot. "
                   "If it is not set, it is the pool of each recovery image." },
     { .name = "template", .type = OCF_TYPE_STRING, .check = check_absolute_path,
       .shortdesc = "Domain XML to use instead of the built-in one",
-      .longdesc = "Path of a libvirt domain XML, the same on every host. Name, UUID and disks are set by the agent; "
-                  "the rest is kept as it stands. If it is not set, a small virtio machine is built from the "
+      .longdesc = "Path of a libvirt domain XML, the same on every host. The agent sets the name, the UUID, what the "
+                  "domain does at power-off, and where the disks' data are; the rest is kept as it stands. The first "
+                  "image goes to the disk with the lowest boot order, or if no disk has one to the first by target "
+                  "name; the others follow by target name (vda, vdb ...). A template with more disks than images, or "
+                  "with a disk that can't be an image (device='lun', shareable, transient, encryption, "
+                  "cache='unsafe'), is refused. If no template is set, a small virtio machine is built from the "
                   "parameters below." },
     { .name = "vcpus", .type = OCF_TYPE_INTEGER, .default_text = "1", .min = 1, .max = 1024,
       .shortdesc = "Number of virtual CPUs",

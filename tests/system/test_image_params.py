@@ -99,6 +99,13 @@ def test_template_is_wrong(image, tmp_path, text, word):
     both(image, CONFIGURED, word, template=str(template))
 
 
+def test_template_has_more_disks_than_images(image, tmp_path):
+    template = tmp_path / "domain.xml"
+    template.write_text("<domain><devices><disk><target dev='vda'/></disk><disk><target dev='vdb'/></disk></devices>"
+                        "</domain>", encoding="utf-8")
+    both(image, CONFIGURED, "2 disks", template=str(template))
+
+
 def test_bridge_is_missing(image):
     both(image, INSTALLED, "br-nothing", bridge="br-nothing")
 

@@ -107,6 +107,159 @@ static void test_template_keeps_what_is_the_operators(void **state)
     domain_xml_clear(&xml);
 }
 
+/* What a guest sees of its disk, and what protects or limits it, is the operator's: block size, geometry, names, rates. */
+static void test_all_of_a_disk_is_kept_but_its_source(void **state)
+{
+    domain_xml_t xml = { 0 };
+    xmlDoc *document = build(
+        "<domain type='qemu'><iothreads>1</iothreads><devices>"
+        "<disk type='file' device='disk' snapshot='external' model='virtio-transitional'>"
+        "<driver name='qemu' type='qcow2' iothread='1' queues='2' discard='ignore' cache='none' error_policy='report'/>"
+        "<auth username='old'><secret type='ceph' uuid='5d3a5f6e-3b0c-4c1e-9a43-0f2b7c5b8e14'/></auth>"
+        "<source file='/srv/p2v.img' startupPolicy='optional'><seclabel relabel='no'/></source>"
+        "<backingStore type='file'><source file='/base'/></backingStore>"
+        "<blockio logical_block_size='4096' physical_block_size='4096'/>"
+        "<geometry cyls='16383' heads='16' secs='63' trans='lba'/>"
+        "<target dev='sda' bus='scsi' rotation_rate='1'/>"
+        "<iotune><total_iops_sec>500</total_iops_sec></iotune><vendor>ACME</vendor><product>DISK4K</product>"
+        "<serial>S1</serial><wwn>5000c50015ea71aa</wwn><readonly/><boot order='1'/><alias name='ua-system'/>"
+        "<what-comes-later a='1'/>"
+        "</disk></devices></domain>", &xml);
+
+    (void) state;
+    assert_xpath(document, "//disk[1]/driver/@iothread", "1");
+    assert_xpath(document, "//disk[1]/driver/@queues", "2");
+    assert_xpath(document, "//disk[1]/driver/@discard", "ignore");
+    assert_xpath(document, "//disk[1]/driver/@cache", "none");
+    assert_xpath(document, "//disk[1]/blockio/@logical_block_size", "4096");
+    assert_xpath(document, "//disk[1]/geometry/@cyls", "16383");
+    assert_xpath(document, "//disk[1]/target/@rotation_rate", "1");
+    assert_xpath(document, "//disk[1]/iotune/total_iops_sec", "500");
+    assert_xpath(document, "//disk[1]/vendor", "ACME");
+    assert_xpath(document, "//disk[1]/product", "DISK4K");
+    assert_xpath(document, "//disk[1]/serial", "S1");
+    assert_xpath(document, "//disk[1]/wwn", "5000c50015ea71aa");
+    assert_xpath(document, "//disk[1]/boot/@order", "1");
+    assert_xpath(document, "//disk[1]/alias/@name", "ua-system");
+    assert_xpath(document, "//disk[1]/@snapshot", "external");
+    assert_xpath(document, "//disk[1]/@model", "virtio-transitional");
+    assert_xpath(document, "count(//disk[1]/readonly)", "1");
+    assert_xpath(document, "//disk[1]/what-comes-later/@a", "1");
+    /* Of the old source nothing is left, and a fault of the store stops the guest whatever the template says. */
+    assert_xpath(document, "//disk[1]/driver/@type", "raw");
+    assert_xpath(document, "//disk[1]/driver/@error_policy", "stop");
+    assert_xpath(document, "//disk[1]/@type", "network");
+    assert_xpath(document, "//disk[1]/source/@name", "hosts/run-db1-0");
+    assert_xpath(document, "count(//disk[1]/source)", "1");
+    assert_xpath(document, "count(//disk[1]/source/@file)", "0");
+    assert_xpath(document, "count(//disk[1]//auth)", "1");
+    assert_xpath(document, "count(//backingStore)", "0");
+    assert_xpath(document, "//disk[1]/source/auth/@username", "understudy");
+    xmlFreeDoc(document);
+    domain_xml_clear(&xml);
+}
+
+/* A template of which an image can be made only with a loss. */
+static void test_what_an_image_cant_have_is_refused(void **state)
+{
+    static const struct {
+        const char *disk;
+        const char *word;
+    } rows[] = {
+        { "<disk type='block' device='lun'><source dev='/dev/sdx'/><target dev='sdb' bus='scsi'/></disk>", "lun" },
+        { "<disk><target dev='sdb'/><shareable/></disk>", "shareable" },
+        { "<disk><target dev='sdb'/><transient/></disk>", "transient" },
+        { "<disk><target dev='sdb'/><encryption format='luks'/></disk>", "encryption" },
+        { "<disk><target dev='sdb'/><source file='/a'><encryption format='luks'/></source></disk>", "encryption" },
+        { "<disk><target dev='sdb'/><source file='/a'><slices/></source></disk>", "slices" },
+        { "<disk><target dev='sdb'/><source file='/a'><reservations managed='yes'/></source></disk>", "reservations" },
+        { "<disk><target dev='sdb'/><driver cache='unsafe'/></disk>", "unsafe" },
+    };
+
+    (void) state;
+    for (gsize i = 0; i < G_N_ELEMENTS(rows); i++) {
+        g_autofree char *text = g_strdup_printf("<domain><devices>%s</devices></domain>", rows[i].disk);
+        domain_xml_options_t with_template = options;
+        domain_xml_t xml = { 0 };
+        GError *error = NULL;
+
+        with_template.template_text = text;
+        assert_false(domain_xml_build(&with_template, &xml, &error));
+        assert_true(g_error_matches(error, UNDERSTUDY_ERROR, UNDERSTUDY_ERROR_CONFIG));
+        assert_non_null(strstr(error->message, rows[i].word));
+        assert_non_null(strstr(error->message, "sdb"));
+        g_error_free(error);
+        domain_xml_clear(&xml);
+    }
+}
+
+static void test_more_disks_than_images(void **state)
+{
+    domain_xml_options_t with_template = options;
+    domain_xml_t xml = { 0 };
+    GError *error = NULL;
+
+    (void) state;
+    with_template.template_text = "<domain><devices><disk><target dev='vda'/></disk><disk><target dev='vdb'/></disk>"
+                                  "<disk><target dev='vdc'/></disk></devices></domain>";
+    assert_false(domain_xml_build(&with_template, &xml, &error));
+    assert_non_null(strstr(error->message, "3 disks"));
+    assert_non_null(strstr(error->message, "2 images"));
+    g_error_free(error);
+    domain_xml_clear(&xml);
+}
+
+/* The first image is the system disk: it goes where the guest boots from, whatever the template lists first. */
+static void test_images_go_by_boot_order_and_target(void **state)
+{
+    static const struct {
+        const char *first;
+        const char *second;
+        const char *disks;
+    } rows[] = {
+        { "<target dev='vdb'/>", "<target dev='vda'/><boot order='1'/>", "vda=hosts/run-db1-0 vdb=hosts/run-db1-1" },
+        { "<target dev='vdb'/>", "<target dev='vda'/>", "vda=hosts/run-db1-0 vdb=hosts/run-db1-1" },
+        { "<target dev='vda'/>", "<target dev='vdb'/><boot order='2'/>", "vdb=hosts/run-db1-0 vda=hosts/run-db1-1" },
+        { "<target dev='vda'/><boot order='2'/>", "<target dev='vdb'/><boot order='1'/>",
+          "vdb=hosts/run-db1-0 vda=hosts/run-db1-1" },
+        { "<target dev='vdaa'/>", "<target dev='vdz'/>", "vdz=hosts/run-db1-0 vdaa=hosts/run-db1-1" },
+    };
+
+    (void) state;
+    for (gsize i = 0; i < G_N_ELEMENTS(rows); i++) {
+        g_autofree char *text = g_strdup_printf("<domain><devices><disk>%s</disk><disk>%s</disk></devices></domain>",
+                                                rows[i].first, rows[i].second);
+        domain_xml_t xml = { 0 };
+        xmlDoc *document = build(text, &xml);
+
+        assert_string_equal(xml.disks, rows[i].disks);
+        assert_xpath(document, "//disk[source/@name='hosts/run-db1-0']/target/@dev",
+                     strncmp(rows[i].disks, "vda", 3) == 0 ? "vda" : strncmp(rows[i].disks, "vdb", 3) == 0 ? "vdb" : "vdz");
+        xmlFreeDoc(document);
+        domain_xml_clear(&xml);
+    }
+}
+
+/* libvirt would make up a new one at each start, for every card without one. */
+static void test_every_card_has_one_mac_for_life(void **state)
+{
+    static const char text[] = "<domain><devices><interface/><interface><mac address='52:54:00:00:00:02'/></interface>"
+                               "<interface/></devices></domain>";
+    domain_xml_t first = { 0 };
+    domain_xml_t second = { 0 };
+    xmlDoc *document = build(text, &first);
+
+    (void) state;
+    xmlFreeDoc(build(text, &second));
+    assert_string_equal(first.text, second.text);
+    assert_xpath(document, "//interface[1]/mac/@address", options.mac);
+    assert_xpath(document, "//interface[2]/mac/@address", "52:54:00:00:00:02");
+    assert_xpath(document, "starts-with(//interface[3]/mac/@address, '52:54:00:')", "true");
+    xmlFreeDoc(document);
+    domain_xml_clear(&first);
+    domain_xml_clear(&second);
+}
+
 /* An element that is kept brings the namespace with it that stood on its old disk. */
 static void test_namespace_of_a_replaced_disk(void **state)
 {
@@ -182,6 +335,11 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_builtin_machine),
         cmocka_unit_test(test_template_keeps_what_is_the_operators),
+        cmocka_unit_test(test_all_of_a_disk_is_kept_but_its_source),
+        cmocka_unit_test(test_what_an_image_cant_have_is_refused),
+        cmocka_unit_test(test_more_disks_than_images),
+        cmocka_unit_test(test_images_go_by_boot_order_and_target),
+        cmocka_unit_test(test_every_card_has_one_mac_for_life),
         cmocka_unit_test(test_namespace_of_a_replaced_disk),
         cmocka_unit_test(test_encoding_of_the_template),
         cmocka_unit_test(test_no_template_at_all),
