@@ -11,6 +11,7 @@
 
 #include "error.h"
 #include "json_read.h"
+#include "names.h"
 #include "store_address.h"
 
 #define BOOT_ID_FILE  "/proc/sys/kernel/random/boot_id"
@@ -176,6 +177,30 @@ GHashTable *config_key_dump(store_t *store, const char *prefix, GError **error)
     g_autofree char *output = config_key_ask(store, "config-key dump", prefix, NULL, error);
 
     return output != NULL ? config_key_dump_parse(output, prefix, error) : NULL;
+}
+
+/* Servers -------------------------------------------------------------------------*/
+
+#define SEEN_SUFFIX "/probes-seen"
+
+char *registry_seen_key(const char *server)
+{
+    return g_strconcat(REGISTRY_SERVER_PREFIX, server, SEEN_SUFFIX, NULL);
+}
+
+char *registry_seen_server(const char *name)
+{
+    g_autofree char *server = g_str_has_suffix(name, SEEN_SUFFIX)
+                                  ? g_strndup(name, strlen(name) - strlen(SEEN_SUFFIX)) : NULL;
+
+    return server_name_is_valid(server) ? g_steal_pointer(&server) : NULL;
+}
+
+gboolean registry_digest_is_valid(const char *text)
+{
+    gsize length = strspn(text, "0123456789abcdef");
+
+    return length > 0 && length <= 64 && text[length] == '\0';
 }
 
 /* Publishing ----------------------------------------------------------------------*/

@@ -13,6 +13,16 @@
  */
 #define REGISTRY_HOST_PREFIX "understudy/host/"
 
+/*
+ * What is remembered of a server, key understudy/server/NAME/...: the digest of the probes with
+ * which it was last seen up (server_config_t's probes_digest).
+ */
+#define REGISTRY_SERVER_PREFIX "understudy/server/"
+char *registry_seen_key(const char *server); /* g_free() */
+/* The server of a key, read after the prefix; NULL: it is another kind of key. g_free(). */
+char *registry_seen_server(const char *name);
+gboolean registry_digest_is_valid(const char *text);
+
 typedef struct registry_host {
     char *name;
     char **store_addresses; /* IPs, as the store sees the host's clients; at least one */

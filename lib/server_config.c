@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "server_config.h"
 
+#include <string.h>
+
 #include "boolean.h"
 #include "duration.h"
 #include "error.h"
@@ -97,6 +99,33 @@ static gboolean parse_durations(server_config_t *config, GHashTable *params, GEr
     return TRUE;
 }
 
+static int compare_texts(gconstpointer a, gconstpointer b)
+{
+    return g_strcmp0((*(const probe_spec_t *const *) a)->text, (*(const probe_spec_t *const *) b)->text);
+}
+
+#define DIGEST_LENGTH 16 /* of the 64 hexadecimal digits: they tell apart, they protect nothing */
+
+static void digest_probes(server_config_t *config)
+{
+    g_autoptr(GChecksum) checksum = g_checksum_new(G_CHECKSUM_SHA256);
+    g_autoptr(GPtrArray) sorted = g_ptr_array_new();
+    g_autofree char *mark = NULL;
+
+    for (guint i = 0; i < config->probes->len; i++) {
+        g_ptr_array_add(sorted, g_ptr_array_index(config->probes, i));
+    }
+    g_ptr_array_sort(sorted, compare_texts);
+    for (guint i = 0; i < sorted->len; i++) {
+        const char *text = ((const probe_spec_t *) g_ptr_array_index(sorted, i))->text;
+
+        g_checksum_update(checksum, (const guchar *) text, (gssize) strlen(text) + 1); /* with its end */
+    }
+    config->probes_digest = g_strndup(g_checksum_get_string(checksum), DIGEST_LENGTH);
+    mark = g_strndup(config->probes_digest, 7);
+    config->probes_mark = (guint) g_ascii_strtoull(mark, NULL, 16) + 1;
+}
+
 static gboolean parse_probes(server_config_t *config, GHashTable *params, GError **error)
 {
     const char *recover = param_text(params, "recover_probe", NULL);
@@ -105,6 +134,7 @@ static gboolean parse_probes(server_config_t *config, GHashTable *params, GError
     if (config->probes == NULL) {
         return FALSE;
     }
+    digest_probes(config);
     if (recover == NULL) {
         return TRUE;
     }
@@ -229,6 +259,7 @@ void server_config_free(server_config_t *config)
     g_free(config->name);
     g_free(config->resource_id);
     g_clear_pointer(&config->probes, g_ptr_array_unref);
+    g_free(config->probes_digest);
     probe_spec_free(config->recover_probe);
     g_free(config->store_address);
     g_free(config);

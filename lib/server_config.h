@@ -19,6 +19,8 @@ typedef struct server_config {
     char *name;
     char *resource_id;
     GPtrArray *probes;           /* probe_spec_t*; empty: never judged down */
+    char *probes_digest;         /* tells sets of probes apart, whatever their order */
+    guint probes_mark;           /* the same as a number, not 0 */
     probe_spec_t *recover_probe; /* NULL: returns only by `understudy release` */
     guint64 probe_interval_ms;
     guint64 probe_timeout_ms;

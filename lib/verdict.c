@@ -79,16 +79,20 @@ static gboolean tally_has_life(const verdict_tally_t *tally)
 void verdict_record_clear(verdict_record_t *record)
 {
     g_free(record->reason);
+    g_free(record->seen_probes);
     *record = (verdict_record_t) { 0 };
 }
 
 void verdict_record_copy(verdict_record_t *to, const verdict_record_t *from)
 {
     char *reason = g_strdup(from->reason);
+    char *seen_probes = g_strdup(from->seen_probes);
 
     g_free(to->reason);
+    g_free(to->seen_probes);
     *to = *from;
     to->reason = reason;
+    to->seen_probes = seen_probes;
 }
 
 void verdict_decision_clear(verdict_decision_t *decision)
@@ -108,6 +112,7 @@ static void propose(const verdict_view_t *view, verdict_decision_t *decision, ve
         .verdict = verdict,
         .since_wall_ms = view->record->since_wall_ms,
         .reason = reason,
+        .seen_probes = g_strdup(view->record->seen_probes),
     };
     if (verdict != VERDICT_HEALTHY) {
         decision->next.failed_returns = view->record->failed_returns;
@@ -208,6 +213,48 @@ static gboolean decide_release_request(const verdict_view_t *view, verdict_decis
     return TRUE;
 }
 
+/* Seen up ---------------------------------------------------------------------*/
+
+gboolean verdict_is_seen(const server_config_t *config, const verdict_record_t *record, const char *stored_probes)
+{
+    return g_strcmp0(config->probes_digest, record->seen_probes) == 0
+           || g_strcmp0(config->probes_digest, stored_probes) == 0;
+}
+
+static gboolean is_seen(const verdict_view_t *view)
+{
+    return verdict_is_seen(view->config, view->record, view->stored_probes);
+}
+
+/* An answer that still stands may be the image's own until every probe has been sent anew after it stopped. */
+static gboolean is_up_without_image(const verdict_view_t *view, verdict_decision_t *decision)
+{
+    gint64 settled_ms = later(view->image_stopped_since_ms, view->config->probe_interval_ms
+                                                                + view->config->probe_timeout_ms
+                                                                + VERDICT_STOPPED_SETTLE_MS);
+
+    if (!verdict_tally_is_up(&view->service) || settled_ms == VERDICT_NEVER) {
+        return FALSE;
+    }
+    if (view->now_ms < settled_ms) {
+        wake_at(decision, settled_ms);
+    }
+    return view->now_ms >= settled_ms;
+}
+
+/* TRUE if it is noted now, for a new leader and for the store. */
+static gboolean decide_seen(const verdict_view_t *view, verdict_decision_t *decision)
+{
+    if (g_strcmp0(view->config->probes_digest, view->record->seen_probes) == 0
+        || (!is_seen(view) && !is_up_without_image(view, decision))) {
+        return FALSE;
+    }
+    propose_note(view, decision, view->record->reason);
+    g_free(decision->next.seen_probes);
+    decision->next.seen_probes = g_strdup(view->config->probes_digest);
+    return TRUE;
+}
+
 static void decide_healthy(const verdict_view_t *view, verdict_decision_t *decision)
 {
     if (decide_takeover_request(view, decision)) {
@@ -220,8 +267,11 @@ static void decide_healthy(const verdict_view_t *view, verdict_decision_t *decis
         /* Granted by hand beside a healthy original: two would serve. */
         decision->ticket = TICKET_REVOKE;
     }
+    if (decide_seen(view, decision)) {
+        return;
+    }
     /* An image that runs beside it has taken its address: it may be well, and must not be powered off for that. */
-    if (view->image != IMAGE_VIEW_ACTIVE && verdict_tally_is_down(&view->service)) {
+    if (is_seen(view) && view->image != IMAGE_VIEW_ACTIVE && verdict_tally_is_down(&view->service)) {
         propose(view, decision, VERDICT_SUSPECT, tally_sentence("votes", &view->service));
     }
 }
@@ -248,6 +298,10 @@ static void decide_by_round(const verdict_view_t *view, verdict_decision_t *deci
 
 static gboolean decide_recovered(const verdict_view_t *view, verdict_decision_t *decision)
 {
+    if (!is_seen(view)) {
+        propose(view, decision, VERDICT_HEALTHY, g_strdup("its probes were changed"));
+        return TRUE;
+    }
     if (verdict_tally_is_down(&view->service)) {
         return FALSE;
     }

@@ -71,6 +71,7 @@ typedef struct verdict_record {
     char *reason;            /* a sentence, or "" */
     gboolean by_operator;    /* an operator asked for this takeover or this return */
     gboolean seen_away;      /* FAILED: the original has been missed on its management address since */
+    char *seen_probes;       /* digest of the probes with which it was last seen up, or "" */
     guint quiet_rounds;      /* ISOLATING, isolate=confirmed: rounds without life so far */
     isolation_state_t isolation; /* ISOLATING */
     guint failed_returns;    /* of this takeover: each further one waits longer */
@@ -141,6 +142,8 @@ typedef struct verdict_view {
     isolation_result_t isolation_result;
     const char *isolation_sentence; /* of the last attempt, or NULL */
 
+    const char *stored_probes;      /* as the store remembers record->seen_probes, or NULL */
+
     /* From the CIB. */
     gboolean ticket_granted;
     image_view_t image;
@@ -182,6 +185,15 @@ void verdict_decision_clear(verdict_decision_t *decision);
  * \return a sentence to be freed with g_free(), or NULL
  */
 char *verdict_waits_for(const verdict_view_t *view);
+
+/*!
+ * \brief Whether the server was seen up with the probes that it has now
+ *
+ * Until then nothing is judged by them: a mistyped port is no server that is down.
+ *
+ * \param[in] stored_probes  digest that the store remembers, or NULL
+ */
+gboolean verdict_is_seen(const server_config_t *config, const verdict_record_t *record, const char *stored_probes);
 
 /*!
  * \brief Say why a request can't be granted now

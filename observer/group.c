@@ -34,6 +34,7 @@ void group_free(group_t *group)
         return;
     }
     g_hash_table_unref(group->servers);
+    g_clear_pointer(&group->stored_probes, g_hash_table_unref);
     g_array_unref(group->members);
     g_strfreev(group->voters);
     g_ptr_array_unref(group->held_back);
@@ -550,6 +551,9 @@ static void on_votes(group_t *group, guint32 node_id, message_t *message, gint64
         known->service = vote->service;
         known->management = vote->management;
         known->first_miss_wall_ms = vote->first_miss_wall_ms;
+        known->probes_mark = vote->probes_mark;
+        g_free(known->reason);
+        known->reason = g_strdup(vote->reason);
         group_server_refresh(group, server, now_ms);
     }
 }
@@ -585,6 +589,7 @@ static void on_answer(group_t *group, guint32 node_id, message_t *message, gint6
     vote->answer_round = message->round;
     vote->answer_service = message->service;
     vote->answer_management = message->management;
+    vote->answer_mark = message->probes_mark;
 }
 
 static void on_record(group_t *group, guint32 node_id, message_t *message, gint64 now_ms)
@@ -692,6 +697,18 @@ void group_vote(group_t *group, const char *name, vote_t service, vote_t managem
     server->own_vote_changed = TRUE;
 }
 
+void group_vote_reason(group_t *group, const char *name, const char *reason)
+{
+    group_server_t *server = group_server_get(group, name);
+
+    if (g_strcmp0(server->own_reason, reason) != 0) {
+        g_free(server->own_reason);
+        server->own_reason = g_strdup(reason);
+        server->own_vote.reason = server->own_reason;
+        server->own_vote_changed = TRUE;
+    }
+}
+
 void group_set_blind(group_t *group, gboolean blind)
 {
     group->blind_changed = group->blind_changed || group->blind != blind;
@@ -710,6 +727,7 @@ static void send_votes(group_t *group)
         group_server_t *server = value;
 
         if (server->own_vote_changed || (group->all_votes_due && server->own_vote.service != VOTE_NONE)) {
+            server->own_vote.probes_mark = server->config != NULL ? server->config->probes_mark : 0;
             g_array_append_val(message.votes, server->own_vote);
             server->own_vote_changed = FALSE;
         }
@@ -725,8 +743,10 @@ static void send_votes(group_t *group)
 void group_answer(group_t *group, const char *server, guint64 epoch, guint32 round, vote_t service,
                   vote_t management)
 {
+    const group_server_t *known = group_server_find(group, server);
     message_t message = { .type = MESSAGE_ANSWER, .server = server, .epoch = epoch, .round = round,
-                          .service = service, .management = management };
+                          .service = service, .management = management,
+                          .probes_mark = known != NULL && known->config != NULL ? known->config->probes_mark : 0 };
 
     group_send(group, &message);
 }
@@ -753,6 +773,58 @@ char *group_request(group_t *group, const char *server, verdict_request_t reques
         group_send(group, &message);
     }
     return refusal;
+}
+
+/* What the store remembers -------------------------------------------------------*/
+
+void group_set_stored_probes(group_t *group, GHashTable *stored)
+{
+    GHashTableIter iter;
+    gpointer server = NULL;
+    gpointer digest = NULL;
+
+    g_clear_pointer(&group->stored_probes, g_hash_table_unref);
+    group->stored_probes = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
+    g_hash_table_iter_init(&iter, stored);
+    while (g_hash_table_iter_next(&iter, &server, &digest)) {
+        g_hash_table_insert(group->stored_probes, g_strdup(server), g_strdup(digest));
+    }
+}
+
+GHashTable *group_unstored_probes(const group_t *group)
+{
+    GHashTable *unstored = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
+    GHashTableIter iter;
+    gpointer value = NULL;
+
+    if (!group_is_leader(group) || group->stored_probes == NULL) {
+        return unstored;
+    }
+    g_hash_table_iter_init(&iter, group->servers);
+    while (g_hash_table_iter_next(&iter, NULL, &value)) {
+        const group_server_t *server = value;
+        const char *seen = server->record.seen_probes;
+
+        if (server->in_cib && seen != NULL && seen[0] != '\0'
+            && g_strcmp0(seen, g_hash_table_lookup(group->stored_probes, server->name)) != 0) {
+            g_hash_table_insert(unstored, g_strdup(server->name), g_strdup(seen));
+        }
+    }
+    return unstored;
+}
+
+gboolean group_has_unseen(const group_t *group)
+{
+    GHashTableIter iter;
+    gpointer server = NULL;
+
+    g_hash_table_iter_init(&iter, group->servers);
+    while (g_hash_table_iter_next(&iter, NULL, &server)) {
+        if (((const group_server_t *) server)->in_cib && group_server_is_unseen(group, server)) {
+            return TRUE;
+        }
+    }
+    return FALSE;
 }
 
 void group_load_takeover(group_t *group, const char *server, history_takeover_t *takeover)

@@ -57,6 +57,8 @@ void group_on_message(group_t *group, guint32 node_id, const void *data, gsize s
 
 /* What this host's probes say. Sent by the next group_run(). */
 void group_vote(group_t *group, const char *server, vote_t service, vote_t management, gint64 first_miss_wall_ms);
+/* Why that vote is down or unknown, for operators; NULL: it is neither. */
+void group_vote_reason(group_t *group, const char *server, const char *reason);
 void group_set_blind(group_t *group, gboolean blind);
 void group_answer(group_t *group, const char *server, guint64 epoch, guint32 round, vote_t service,
                   vote_t management);
@@ -83,6 +85,14 @@ typedef enum {
     GROUP_ABLE,
 } group_ability_t;
 void group_set_ability(group_t *group, group_ability_t ability);
+
+/* What the store remembers: server -> digest of the probes with which it was seen up. Copied. Until it has been
+ * read, it is not known whether a server was ever seen. */
+void group_set_stored_probes(group_t *group, GHashTable *stored);
+/* What is to be written there: server -> digest; empty unless this member leads and has read it. unref. */
+GHashTable *group_unstored_probes(const group_t *group);
+/* Whether a server with probes was not seen up yet, so that what the store remembers is worth reading again. */
+gboolean group_has_unseen(const group_t *group);
 
 void group_isolation_ended(group_t *group, const char *server, isolation_result_t result, const char *sentence,
                            gint64 now_ms);

@@ -24,11 +24,14 @@ typedef struct group_vote {
     vote_t service;
     vote_t management;
     gint64 first_miss_wall_ms;
+    char *reason;
+    guint probes_mark;    /* of what it was asked, as in server_config_t */
     /* its last answer to a round */
     guint64 answer_epoch;
     guint32 answer_round;
     vote_t answer_service;
     vote_t answer_management;
+    guint answer_mark;
 } group_vote_t;
 
 typedef struct group_server {
@@ -60,6 +63,7 @@ typedef struct group_server {
     /* What this host's probes say. */
     message_vote_t own_vote;
     gboolean own_vote_changed;
+    char *own_reason;
 
     /* What this host has done as the leader. */
     gint64 proposed_ms;      /* a record is on its way; VERDICT_NEVER: none */
@@ -81,6 +85,7 @@ struct group {
     void *user_data;
 
     GHashTable *servers;     /* name -> group_server_t* */
+    GHashTable *stored_probes; /* server -> digest, as the store remembers; NULL: not read yet */
     GArray *members;         /* group_member_t, by node id */
     char **voters;           /* names of the hosts that are counted, from the CIB */
     guint votes_minimum;
@@ -136,6 +141,8 @@ void group_server_forget_leading(group_t *group, group_server_t *server);
  */
 gint64 group_server_lead(group_t *group, group_server_t *server, gint64 now_ms, GPtrArray *grant, GPtrArray *revoke);
 
+/* It has probes, and was not seen up with them as far as is known here. */
+gboolean group_server_is_unseen(const group_t *group, const group_server_t *server);
 JsonObject *group_server_to_json(const group_t *group, const group_server_t *server);
 
 #endif

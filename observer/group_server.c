@@ -6,6 +6,11 @@
 /* The CIB shows a ticket's change well within this time, or it did not work. */
 #define TICKET_RETRY_MS 2000
 
+static void vote_clear(gpointer vote)
+{
+    g_free(((group_vote_t *) vote)->reason);
+}
+
 group_server_t *group_server_new(const char *name)
 {
     group_server_t *server = g_new0(group_server_t, 1);
@@ -13,6 +18,7 @@ group_server_t *group_server_new(const char *name)
     server->name = g_strdup(name);
     server->own_vote.server = server->name;
     server->votes = g_array_new(FALSE, TRUE, sizeof(group_vote_t));
+    g_array_set_clear_func(server->votes, vote_clear);
     server->history = history_new();
     server->image_stopped_since_ms = VERDICT_NEVER;
     server->round_asked_ms = VERDICT_NEVER;
@@ -36,6 +42,7 @@ void group_server_free(group_server_t *server)
     history_free(server->history);
     g_free(server->started_host_sent);
     g_free(server->isolation_sentence);
+    g_free(server->own_reason);
     g_free(server->name);
     g_free(server);
 }
@@ -110,6 +117,22 @@ static const group_member_t *voting_member(const group_t *group, const char *hos
     return NULL;
 }
 
+static guint probes_mark(const group_server_t *server)
+{
+    return server->config != NULL ? server->config->probes_mark : 0;
+}
+
+/* On other probes than this host's, while a change of them is on its way: none. */
+static vote_t service_vote(const group_server_t *server, const group_vote_t *vote)
+{
+    return vote->probes_mark == probes_mark(server) ? vote->service : VOTE_NONE;
+}
+
+static vote_t service_answer(const group_server_t *server, const group_vote_t *vote)
+{
+    return vote->answer_mark == probes_mark(server) ? vote->answer_service : VOTE_NONE;
+}
+
 /* The standing votes of the hosts that are counted. */
 static void tally_votes(const group_t *group, const group_server_t *server, verdict_tally_t *service,
                         verdict_tally_t *management)
@@ -119,7 +142,7 @@ static void tally_votes(const group_t *group, const group_server_t *server, verd
         const group_member_t *member = voting_member(group, *host);
         const group_vote_t *vote = (member != NULL) ? vote_of(server, member->node_id) : NULL;
 
-        verdict_tally_add(service, vote != NULL ? vote->service : VOTE_NONE);
+        verdict_tally_add(service, vote != NULL ? service_vote(server, vote) : VOTE_NONE);
         verdict_tally_add(management, vote != NULL ? vote->management : VOTE_NONE);
     }
 }
@@ -135,7 +158,7 @@ static void tally_answers(const group_t *group, const group_server_t *server, ve
         gboolean answered = vote != NULL && vote->answer_epoch == server->record.epoch
                             && vote->answer_round == server->round;
 
-        verdict_tally_add(&view->round_service, answered ? vote->answer_service : VOTE_NONE);
+        verdict_tally_add(&view->round_service, answered ? service_answer(server, vote) : VOTE_NONE);
         verdict_tally_add(&view->round_management, answered ? vote->answer_management : VOTE_NONE);
         view->round_complete = view->round_complete && (answered || vote == NULL);
     }
@@ -408,6 +431,11 @@ static void note_first_miss(group_t *group, const group_server_t *server)
     }
 }
 
+static const char *stored_probes(const group_t *group, const group_server_t *server)
+{
+    return group->stored_probes != NULL ? g_hash_table_lookup(group->stored_probes, server->name) : NULL;
+}
+
 static void fill_view(const group_t *group, const group_server_t *server, gint64 now_ms, verdict_view_t *view)
 {
     *view = (verdict_view_t) {
@@ -430,6 +458,7 @@ static void fill_view(const group_t *group, const group_server_t *server, gint64
         .ticket_granted = server->ticket_granted,
         .image = server->image,
         .image_stopped_since_ms = server->image_stopped_since_ms,
+        .stored_probes = stored_probes(group, server),
     };
     tally_votes(group, server, &view->service, &view->management);
     if (server->round_asked_ms != VERDICT_NEVER) {
@@ -560,12 +589,67 @@ static JsonObject *tally_to_json(const verdict_tally_t *tally)
     return votes;
 }
 
+/* Why nothing is judged by its probes, or NULL. */
+static const char *unseen_reason(const group_t *group, const group_server_t *server)
+{
+    if (!group_server_is_unseen(group, server)) {
+        return NULL;
+    }
+    return group->stored_probes != NULL
+               ? "never seen up with these probes, so it is not judged by them: see that they answer, or, if the server "
+                 "is down, run understudy adopt with --trust-probes"
+               : "whether it was ever seen up with these probes is not known, so it is not judged by them: the store has "
+                 "not answered yet and is asked again";
+}
+
+/* Of those who can't ask it: the first one's reason. */
+static char *unknown_reason(const group_t *group, const group_server_t *server)
+{
+    for (guint i = 0; i < group->members->len; i++) {
+        const group_member_t *member = &g_array_index(group->members, group_member_t, i);
+        const group_vote_t *vote = vote_of(server, member->node_id);
+
+        if (member->hello && (vote->service == VOTE_UNKNOWN || vote->management == VOTE_UNKNOWN)) {
+            return g_strdup_printf("%s can't ask it: %s", member->name, vote->reason != NULL ? vote->reason : "");
+        }
+    }
+    return NULL;
+}
+
+static char *whole_reason(const group_t *group, const group_server_t *server)
+{
+    g_autofree char *unknown = unknown_reason(group, server);
+    const char *const reasons[] = { server->config_error != NULL ? server->config_error : server->record.reason,
+                                    unseen_reason(group, server), unknown };
+    GString *text = g_string_new(NULL);
+
+    for (gsize i = 0; i < G_N_ELEMENTS(reasons); i++) {
+        if (reasons[i] != NULL && reasons[i][0] != '\0') {
+            g_string_append_printf(text, "%s%s", text->len > 0 ? "; " : "", reasons[i]);
+        }
+    }
+    return g_string_free(text, FALSE);
+}
+
+gboolean group_server_is_unseen(const group_t *group, const group_server_t *server)
+{
+    return server->config != NULL && server->config->probes->len > 0
+           && !verdict_is_seen(server->config, &server->record, stored_probes(group, server));
+}
+
+static const char *seen_key(const group_t *group, const group_server_t *server)
+{
+    return !group_server_is_unseen(group, server) ? "yes" : group->stored_probes != NULL ? "no" : "unknown";
+}
+
 JsonObject *group_server_to_json(const group_t *group, const group_server_t *server)
 {
     JsonObject *object = json_object_new();
     JsonObject *by_member = json_object_new();
     g_autofree char *waits = NULL;
     verdict_view_t view = { 0 };
+    JsonObject *reasons = json_object_new();
+    g_autofree char *reason = whole_reason(group, server);
     verdict_tally_t service = { 0 };
     verdict_tally_t management = { 0 };
 
@@ -578,20 +662,24 @@ JsonObject *group_server_to_json(const group_t *group, const group_server_t *ser
     json_object_set_string_member(object, "verdict",
                                   server->record.epoch != 0 ? verdict_name(server->record.verdict) : "unknown");
     json_object_set_int_member(object, "since_ms", server->record.since_wall_ms);
-    json_object_set_string_member(object, "reason", server->config_error != NULL ? server->config_error
-                                  : server->record.reason != NULL ? server->record.reason : "");
+    json_object_set_string_member(object, "reason", reason);
+    json_object_set_string_member(object, "probes_seen", seen_key(group, server));
     json_object_set_string_member(object, "waits_for", waits != NULL ? waits : "");
     json_object_set_object_member(object, "votes", tally_to_json(&service));
     json_object_set_object_member(object, "management_votes", tally_to_json(&management));
     for (guint i = 0; i < group->members->len; i++) {
         const group_member_t *member = &g_array_index(group->members, group_member_t, i);
-        const char *vote = vote_key(vote_of(server, member->node_id)->service);
+        const group_vote_t *vote = vote_of(server, member->node_id);
 
-        if (member->hello && vote != NULL) {
-            json_object_set_string_member(by_member, member->name, vote);
+        if (member->hello && vote_key(vote->service) != NULL) {
+            json_object_set_string_member(by_member, member->name, vote_key(vote->service));
+        }
+        if (member->hello && vote->reason != NULL && vote->reason[0] != '\0') {
+            json_object_set_string_member(reasons, member->name, vote->reason);
         }
     }
     json_object_set_object_member(object, "votes_by_member", by_member);
+    json_object_set_object_member(object, "vote_reasons", reasons);
     if (server->config_error != NULL) {
         json_object_set_string_member(object, "config_error", server->config_error);
     }

@@ -23,6 +23,7 @@
 #include "observer_options.h"
 #include "pidfile.h"
 #include "reach.h"
+#include "seen.h"
 #include "store_sight.h"
 #include "watch.h"
 
@@ -39,6 +40,7 @@ typedef struct {
     isolation_t *isolation;
     reach_t *reach;
     store_sight_t *store_sight;
+    seen_t *seen;
     gboolean is_blind;
     gboolean has_lost_store;
     gboolean reaches_cib;
@@ -167,6 +169,9 @@ static void op_record_applied(const char *server, const verdict_record_t *from, 
         return;
     }
     watch_set_management(observer->watch, server, to->verdict != VERDICT_HEALTHY);
+    if (from == NULL || g_strcmp0(from->seen_probes, to->seen_probes) != 0) {
+        seen_look(observer->seen);
+    }
     if (from != NULL && from->verdict == to->verdict && g_strcmp0(from->reason, to->reason) == 0) {
         return; /* something noted that an operator need not know */
     }
@@ -216,6 +221,7 @@ static void on_vote(const char *server, vote_t service, vote_t management, gint6
         log_line(LOG_WARNING, "Server %s: can't be asked: %s", server, reason);
     }
     group_vote(observer->group, server, service, management, first_miss_wall_ms);
+    group_vote_reason(observer->group, server, reason);
     run_soon(observer);
 }
 
@@ -262,6 +268,26 @@ static void on_blind(gboolean blind, gpointer user_data)
     group_set_blind(observer->group, blind);
     run_soon(observer);
 }
+
+static void on_seen_loaded(GHashTable *stored, gpointer user_data)
+{
+    observer_t *observer = user_data;
+
+    group_set_stored_probes(observer->group, stored);
+    run_soon(observer);
+}
+
+static GHashTable *on_seen_unstored(gpointer user_data)
+{
+    return group_unstored_probes(((observer_t *) user_data)->group);
+}
+
+static gboolean on_seen_wanted(gpointer user_data)
+{
+    return group_has_unseen(((observer_t *) user_data)->group);
+}
+
+static const seen_callbacks_t seen_callbacks = { on_seen_loaded, on_seen_unstored, on_seen_wanted };
 
 static const watch_callbacks_t watch_callbacks = { on_vote, on_answer, on_blind };
 
@@ -443,6 +469,7 @@ static gboolean observer_start(observer_t *observer, GError **error)
     tell_reach(observer);
     observer->store_sight = store_sight_new(options.monitors_helper, options.ceph_conf, options.ceph_user,
                                             on_store_sight, observer);
+    observer->seen = seen_new(options.seen_helper, options.ceph_conf, options.ceph_user, &seen_callbacks, observer);
     observer->cluster = cluster_new(&cluster_callbacks, observer);
     observer->ipc = ipc_server_new(on_ask, observer, error);
     return observer->ipc != NULL && corosync_join(observer->corosync, error);
@@ -457,6 +484,7 @@ static void observer_end(observer_t *observer)
     watch_free(observer->watch);
     isolation_free(observer->isolation);
     store_sight_free(observer->store_sight);
+    seen_free(observer->seen);
     g_clear_handle_id(&observer->run_source, g_source_remove);
     group_free(observer->group);
     reach_free(observer->reach);

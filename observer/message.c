@@ -57,6 +57,7 @@ static const field_t record_rows[] = {
     { "isolation", FIELD_ENUM_ONLY, G_STRUCT_OFFSET(verdict_record_t, isolation), ISOLATION_STATE_COUNT },
     { "failed-returns", FIELD_NUMBER, G_STRUCT_OFFSET(verdict_record_t, failed_returns), 0 },
     { "operator-returns", FIELD_FLAG, G_STRUCT_OFFSET(verdict_record_t, operator_returns), 0 },
+    { "seen-probes", FIELD_OWN_TEXT, G_STRUCT_OFFSET(verdict_record_t, seen_probes), 0 },
 };
 static const fields_t record_fields = FIELDS(record_rows);
 
@@ -65,6 +66,8 @@ static const field_t vote_rows[] = {
     { "service", FIELD_ENUM, G_STRUCT_OFFSET(message_vote_t, service), VOTE_COUNT },
     { "management", FIELD_ENUM, G_STRUCT_OFFSET(message_vote_t, management), VOTE_COUNT },
     { "first-miss", FIELD_TIME, G_STRUCT_OFFSET(message_vote_t, first_miss_wall_ms), 0 },
+    { "reason", FIELD_TEXT, G_STRUCT_OFFSET(message_vote_t, reason), 0 },
+    { "probes", FIELD_NUMBER, G_STRUCT_OFFSET(message_vote_t, probes_mark), 0 },
 };
 static const fields_t vote_fields = FIELDS(vote_rows);
 
@@ -113,6 +116,7 @@ static const field_t answer_rows[] = {
     { "round", FIELD_NUMBER, G_STRUCT_OFFSET(message_t, round), 0 },
     { "service", FIELD_ENUM, G_STRUCT_OFFSET(message_t, service), VOTE_COUNT },
     { "management", FIELD_ENUM, G_STRUCT_OFFSET(message_t, management), VOTE_COUNT },
+    { "probes", FIELD_NUMBER, G_STRUCT_OFFSET(message_t, probes_mark), 0 },
 };
 
 static const field_t server_rows[] = {

@@ -40,6 +40,8 @@ typedef struct message_vote {
     vote_t service;
     vote_t management;
     gint64 first_miss_wall_ms; /* 0: it answers */
+    const char *reason;        /* why it is down or unknown, or "" */
+    guint probes_mark;         /* server_config_t's: what it was asked; 0: not told */
 } message_vote_t;
 
 typedef struct message_entry {
@@ -68,6 +70,7 @@ typedef struct message {
     guint32 round;                  /* ASK, ANSWER */
     vote_t service;                 /* ANSWER */
     vote_t management;              /* ANSWER */
+    guint probes_mark;              /* ANSWER: as in a vote */
 
     verdict_record_t record;        /* RECORD */
 

@@ -16,6 +16,7 @@ typedef struct observer_options {
     char *log_file;        /* "": none */
     char *isolate_helper;
     char *monitors_helper;
+    char *seen_helper;
     gboolean daemonize;
     gboolean version;
     gboolean man;

@@ -120,6 +120,19 @@ static JsonObject *votes_json(JsonObject *seen)
     return votes;
 }
 
+/* By the host whose observer votes down, or can't ask. */
+static JsonObject *vote_reasons_json(JsonObject *seen)
+{
+    JsonObject *from = json_read_object(seen, "vote_reasons");
+    JsonObject *reasons = json_object_new();
+    g_autoptr(GList) hosts = from != NULL ? json_object_get_members(from) : NULL;
+
+    for (GList *host = hosts; host != NULL; host = host->next) {
+        json_object_set_string_member(reasons, host->data, json_read_text(from, host->data));
+    }
+    return reasons;
+}
+
 static JsonObject *image_json(const cluster_server_t *server, const run_image_t *run_image)
 {
     JsonObject *image = json_object_new();
@@ -154,6 +167,8 @@ static JsonObject *server_json(const report_sources_t *sources, const char *name
     json_object_set_int_member(object, "since_ms", json_read_integer(seen, "since_ms", 0));
     json_object_set_boolean_member(object, "ticket", server != NULL && server->ticket_granted);
     json_object_set_object_member(object, "votes", votes_json(seen));
+    json_object_set_object_member(object, "vote_reasons", vote_reasons_json(seen));
+    set_text_or_null(object, "probes_seen", json_read_text(seen, "probes_seen"));
     json_object_set_object_member(object, "image", image_json(server, run_image));
     json_object_set_string_member(object, "reason", reason->str);
     g_string_free(reason, TRUE);

@@ -54,7 +54,8 @@ class Protected:
     def server(self, name: str, host: str | None = None) -> dict:
         """One server of the status; with the verdict "unknown" as long as the cluster does not know it."""
         unknown = {"name": name, "verdict": "unknown", "ticket": False, "reason": "",
-                   "votes": {"up": 0, "down": 0, "blind": 0, "unknown": 0}, "image": {"state": "unknown"}}
+                   "votes": {"up": 0, "down": 0, "blind": 0, "unknown": 0}, "probes_seen": None,
+                   "image": {"state": "unknown"}}
         return next((s for s in self.status(host)["servers"] if s["name"] == name), unknown)
 
     def verdict(self, name: str, host: str | None = None) -> str:
@@ -178,8 +179,8 @@ class Protected:
         for server in self.servers:
             self.adopt(server)
         for server in self.servers:
-            wait_until(lambda s=server: self.verdict(s) == "healthy" and self.server(s)["votes"]["up"] > 0, 60,
-                       f"{server} to be seen")
+            wait_until(lambda s=server: self.verdict(s) == "healthy" and self.server(s)["probes_seen"] == "yes", 60,
+                       f"{server} to be seen up")
         # Load is published within seconds here, not after the half minute that suits a real site.
         self.run("pcs", "resource", "update", "understudy-capacity", "settle=1s", "op", "monitor", "interval=2s")
         self.idle = self.headroom()

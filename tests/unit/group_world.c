@@ -184,7 +184,7 @@ static server_config_t *config_new(const world_t *world, const char *name)
     g_autoptr(GHashTable) params = g_hash_table_new(g_str_hash, g_str_equal);
 
     g_hash_table_insert(params, (gpointer) "server", (gpointer) name);
-    g_hash_table_insert(params, (gpointer) "probes", (gpointer) "tcp:10.0.0.1:5432");
+    g_hash_table_insert(params, (gpointer) "probes", (gpointer) world->probes);
     g_hash_table_insert(params, (gpointer) "recover_probe", (gpointer) "tcp:10.1.0.1:5432");
     g_hash_table_insert(params, (gpointer) "isolate", (gpointer) world->isolate);
     return server_config_parse("standby-x", params, NULL);
@@ -236,6 +236,27 @@ static void host_read_cib(world_host_t *host)
         group_cluster_server(host->group, &facts, host->world->now_ms);
     }
     group_cluster_end(host->group, host->world->now_ms);
+}
+
+/* As the daemon's helper does: writes what is due, and reads all, at the start and when that may help. */
+static void host_ask_store(world_host_t *host)
+{
+    GHashTable *store = host->world->store;
+    g_autoptr(GHashTable) unstored = group_unstored_probes(host->group);
+    GHashTableIter iter;
+    gpointer server = NULL;
+    gpointer digest = NULL;
+
+    if (host->world->store_is_silent
+        || (host->store_was_read && g_hash_table_size(unstored) == 0 && !group_has_unseen(host->group))) {
+        return;
+    }
+    g_hash_table_iter_init(&iter, unstored);
+    while (g_hash_table_iter_next(&iter, &server, &digest)) {
+        g_hash_table_replace(store, g_strdup(server), g_strdup(digest));
+    }
+    host->store_was_read = TRUE;
+    group_set_stored_probes(host->group, store);
 }
 
 static void servers_step(world_t *world)
@@ -361,6 +382,7 @@ void world_kill(world_t *world, guint index)
     memset(host->isolation_ends_ms, 0, sizeof(host->isolation_ends_ms));
     memset(host->missed_since_ms, 0, sizeof(host->missed_since_ms));
     memset(host->knows, 0, sizeof(host->knows));
+    host->store_was_read = FALSE;
     /* What it sent and nobody has got yet is lost with it: the hardest case. */
     for (GList *link = world->bus[host->cut_off ? 1 : 0]->head; link != NULL;) {
         GList *next = link->next;
@@ -395,6 +417,8 @@ world_t *world_new(const char *isolate)
     world_t *world = g_new0(world_t, 1);
 
     world->isolate = isolate;
+    world->probes = "tcp:10.0.0.1:5432";
+    world->store = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
     world->now_ms = 1000000;
     world->ring = 4;
     world->bus[0] = g_queue_new();
@@ -424,6 +448,7 @@ void world_free(world_t *world)
         group_free(world->hosts[i].group);
         g_queue_free_full(world->hosts[i].rounds, g_free);
     }
+    g_hash_table_unref(world->store);
     g_queue_free_full(world->bus[0], free_message);
     g_queue_free_full(world->bus[1], free_message);
     g_free(world);
@@ -438,6 +463,7 @@ static void world_step(world_t *world)
             host_read_cib(&world->hosts[i]);
             host_probe(&world->hosts[i]);
             host_end_isolations(&world->hosts[i]);
+            host_ask_store(&world->hosts[i]);
         }
     }
     deliver(world);

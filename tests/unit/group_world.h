@@ -47,6 +47,7 @@ typedef struct world_host {
     gboolean knows[WORLD_SERVERS]; /* from the CIB as it has it */
     gint64 missed_since_ms[WORLD_SERVERS];
     gint64 isolation_ends_ms[WORLD_SERVERS]; /* 0: none runs */
+    gboolean store_was_read;
     GQueue *rounds;          /* world_round_t*: to be answered at the next step */
 } world_host_t;
 
@@ -55,6 +56,9 @@ struct world {
     guint64 ring;
     const char *isolate;
     gboolean no_quorum;      /* of any partition */
+    const char *probes;      /* of every server */
+    gboolean store_is_silent;
+    GHashTable *store;       /* what it remembers: server -> digest of probes */
     world_host_t hosts[WORLD_HOSTS];
     world_server_t servers[WORLD_SERVERS];
     GQueue *bus[2];          /* world_message_t*: of the main partition and of the one cut off */

@@ -14,7 +14,7 @@ static world_t *running_world(const char *isolate)
 {
     world_t *world = world_new(isolate);
 
-    world_run(world, 2000);
+    world_run(world, 5000); /* every server is seen up */
     assert_int_equal(world_leader(world), 0);
     assert_true(world_agrees(world));
     for (guint i = 0; i < WORLD_SERVERS; i++) {
@@ -78,6 +78,108 @@ static void test_crash_is_taken_over_and_returned(void **state)
     assert_int_equal(world->servers[0].grants, 1);
     assert_int_equal(world->servers[0].starts, 1);
     assert_true(world_agrees(world));
+    world_end(world);
+}
+
+/* Its port is mistyped, or it was down when it was adopted: nobody knows which. */
+static void test_a_server_that_was_never_seen_up_is_not_judged(void **state)
+{
+    world_t *world = world_new("required");
+
+    (void) state;
+    world->servers[0].service_dead = TRUE;
+    world_run(world, LONG_MS);
+    assert_int_equal(world_verdict(world, 0, 0), VERDICT_HEALTHY);
+    assert_int_equal(world->servers[0].isolations, 0);
+    /* An operator can say so nevertheless. */
+    assert_true(world_request(world, 0, 0, VERDICT_REQUEST_TAKEOVER));
+    assert_until(world, 0, VERDICT_FAILED);
+    world_end(world);
+}
+
+static void test_a_server_is_seen_anew_when_its_probes_change(void **state)
+{
+    world_t *world = running_world("required");
+
+    (void) state;
+    world->probes = "tcp:10.0.0.1:5433";
+    world->servers[0].service_dead = TRUE;
+    world_run(world, LONG_MS);
+    assert_int_equal(world->servers[0].isolations, 0);
+    /* Once it answers, it is judged by them. */
+    world->servers[0].service_dead = FALSE;
+    world_run(world, 5000);
+    crash(world, 0);
+    assert_until(world, 0, VERDICT_FAILED);
+    world_end(world);
+}
+
+static void test_probes_that_change_under_a_doubt_end_it(void **state)
+{
+    world_t *world = running_world("required");
+
+    (void) state;
+    world->servers[0].service_dead = TRUE;
+    assert_until(world, 0, VERDICT_DOUBTED);
+    world->probes = "tcp:10.0.0.1:5433";
+    world_run(world, LONG_MS);
+    assert_int_equal(world->servers[0].isolations, 0);
+    assert_int_equal(world_verdict(world, 0, 0), VERDICT_HEALTHY);
+    world_end(world);
+}
+
+static void restart_all(world_t *world)
+{
+    for (guint i = 0; i < WORLD_HOSTS; i++) {
+        world_kill(world, i);
+    }
+    for (guint i = 0; i < WORLD_HOSTS; i++) {
+        world_start(world, i);
+    }
+}
+
+static void test_a_server_that_is_down_when_the_cluster_starts_is_taken_over(void **state)
+{
+    world_t *world = running_world("required");
+
+    (void) state;
+    crash(world, 0);
+    restart_all(world);
+    assert_until(world, 0, VERDICT_FAILED);
+    world_end(world);
+}
+
+static void test_nothing_is_known_while_the_store_is_silent(void **state)
+{
+    world_t *world = running_world("required");
+
+    (void) state;
+    world->store_is_silent = TRUE;
+    crash(world, 0);
+    restart_all(world);
+    world_run(world, LONG_MS);
+    assert_int_equal(world->servers[0].isolations, 0);
+    /* One that is seen up meanwhile counts, with nothing written. */
+    crash(world, 1);
+    assert_until(world, 1, VERDICT_FAILED);
+    /* And the other as soon as the store answers. */
+    world->store_is_silent = FALSE;
+    assert_until(world, 0, VERDICT_FAILED);
+    world_end(world);
+}
+
+static void test_an_image_that_answers_shows_nothing_of_the_server(void **state)
+{
+    world_t *world = world_new("required");
+
+    (void) state;
+    world->servers[0].service_dead = TRUE;
+    world_run(world, 5000);
+    world->servers[0].ticket = TRUE; /* by hand: it is revoked at once, and the image runs for a moment */
+    world->servers[0].image_running = TRUE;
+    world_run(world, LONG_MS);
+    assert_false(world->servers[0].image_running);
+    assert_int_equal(world->servers[0].isolations, 0);
     world_end(world);
 }
 
@@ -876,6 +978,12 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_crash_is_taken_over_and_returned),
+        cmocka_unit_test(test_a_server_that_was_never_seen_up_is_not_judged),
+        cmocka_unit_test(test_a_server_is_seen_anew_when_its_probes_change),
+        cmocka_unit_test(test_probes_that_change_under_a_doubt_end_it),
+        cmocka_unit_test(test_a_server_that_is_down_when_the_cluster_starts_is_taken_over),
+        cmocka_unit_test(test_nothing_is_known_while_the_store_is_silent),
+        cmocka_unit_test(test_an_image_that_answers_shows_nothing_of_the_server),
         cmocka_unit_test(test_history_has_the_phases_in_order),
         cmocka_unit_test(test_three_at_once),
         cmocka_unit_test(test_dead_service_is_powered_off_first),

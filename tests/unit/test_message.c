@@ -43,7 +43,10 @@ static void test_hello(void **state)
 
 static void test_votes(void **state)
 {
-    message_vote_t votes[] = { { "db1", VOTE_DOWN, VOTE_NONE, 1234 }, { "db2", VOTE_UP, VOTE_BLIND, 0 } };
+    message_vote_t votes[] = {
+        { "db1", VOTE_DOWN, VOTE_NONE, 1234, "tcp:10.0.0.1:5432: Connection refused", 7 },
+        { "db2", VOTE_UP, VOTE_BLIND, 0, NULL, 0 },
+    };
     message_t message = { .type = MESSAGE_VOTES, .votes = g_array_new(FALSE, FALSE, sizeof(message_vote_t)) };
     message_t *back = NULL;
 
@@ -55,6 +58,9 @@ static void test_votes(void **state)
     assert_int_equal(g_array_index(back->votes, message_vote_t, 0).service, VOTE_DOWN);
     assert_int_equal(g_array_index(back->votes, message_vote_t, 0).first_miss_wall_ms, 1234);
     assert_int_equal(g_array_index(back->votes, message_vote_t, 1).management, VOTE_BLIND);
+    assert_string_equal(g_array_index(back->votes, message_vote_t, 0).reason, votes[0].reason);
+    assert_int_equal(g_array_index(back->votes, message_vote_t, 0).probes_mark, 7);
+    assert_string_equal(g_array_index(back->votes, message_vote_t, 1).reason, "");
     message_free(back);
     g_array_unref(message.votes);
 }
@@ -82,12 +88,13 @@ static void test_record(void **state)
     message_t message = { .type = MESSAGE_RECORD, .server = "db1",
                           .record = { .epoch = 5, .verdict = VERDICT_ISOLATING, .since_wall_ms = 42,
                                       .reason = (char *) "because", .by_operator = TRUE, .seen_away = TRUE,
-                                      .quiet_rounds = 1,
+                                      .quiet_rounds = 1, .seen_probes = (char *) "0123",
                                       .isolation = ISOLATION_STATE_BEGUN, .failed_returns = 2,
                                       .operator_returns = TRUE } };
     message_t *back = there_and_back(&message);
 
     (void) state;
+    assert_string_equal(back->record.seen_probes, "0123");
     assert_int_equal(back->record.epoch, 5);
     assert_int_equal(back->record.verdict, VERDICT_ISOLATING);
     assert_int_equal(back->record.since_wall_ms, 42);

@@ -122,9 +122,27 @@ static void test_map_refused(void **state)
     assert_null(store_map_parse(osd_dump, "{}", NULL));
 }
 
+static void test_what_was_seen_of_a_server_has_a_key_of_its_own(void **state)
+{
+    g_autofree char *key = registry_seen_key("db1");
+    g_autofree char *server = registry_seen_server(key + strlen(REGISTRY_SERVER_PREFIX));
+    g_autofree char *other = registry_seen_server("db1/something");
+    g_autofree char *bad = registry_seen_server("a=b c/probes-seen");
+
+    (void) state;
+    assert_string_equal(key, "understudy/server/db1/probes-seen"); /* below what the caps allow */
+    assert_string_equal(server, "db1");
+    assert_null(other);
+    assert_null(bad);
+    assert_true(registry_digest_is_valid("0123456789abcdef"));
+    assert_false(registry_digest_is_valid(""));
+    assert_false(registry_digest_is_valid("0123 db2=4567"));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_what_was_seen_of_a_server_has_a_key_of_its_own),
         cmocka_unit_test(test_host_round_trip), cmocka_unit_test(test_host_with_a_bad_string),
         cmocka_unit_test(test_host_refused),    cmocka_unit_test(test_dump),
         cmocka_unit_test(test_map),             cmocka_unit_test(test_map_refused),

@@ -119,6 +119,25 @@ static void test_words_of_an_operator(void **state)
     }
 }
 
+static void test_digest_is_of_the_probes_and_of_nothing_else(void **state)
+{
+    server_config_t *plain = parse_one("probes", "tcp:10.0.0.1:22 icmp:10.0.0.1", NULL);
+    server_config_t *turned = parse_one("probes", "icmp:10.0.0.1  tcp:10.0.0.1:22", NULL);
+    server_config_t *other = parse_one("probes", "icmp:10.0.0.1 tcp:10.0.0.1:23", NULL);
+    server_config_t *fewer = parse_one("probes", "icmp:10.0.0.1", NULL);
+
+    (void) state;
+    assert_string_equal(plain->probes_digest, turned->probes_digest);
+    assert_int_equal(plain->probes_mark, turned->probes_mark);
+    assert_string_not_equal(plain->probes_digest, other->probes_digest);
+    assert_int_not_equal(plain->probes_mark, other->probes_mark);
+    assert_string_not_equal(plain->probes_digest, fewer->probes_digest);
+    server_config_free(plain);
+    server_config_free(turned);
+    server_config_free(other);
+    server_config_free(fewer);
+}
+
 static void test_durations(void **state)
 {
     static const struct {
@@ -145,6 +164,7 @@ int main(void)
         cmocka_unit_test(test_wrong_values_name_the_parameter),
         cmocka_unit_test(test_equal_sees_every_parameter),
         cmocka_unit_test(test_words_of_an_operator),
+        cmocka_unit_test(test_digest_is_of_the_probes_and_of_nothing_else),
         cmocka_unit_test(test_durations),
     };
 

@@ -53,7 +53,8 @@ static verdict_tally_t tally(const char *votes)
 static void fixture_init(fixture_t *fixture, verdict_t verdict, const char *isolate)
 {
     *fixture = (fixture_t) { .config = config_new(isolate) };
-    fixture->record = (verdict_record_t) { .epoch = 7, .verdict = verdict, .reason = g_strdup("") };
+    fixture->record = (verdict_record_t) { .epoch = 7, .verdict = verdict, .reason = g_strdup(""),
+                                           .seen_probes = g_strdup(fixture->config->probes_digest) };
     fixture->view = (verdict_view_t) {
         .now_ms = NOW_MS,
         .config = fixture->config,
@@ -171,6 +172,49 @@ static void test_healthy_leaves_only_on_a_majority(void **state)
         assert_int_equal(fixture.decision.ticket, TICKET_KEEP);
         fixture_clear(&fixture);
     }
+}
+
+static void test_seen_up_is_noted_once_the_image_has_been_stopped_for_long_enough(void **state)
+{
+    fixture_t fixture;
+    gint64 settled_ms = 0;
+
+    (void) state;
+    fixture_init(&fixture, VERDICT_HEALTHY, "required");
+    g_free(fixture.record.seen_probes);
+    fixture.record.seen_probes = g_strdup("0123"); /* of other probes */
+    assert_false(decide(&fixture)->change);        /* whether the image has stopped is not known */
+    fixture.view.image_stopped_since_ms = NOW_MS;
+    settled_ms = NOW_MS + 1000 + 1000 + VERDICT_STOPPED_SETTLE_MS;
+    assert_false(decide(&fixture)->change);
+    assert_int_equal(fixture.decision.wake_ms, settled_ms);
+    fixture.view.now_ms = settled_ms;
+    fixture.view.service = tally("udd");
+    assert_false(decide(&fixture)->change);        /* no majority either way */
+    fixture.view.service = tally("uud");
+    assert_next(decide(&fixture), VERDICT_HEALTHY);
+    assert_string_equal(fixture.decision.next.seen_probes, fixture.config->probes_digest);
+    fixture_clear(&fixture);
+}
+
+static void test_never_seen_is_not_judged_unless_the_store_remembers(void **state)
+{
+    fixture_t fixture;
+
+    (void) state;
+    fixture_init(&fixture, VERDICT_HEALTHY, "required");
+    g_clear_pointer(&fixture.record.seen_probes, g_free);
+    fixture.view.service = tally("ddd");
+    assert_false(decide(&fixture)->change);
+    fixture.view.stored_probes = "0123";
+    assert_false(decide(&fixture)->change);
+    fixture.view.stored_probes = fixture.config->probes_digest;
+    assert_next(decide(&fixture), VERDICT_HEALTHY); /* noted first */
+    assert_string_equal(fixture.decision.next.seen_probes, fixture.config->probes_digest);
+    fixture.record.seen_probes = g_strdup(fixture.config->probes_digest);
+    assert_next(decide(&fixture), VERDICT_SUSPECT);
+    assert_string_equal(fixture.decision.next.seen_probes, fixture.config->probes_digest); /* and kept */
+    fixture_clear(&fixture);
 }
 
 static void test_ticket_granted_by_hand_beside_a_healthy_original_is_revoked(void **state)
@@ -968,6 +1012,8 @@ int main(void)
         cmocka_unit_test(test_the_blind_and_the_silent_are_for_neither_side),
         cmocka_unit_test(test_as_few_as_the_minimum_find_it_down),
         cmocka_unit_test(test_healthy_leaves_only_on_a_majority),
+        cmocka_unit_test(test_seen_up_is_noted_once_the_image_has_been_stopped_for_long_enough),
+        cmocka_unit_test(test_never_seen_is_not_judged_unless_the_store_remembers),
         cmocka_unit_test(test_ticket_granted_by_hand_beside_a_healthy_original_is_revoked),
         cmocka_unit_test(test_suspect_asks_round_1_and_waits_for_it),
         cmocka_unit_test(test_rounds_are_judged_by_majority),
