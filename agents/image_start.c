@@ -10,6 +10,9 @@
 
 /* Creating a domain waits for QEMU to open its disks. */
 #define CREATE_RESERVE_MS 1000
+/* Kept when the store does not answer, so that the start can still say so. */
+#define STORE_RESERVE_MS  2000
+#define STORE_AGAIN_MS    200
 
 typedef struct start {
     const ocf_call_t *call;
@@ -22,14 +25,20 @@ typedef struct start {
     domain_xml_t xml;
 } start_t;
 
+static void disks_forget(start_t *start)
+{
+    store_close(start->store);
+    start->store = NULL;
+    g_clear_pointer(&start->disks, g_ptr_array_unref);
+    g_clear_pointer(&start->run_names, g_strfreev);
+    g_clear_pointer(&start->record, image_record_free);
+}
+
 static void start_clear(start_t *start)
 {
     image_identity_clear(&start->identity);
     hypervisor_close(start->hypervisor);
-    store_close(start->store);
-    g_clear_pointer(&start->disks, g_ptr_array_unref);
-    g_strfreev(start->run_names);
-    image_record_free(start->record);
+    disks_forget(start);
     domain_xml_clear(&start->xml);
 }
 
@@ -168,6 +177,30 @@ static gboolean disks_get(start_t *start, GError **error)
            && image_disks_prepare(start->store, start->disks, error);
 }
 
+/* A store that is silent for a while is no reason to give up: a failed start keeps Pacemaker from this host. Nothing has
+ * been made that another try would not find. */
+static gboolean disks_get_in_time(start_t *start, GError **error)
+{
+    guint reserve_ms = (guint) ocf_value_duration_ms(start->call->values, "store_timeout") + STORE_RESERVE_MS;
+
+    for (;;) {
+        GError *try_error = NULL;
+
+        if (disks_get(start, &try_error)) {
+            return TRUE;
+        }
+        if (!g_error_matches(try_error, UNDERSTUDY_ERROR, UNDERSTUDY_ERROR_TIMEOUT)
+            || ocf_call_remaining_ms(start->call, reserve_ms) == 0) {
+            g_propagate_error(error, try_error);
+            return FALSE;
+        }
+        ocf_log("waiting for the store: %s", try_error->message);
+        g_error_free(try_error);
+        disks_forget(start);
+        g_usleep(STORE_AGAIN_MS * 1000);
+    }
+}
+
 /* A secret of this start's own: when it is taken back, nothing else is made of a create that comes late. */
 static gboolean secret_give(start_t *start, GError **error)
 {
@@ -228,7 +261,7 @@ static ocf_rc_t start_run(start_t *start)
     if (running) {
         return OCF_RC_SUCCESS;
     }
-    if (!earlier_is_settled(start, &error) || !disks_get(start, &error) || !domain_make(start, &error)) {
+    if (!earlier_is_settled(start, &error) || !disks_get_in_time(start, &error) || !domain_make(start, &error)) {
         return ocf_fail(error);
     }
     if (!image_record_clients_of(start->store, start->record, start->identity.domain_name, &error)) {

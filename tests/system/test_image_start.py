@@ -225,6 +225,30 @@ def test_a_clone_cut_off_at_its_first_step_is_made_anew(image):
     assert image.answers()
 
 
+def test_a_store_that_is_away_for_a_while_is_waited_for(image):
+    """A start that failed would keep Pacemaker from this host."""
+    image.lab.service("store", "stop", "mon")
+    try:
+        start = image.begin("start", timeout_s=90)
+        with pytest.raises(subprocess.TimeoutExpired):
+            start.wait(12)      # more than one operation on the store may take
+    finally:
+        image.lab.service("store", "start", "mon")
+    assert start.wait(90) == SUCCESS
+    assert image.answers()
+
+
+def test_a_store_that_stays_away(image):
+    image.lab.service("store", "stop", "mon")
+    try:
+        answer = image.call("start", timeout_s=15)
+        assert answer.rc == GENERIC
+        assert "monitor" in answer.reason or "store" in answer.reason.lower()
+    finally:
+        image.lab.service("store", "start", "mon")
+    wait_until(lambda: image.lab.exec("store", "ceph", "-s", check=False, timeout_s=20).returncode == 0, 60, "the store")
+
+
 def test_libvirtd_is_dead(image):
     image.lab.service(image.host, "stop", "libvirtd")
     answer = image.call("start")
