@@ -23,10 +23,11 @@ static const ocf_agent_t image_agent = {
     .longdesc = "Boots the standby image of a physical server on this host: copy-on-write clones of its newest "
                 "recovery point in Ceph RBD, in a libvirt domain. Normally stopped: a ticket "
                 "(" "takeover-SERVER) with loss-policy=stop says when it may run.\n\n"
-                "start refuses while anybody else has a run image open who is not on Ceph's blocklist. What an "
-                "earlier takeover wrote is kept. stop asks the guest to shut down, destroys it in time if it does "
-                "not, and succeeds only when no QEMU and no client of this host has the images open. A guest that is "
-                "paused by an I/O error is a failure.",
+                "start refuses without that ticket if the cluster manages the image, whoever asks for it, and while anybody "
+                "else has a run image open who is not on Ceph's blocklist. What an earlier takeover wrote is kept. stop asks "
+                "the guest to shut down, destroys it in time if it does not, and succeeds only when no QEMU and no client "
+                "of this host has the images open, and none can come of what libvirtd was sent. A guest that is paused by "
+                "an I/O error is a failure.",
     .params = image_params,
     .actions = image_actions,
 };

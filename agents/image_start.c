@@ -5,6 +5,7 @@
 #include "error.h"
 #include "image_actions.h"
 #include "image_disks.h"
+#include "image_gate.h"
 #include "image_openers.h"
 #include "qemu_process.h"
 
@@ -261,7 +262,8 @@ static ocf_rc_t start_run(start_t *start)
     if (running) {
         return OCF_RC_SUCCESS;
     }
-    if (!earlier_is_settled(start, &error) || !disks_get_in_time(start, &error) || !domain_make(start, &error)) {
+    if (!earlier_is_settled(start, &error) || !image_ticket_check(start->call, &start->identity, &error)
+        || !disks_get_in_time(start, &error) || !domain_make(start, &error)) {
         return ocf_fail(error);
     }
     if (!image_record_clients_of(start->store, start->record, start->identity.domain_name, &error)) {

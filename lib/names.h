@@ -9,6 +9,9 @@
 #define IMAGE_RESOURCE_PREFIX     "standby-"
 #define TICKET_PREFIX             "takeover-"
 #define TICKET_CONSTRAINT_PREFIX  "ticket-standby-"
+/* How the exit reason of a start begins that was refused for want of its ticket: no fault of the host's, and no reason
+ * to keep the image away from it once the ticket is granted. */
+#define NO_TICKET_REASON_PREFIX   "no ticket: "
 #define REACH_CONSTRAINT_PREFIX   "reach-standby-"
 #define RUN_IMAGE_PREFIX          "run-"
 #define POINT_PREFIX              "point-"     /* snapshots that are recovery points */

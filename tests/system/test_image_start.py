@@ -225,6 +225,21 @@ def test_a_clone_cut_off_at_its_first_step_is_made_anew(image):
     assert image.answers()
 
 
+def test_a_cluster_that_does_not_answer_is_waited_for(image):
+    """Whether the image may run can't be asked then: that is neither yes nor no."""
+    pid = int(image.lab.exec(image.host, "pgrep", "-x", "pacemaker-contr").stdout)
+    image.signal("STOP", pid)
+    try:
+        start = image.begin("start")
+        with pytest.raises(subprocess.TimeoutExpired):
+            start.wait(4)
+        assert image.domains() == []
+    finally:
+        image.signal("CONT", pid)
+    assert start.wait(60) == SUCCESS
+    assert image.answers()
+
+
 def test_a_store_that_is_away_for_a_while_is_waited_for(image):
     """A start that failed would keep Pacemaker from this host."""
     image.lab.service("store", "stop", "mon")

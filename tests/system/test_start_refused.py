@@ -1,0 +1,46 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""An image is not started without its ticket, whoever asks for it and whatever has become of the constraint."""
+
+from lab.api import wait_until
+
+NO_TICKET = "no ticket: "
+
+
+def failed_start_reasons(protected, server):
+    """Exit reasons of the starts of a server's image that Pacemaker has recorded as failed."""
+    return [op.get("exit-reason") for op in protected.cib().iter("lrm_rsc_op")
+            if op.get("id", "").startswith(f"standby-{server}_last_failure") and op.get("operation") == "start"]
+
+
+def domains_named(protected, server):
+    """Every domain that libvirt has made of a server's image since it started, by its log on the hosts."""
+    logs = [protected.run("sh", "-c", f"cat /var/log/libvirt/qemu/standby-{server}.log 2>/dev/null | grep -c starting.up",
+                          host=host, check=False).stdout.strip() for host in protected.hosts]
+    return sum(int(count or 0) for count in logs)
+
+
+def test_a_start_by_hand_beside_a_healthy_server(protected):
+    """As `pcs resource debug-start` does it: Pacemaker asks nobody then."""
+    made = domains_named(protected, "db3")
+    done = protected.run("crm_resource", "--force-start", "--resource", "standby-db3", host="host2", check=False,
+                         timeout_s=150)
+    assert done.returncode != 0
+    said = done.stdout + done.stderr
+    assert NO_TICKET in said and "understudy takeover db3" in said, said
+    assert domains_named(protected, "db3") == made and protected.answering("db3") == "server"
+
+
+def test_a_start_without_the_constraint(protected):
+    """Somebody has deleted it: Pacemaker wants to run the image beside its server. Mended, it is taken over as ever."""
+    made = domains_named(protected, "db3")
+    protected.run("pcs", "constraint", "delete", "ticket-standby-db3")
+    try:
+        wait_until(lambda: any((reason or "").startswith(NO_TICKET) for reason in failed_start_reasons(protected, "db3")),
+                   60, "a start to be refused", poll_s=0.3)
+        assert domains_named(protected, "db3") == made and protected.domain_hosts("db3") == []
+        assert protected.answering("db3") == "server" and protected.verdict("db3") == "healthy"
+    finally:
+        protected.adopt("db3")
+        protected.run("crm_resource", "--cleanup", "--resource", "standby-db3")
+    protected.lab.crash("db3")
+    assert protected.wait_taken_over("db3").keys() == {"db3"}
