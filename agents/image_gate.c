@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "image_gate.h"
 
+#include <poll.h>
+#include <string.h>
+
 #include "error.h"
 #include "names.h"
 #include "ticket.h"
@@ -10,6 +13,10 @@
 #define TICKET_ASK_MS     5000
 /* A DC that has just taken over may hear of the last changes a moment later. */
 #define TICKET_SETTLE_MS  1000
+/* A machine that has the address answers within milliseconds. */
+#define ADDRESS_LISTEN_MS   300
+/* A server that is powered off, or a guest that is fenced, may answer for a moment longer. */
+#define ADDRESS_PATIENCE_MS 10000
 
 /* The ticket without which Pacemaker would not start this image. */
 static char *ticket_of_start(const image_identity_t *identity)
@@ -69,6 +76,87 @@ gboolean image_ticket_check(const ocf_call_t *call, const image_identity_t *iden
         if (!may) {
             g_usleep(AGAIN_MS * 1000);
         }
+    }
+    return TRUE;
+}
+
+/* The service address ------------------------------------------------------*/
+
+address_probe_t *image_address_ask(const ocf_call_t *call, const char *bridge)
+{
+    const char *address = ocf_value_string(call->values, "service_address");
+    address_probe_t *probe = address != NULL && bridge != NULL ? address_probe_open(bridge, address, NULL, NULL) : NULL;
+
+    if (probe != NULL) {
+        (void) address_probe_ask(probe, NULL); /* image_address_check() asks again, and says what is wrong */
+    }
+    return probe;
+}
+
+/* Who answers within the time; mac[0] is '\0' if nobody does. */
+static gboolean address_listen(address_probe_t *probe, guint listen_ms, char *mac, GError **error)
+{
+    gint64 deadline_us = g_get_monotonic_time() + listen_ms * 1000LL;
+    struct pollfd wait = { .fd = address_probe_fd(probe), .events = POLLIN };
+    gint64 left_ms = listen_ms;
+    neighbour_sight_t sight = NEIGHBOUR_NOTHING;
+
+    if (!address_probe_ask(probe, error)) {
+        return FALSE;
+    }
+    while (sight != NEIGHBOUR_HAS && left_ms > 0) {
+        (void) poll(&wait, 1, (int) left_ms); /* interrupted or not: what has come in is taken */
+        sight = address_probe_hear(probe, mac, NULL);
+        left_ms = (deadline_us - g_get_monotonic_time() + 999) / 1000;
+    }
+    if (sight != NEIGHBOUR_HAS) {
+        mac[0] = '\0';
+    }
+    return TRUE;
+}
+
+/* Who still answers when the patience is over. */
+static gboolean address_watch(address_probe_t *probe, guint patience_ms, char *mac, GError **error)
+{
+    gint64 deadline_us = g_get_monotonic_time() + patience_ms * 1000LL;
+    gboolean asked = address_listen(probe, ADDRESS_LISTEN_MS, mac, error);
+
+    while (asked && mac[0] != '\0' && g_get_monotonic_time() < deadline_us) {
+        g_usleep(AGAIN_MS * 1000);
+        asked = address_listen(probe, ADDRESS_LISTEN_MS, mac, error);
+    }
+    return asked;
+}
+
+gboolean image_address_check(const ocf_call_t *call, const image_identity_t *identity, address_probe_t **probe,
+                             const char *bridge, GError **error)
+{
+    const char *address = ocf_value_string(call->values, "service_address");
+    gboolean must = strcmp(ocf_value_string(call->values, "isolate"), "best-effort") != 0;
+    guint patience_ms = must ? MIN(ADDRESS_PATIENCE_MS, ocf_call_remaining_ms(call, 0) / 4) : 0;
+    char who[NEIGHBOUR_MAC_TEXT_BYTES] = "";
+
+    if (address == NULL) {
+        return TRUE;
+    }
+    if (bridge == NULL) {
+        ocf_log("who has %s can't be asked: the machine is on no bridge", address);
+        return TRUE;
+    }
+    if (*probe == NULL) {
+        *probe = address_probe_open(bridge, address, NULL, error);
+    }
+    if (*probe == NULL || !address_watch(*probe, patience_ms, who, error)) {
+        return FALSE;
+    }
+    if (who[0] != '\0' && must) {
+        g_set_error(error, UNDERSTUDY_ERROR, UNDERSTUDY_ERROR_BUSY,
+                    "%s answers for %s: make sure that %s and its other images are off, then clean up this resource", who,
+                    address, identity->server);
+        return FALSE;
+    }
+    if (who[0] != '\0') {
+        ocf_log("%s ANSWERS FOR %s: started beside it all the same, isolate is best-effort", who, address);
     }
     return TRUE;
 }

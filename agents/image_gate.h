@@ -2,6 +2,7 @@
 #ifndef UNDERSTUDY_IMAGE_GATE_H
 #define UNDERSTUDY_IMAGE_GATE_H
 
+#include "address_probe.h"
 #include "image_identity.h"
 #include "ocf.h"
 
@@ -17,5 +18,27 @@
  *                    that could not be asked
  */
 gboolean image_ticket_check(const ocf_call_t *call, const image_identity_t *identity, GError **error);
+
+/*!
+ * \brief Ask for the first time who has the image's service address
+ *
+ * Early, so that the answers come in while the disks are made ready.
+ *
+ * \param[in] bridge  NULL: it is not known
+ * \return NULL if there is nothing to ask, or it can't be asked: image_address_check() says so
+ */
+address_probe_t *image_address_ask(const ocf_call_t *call, const char *bridge);
+
+/*!
+ * \brief Refuse a start while somebody answers for the image's service address
+ *
+ * Waits for a machine that is just going. With isolate=best-effort an answer is logged.
+ *
+ * \param[in,out] probe   of image_address_ask(); *probe NULL: it is opened here
+ * \param[in]     bridge  NULL: the machine is on none, and nobody can be asked
+ * \param[out]    error   UNDERSTUDY_ERROR_BUSY: names the MAC address that answers; else it could not be asked
+ */
+gboolean image_address_check(const ocf_call_t *call, const image_identity_t *identity, address_probe_t **probe,
+                             const char *bridge, GError **error);
 
 #endif

@@ -24,6 +24,7 @@ typedef struct start {
     char **run_names;
     image_record_t *record;
     domain_xml_t xml;
+    address_probe_t *address_probe;
 } start_t;
 
 static void disks_forget(start_t *start)
@@ -41,6 +42,7 @@ static void start_clear(start_t *start)
     hypervisor_close(start->hypervisor);
     disks_forget(start);
     domain_xml_clear(&start->xml);
+    address_probe_close(start->address_probe);
 }
 
 /* TRUE in *running if there is nothing to start. A QEMU that is there and does not run is for a stop to end. */
@@ -243,7 +245,9 @@ static gboolean create(start_t *start, GError **error)
 
 static gboolean domain_make(start_t *start, GError **error)
 {
-    return secret_give(start, error) && xml_make(start, start->record->secret_uuid, error) && create(start, error);
+    return secret_give(start, error) && xml_make(start, start->record->secret_uuid, error)
+           && image_address_check(start->call, &start->identity, &start->address_probe, start->xml.bridge, error)
+           && create(start, error);
 }
 
 static ocf_rc_t start_run(start_t *start)
@@ -261,6 +265,9 @@ static ocf_rc_t start_run(start_t *start)
     }
     if (running) {
         return OCF_RC_SUCCESS;
+    }
+    if (ocf_value_string(start->call->values, "template") == NULL) {
+        start->address_probe = image_address_ask(start->call, ocf_value_string(start->call->values, "bridge"));
     }
     if (!earlier_is_settled(start, &error) || !image_ticket_check(start->call, &start->identity, &error)
         || !disks_get_in_time(start, &error) || !domain_make(start, &error)) {

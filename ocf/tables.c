@@ -140,7 +140,9 @@ const ocf_param_t image_params[] = {
     { .name = "service_address", .type = OCF_TYPE_STRING, .unique_group = "service_address", .check = check_address,
       .shortdesc = "Address that the clients use",
       .longdesc = "The server's service address. It is announced on the bridge (gratuitous ARP or unsolicited "
-                  "neighbour advertisement) when the image starts, so that clients and switches find it at once." },
+                  "neighbour advertisement) when the image starts, so that clients and switches find it at once. "
+                  "Before that the start asks on the bridge who has it, and refuses if somebody answers, unless "
+                  "isolate is \"best-effort\"." },
     { .name = "domain_type", .type = OCF_TYPE_SELECT, .default_text = "auto", .choices = domain_type_choices,
       .shortdesc = "Hardware virtualization or emulation",
       .longdesc = "\"auto\" uses KVM where the host offers it, and software emulation otherwise." },

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Starts of the image agent: what is booted, what is refused, and what a killed start leaves."""
 
+import contextlib
 import json
 import signal
 import subprocess
@@ -346,6 +347,41 @@ def test_a_fenced_hosts_watch_is_not_waited_for(image):
         image.lab.power("host2", True)
         wait_until(lambda: image.lab.hypervisor_answers("host2"), 60, "libvirtd on host2")
         report_in(image, "host2")   # else its clients would count as those of a fenced host in every later test
+
+
+@contextlib.contextmanager
+def address_taken(image):
+    """Somebody else has the image's service address: the client. Its MAC address."""
+    device = client_device(image)
+    link = json.loads(image.lab.exec("client", "ip", "-json", "link", "show", device).stdout)[0]
+    image.lab.exec("client", "ip", "address", "add", f"{image.address}/32", "dev", device)
+    try:
+        yield link["address"]
+    finally:
+        image.lab.exec("client", "ip", "address", "del", f"{image.address}/32", "dev", device, check=False)
+
+
+def test_an_address_that_somebody_answers_for_is_refused(image):
+    """Two would serve it. Best effort takes it all the same."""
+    with address_taken(image) as mac:
+        answer = image.call("start", timeout_s=20)
+        assert answer.rc == GENERIC
+        assert image.address in answer.reason and mac in answer.reason
+        assert image.domains() == [] and image.qemu_pids() == []
+        image.stop()
+        image.start(isolate="best-effort", drop=("boot_probe",))
+        assert image.domains() == [DOMAIN]
+
+
+def test_an_address_that_is_let_go_is_waited_for(image):
+    """As by a server that is being powered off."""
+    with address_taken(image):
+        start = image.begin("start")
+        with pytest.raises(subprocess.TimeoutExpired):
+            start.wait(3)
+        assert image.domains() == []
+    assert start.wait(60) == SUCCESS
+    assert image.answers()
 
 
 def client_device(image):
