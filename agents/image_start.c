@@ -14,6 +14,8 @@
 /* Kept when the store does not answer, so that the start can still say so. */
 #define STORE_RESERVE_MS  2000
 #define STORE_AGAIN_MS    200
+/* After so long the answer about the ticket may be out of date. */
+#define TICKET_FRESH_MS   10000
 
 typedef struct start {
     const ocf_call_t *call;
@@ -250,6 +252,20 @@ static gboolean domain_make(start_t *start, GError **error)
            && create(start, error);
 }
 
+/* All that must hold before the domain is made. A ticket that was revoked while the store was waited for is not one. */
+static gboolean make_ready(start_t *start, GError **error)
+{
+    gint64 asked_us = 0;
+
+    if (!earlier_is_settled(start, error) || !image_ticket_check(start->call, &start->identity, error)) {
+        return FALSE;
+    }
+    asked_us = g_get_monotonic_time();
+    return disks_get_in_time(start, error)
+           && (g_get_monotonic_time() - asked_us < TICKET_FRESH_MS * 1000LL
+               || image_ticket_check(start->call, &start->identity, error));
+}
+
 static ocf_rc_t start_run(start_t *start)
 {
     GError *error = NULL;
@@ -269,8 +285,7 @@ static ocf_rc_t start_run(start_t *start)
     if (ocf_value_string(start->call->values, "template") == NULL) {
         start->address_probe = image_address_ask(start->call, ocf_value_string(start->call->values, "bridge"));
     }
-    if (!earlier_is_settled(start, &error) || !image_ticket_check(start->call, &start->identity, &error)
-        || !disks_get_in_time(start, &error) || !domain_make(start, &error)) {
+    if (!make_ready(start, &error) || !domain_make(start, &error)) {
         return ocf_fail(error);
     }
     if (!image_record_clients_of(start->store, start->record, start->identity.domain_name, &error)) {
