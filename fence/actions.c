@@ -55,7 +55,7 @@ static fence_rc_t run_monitor(fence_call_t *call, GError **error)
 {
     g_auto(GStrv) pools = fence_options_pools(call->values);
 
-    if (!fence_call_open(call, FALSE, error)) {
+    if (!fence_call_open(call, error)) {
         return FENCE_RC_FAILED;
     }
     for (char **pool = pools; *pool != NULL; pool++) {

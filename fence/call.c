@@ -40,15 +40,25 @@ const planes_ops_t *planes_load(GError **error)
 }
 
 /* Unfencing may have a user of its own, so that the one that fences can't unfence. */
-static void store_options_read(const ocf_values_t *values, gboolean for_unfencing, store_options_t *options)
+static store_t *store_connect(const ocf_values_t *values, gboolean for_unfencing, GError **error)
 {
-    const char *unfence_user = ocf_value_string(values, "unfence_user");
-    gboolean other_user = for_unfencing && unfence_user != NULL;
+    const store_options_t options = {
+        .conf = ocf_value_string(values, "ceph_conf"),
+        .user = ocf_value_string(values, for_unfencing ? "unfence_user" : "ceph_user"),
+        .keyring = ocf_value_string(values, for_unfencing ? "unfence_keyring" : "keyring"),
+        .timeout_ms = (guint) ocf_value_duration_ms(values, "store_timeout"),
+    };
 
-    options->conf = ocf_value_string(values, "ceph_conf");
-    options->user = other_user ? unfence_user : ocf_value_string(values, "ceph_user");
-    options->keyring = ocf_value_string(values, other_user ? "unfence_keyring" : "keyring");
-    options->timeout_ms = (guint) ocf_value_duration_ms(values, "store_timeout");
+    return store_open(&options, error);
+}
+
+gboolean fence_call_open_unfence(fence_call_t *call, GError **error)
+{
+    if (ocf_value_string(call->values, "unfence_user") == NULL) {
+        return TRUE;
+    }
+    call->unfence_store = store_connect(call->values, TRUE, error);
+    return call->unfence_store != NULL;
 }
 
 /* An entry of another host that can't be read is no reason not to fence this one: it is said, and passed over. */
@@ -117,10 +127,9 @@ static gboolean own_address_read(fence_call_t *call, GError **error)
     return TRUE;
 }
 
-gboolean fence_call_open(fence_call_t *call, gboolean for_unfencing, GError **error)
+gboolean fence_call_open(fence_call_t *call, GError **error)
 {
     const char *map_text = ocf_value_string(call->values, "storage_addrs");
-    store_options_t options;
 
     call->site.hosts = g_hash_table_new_full(g_str_hash, g_str_equal, NULL, (GDestroyNotify) registry_host_free);
     call->site.mapped = fence_map_parse(map_text != NULL ? map_text : "", error);
@@ -128,8 +137,7 @@ gboolean fence_call_open(fence_call_t *call, gboolean for_unfencing, GError **er
     if (call->site.mapped == NULL) {
         return FALSE;
     }
-    store_options_read(call->values, for_unfencing, &options);
-    call->store = store_open(&options, error);
+    call->store = store_connect(call->values, FALSE, error);
     return call->store != NULL && own_address_read(call, error) && hosts_read(call, error) && map_read(call, error);
 }
 
@@ -153,6 +161,7 @@ void fence_call_clear(fence_call_t *call)
     fence_target_free(call->target);
     store_map_free(call->map);
     store_close(call->store);
+    store_close(call->unfence_store);
     g_clear_pointer(&call->site.hosts, g_hash_table_unref);
     g_clear_pointer(&call->site.mapped, g_hash_table_unref);
     g_free(call->site.own_name);
@@ -203,7 +212,7 @@ gboolean fence_record_drop(fence_call_t *call, GError **error)
 {
     g_autofree char *key = record_key(call);
 
-    if (!config_key_remove(call->store, key, error)) {
+    if (!config_key_remove(call->unfence_store != NULL ? call->unfence_store : call->store, key, error)) {
         g_prefix_error(error, "can't remove %s: ", key);
         return FALSE;
     }

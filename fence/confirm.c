@@ -235,7 +235,7 @@ static gboolean two_rounds(fence_call_t *call, const planes_ops_t *planes, store
 
 static store_pool_watch_t *confirm_open(fence_call_t *call, GError **error)
 {
-    return fence_call_open(call, FALSE, error) && fence_call_find_target(call, error)
+    return fence_call_open(call, error) && fence_call_find_target(call, error)
                    && fence_target_check(&call->site, call->target, call->map->daemon_ips, error)
                ? fence_headers_open(call, error)
                : NULL;

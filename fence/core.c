@@ -318,6 +318,36 @@ fence_state_t fence_state(const store_map_t *map, const fence_target_t *target)
     return covered == 0 ? FENCE_ON : covered == count ? FENCE_OFF : FENCE_MIXED;
 }
 
+static void client_free(gpointer data)
+{
+    fence_client_t *client = data;
+
+    g_free(client->entry);
+    g_free(client->boot_id);
+    g_free(client);
+}
+
+static void client_add(GPtrArray *clients, const char *entry, const char *boot_id)
+{
+    fence_client_t *client = NULL;
+
+    for (guint i = 0; i < clients->len; i++) {
+        client = g_ptr_array_index(clients, i);
+        if (strcmp(client->entry, entry) == 0) {
+            return;
+        }
+    }
+    client = g_new0(fence_client_t, 1);
+    client->entry = g_strdup(entry);
+    client->boot_id = g_strdup(boot_id);
+    g_ptr_array_add(clients, client);
+}
+
+gboolean fence_entry_is_whole(const char *entry)
+{
+    return g_str_has_suffix(entry, ":0/0");
+}
+
 fence_record_t *fence_record_new(const char *name)
 {
     fence_record_t *record = g_new0(fence_record_t, 1);
@@ -326,6 +356,7 @@ fence_record_t *fence_record_new(const char *name)
     record->boot_id = g_strdup("");
     record->by = g_strdup("");
     record->entries = g_ptr_array_new_with_free_func(g_free);
+    record->clients = g_ptr_array_new_with_free_func(client_free);
     return record;
 }
 
@@ -336,6 +367,7 @@ void fence_record_free(fence_record_t *record)
         g_free(record->boot_id);
         g_free(record->by);
         g_ptr_array_unref(record->entries);
+        g_ptr_array_unref(record->clients);
         g_free(record);
     }
 }
@@ -360,6 +392,34 @@ static void set_text(char **field, const char *text)
     *field = g_strdup(text != NULL ? text : "");
 }
 
+/* It goes into a command to the monitors: nothing but an address may pass. */
+static gboolean entry_check(const char *entry, const char *what, GError **error)
+{
+    g_autofree char *spelled = entry != NULL ? store_address_blocklist_text(entry, NULL) : NULL;
+
+    if (spelled != NULL && strcmp(spelled, entry) == 0 && strpbrk(entry, "\"\\") == NULL) {
+        return TRUE;
+    }
+    g_set_error(error, UNDERSTUDY_ERROR, UNDERSTUDY_ERROR_CONFIG,
+                "%s holds '%s', which is no entry of the blocklist: correct it with ceph config-key set", what,
+                entry != NULL ? entry : "");
+    return FALSE;
+}
+
+static gboolean clients_parse(fence_record_t *record, JsonArray *clients, const char *what, GError **error)
+{
+    for (guint i = 0; clients != NULL && i < json_array_get_length(clients); i++) {
+        JsonObject *client = json_read_element(clients, i);
+        const char *boot_id = json_read_string(client, "boot_id");
+
+        if (!entry_check(json_read_string(client, "entry"), what, error)) {
+            return FALSE;
+        }
+        client_add(record->clients, json_read_string(client, "entry"), boot_id != NULL ? boot_id : "");
+    }
+    return TRUE;
+}
+
 fence_record_t *fence_record_parse(const char *name, const char *json, GError **error)
 {
     g_autofree char *what = g_strconcat("the fence's record " FENCE_RECORD_PREFIX, name, NULL);
@@ -375,18 +435,12 @@ fence_record_t *fence_record_parse(const char *name, const char *json, GError **
     record->at_s = json_read_integer(object, "at", 0);
     entries = json_read_strings(object, "entries");
     for (char **entry = entries; *entry != NULL; entry++) {
-        g_autofree char *spelled = store_address_blocklist_text(*entry, NULL);
-
-        /* It goes into a command to the monitors: nothing but an address may pass. */
-        if (g_strcmp0(spelled, *entry) != 0 || strpbrk(*entry, "\"\\") != NULL) {
-            g_set_error(error, UNDERSTUDY_ERROR, UNDERSTUDY_ERROR_CONFIG,
-                        "%s holds '%s', which is no entry of the blocklist: correct it with ceph config-key set",
-                        what, *entry);
+        if (!entry_check(*entry, what, error)) {
             return NULL;
         }
         fence_record_add(record, *entry);
     }
-    return g_steal_pointer(&record);
+    return clients_parse(record, json_read_array(object, "clients"), what, error) ? g_steal_pointer(&record) : NULL;
 }
 
 static void member_add(JsonBuilder *builder, const char *name, const char *value)
@@ -410,6 +464,17 @@ char *fence_record_json(const fence_record_t *record)
     json_builder_begin_array(builder);
     for (guint i = 0; i < record->entries->len; i++) {
         json_builder_add_string_value(builder, g_ptr_array_index(record->entries, i));
+    }
+    json_builder_end_array(builder);
+    json_builder_set_member_name(builder, "clients");
+    json_builder_begin_array(builder);
+    for (guint i = 0; i < record->clients->len; i++) {
+        const fence_client_t *client = g_ptr_array_index(record->clients, i);
+
+        json_builder_begin_object(builder);
+        member_add(builder, "entry", client->entry);
+        member_add(builder, "boot_id", client->boot_id);
+        json_builder_end_object(builder);
     }
     json_builder_end_array(builder);
     json_builder_end_object(builder);
@@ -449,6 +514,7 @@ fence_look_t *fence_look_judge(const fence_site_t *site, const fence_target_t *t
 
     look->watching = g_ptr_array_new_with_free_func(g_free);
     look->instances = g_ptr_array_new_with_free_func(g_free);
+    look->listed = g_ptr_array_new_with_free_func(g_free);
     look->strangers = g_ptr_array_new_with_free_func(g_free);
     look->ghosts = g_ptr_array_new_with_free_func(g_free);
     for (guint i = 0; i < clients->len; i++) {
@@ -462,6 +528,9 @@ fence_look_t *fence_look_judge(const fence_site_t *site, const fence_target_t *t
         if (is_target && !ptr_array_has(look->instances, client->address)) {
             g_ptr_array_add(look->instances, g_strdup(client->address));
         }
+        if (is_target && client->watches && !ptr_array_has(look->listed, client->address)) {
+            g_ptr_array_add(look->listed, g_strdup(client->address));
+        }
         if (kind != NULL) {
             g_ptr_array_add(kind, g_strdup_printf("%s from %s", client->image, client->address));
         }
@@ -474,6 +543,7 @@ void fence_look_free(fence_look_t *look)
     if (look != NULL) {
         g_ptr_array_unref(look->watching);
         g_ptr_array_unref(look->instances);
+        g_ptr_array_unref(look->listed);
         g_ptr_array_unref(look->strangers);
         g_ptr_array_unref(look->ghosts);
         g_free(look);
@@ -482,16 +552,70 @@ void fence_look_free(fence_look_t *look)
 
 /* Unfencing ----------------------------------------------------------------------*/
 
+/* Both must be known: what is not known is no proof. */
+static gboolean has_booted(const char *boot_id_then, const char *boot_id_now)
+{
+    return boot_id_then[0] != '\0' && boot_id_now != NULL && boot_id_now[0] != '\0'
+           && strcmp(boot_id_then, boot_id_now) != 0;
+}
+
 fence_lift_t fence_lift_decide(const fence_record_t *record, const fence_target_t *target, fence_state_t state)
 {
-    if (record == NULL) {
+    if (record == NULL || record->entries->len == 0) {
         return state == FENCE_ON ? FENCE_LIFT_NOTHING : FENCE_LIFT_FOREIGN;
     }
-    if (record->boot_id[0] != '\0' && target->boot_id != NULL && target->boot_id[0] != '\0'
-        && strcmp(record->boot_id, target->boot_id) != 0) {
-        return FENCE_LIFT_NEW_BOOT;
+    return has_booted(record->boot_id, target->boot_id) ? FENCE_LIFT_NEW_BOOT : FENCE_LIFT_EMPTY_HOST;
+}
+
+void fence_record_keep_clients(fence_record_t *record, const GPtrArray *listed)
+{
+    guint whole_count = 0;
+
+    for (guint i = 0; i < record->entries->len; i++) {
+        if (!fence_entry_is_whole(g_ptr_array_index(record->entries, i))) {
+            client_add(record->clients, g_ptr_array_index(record->entries, i), record->boot_id);
+        }
     }
-    return FENCE_LIFT_EMPTY_HOST;
+    while (whole_count < record->entries->len) {
+        if (fence_entry_is_whole(g_ptr_array_index(record->entries, whole_count))) {
+            whole_count++;
+        } else {
+            g_ptr_array_remove_index(record->entries, whole_count);
+        }
+    }
+    for (guint i = 0; i < listed->len; i++) {
+        client_add(record->clients, g_ptr_array_index(listed, i), record->boot_id);
+    }
+}
+
+GPtrArray *fence_record_take_gone(fence_record_t *record, const char *boot_id, const GPtrArray *listed)
+{
+    GPtrArray *gone = g_ptr_array_new_with_free_func(g_free);
+    guint i = 0;
+
+    while (i < record->clients->len) {
+        const fence_client_t *client = g_ptr_array_index(record->clients, i);
+
+        if (has_booted(client->boot_id, boot_id) && !ptr_array_has(listed, client->entry)) {
+            g_ptr_array_add(gone, g_strdup(client->entry));
+            g_ptr_array_remove_index(record->clients, i);
+        } else {
+            i++;
+        }
+    }
+    return gone;
+}
+
+gboolean fence_record_may_shrink(const fence_record_t *record, const char *boot_id)
+{
+    for (guint i = 0; i < record->clients->len; i++) {
+        const fence_client_t *client = g_ptr_array_index(record->clients, i);
+
+        if (has_booted(client->boot_id, boot_id)) {
+            return TRUE;
+        }
+    }
+    return FALSE;
 }
 
 gint64 fence_lift_wait_s(const fence_record_t *record, gint64 now_s, guint start_timeout_s)

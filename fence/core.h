@@ -81,12 +81,19 @@ char **fence_entries(const fence_target_t *target);
  * understudy/fence/NAME and written before the entries are, so that a fence that is killed leaves a trace. */
 #define FENCE_RECORD_PREFIX "understudy/fence/"
 
+/* The entry of one client, which stays when its host is unfenced: who it is of may be frozen, or lost to libvirt. */
+typedef struct fence_client {
+    char *entry;          /* "10.0.0.11:0/77" */
+    char *boot_id;        /* of the boot that it was of, "" if that is not known */
+} fence_client_t;
+
 typedef struct fence_record {
     char *name;
     char *boot_id;        /* the host's when it was fenced, "" if it was not known */
     char *by;             /* host that did it */
     gint64 at_s;          /* Unix time of the newest fence */
-    GPtrArray *entries;   /* char*: as the OSD map spells them */
+    GPtrArray *entries;   /* char*: as the OSD map spells them; none: the host is not fenced any more */
+    GPtrArray *clients;   /* fence_client_t*: single clients of earlier fences */
 } fence_record_t;
 
 fence_record_t *fence_record_new(const char *name);
@@ -97,11 +104,15 @@ void fence_record_free(fence_record_t *record);
 gboolean fence_record_add(fence_record_t *record, const char *entry);
 gboolean fence_record_has(const fence_record_t *record, const char *entry);
 
+/* "10.0.0.11:0/0": a host, not one client of it. */
+gboolean fence_entry_is_whole(const char *entry);
+
 /* The clients of the images ------------------------------------------------------*/
 
 typedef struct fence_look {
     GPtrArray *watching;   /* char*: "vm/run-db1-0 from 10.0.0.11:0/77" of the target */
     GPtrArray *instances;  /* char*: each of the target's clients seen, lock holders too, once */
+    GPtrArray *listed;     /* char*: each of the target's clients that watches, ghosts too, once */
     GPtrArray *strangers;  /* char*: likewise, watchers of run images whose address no known host has */
     GPtrArray *ghosts;     /* char*: likewise, watchers that the store refuses, anybody's: they can't write */
 } fence_look_t;
@@ -132,6 +143,27 @@ typedef enum {
 
 /* \param[in] record  NULL: there is none */
 fence_lift_t fence_lift_decide(const fence_record_t *record, const fence_target_t *target, fence_state_t state);
+
+/*!
+ * \brief Turn a host's fence into what stays of it: its entries become those of its addresses, all else clients
+ *
+ * \param[in] listed  char*: the target's clients that a header lists while all of its addresses are refused
+ */
+void fence_record_keep_clients(fence_record_t *record, const GPtrArray *listed);
+
+/*!
+ * \brief Take out of a record the clients that are gone for certain
+ *
+ * A client's entry may go when its host has booted since, and no header lists it any more: one that is listed is a
+ * ghost, and would look alive without its entry.
+ *
+ * \param[in] boot_id  the host's as it is now, or NULL
+ * \param[in] listed   char*: clients that a header lists
+ * \return char*: their entries
+ */
+GPtrArray *fence_record_take_gone(fence_record_t *record, const char *boot_id, const GPtrArray *listed);
+/* TRUE if some client in it could be gone: worth a look at the headers. */
+gboolean fence_record_may_shrink(const fence_record_t *record, const char *boot_id);
 
 /* Seconds until every image start that was under way on the host when it was fenced has ended; 0: it has. */
 gint64 fence_lift_wait_s(const fence_record_t *record, gint64 now_s, guint start_timeout_s);

@@ -11,7 +11,8 @@ typedef struct fence_call {
     const ocf_values_t *values;
     fence_log_fn log;
     gint64 deadline_us;      /* monotonic */
-    store_t *store;
+    store_t *store;          /* as ceph_user */
+    store_t *unfence_store;  /* as unfence_user, for what only it may do; NULL: ceph_user may */
     fence_site_t site;
     fence_target_t *target;
     store_map_t *map;        /* newest that was read */
@@ -24,12 +25,24 @@ guint fence_remaining_ms(const fence_call_t *call);
 gboolean fence_in_time(const fence_call_t *call, const char *what, GError **error);
 
 /* Connect, read what is known of all hosts, find the target. */
-gboolean fence_call_open(fence_call_t *call, gboolean for_unfencing, GError **error);
+gboolean fence_call_open(fence_call_t *call, GError **error);
+/* For on, after it. */
+gboolean fence_call_open_unfence(fence_call_t *call, GError **error);
 gboolean fence_call_find_target(fence_call_t *call, GError **error);
 void fence_call_clear(fence_call_t *call);
 
 /* Read the OSD map again, and wait until this client has it: an OSD that answers it afterwards has that map or a later one. */
 gboolean fence_map_refresh(fence_call_t *call, GError **error);
+
+/* Entries (char*) put on for blocklist_time, or taken off if they are there: all in one OSD map. */
+gboolean fence_entries_add(fence_call_t *call, const GPtrArray *entries, GError **error);
+gboolean fence_entries_remove(fence_call_t *call, const GPtrArray *entries, GError **error);
+/* That the newest OSD map, which is read, holds them for long enough. */
+gboolean fence_entries_verify(fence_call_t *call, char **entries, GError **error);
+/* Good enough for a fence: a single client's entry is there in addition to its host's, Ceph's own of one hour will do. */
+gboolean fence_entry_is_good(const fence_call_t *call, const char *entry);
+/* Whether an entry in the map lasts nearly as long as ours would. */
+gboolean fence_entry_lasts(const fence_call_t *call, const char *entry);
 
 /* The record of the target: *record is NULL if there is none. */
 gboolean fence_record_read(fence_call_t *call, fence_record_t **record, GError **error);

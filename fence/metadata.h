@@ -13,8 +13,9 @@
     "where there is no power switch, or together with a power fence in a topology.\n" \
     "\n" \
     "Addresses come from what each host publishes in the key store of the Ceph monitors, or from storage_addrs, never " \
-    "from the watchers that are there at the time. Unfencing removes exactly the entries that a fence has recorded, " \
-    "once the host has booted or no virtual machine with an image in the protected pools is left on it.\n" \
+    "from the watchers that are there at the time. Unfencing takes off the host's addresses that a fence has recorded, " \
+    "once the host has booted or no virtual machine with an image in the protected pools is left on it; entries of " \
+    "single clients stay until the host has booted and no header lists the client.\n" \
     "\n" \
     "With method=confirm nothing is changed: the action succeeds only if two rounds, hold_down apart, find the host " \
     "dead in Corosync's membership, on the management network and among the watchers of all images."

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* off and on with method=blocklist. */
+/* off and status with method=blocklist. */
 #include <string.h>
 
 #include "error.h"
@@ -8,8 +8,6 @@
 #define POLL_INTERVAL_US (200 * 1000)
 /* How long a fence waits for the clients' exact addresses: more than a healthy store takes. */
 #define FORELOOK_MS      500
-/* An entry that somebody else made is good enough if it lasts nearly as long as ours would. */
-#define SPARE_TIME_S     86400
 
 /* off --------------------------------------------------------------------------------*/
 
@@ -37,70 +35,6 @@ static gboolean record_begin(fence_call_t *call, fence_record_t **record, GError
     return TRUE;
 }
 
-static gint64 wanted_until_s(const fence_call_t *call)
-{
-    return g_get_real_time() / G_USEC_PER_SEC + ocf_value_integer(call->values, "blocklist_time") - SPARE_TIME_S;
-}
-
-/* One entry, in a thread: entries that are asked for at once get into one OSD map, and each map takes up to a
- * second (paxos_propose_interval). */
-typedef struct change {
-    store_t *store;
-    const char *entry;
-    guint64 duration_s;   /* 0: take it off */
-    GError *error;
-} change_t;
-
-static gpointer change_run(gpointer data)
-{
-    change_t *change = data;
-
-    if (change->duration_s > 0) {
-        (void) store_blocklist_add(change->store, change->entry, change->duration_s, &change->error);
-    } else {
-        (void) store_blocklist_remove(change->store, change->entry, &change->error);
-    }
-    return NULL;
-}
-
-static gboolean changes_run(fence_call_t *call, const GPtrArray *entries, guint64 duration_s, GError **error)
-{
-    g_autofree change_t *changes = g_new0(change_t, entries->len + 1);
-    g_autofree GThread **threads = g_new0(GThread *, entries->len + 1);
-    gboolean good = TRUE;
-
-    for (guint i = 0; i < entries->len; i++) {
-        changes[i].store = call->store;
-        changes[i].entry = g_ptr_array_index(entries, i);
-        changes[i].duration_s = duration_s;
-        threads[i] = g_thread_new("blocklist", change_run, &changes[i]);
-    }
-    for (guint i = 0; i < entries->len; i++) {
-        g_thread_join(threads[i]);
-        if (changes[i].error == NULL) {
-            fence_say(call, FENCE_LOG_STEP, "%s is %s the blocklist", changes[i].entry, duration_s > 0 ? "on" : "off");
-        } else if (good) {
-            g_propagate_error(error, changes[i].error);
-            good = FALSE;
-        } else {
-            g_error_free(changes[i].error);
-        }
-    }
-    return good;
-}
-
-static gboolean is_whole(const char *entry)
-{
-    return g_str_has_suffix(entry, ":0/0");
-}
-
-/* An exact client's entry is there in addition: Ceph's own, of one hour, will do. */
-static gboolean entry_lasts(const fence_call_t *call, const char *entry)
-{
-    return is_whole(entry) ? store_map_entry_until_s(call->map, entry) >= wanted_until_s(call)
-                           : g_hash_table_contains(call->map->blocklist, entry);
-}
-
 /* The monitors say that they extend an entry that is there, but the OSD map keeps its old end (seen with 16.2.15):
  * it must go first. Nothing is confirmed in between. */
 static gboolean short_entries_remove(fence_call_t *call, const GPtrArray *missing, GError **error)
@@ -124,32 +58,14 @@ static gboolean entries_add(fence_call_t *call, fence_record_t *record, char **e
     g_autoptr(GPtrArray) missing = g_ptr_array_new();
 
     for (char **entry = entries; *entry != NULL; entry++) {
-        if (!entry_lasts(call, *entry)) {
+        if (!fence_entry_is_good(call, *entry)) {
             g_ptr_array_add(missing, *entry);
             fence_record_add(record, *entry);
         }
     }
     /* Also without a new entry: the boot id and the time are of this fence. */
     return short_entries_remove(call, missing, error) && fence_record_write(call, record, error)
-           && changes_run(call, missing, (guint64) ocf_value_integer(call->values, "blocklist_time"), error);
-}
-
-/* That the monitors said yes is not enough: the OSD map must say it. */
-static gboolean entries_verify(fence_call_t *call, char **entries, GError **error)
-{
-    if (!fence_map_refresh(call, error)) {
-        return FALSE;
-    }
-    for (char **entry = entries; *entry != NULL; entry++) {
-        if (!entry_lasts(call, *entry)) {
-            g_set_error(error, UNDERSTUDY_ERROR, UNDERSTUDY_ERROR_FAILED,
-                        "OSD map %" G_GINT64_FORMAT " does not hold %s for long enough: did somebody remove it?",
-                        call->map->epoch, *entry);
-            return FALSE;
-        }
-    }
-    fence_say(call, FENCE_LOG_STEP, "OSD map %" G_GINT64_FORMAT " holds the entries", call->map->epoch);
-    return TRUE;
+           && fence_entries_add(call, missing, error);
 }
 
 /* Clients that were not seen before the fence. */
@@ -167,7 +83,7 @@ static gboolean instances_add(fence_call_t *call, fence_record_t *record, const 
     }
     entries = g_strv_builder_end(builder);
     return entries[0] == NULL
-           || (entries_add(call, record, entries, error) && entries_verify(call, entries, error));
+           || (entries_add(call, record, entries, error) && fence_entries_verify(call, entries, error));
 }
 
 /* Who the store refuses is nobody, however long a header lists it. */
@@ -329,7 +245,7 @@ static gboolean off_with_forelook(fence_call_t *call, forelook_t *forelook, GErr
     }
     entries = all_entries(call, has_looked ? forelook->look : NULL);
     return record_begin(call, &record, error) && entries_add(call, record, entries, error)
-           && entries_verify(call, entries, error) && headers_wait(call, forelook, record, error);
+           && fence_entries_verify(call, entries, error) && headers_wait(call, forelook, record, error);
 }
 
 /* Who is refused could write the entries, but never confirm them: better to fail at once and let another host do it. */
@@ -352,7 +268,7 @@ gboolean fence_off(fence_call_t *call, GError **error)
     forelook_t forelook;
     gboolean good = FALSE;
 
-    if (!fence_call_open(call, FALSE, error) || !fence_call_find_target(call, error) || !own_sight_check(call, error)
+    if (!fence_call_open(call, error) || !fence_call_find_target(call, error) || !own_sight_check(call, error)
         || !fence_target_check(&call->site, call->target, call->map->daemon_ips, error)) {
         return FALSE;
     }
@@ -362,119 +278,6 @@ gboolean fence_off(fence_call_t *call, GError **error)
     return good;
 }
 
-/* on ----------------------------------------------------------------------------------*/
-
-/* Pacemaker gives up a host whose unfencing has failed ten times (stonith-max-attempts): these must together last until
- * it can succeed. Not longer each: it makes no new decision while an action is under way. */
-#define UNFENCE_ATTEMPTS 10
-
-static void pace_attempts(const fence_call_t *call, guint start_timeout_s)
-{
-    g_usleep((gulong) MIN(start_timeout_s * 1000 / UNFENCE_ATTEMPTS, fence_remaining_ms(call)) * 1000);
-}
-
-/* Without a new boot id nobody knows what goes on there: wait for starts that were under way, then look. */
-static gboolean host_make_empty(fence_call_t *call, const fence_record_t *record, GError **error)
-{
-    guint start_timeout_s = (guint) (ocf_value_duration_ms(call->values, "start_timeout") / 1000);
-    gint64 wait_s = fence_lift_wait_s(record, g_get_real_time() / G_USEC_PER_SEC, start_timeout_s);
-    const planes_ops_t *planes = planes_load(error);
-    plane_members_t *members = planes != NULL ? planes->members_read(error) : NULL;
-    g_autofree char *address = NULL;
-    g_autofree char *uri = NULL;
-    g_autofree char *names = NULL;
-    g_auto(GStrv) pools = fence_options_pools(call->values);
-    g_auto(GStrv) destroyed = NULL;
-
-    if (members == NULL) {
-        return FALSE;
-    }
-    address = fence_management_address(call, members, call->target->name, error);
-    planes->members_free(members);
-    if (address == NULL) {
-        return FALSE;
-    }
-    if (wait_s * 1000 >= (gint64) fence_remaining_ms(call)) {
-        pace_attempts(call, start_timeout_s);
-        g_set_error(error, UNDERSTUDY_ERROR, UNDERSTUDY_ERROR_BUSY,
-                    "%s has not booted since it was fenced, and a start of an image may still be under way there for "
-                    "%" G_GINT64_FORMAT " s (start_timeout): unfence it then, or boot it", call->target->name, wait_s);
-        return FALSE;
-    }
-    g_usleep((gulong) (wait_s * G_USEC_PER_SEC));
-    uri = fence_options_libvirt_uri(call->values, address);
-    if (!planes->leftovers_destroy(uri, pools, fence_remaining_ms(call), &destroyed, error)) {
-        g_prefix_error(error, "%s has not booted since it was fenced, and what runs there is not known: ",
-                       call->target->name);
-        return FALSE;
-    }
-    names = g_strjoinv(", ", destroyed);
-    fence_say(call, FENCE_LOG_NOTICE, "domains left on %s that were destroyed: %s", call->target->name,
-              names[0] != '\0' ? names : "none");
-    return TRUE;
-}
-
-static gboolean entries_remove(fence_call_t *call, const fence_record_t *record, GError **error)
-{
-    g_autoptr(GPtrArray) present = g_ptr_array_new();
-
-    for (guint i = 0; i < record->entries->len; i++) {
-        char *entry = g_ptr_array_index(record->entries, i);
-
-        if (g_hash_table_contains(call->map->blocklist, entry)) {
-            g_ptr_array_add(present, entry);
-        }
-    }
-    if (!changes_run(call, present, 0, error)) {
-        return FALSE;
-    }
-    if (!fence_map_refresh(call, error)) {
-        return FALSE;
-    }
-    if (fence_state(call->map, call->target) != FENCE_ON) {
-        g_set_error(error, UNDERSTUDY_ERROR, UNDERSTUDY_ERROR_FAILED,
-                    "OSD map %" G_GINT64_FORMAT " still refuses %s, by an entry that no fence has recorded: see "
-                    "'ceph osd blocklist ls'", call->map->epoch, call->target->name);
-        return FALSE;
-    }
-    return TRUE;
-}
-
-static gboolean foreign_entries(const fence_call_t *call, GError **error)
-{
-    g_set_error(error, UNDERSTUDY_ERROR, UNDERSTUDY_ERROR_CONFIG,
-                "%s is on the blocklist, but by no fence of this agent: if it may be taken off, do so with "
-                "'ceph osd blocklist rm'", call->target->name);
-    return FALSE;
-}
-
-gboolean fence_on(fence_call_t *call, GError **error)
-{
-    g_autoptr(fence_record_t) record = NULL;
-    fence_lift_t lift = FENCE_LIFT_NOTHING;
-
-    if (!fence_call_open(call, TRUE, error) || !fence_call_find_target(call, error)
-        || !fence_record_read(call, &record, error)) {
-        return FALSE;
-    }
-    lift = fence_lift_decide(record, call->target, fence_state(call->map, call->target));
-    if (lift == FENCE_LIFT_FOREIGN) {
-        return foreign_entries(call, error);
-    }
-    if (lift == FENCE_LIFT_NOTHING) {
-        fence_say(call, FENCE_LOG_STEP, "%s is not fenced", call->target->name);
-        return TRUE;
-    }
-    if ((lift == FENCE_LIFT_EMPTY_HOST && !host_make_empty(call, record, error))
-        || !entries_remove(call, record, error) || !fence_record_drop(call, error)) {
-        return FALSE;
-    }
-    fence_say(call, FENCE_LOG_NOTICE, "%s is unfenced (%s): OSD map %" G_GINT64_FORMAT " does not refuse it",
-              call->target->name, lift == FENCE_LIFT_NEW_BOOT ? "it has booted since" : "nothing of ours is left on it",
-              call->map->epoch);
-    return TRUE;
-}
-
 /* status ------------------------------------------------------------------------------*/
 
 fence_rc_t fence_status(fence_call_t *call, GError **error)
@@ -482,7 +285,7 @@ fence_rc_t fence_status(fence_call_t *call, GError **error)
     static const fence_rc_t rcs[] = { [FENCE_ON] = FENCE_RC_OK, [FENCE_OFF] = FENCE_RC_OFF, [FENCE_MIXED] = FENCE_RC_FAILED };
     fence_state_t state = FENCE_MIXED;
 
-    if (!fence_call_open(call, FALSE, error) || !fence_call_find_target(call, error)) {
+    if (!fence_call_open(call, error) || !fence_call_find_target(call, error)) {
         return FENCE_RC_FAILED;
     }
     state = fence_state(call->map, call->target);

@@ -53,16 +53,16 @@ static gboolean host_make_empty(fence_call_t *call, const fence_record_t *record
     return TRUE;
 }
 
-/* The target's clients that a header lists now. *is_seen: FALSE if some OSD refuses this host itself. */
-static GPtrArray *listed_clients(fence_call_t *call, gboolean *is_seen, GError **error)
+/* Who has the images open now. *is_seen: FALSE if some OSD refuses this host itself. */
+static fence_look_t *clients_look(fence_call_t *call, gboolean *is_seen, GError **error)
 {
     store_pool_watch_t *watch = fence_headers_open(call, error);
     guint refused_count = 0;
-    g_autoptr(fence_look_t) look = watch != NULL ? fence_headers_look(call, watch, &refused_count, error) : NULL;
+    fence_look_t *look = watch != NULL ? fence_headers_look(call, watch, &refused_count, error) : NULL;
 
     store_pool_watch_close(watch);
     *is_seen = refused_count == 0;
-    return look != NULL ? g_ptr_array_ref(look->instances) : NULL;
+    return look;
 }
 
 /* While all of the host is refused: an entry that Ceph has made for an hour is taken off and put on again. */
@@ -91,19 +91,19 @@ static gboolean record_split(fence_call_t *call, fence_record_t *record, GPtrArr
 {
     gboolean is_seen = FALSE;
     g_autoptr(GPtrArray) none = g_ptr_array_new();
-    g_autoptr(GPtrArray) listed = listed_clients(call, &is_seen, error);
-    gboolean is_refused = listed != NULL && fence_state(call->map, call->target) == FENCE_OFF;
+    g_autoptr(fence_look_t) look = clients_look(call, &is_seen, error);
+    gboolean is_refused = look != NULL && fence_state(call->map, call->target) == FENCE_OFF;
 
-    if (listed == NULL) {
+    if (look == NULL) {
         g_prefix_error(error, "which clients of %s the images' headers list is not known: ", call->target->name);
         return FALSE;
     }
     /* Once an address of it is let in, a client may be a new one. */
-    fence_record_keep_clients(record, is_refused ? listed : none);
+    fence_record_keep_clients(record, is_refused ? look->instances : none);
     if (!fence_record_write(call, record, error)) {
         return FALSE;
     }
-    *gone = fence_record_take_gone(record, is_seen ? call->target->boot_id : NULL, listed);
+    *gone = fence_record_take_gone(record, is_seen ? call->target->boot_id : NULL, look->listed);
     return !is_refused || clients_refuse(call, record, error);
 }
 
@@ -134,16 +134,16 @@ static gboolean host_let_in(fence_call_t *call, fence_record_t *record, GError *
 static void clients_tidy(fence_call_t *call, fence_record_t *record)
 {
     g_autoptr(GError) error = NULL;
-    g_autoptr(GPtrArray) listed = NULL;
+    g_autoptr(fence_look_t) look = NULL;
     g_autoptr(GPtrArray) gone = NULL;
     gboolean is_seen = FALSE;
 
     if (record == NULL || !fence_record_may_shrink(record, call->target->boot_id)) {
         return;
     }
-    listed = listed_clients(call, &is_seen, &error);
-    if (listed != NULL && is_seen) {
-        gone = fence_record_take_gone(record, call->target->boot_id, listed);
+    look = clients_look(call, &is_seen, &error);
+    if (look != NULL && is_seen) {
+        gone = fence_record_take_gone(record, call->target->boot_id, look->listed);
     }
     if (gone != NULL && gone->len > 0 && fence_entries_remove(call, gone, &error)) {
         (void) record_end(call, record, &error);

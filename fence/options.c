@@ -94,7 +94,7 @@ const fence_option_t fence_option_table[] = {
                  .shortdesc = "A watcher that is still there after this time is alive, for confirm: Ceph's "
                               "osd_client_watch_timeout and some" } },
     { .name = "start_timeout", .long_name = "start-timeout", .value_name = "seconds",
-      .param = { SECONDS(0, 3600), .default_text = "60",
+      .param = { SECONDS(0, 3600), .default_text = "120",
                  .shortdesc = "on, for a host that has not booted since: time after which no start of an image that "
                               "was under way can still be; the start action's timeout" } },
     { .name = "store_timeout", .long_name = "store-timeout", .value_name = "seconds",

@@ -24,7 +24,7 @@ POWER_TIMEOUT_S = 25
 
 # A client that writes a number into the first block of an image again and again, and says how each write went.
 WRITER = """
-import json, sys, time, rados, rbd
+import json, os, sys, time, rados, rbd
 cluster = rados.Rados(conffile="/etc/ceph/ceph.conf", name="client." + sys.argv[1])
 cluster.connect()
 pool = cluster.open_ioctx(sys.argv[2])
@@ -33,7 +33,7 @@ image = rbd.Image(pool, sys.argv[3])
 for n in range(1 << 30):
     try:
         image.write(b"%-511d" % n, 0)
-        print(json.dumps({"at_s": time.monotonic(), "n": n, "ok": True}), flush=True)
+        print(json.dumps({"at_s": time.monotonic(), "n": n, "ok": True, "pid": os.getpid()}), flush=True)
     except rbd.Error as error:
         print(json.dumps({"at_s": time.monotonic(), "n": n, "ok": False, "errno": error.errno}), flush=True)
     time.sleep(0.05)
@@ -148,6 +148,14 @@ class FenceAgent:
     def record(self) -> dict | None:
         """What fences of the target have recorded."""
         return self.key(RECORD_KEY + self.target)
+
+    def is_let_in(self) -> bool:
+        """The target is not refused, and no fence of it is under way; single clients of it may be refused."""
+        return self.entry not in self.blocklist() and not (self.record() or {}).get("entries")
+
+    def refused_clients(self) -> set[str]:
+        """Entries of single clients of the target that its record keeps."""
+        return {client["entry"] for client in (self.record() or {}).get("clients", [])}
 
     def publish(self, host: str, **more) -> None:
         """A host's entry in the registry as its capacity agent would write it, or not quite so."""

@@ -13,6 +13,7 @@ import pytest
 from documented import command
 from fence_agent import (AGENT, FAILED, OFF, OK, POWER_TIMEOUT_S, RUN_IMAGE, FenceAgent, fence, quiet_cluster,
                          run_image)  # noqa: F401
+from ghosts import clear_ghosts, make_ghosts
 from lab.api import wait_until
 from lab.site import CEPHX_USER, FENCE_USER, POOL, UNFENCE_USER
 
@@ -149,13 +150,34 @@ def test_off_is_refusal_by_the_store_and_on_takes_it_back(fence):
         # Also who holds an old lock; but an entry that Ceph itself has made is not the fence's.
         assert {fence.entry, client} <= set(fence.record()["entries"]) <= fence.target_entries()
 
-    recorded = set(fence.record()["entries"])
     fence.on()
-    assert fence.target_entries().isdisjoint(recorded)
-    assert fence.record() is None
+    assert fence.is_let_in()
     assert fence.run("status").rc == OK
     with fence.writer():
         pass
+
+
+def test_a_client_that_was_fenced_stays_refused_until_its_host_has_booted(fence):
+    """Nobody sees a QEMU that is frozen and that libvirt has lost: unfencing its host must not let it write again."""
+    with fence.writer() as writes:
+        client = fence.watchers()[0]
+        fence.lab.exec(fence.target, "kill", "-STOP", str(writes.all[-1]["pid"]))
+        fence.off()
+        fence.on()
+        let_in_s = time.monotonic()
+        assert fence.is_let_in()
+        fence.lab.exec(fence.target, "kill", "-CONT", str(writes.all[-1]["pid"]))
+        writes.wait_refused()
+        assert writes.acknowledged_after(let_in_s) == []
+        assert client in fence.refused_clients() <= fence.target_entries()
+        # The next fence and unfencing of the same boot leave it, too.
+        fence.off()
+        fence.on()
+        assert client in fence.refused_clients() <= fence.target_entries()
+    # Not for ever: its host has booted, and no header lists it.
+    fence.publish(fence.target, boot_id="another")
+    fence.on()
+    assert fence.record() is None and client not in fence.blocklist()
 
 
 def test_all_addresses_of_a_host_are_refused(fence):
@@ -193,14 +215,33 @@ def test_a_host_may_fence_itself_if_it_has_seen_its_clients(fence):
         writes.wait_refused()
 
 
+def test_a_client_that_the_store_refuses_is_nobody(fence):
+    """The store lists a client for ever that was killed while it opened an image: its host can be fenced all the same."""
+    image = f"{POOL}/{RUN_IMAGE}"
+    try:
+        ghosts = set(make_ghosts(fence.lab, fence.target, image))
+        fence.off()
+        assert ghosts <= set(fence.watchers()), "the store has forgotten it: this proves nothing"
+        assert ghosts <= fence.target_entries()
+        # It stays refused as long as it is listed, or it would look alive.
+        fence.publish(fence.target, boot_id="another")
+        fence.on()
+        assert fence.is_let_in() and ghosts <= fence.refused_clients() <= fence.target_entries()
+    finally:
+        clear_ghosts(fence.lab, image)
+    fence.on()
+    assert fence.record() is None
+
+
 def test_off_and_on_again_change_nothing(fence):
     fence.off()
     record, entries = fence.record(), fence.target_entries()
     fence.off()
     assert fence.target_entries() == entries and fence.record()["entries"] == record["entries"]
     fence.on()
+    entries = fence.target_entries()
     fence.on()
-    assert fence.target_entries().isdisjoint(entries)
+    assert fence.is_let_in() and fence.target_entries() == entries
 
 
 def test_a_host_that_booted_since_is_unfenced_without_asking_it(fence):
@@ -270,19 +311,22 @@ def test_a_fence_that_is_killed_is_completed_by_the_next(fence, line):
         fence.run_killed("off", line)
         fence.off()
         assert fence.watchers() == []
-        recorded = set(fence.record()["entries"])
     fence.on()
-    assert fence.target_entries().isdisjoint(recorded) and fence.record() is None
+    assert fence.is_let_in()
 
 
-@pytest.mark.parametrize("line", ["on the storage network", "were destroyed", "is off the blocklist", "is removed"])
+@pytest.mark.parametrize("line", ["on the storage network", "were destroyed", "records", "is off the blocklist",
+                                  "is removed"])
 def test_an_unfence_that_is_killed_is_completed_by_the_next(fence, line):
     with fence.writer():
+        client = fence.watchers()[0]
         fence.off()
-        recorded = set(fence.record()["entries"])
+    if line == "is removed":    # nothing is kept of a host that has booted
+        fence.publish(fence.target, boot_id="another")
     fence.run_killed("on", line)
     fence.on()
-    assert fence.target_entries().isdisjoint(recorded) and fence.record() is None
+    assert fence.is_let_in()
+    assert (client in fence.target_entries()) == (line != "is removed")
 
 
 # --- what is refused -----------------------------------------------------------------------

@@ -271,9 +271,64 @@ static void test_record(void **state)
     assert_int_equal(again->at_s, 1234);
 }
 
+/* What a fence leaves when its host is let in: its address goes, its clients' entries stay until they are gone. */
+static void test_record_of_a_host_that_is_let_in(void **state)
+{
+    g_autoptr(fence_record_t) record = fence_record_new("host2");
+    g_autoptr(GPtrArray) listed = g_ptr_array_new();
+    g_autoptr(GPtrArray) gone = NULL;
+    g_autoptr(fence_record_t) again = NULL;
+    g_autofree char *json = NULL;
+
+    (void) state;
+    g_free(record->boot_id);
+    record->boot_id = g_strdup("boot-1");
+    fence_record_add(record, "10.0.0.12:0/77");
+    fence_record_add(record, "10.0.0.12:0/0");
+    fence_record_add(record, "10.0.0.12:0/78");
+    g_ptr_array_add(listed, (gpointer) "10.0.0.12:0/78");
+    g_ptr_array_add(listed, (gpointer) "10.0.0.12:0/79"); /* a ghost that was refused with its whole address alone */
+    fence_record_keep_clients(record, listed);
+    assert_int_equal(record->entries->len, 1);
+    assert_true(fence_record_has(record, "10.0.0.12:0/0"));
+    assert_int_equal(record->clients->len, 3);
+
+    json = fence_record_json(record);
+    again = fence_record_parse("host2", json, NULL);
+    assert_int_equal(again->clients->len, 3);
+    assert_false(fence_record_may_shrink(again, "boot-1"));
+    assert_false(fence_record_may_shrink(again, NULL));
+    assert_true(fence_record_may_shrink(again, "boot-2"));
+
+    gone = fence_record_take_gone(again, "boot-1", listed);
+    assert_int_equal(gone->len, 0);
+    g_ptr_array_unref(gone);
+    gone = fence_record_take_gone(again, "boot-2", listed);
+    assert_int_equal(gone->len, 1);
+    assert_string_equal(g_ptr_array_index(gone, 0), "10.0.0.12:0/77");
+    assert_int_equal(again->clients->len, 2);
+}
+
+/* Of a boot that nobody knows it can't be said that it is over. */
+static void test_record_of_an_unknown_boot(void **state)
+{
+    g_autoptr(fence_record_t) record = fence_record_new("host2");
+    g_autoptr(GPtrArray) listed = g_ptr_array_new();
+    g_autoptr(GPtrArray) gone = NULL;
+
+    (void) state;
+    fence_record_add(record, "10.0.0.12:0/77");
+    fence_record_keep_clients(record, listed);
+    gone = fence_record_take_gone(record, "boot-2", listed);
+    assert_int_equal(gone->len, 0);
+    assert_int_equal(record->clients->len, 1);
+}
+
 static void test_record_refused(void **state)
 {
     static const char *const texts[] = { "", "[]", "{\"entries\":[\"clear\"]}", "{\"entries\":[\"10.0.0.1\"]}",
+                                         "{\"entries\":[],\"clients\":[{\"entry\":\"clear\"}]}",
+                                         "{\"entries\":[],\"clients\":[{}]}", "{\"entries\":[],\"clients\":[7]}",
                                          "{\"entries\":[\"10.0.0.1:0/0\\\"}\"]}" };
 
     (void) state;
@@ -346,6 +401,8 @@ static void test_look_at_ghosts(void **state)
     assert_int_equal(look->watching->len, 0);
     assert_int_equal(look->instances->len, 2);
     assert_int_equal(look->ghosts->len, 2);
+    assert_int_equal(look->listed->len, 1);
+    assert_string_equal(g_ptr_array_index(look->listed, 0), "10.0.0.12:0/1");
     assert_string_equal(g_ptr_array_index(look->ghosts, 0), "vm/run-db1-0 from 10.0.0.12:0/1");
     assert_int_equal(look->strangers->len, 1);
     assert_string_equal(g_ptr_array_index(look->strangers, 0), "vm/run-db4-0 from 10.0.0.99:0/4");
@@ -360,6 +417,7 @@ static void assert_lift(const fixture_t *fixture, const char *record_boot_id, fe
 
     if (record_boot_id != NULL) {
         record = fence_record_new("host2");
+        fence_record_add(record, "10.0.0.12:0/0");
         g_free(record->boot_id);
         record->boot_id = g_strdup(record_boot_id);
     }
@@ -375,6 +433,19 @@ static void test_lift(void **state)
     assert_lift(*state, "boot-1", FENCE_OFF, FENCE_LIFT_EMPTY_HOST);
     assert_lift(*state, "", FENCE_OFF, FENCE_LIFT_EMPTY_HOST);      /* not known then: not proved now */
     assert_lift(*state, "boot-1", FENCE_ON, FENCE_LIFT_EMPTY_HOST); /* killed after the entries had gone */
+}
+
+/* What is left of an earlier fence is no fence. */
+static void test_lift_of_a_record_of_clients(void **state)
+{
+    g_autoptr(fence_target_t) target = resolve(*state, "host2", NULL);
+    g_autoptr(fence_record_t) record = fence_record_new("host2");
+    g_autoptr(GPtrArray) listed = g_ptr_array_new();
+
+    fence_record_add(record, "10.0.0.12:0/77");
+    fence_record_keep_clients(record, listed);
+    assert_int_equal(fence_lift_decide(record, target, FENCE_ON), FENCE_LIFT_NOTHING);
+    assert_int_equal(fence_lift_decide(record, target, FENCE_OFF), FENCE_LIFT_FOREIGN);
 }
 
 static void test_lift_wait(void **state)
@@ -428,10 +499,13 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_target_checks, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_state, set_up, tear_down),
         cmocka_unit_test(test_record),
+        cmocka_unit_test(test_record_of_a_host_that_is_let_in),
+        cmocka_unit_test(test_record_of_an_unknown_boot),
         cmocka_unit_test(test_record_refused),
         cmocka_unit_test_setup_teardown(test_look, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_look_at_ghosts, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_lift, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_lift_of_a_record_of_clients, set_up, tear_down),
         cmocka_unit_test(test_lift_wait),
         cmocka_unit_test(test_evidence),
     };
