@@ -13,6 +13,7 @@
 #include <crm/pengine/status.h>
 
 #include "error.h"
+#include "fence_devices.h"
 #include "names.h"
 
 #define SCORE_INFINITY 1000000 /* crm/crm.h, INFINITY */
@@ -75,6 +76,7 @@ void cluster_state_free(cluster_state_t *state)
     g_free(state->dc);
     g_ptr_array_unref(state->servers);
     g_ptr_array_unref(state->hosts);
+    fence_devices_clear(state);
     g_free(state);
 }
 
@@ -698,6 +700,7 @@ static cluster_state_t *read_state(pe_working_set_t *set)
     g_ptr_array_sort(state->servers, compare_servers);
     g_ptr_array_sort(state->hosts, compare_hosts);
     list_images_of_hosts(state);
+    fence_devices_read(state, set);
     xmlXPathFreeObject(found);
     xmlXPathFreeContext(context);
     return state;

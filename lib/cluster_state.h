@@ -60,6 +60,19 @@ typedef struct cluster_host {
     host_reach_t reach;
 } cluster_host_t;
 
+/* A fence device, and a level of the fencing topology: see fence_devices.h. */
+typedef struct cluster_fence_device {
+    char *id;
+    char *agent;             /* fence_ipmilan, external/ipmi ... */
+    GHashTable *params;      /* char* -> char* */
+} cluster_fence_device_t;
+
+typedef struct cluster_fence_level {
+    char *target;            /* or NULL */
+    char *pattern;           /* target-pattern, or NULL */
+    char **devices;          /* their ids */
+} cluster_fence_level_t;
+
 typedef struct cluster_state {
     gboolean quorate;
     gboolean balanced;       /* placement-strategy=balanced */
@@ -68,6 +81,8 @@ typedef struct cluster_state {
     char *dc;                /* name, or NULL */
     GPtrArray *servers;      /* cluster_server_t*, by name */
     GPtrArray *hosts;        /* cluster_host_t*, by name; full members only, no remote or guest nodes */
+    GPtrArray *fence_devices; /* cluster_fence_device_t* */
+    GPtrArray *fence_levels;  /* cluster_fence_level_t* */
 } cluster_state_t;
 
 /*!

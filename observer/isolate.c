@@ -10,13 +10,16 @@
 #include <sys/prctl.h>
 #include <unistd.h>
 
+#include "cib.h"
+#include "fence_devices.h"
+#include "isolate_judge.h"
 #include "store.h"
-#include "verdict.h"
 
 /* An entry that lapses would let an original that slept wake up and write. */
 #define BLOCKLIST_DURATION_S   (5ULL * 365 * 24 * 3600)
 #define STORE_TIMEOUT_MAX_MS   10000
-#define FENCER_QUERY_TIMEOUT_S 10
+#define FENCER_QUERY_TIMEOUT_S 5
+#define METADATA_TIMEOUT_S     10
 
 static char *option_server;
 static char *option_store_address;
@@ -33,12 +36,6 @@ static const GOptionEntry options[] = {
     { NULL, 0, 0, G_OPTION_ARG_NONE, NULL, NULL, NULL },
 };
 
-typedef enum {
-    WAY_DONE,
-    WAY_FAILED,
-    WAY_NONE, /* there is no such way for this server */
-} way_t;
-
 static gint64 begun_us;
 
 static guint remaining_ms(void)
@@ -50,7 +47,7 @@ static guint remaining_ms(void)
 
 /* Storage: the OSD map refuses all that comes from its address -------------------*/
 
-static way_t close_store(char **sentence)
+static store_way_t close_store(char **sentence)
 {
     store_options_t store_options = { .conf = option_ceph_conf, .user = option_ceph_user,
                                       .timeout_ms = MIN((guint) option_timeout_ms / 3, STORE_TIMEOUT_MAX_MS) };
@@ -60,7 +57,7 @@ static way_t close_store(char **sentence)
 
     if (option_store_address == NULL) {
         *sentence = g_strdup("it has no store_address");
-        return WAY_NONE;
+        return STORE_NO_ADDRESS;
     }
     store = store_open(&store_options, &error);
     if (store != NULL) {
@@ -69,11 +66,11 @@ static way_t close_store(char **sentence)
     }
     if (done) {
         *sentence = g_strdup_printf("%s is on the store's blocklist", option_store_address);
-        return WAY_DONE;
+        return STORE_CLOSED_USED;
     }
     *sentence = g_strdup_printf("%s could not be put on the store's blocklist: %s", option_store_address,
                                 error->message);
-    return WAY_FAILED;
+    return STORE_OPEN_MAYBE;
 }
 
 static gpointer close_store_thread(gpointer sentence)
@@ -89,39 +86,109 @@ static int fencer_timeout_s(void)
     return MAX(1, (int) (remaining_ms() * 10 / 12 / 1000) - 1);
 }
 
-static way_t fence(stonith_t *fencer, char **sentence)
+/* Whether an agent switches the power is asked of itself: of those that are not known, and only after a success. */
+static fence_agent_kind_t agent_kind(const char *agent, gpointer user_data)
 {
-    stonith_key_value_t *devices = NULL;
-    int rc = fencer->cmds->query(fencer, st_opt_sync_call, option_server, &devices, FENCER_QUERY_TIMEOUT_S);
+    stonith_t *fencer = user_data;
+    char *metadata = NULL;
+    fence_agent_kind_t kind = FENCE_AGENT_UNKNOWN;
 
-    stonith_key_value_freeall(devices, 1, 1);
-    if (rc == 0 || rc == -ENODEV) {
-        *sentence = g_strdup("no fencing device names it");
-        return WAY_NONE;
+    if (!fence_agent_is_well_known(agent)) {
+        (void) fencer->cmds->metadata(fencer, st_opt_sync_call, agent, NULL, &metadata, METADATA_TIMEOUT_S);
     }
-    if (rc > 0) {
-        /* Tolerance 0: a success from before does not count, it may run again. */
-        rc = fencer->cmds->fence(fencer, st_opt_sync_call, option_server, "off", fencer_timeout_s(), 0);
+    kind = fence_agent_kind_by_metadata(agent, metadata);
+    free(metadata);
+    return kind;
+}
+
+static cluster_state_t *cluster_read(GError **error)
+{
+    cib_connection_t *cib = cib_connection_open("understudy-isolate", error);
+    xmlNode *xml = cib != NULL ? cib_connection_query(cib, error) : NULL;
+    cluster_state_t *state = xml != NULL ? cluster_state_parse(xml, error) : NULL;
+
+    if (xml != NULL) {
+        cib_xml_free(xml);
     }
-    if (rc == pcmk_ok) {
+    if (cib != NULL) {
+        cib_connection_close(cib);
+    }
+    return state;
+}
+
+/* The fencer says "done" for any device: one that only cuts it off from a store or a network leaves it serving. */
+static power_way_t success_judge(stonith_t *fencer, char **sentence)
+{
+    g_autoptr(GError) error = NULL;
+    cluster_state_t *state = cluster_read(&error);
+    g_autofree char *leave_on = NULL;
+    fence_power_t power = FENCE_POWER_NOT_PROVED;
+
+    if (state != NULL) {
+        power = fence_power_of(state, option_server, agent_kind, fencer, &leave_on);
+    }
+    cluster_state_free(state);
+    if (power == FENCE_POWER_PROVED) {
         *sentence = g_strdup("it is powered off");
-        return WAY_DONE;
+        return POWER_OFF;
+    }
+    *sentence = g_strdup_printf("it was fenced, but whether that switched its power off is not known: %s",
+                                error != NULL      ? error->message
+                                : leave_on != NULL ? leave_on
+                                                   : "the CIB has no device for it");
+    if (leave_on != NULL) {
+        g_autofree char *first = g_steal_pointer(sentence);
+
+        *sentence = g_strconcat(first, " may have done it, and leaves it running; name its targets in pcmk_host_list", NULL);
+    }
+    return POWER_UNKNOWN;
+}
+
+/* TRUE only if the fencer says that no fencing of the server is under way. */
+static gboolean nothing_is_pending(stonith_t *fencer)
+{
+    stonith_history_t *history = NULL;
+    gboolean is_pending = FALSE;
+
+    if (fencer->cmds->history(fencer, st_opt_sync_call, option_server, &history, FENCER_QUERY_TIMEOUT_S) != pcmk_ok) {
+        return FALSE;
+    }
+    for (const stonith_history_t *event = history; event != NULL; event = event->next) {
+        is_pending |= event->state != st_done && event->state != st_failed;
+    }
+    stonith_history_free(history);
+    return !is_pending;
+}
+
+/* Asked of the whole cluster: which devices this host itself may use says nothing. */
+static power_way_t fence(stonith_t *fencer, char **sentence)
+{
+    /* Tolerance 0: a success from before does not count, it may run again. */
+    int rc = fencer->cmds->fence(fencer, st_opt_sync_call, option_server, "off", fencer_timeout_s(), 0);
+
+    if (rc == pcmk_ok) {
+        return success_judge(fencer, sentence);
+    }
+    if (rc == -ENODEV) {
+        *sentence = g_strdup("no fence device of the cluster can switch it off");
+        return POWER_NO_DEVICE;
     }
     *sentence = g_strdup_printf("it could not be powered off: %s; look at the fencing device with "
                                 "stonith_admin --history %s", pcmk_strerror(rc), option_server);
-    return WAY_FAILED;
+    return nothing_is_pending(fencer) ? POWER_FAILED : POWER_UNKNOWN;
 }
 
-static way_t power_off_now(char **sentence)
+static power_way_t power_off_now(char **sentence)
 {
     stonith_t *fencer = stonith_api_new();
     int rc = fencer->cmds->connect(fencer, "understudy-isolate", NULL);
-    way_t way = WAY_FAILED;
+    power_way_t way = POWER_FAILED;
 
     if (rc == pcmk_ok) {
         way = fence(fencer, sentence);
         fencer->cmds->disconnect(fencer);
     } else {
+        /* Nothing was asked for. */
         *sentence = g_strdup_printf("Pacemaker's fencer does not answer on this host: %s", pcmk_strerror(rc));
     }
     stonith_api_delete(fencer);
@@ -134,7 +201,7 @@ typedef struct {
     GMutex mutex;
     GCond ended;
     gboolean has_ended;
-    way_t way;
+    power_way_t way;
     char *sentence;
 } power_t;
 
@@ -142,7 +209,7 @@ static gpointer power_off_thread(gpointer data)
 {
     power_t *power = data;
     char *sentence = NULL;
-    way_t way = power_off_now(&sentence);
+    power_way_t way = power_off_now(&sentence);
 
     g_mutex_lock(&power->mutex);
     power->way = way;
@@ -153,11 +220,11 @@ static gpointer power_off_thread(gpointer data)
     return NULL;
 }
 
-static way_t power_off(char **sentence)
+static power_way_t power_off(char **sentence)
 {
     static power_t power; /* outlives main(): the thread may still be in it */
     gint64 deadline_us = begun_us + option_timeout_ms * 1000;
-    way_t way = WAY_FAILED;
+    power_way_t way = POWER_UNKNOWN; /* the fencer may be at it yet */
 
     g_thread_unref(g_thread_new("power", power_off_thread, &power));
     g_mutex_lock(&power.mutex);
@@ -175,15 +242,6 @@ static way_t power_off(char **sentence)
     return way;
 }
 
-/* What each pair of outcomes proves: by power, then by store. */
-static const isolation_result_t results[3][3] = {
-    [WAY_DONE] = { [WAY_DONE] = ISOLATION_DONE, [WAY_FAILED] = ISOLATION_DONE, [WAY_NONE] = ISOLATION_DONE },
-    [WAY_FAILED] = { [WAY_DONE] = ISOLATION_NOT_CONFIRMED, [WAY_FAILED] = ISOLATION_STORE_OPEN,
-                     [WAY_NONE] = ISOLATION_NOT_CONFIRMED },
-    [WAY_NONE] = { [WAY_DONE] = ISOLATION_DONE, [WAY_FAILED] = ISOLATION_STORE_OPEN,
-                   [WAY_NONE] = ISOLATION_NOT_CONFIRMED },
-};
-
 int main(int argc, char **argv)
 {
     g_autoptr(GOptionContext) context = g_option_context_new("- put a server out of the way");
@@ -191,8 +249,8 @@ int main(int argc, char **argv)
     g_autofree char *power_sentence = NULL;
     char *store_sentence = NULL;
     GThread *thread = NULL;
-    way_t power = WAY_FAILED;
-    way_t store = WAY_FAILED;
+    power_way_t power = POWER_UNKNOWN;
+    store_way_t store = STORE_OPEN_MAYBE;
 
     /* Not longer than the daemon: its successor begins anew. */
     prctl(PR_SET_PDEATHSIG, SIGKILL);
@@ -205,8 +263,8 @@ int main(int argc, char **argv)
     /* Both at once: the power switch alone may take seconds. */
     thread = g_thread_new("store", close_store_thread, &store_sentence);
     power = power_off(&power_sentence);
-    store = (way_t) GPOINTER_TO_INT(g_thread_join(thread));
+    store = (store_way_t) GPOINTER_TO_INT(g_thread_join(thread));
     printf("%s; %s\n", power_sentence, store_sentence);
     fflush(stdout);
-    _exit((int) results[power][store]); /* librados' threads need not be waited for */
+    _exit((int) isolation_judge(power, store)); /* librados' threads need not be waited for */
 }

@@ -214,7 +214,8 @@ const ocf_param_t image_params[] = {
     { .name = "isolate", .type = OCF_TYPE_SELECT, .default_text = DEFAULT_ISOLATE, .reloadable = TRUE,
       .choices = isolate_choices,
       .shortdesc = "What must be proved before a takeover",
-      .longdesc = "\"required\": no takeover until the original has been put out of the way. \"confirmed\": if no way "
+      .longdesc = "\"required\": no takeover until the original has been powered off by a fence device; a blocklist or "
+                  "a cut link leaves it serving and is not enough. \"confirmed\": if no way "
                   "can be carried out (a power cut takes the power switch along), two rounds without life on any "
                   "plane count. \"best-effort\": take over after trying, although the original may still serve." },
     { .name = "store_address", .type = OCF_TYPE_STRING, .reloadable = TRUE, .check = check_address,

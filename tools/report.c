@@ -3,9 +3,11 @@
 
 #include <string.h>
 
+#include "fence_devices.h"
 #include "json_read.h"
 #include "names.h"
 #include "placement.h"
+#include "server_config.h"
 #include "text_table.h"
 
 static const char *const capacity_names[] = { UTILIZATION_CPU, UTILIZATION_MEMORY, UTILIZATION_HEADROOM, NULL };
@@ -274,6 +276,45 @@ static void add_trouble(JsonArray *troubles, const char *trouble)
     }
 }
 
+static fence_agent_kind_t agent_kind(const char *agent, gpointer user_data)
+{
+    (void) user_data;
+    return fence_agent_kind_by_name(agent);
+}
+
+/* isolate=required means that the original can't serve: only who switches its power off can say so. */
+static char *isolation_trouble(const cluster_state_t *cluster, const cluster_server_t *server)
+{
+    const char *policy = g_hash_table_lookup(server->params, "isolate");
+    g_autofree char *leave_on = NULL;
+    fence_power_t power = FENCE_POWER_PROVED;
+
+    if (g_strcmp0(policy != NULL ? policy : DEFAULT_ISOLATE, isolate_policy_name(ISOLATE_REQUIRED)) != 0) {
+        return NULL;
+    }
+    power = fence_power_of(cluster, server->name, agent_kind, NULL, &leave_on);
+    if (power == FENCE_POWER_PROVED) {
+        return NULL;
+    }
+    return g_strdup_printf("%s has isolate=required, and %s%s: it is not taken over. Give it a device that switches its "
+                           "power%s, or decide for another policy with understudy adopt %s --set isolate=confirmed",
+                           server->name,
+                           leave_on != NULL ? "may be fenced by what leaves it running, " : "no fence device names it",
+                           leave_on != NULL ? leave_on : "",
+                           leave_on != NULL ? ", and name the others' targets in pcmk_host_list" : "", server->name);
+}
+
+static void add_isolation_troubles(JsonArray *troubles, const cluster_state_t *cluster, const char *only)
+{
+    for (guint i = 0; i < cluster->servers->len; i++) {
+        const cluster_server_t *server = g_ptr_array_index(cluster->servers, i);
+        g_autofree char *trouble = only == NULL || strcmp(only, server->name) == 0
+                                       ? isolation_trouble(cluster, server) : NULL;
+
+        add_trouble(troubles, trouble);
+    }
+}
+
 JsonObject *report_status(const report_sources_t *sources, const char *server)
 {
     JsonObject *status = json_object_new();
@@ -288,6 +329,9 @@ JsonObject *report_status(const report_sources_t *sources, const char *server)
     add_trouble(troubles, sources->cluster_trouble);
     add_trouble(troubles, sources->observers_trouble);
     add_trouble(troubles, sources->store_trouble);
+    if (sources->cluster != NULL) {
+        add_isolation_troubles(troubles, sources->cluster, server);
+    }
     json_object_set_array_member(status, "troubles", troubles);
     json_object_set_array_member(status, "servers", servers_json(sources, server));
     for (guint i = 0; sources->cluster != NULL && i < sources->cluster->hosts->len; i++) {

@@ -109,6 +109,47 @@ def test_best_effort_takes_over_from_an_original_that_still_runs_and_says_so(pro
     protected.lab.heal("db1", "svc")
 
 
+@contextlib.contextmanager
+def device_kept_from(protected, device, *hosts):
+    """A location constraint keeps a fence device from some hosts: the fencers there do not know it."""
+    for host in hosts:
+        protected.run("pcs", "constraint", "location", "add", f"off-{device}-{host}", device, host, "-INFINITY")
+    try:
+        for host in hosts:
+            wait_until(lambda h=host: device not in protected.run("stonith_admin", "--list-registered", host=h,
+                                                                 check=False).stdout, 30, f"{host} to lose {device}")
+        yield
+    finally:
+        for host in hosts:
+            protected.run("pcs", "constraint", "location", "remove", f"off-{device}-{host}")
+
+
+def test_required_powers_off_whatever_the_leaders_own_fencer_knows(protected):
+    """Its service link is cut: it goes on serving in its own eyes."""
+    leader = protected.status()["leader"]
+    with device_kept_from(protected, "power-db1", leader):
+        protected.lab.cut("db1", "svc")
+        protected.wait_verdict("db1", "failed", timeout_s=60)
+        assert protected.lab.node("db1").state() == "crashed", reason(protected, "db1")
+        assert reason(protected, "db1").startswith("isolated: it is powered off")
+    protected.lab.heal("db1", "svc")
+
+
+def test_required_does_not_take_the_blocklist_for_power(protected):
+    """No host may use the device: the store refuses the server, which serves on all the same."""
+    with device_kept_from(protected, "power-db1", *protected.hosts):
+        protected.lab.cut("db1", "svc")
+        wait_until(lambda: on_blocklist(protected, "db1"), 60, "what can be done to be done")
+        wait_until(lambda: "no fence device" in reason(protected, "db1"), 60, "status to say why")
+        stays(lambda: protected.verdict("db1") == "isolating" and protected.granted_tickets() == set(),
+              "no ticket while it may serve", seconds=5)
+        assert protected.lab.node("db1").state() == "running"
+    # The device is back: now it is powered off.
+    protected.wait_verdict("db1", "failed", timeout_s=60)
+    assert protected.lab.node("db1").state() == "crashed"
+    protected.lab.heal("db1", "svc")
+
+
 def test_best_effort_powers_the_original_off_if_it_can(protected):
     with tuned(protected, "db1", isolate="best-effort"):
         protected.lab.cut("db1", "svc")

@@ -1,0 +1,157 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* What an attempt to isolate a server proves, and which fence devices switch its power. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include <libxml/parser.h>
+
+#include "fence_devices.h"
+#include "isolate_judge.h"
+
+/* The ways --------------------------------------------------------------------------*/
+
+static void test_only_power_isolates(void **state)
+{
+    (void) state;
+    for (int power = 0; power < POWER_WAY_COUNT; power++) {
+        for (int store = 0; store < STORE_WAY_COUNT; store++) {
+            isolation_result_t result = isolation_judge((power_way_t) power, (store_way_t) store);
+
+            assert_int_equal(result == ISOLATION_DONE, power == POWER_OFF);
+        }
+    }
+}
+
+/* An unknown result counts as one that may have taken effect. */
+static void test_what_may_have_taken_effect(void **state)
+{
+    static const struct {
+        power_way_t power;
+        store_way_t store;
+        isolation_result_t result;
+    } cases[] = {
+        { POWER_FAILED, STORE_CLOSED_IDLE, ISOLATION_NO_EFFECT },
+        { POWER_FAILED, STORE_CLOSED_USED, ISOLATION_NOT_CONFIRMED },
+        { POWER_FAILED, STORE_OPEN, ISOLATION_NO_EFFECT_STORE_OPEN },
+        { POWER_FAILED, STORE_OPEN_MAYBE, ISOLATION_STORE_OPEN },
+        { POWER_FAILED, STORE_NO_ADDRESS, ISOLATION_NO_EFFECT },
+        { POWER_NO_DEVICE, STORE_CLOSED_IDLE, ISOLATION_NO_EFFECT },
+        { POWER_NO_DEVICE, STORE_CLOSED_USED, ISOLATION_NOT_CONFIRMED },
+        { POWER_NO_DEVICE, STORE_NO_ADDRESS, ISOLATION_NO_EFFECT },
+        { POWER_UNKNOWN, STORE_CLOSED_IDLE, ISOLATION_NOT_CONFIRMED },
+        { POWER_UNKNOWN, STORE_OPEN, ISOLATION_STORE_OPEN },
+        { POWER_UNKNOWN, STORE_NO_ADDRESS, ISOLATION_NOT_CONFIRMED },
+    };
+
+    (void) state;
+    for (gsize i = 0; i < G_N_ELEMENTS(cases); i++) {
+        assert_int_equal(isolation_judge(cases[i].power, cases[i].store), cases[i].result);
+    }
+}
+
+/* The devices ------------------------------------------------------------------------*/
+
+#define DEVICE(id, agent, params) \
+    "<primitive id='" id "' class='stonith' type='" agent "'><instance_attributes id='" id "-params'>" params \
+    "</instance_attributes></primitive>"
+#define PARAM(id, name, value) "<nvpair id='" id "' name='" name "' value='" value "'/>"
+#define LEVEL(id, target, index, devices) \
+    "<fencing-level id='" id "' " target " index='" index "' devices='" devices "'/>"
+#define POWER_DB1 DEVICE("power-db1", "fence_ipmilan", PARAM("a1", "pcmk_host_list", "db1"))
+#define STORE_HOSTS DEVICE("store-fence", "fence_rbd", PARAM("b1", "pcmk_host_list", "host1 host2"))
+
+static fence_agent_kind_t kind_of(const char *agent, gpointer user_data)
+{
+    (void) user_data;
+    return fence_agent_kind_by_name(agent);
+}
+
+static void assert_power(const char *devices, const char *levels, const char *server, fence_power_t expected,
+                         const char *in_question)
+{
+    g_autofree char *text = g_strdup_printf(
+        "<cib crm_feature_set='3.16.1' validate-with='pacemaker-3.9' epoch='1' num_updates='0' admin_epoch='0'>"
+        "<configuration><crm_config/><nodes><node id='1' uname='host1'/></nodes><resources>%s</resources>"
+        "<constraints/><fencing-topology>%s</fencing-topology></configuration><status/></cib>", devices, levels);
+    xmlDoc *document = xmlReadMemory(text, (int) strlen(text), "cib", NULL, 0);
+    cluster_state_t *state = cluster_state_parse(xmlDocGetRootElement(document), NULL);
+    g_autofree char *leave_on = NULL;
+
+    assert_non_null(state);
+    assert_int_equal(fence_power_of(state, server, kind_of, NULL, &leave_on), expected);
+    assert_int_equal(leave_on != NULL, expected == FENCE_POWER_NOT_PROVED);
+    if (in_question != NULL) {
+        assert_string_equal(leave_on, in_question);
+    }
+    cluster_state_free(state);
+    xmlFreeDoc(document);
+}
+
+static void test_devices_of_a_server(void **state)
+{
+    (void) state;
+    assert_power(POWER_DB1 STORE_HOSTS, "", "db1", FENCE_POWER_PROVED, NULL);
+    assert_power(POWER_DB1 STORE_HOSTS, "", "DB1", FENCE_POWER_PROVED, NULL);
+    assert_power(POWER_DB1 STORE_HOSTS, "", "db2", FENCE_POWER_NO_DEVICE, NULL);
+    assert_power("", "", "db1", FENCE_POWER_NO_DEVICE, NULL);
+    /* It names no targets: it may be the one that is used. */
+    assert_power(POWER_DB1 DEVICE("scsi", "fence_scsi", ""), "", "db1", FENCE_POWER_NOT_PROVED, "scsi (fence_scsi)");
+    assert_power(DEVICE("all", "fence_apc", ""), "", "db1", FENCE_POWER_PROVED, NULL);
+    assert_power(POWER_DB1 DEVICE("store", "fence_rbd", PARAM("c1", "pcmk_host_map", "host1:1;db1:10.0.0.1")), "", "db1",
+                 FENCE_POWER_NOT_PROVED, "store (fence_rbd)");
+    assert_power(POWER_DB1 DEVICE("store", "fence_rbd", PARAM("c1", "pcmk_host_map", "host1:1;db10:10.0.0.1")), "", "db1",
+                 FENCE_POWER_PROVED, NULL);
+    assert_power(POWER_DB1 DEVICE("store", "fence_rbd", PARAM("c1", "pcmk_host_list", "host1")
+                                                        PARAM("c2", "pcmk_host_check", "dynamic-list")),
+                 "", "db1", FENCE_POWER_NOT_PROVED, NULL);
+}
+
+/* A topology's levels replace the devices that are not in them, and each level alone is a success. */
+static void test_topology_of_a_server(void **state)
+{
+    static const char devices[] = POWER_DB1 DEVICE("cut", "fence_brocade", PARAM("d1", "pcmk_host_list", "db1 db2"));
+
+    (void) state;
+    assert_power(devices, "", "db1", FENCE_POWER_NOT_PROVED, "cut (fence_brocade)");
+    assert_power(devices, LEVEL("l1", "target='db1'", "1", "power-db1"), "db1", FENCE_POWER_PROVED, NULL);
+    assert_power(devices, LEVEL("l1", "target='db1'", "1", "cut,power-db1"), "db1", FENCE_POWER_PROVED, NULL);
+    assert_power(devices, LEVEL("l1", "target='db1'", "1", "power-db1") LEVEL("l2", "target='db1'", "2", "cut"), "db1",
+                 FENCE_POWER_NOT_PROVED, "cut (fence_brocade)");
+    assert_power(devices, LEVEL("l1", "target-pattern='db[0-9]'", "1", "cut"), "db1", FENCE_POWER_NOT_PROVED, NULL);
+    assert_power(devices, LEVEL("l1", "target='db2'", "1", "power-db1"), "db1", FENCE_POWER_NOT_PROVED, NULL);
+    assert_power(devices, LEVEL("l1", "target='db1'", "1", "missing"), "db1", FENCE_POWER_NOT_PROVED, NULL);
+}
+
+static void test_agents_by_their_metadata(void **state)
+{
+    static const char power[] = "<resource-agent><actions><action name='off'/><action name='reboot'/></actions></resource-agent>";
+    static const char fabric[] = "<resource-agent><actions><action name='off'/></actions></resource-agent>";
+
+    (void) state;
+    assert_int_equal(fence_agent_kind_by_metadata("fence_x", power), FENCE_AGENT_POWER);
+    assert_int_equal(fence_agent_kind_by_metadata("fence_x", fabric), FENCE_AGENT_FABRIC);
+    assert_int_equal(fence_agent_kind_by_metadata("fence_x", NULL), FENCE_AGENT_UNKNOWN);
+    assert_int_equal(fence_agent_kind_by_metadata("fence_x", "no XML"), FENCE_AGENT_UNKNOWN);
+    /* It says that it can reboot, and only asks whether others answer. */
+    assert_int_equal(fence_agent_kind_by_metadata("fence_heuristics_ping", power), FENCE_AGENT_FABRIC);
+    assert_int_equal(fence_agent_kind_by_metadata("external/ipmi", NULL), FENCE_AGENT_POWER);
+    assert_int_equal(fence_agent_kind_by_metadata("rbd", NULL), FENCE_AGENT_FABRIC);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_only_power_isolates),
+        cmocka_unit_test(test_what_may_have_taken_effect),
+        cmocka_unit_test(test_devices_of_a_server),
+        cmocka_unit_test(test_topology_of_a_server),
+        cmocka_unit_test(test_agents_by_their_metadata),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
