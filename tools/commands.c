@@ -9,7 +9,8 @@ static const char *const isolate_choices[] = { "required", "confirmed", "best-ef
 static const command_option_t adopt_options[] = {
     { "disk", "POOL/IMAGE[=FILE]", TRUE, WORD_FILE, NULL,
       "A recovery image of the server; give it once per disk, the system disk first. With =FILE a raw or qcow2 file "
-      "is imported if the image does not exist yet." },
+      "is imported if the image does not exist yet. A file whose header names other files is refused, since they would "
+      "be imported: =raw:FILE takes it for the disk itself, =qcow2:FILE takes it with the files that it names." },
     { "probe", "PROBE", TRUE, WORD_FREE, NULL,
       "What shows that the server serves; all must answer. tcp:ADDR:PORT, icmp:ADDR, http://..., https://..., "
       "pgsql:CONNINFO, 'exec:PATH ARGS'." },

@@ -38,6 +38,26 @@ void disk_free(disk_t *disk)
     g_free(disk);
 }
 
+/* Takes the format off the front of the file's name. */
+static void read_format(disk_t *disk)
+{
+    static const struct {
+        const char *prefix;
+        disk_format_t format;
+    } formats[] = { { "raw:", DISK_FORMAT_RAW }, { "qcow2:", DISK_FORMAT_QCOW2 } };
+
+    for (gsize i = 0; disk->file != NULL && i < G_N_ELEMENTS(formats); i++) {
+        if (g_str_has_prefix(disk->file, formats[i].prefix)) {
+            char *file = g_strdup(disk->file + strlen(formats[i].prefix));
+
+            g_free(disk->file);
+            disk->file = file;
+            disk->format = formats[i].format;
+            return;
+        }
+    }
+}
+
 disk_t *disk_parse(const char *text, GError **error)
 {
     const char *equals = strchr(text, '=');
@@ -45,6 +65,7 @@ disk_t *disk_parse(const char *text, GError **error)
 
     disk->text = equals != NULL ? g_strndup(text, equals - text) : g_strdup(text);
     disk->file = equals != NULL ? g_strdup(equals + 1) : NULL;
+    read_format(disk);
     if (disk->file != NULL && *disk->file == '\0') {
         g_set_error(error, UNDERSTUDY_ERROR, UNDERSTUDY_ERROR_CONFIG,
                     "--disk=%s: write the file after '=', or leave '=' out", text);
@@ -65,7 +86,29 @@ typedef struct source {
     guint64 size_bytes; /* of the disk, not of the file */
 } source_t;
 
-static gboolean read_info(const char *json, const char *file, source_t *source, GError **error)
+/* A file that names others could bring in any file of this host, so nobody's header is followed unasked. */
+static gboolean refuse_other_files(JsonObject *info, const disk_t *disk, GError **error)
+{
+    JsonObject *specific = json_read_object(info, "format-specific");
+    JsonObject *data = specific != NULL ? json_read_object(specific, "data") : NULL;
+    const char *kind = "backing file";
+    const char *other = json_read_text(info, "backing-filename");
+
+    if (*other == '\0' && data != NULL) {
+        kind = "data file";
+        other = json_read_text(data, "data-file");
+    }
+    if (*other == '\0' || disk->format == DISK_FORMAT_QCOW2) {
+        return TRUE;
+    }
+    g_set_error(error, UNDERSTUDY_ERROR, UNDERSTUDY_ERROR_CONFIG,
+                "the header of %s names the %s %s, which would be imported: if that is meant, write --disk=%s=qcow2:%s; "
+                "if the file is a raw disk that has this at its start, write --disk=%s=raw:%s", disk->file, kind, other,
+                disk->text, disk->file, disk->text, disk->file);
+    return FALSE;
+}
+
+static gboolean read_info(const char *json, const disk_t *disk, source_t *source, GError **error)
 {
     g_autoptr(JsonObject) info = json_read_object_text(json, "what qemu-img says", error);
     const char *format = json_read_text(info, "format");
@@ -77,40 +120,48 @@ static gboolean read_info(const char *json, const char *file, source_t *source, 
     source->size_bytes = (guint64) MAX(json_read_integer(info, "virtual-size", 0), 0);
     if (!source->is_raw && strcmp(format, "qcow2") != 0) {
         g_set_error(error, UNDERSTUDY_ERROR, UNDERSTUDY_ERROR_CONFIG,
-                    "%s is a %s file: convert it to raw or qcow2 with qemu-img convert first", file, format);
+                    "%s is a %s file: convert it to raw or qcow2 with qemu-img convert first", disk->file, format);
         return FALSE;
     }
-    /* A file that names others could bring in any file of this host. */
-    if (json_object_has_member(info, "backing-filename")) {
-        g_set_error(error, UNDERSTUDY_ERROR, UNDERSTUDY_ERROR_CONFIG,
-                    "%s needs the backing file %s: make a whole one with qemu-img convert first", file,
-                    json_read_text(info, "backing-filename"));
-        return FALSE;
-    }
-    return TRUE;
+    return refuse_other_files(info, disk, error);
 }
 
-static gboolean inspect(const char *file, source_t *source, GError **error)
+/* By its header; qemu-img opens what that names, and writes nothing. */
+static gboolean inspect(const disk_t *disk, source_t *source, GError **error)
 {
-    const char *argv[] = { "qemu-img", "info", "--output=json", "--", file, NULL };
+    const char *any[] = { "qemu-img", "info", "--output=json", "--", disk->file, NULL };
+    const char *qcow2[] = { "qemu-img", "info", "--output=json", "-f", "qcow2", "--", disk->file, NULL };
     g_autofree char *info = NULL;
     g_autoptr(GError) reason = NULL;
 
-    if (g_access(file, R_OK) != 0) {
-        g_set_error(error, UNDERSTUDY_ERROR, errno == EACCES ? UNDERSTUDY_ERROR_PERMISSION : UNDERSTUDY_ERROR_NOT_FOUND,
-                    "can't read %s: %s", file, g_strerror(errno));
-        return FALSE;
-    }
-    if (program_run(argv, INSPECT_TIMEOUT_MS, &info, &reason)) {
-        return read_info(info, file, source, error);
+    if (program_run(disk->format == DISK_FORMAT_QCOW2 ? qcow2 : any, INSPECT_TIMEOUT_MS, &info, &reason)) {
+        return read_info(info, disk, source, error);
     }
     if (g_error_matches(reason, UNDERSTUDY_ERROR, UNDERSTUDY_ERROR_NOT_HERE)) {
         g_set_error_literal(error, UNDERSTUDY_ERROR, UNDERSTUDY_ERROR_NOT_HERE,
                             "qemu-img is missing on this host: install qemu-utils");
     } else {
-        g_set_error(error, UNDERSTUDY_ERROR, reason->code, "can't read %s: %s", file, reason->message);
+        g_set_error(error, UNDERSTUDY_ERROR, reason->code, "can't read %s: %s", disk->file, reason->message);
     }
     return FALSE;
+}
+
+/* A disk's contents are in a file or on a block device. */
+static gboolean check_file(const char *file, GError **error)
+{
+    struct stat status;
+
+    if (g_access(file, R_OK) != 0 || stat(file, &status) != 0) {
+        g_set_error(error, UNDERSTUDY_ERROR, errno == EACCES ? UNDERSTUDY_ERROR_PERMISSION : UNDERSTUDY_ERROR_NOT_FOUND,
+                    "can't read %s: %s", file, g_strerror(errno));
+        return FALSE;
+    }
+    if (S_ISCHR(status.st_mode) || S_ISDIR(status.st_mode) || S_ISSOCK(status.st_mode)) {
+        g_set_error(error, UNDERSTUDY_ERROR, UNDERSTUDY_ERROR_CONFIG,
+                    "%s is neither a file nor a block device: name what has the disk's contents", file);
+        return FALSE;
+    }
+    return TRUE;
 }
 
 /* A file without a name in TMPDIR: gone with this process, whatever becomes of it. */
@@ -153,25 +204,49 @@ static gboolean convert(const char *file, int scratch, GError **error)
     return TRUE;
 }
 
+static int open_raw(const char *file, source_t *source, GError **error)
+{
+    int fd = open(file, O_RDONLY | O_CLOEXEC);
+    off_t size_bytes = fd >= 0 ? lseek(fd, 0, SEEK_END) : -1;
+
+    if (size_bytes < 0) {
+        g_set_error(error, UNDERSTUDY_ERROR, UNDERSTUDY_ERROR_FAILED, "can't open %s: %s", file, g_strerror(errno));
+        if (fd >= 0) {
+            close(fd);
+        }
+        return -1;
+    }
+    /* qemu-img would round it up to a sector, as if there were more to read. */
+    source->size_bytes = (guint64) size_bytes;
+    return fd;
+}
+
+static int open_converted(const char *file, const source_t *source, GError **error)
+{
+    int fd = open_scratch(source->size_bytes, error);
+
+    if (fd >= 0 && !convert(file, fd, error)) {
+        close(fd);
+        return -1;
+    }
+    return fd;
+}
+
 /* A descriptor of the disk's raw contents, or -1. */
-static int open_source(const char *file, source_t *source, GError **error)
+static int open_source(const disk_t *disk, source_t *source, GError **error)
 {
     int fd = -1;
 
-    if (!inspect(file, source, error)) {
+    source->is_raw = TRUE;
+    if (!check_file(disk->file, error) || (disk->format != DISK_FORMAT_RAW && !inspect(disk, source, error))) {
         return -1;
     }
-    if (!source->is_raw) {
-        fd = open_scratch(source->size_bytes, error);
-        if (fd >= 0 && !convert(file, fd, error)) {
-            close(fd);
-            fd = -1;
-        }
-        return fd;
-    }
-    fd = open(file, O_RDONLY | O_CLOEXEC);
-    if (fd < 0) {
-        g_set_error(error, UNDERSTUDY_ERROR, UNDERSTUDY_ERROR_FAILED, "can't open %s: %s", file, g_strerror(errno));
+    fd = source->is_raw ? open_raw(disk->file, source, error) : open_converted(disk->file, source, error);
+    if (fd >= 0 && source->size_bytes == 0) {
+        g_set_error(error, UNDERSTUDY_ERROR, UNDERSTUDY_ERROR_CONFIG, "%s is empty: name what has the disk's contents",
+                    disk->file);
+        close(fd);
+        return -1;
     }
     return fd;
 }
@@ -238,19 +313,37 @@ static gboolean clear_leftover(store_t *store, const store_image_name_t *tempora
     return store_image_remove(store, temporary, error);
 }
 
+/* The failure itself is told elsewhere. */
+static void remove_failed(store_t *store, const store_image_name_t *temporary)
+{
+    g_autoptr(GError) error = NULL;
+
+    if (!store_image_remove(store, temporary, &error)) {
+        fprintf(stderr, "understudy: %s/%s is left in the store (%s): the next import of this disk removes it\n",
+                temporary->pool, temporary->image, error->message);
+    }
+}
+
 static gboolean write_image(store_t *store, const disk_t *disk, const store_image_name_t *temporary, int fd,
                             guint64 size_bytes, GError **error)
 {
     progress_t progress = { .text = disk->text, .rewrites = isatty(STDERR_FILENO),
                             .shown_us = g_get_monotonic_time() };
     guint64 image_bytes = (size_bytes + SECTOR_BYTES - 1) / SECTOR_BYTES * SECTOR_BYTES;
-    gboolean done = store_image_create(store, temporary, image_bytes, error)
-                    && store_image_import_raw(store, temporary, fd, size_bytes, show_progress, &progress, error);
+    gboolean done = FALSE;
 
+    if (!store_image_create(store, temporary, image_bytes, error)) {
+        return FALSE;
+    }
+    done = store_image_import_raw(store, temporary, fd, size_bytes, show_progress, &progress, error);
     if (progress.rewrites) {
         fputc('\n', stderr);
     }
-    return done && store_image_rename(store, temporary, disk->name->image, error);
+    done = done && store_image_rename(store, temporary, disk->name->image, error);
+    if (!done) {
+        remove_failed(store, temporary);
+    }
+    return done;
 }
 
 gboolean disk_import(store_t *store, const disk_t *disk, GError **error)
@@ -275,7 +368,7 @@ gboolean disk_import(store_t *store, const disk_t *disk, GError **error)
                     "there is no image %s: name a file to import with --disk=%s=FILE", disk->text, disk->text);
         return FALSE;
     }
-    fd = open_source(disk->file, &source, error);
+    fd = open_source(disk, &source, error);
     if (fd < 0) {
         return FALSE;
     }

@@ -4,14 +4,22 @@
 
 #include "store.h"
 
+/* What the operator says of a file. */
+typedef enum {
+    DISK_FORMAT_UNSAID, /* what its header says, as long as that names no other file */
+    DISK_FORMAT_RAW,    /* the disk itself, whatever stands at its start */
+    DISK_FORMAT_QCOW2,  /* with the files that its header names */
+} disk_format_t;
+
 /* A disk of a server: the image and, if one was given, the file to import. */
 typedef struct disk {
     store_image_name_t *name;
     char *text;  /* POOL/IMAGE */
     char *file;  /* or NULL */
+    disk_format_t format;
 } disk_t;
 
-/* Reads POOL/IMAGE[=FILE]; NULL with UNDERSTUDY_ERROR_CONFIG. */
+/* Reads POOL/IMAGE[=FILE], FILE perhaps with "raw:" or "qcow2:" before it; NULL with UNDERSTUDY_ERROR_CONFIG. */
 disk_t *disk_parse(const char *text, GError **error);
 void disk_free(disk_t *disk);
 
@@ -20,9 +28,11 @@ void disk_free(disk_t *disk);
  *
  * The file is written into an image "import-IMAGE" that gets its name when it is
  * whole, so that an interrupted import is never taken for an image; the next run
- * starts it again. Says on standard error what it does.
+ * starts it again; one that fails leaves nothing. A file whose size is no multiple
+ * of a sector is padded with zeros. Says on standard error what it does.
  *
- * \param[out] error  UNDERSTUDY_ERROR_NOT_FOUND: no image and no file; UNDERSTUDY_ERROR_BUSY: another import goes on
+ * \param[out] error  UNDERSTUDY_ERROR_NOT_FOUND: no image and no file; UNDERSTUDY_ERROR_BUSY: another import goes on;
+ *                    UNDERSTUDY_ERROR_CONFIG: the file is no disk, or its header names other files
  */
 gboolean disk_import(store_t *store, const disk_t *disk, GError **error);
 

@@ -3,6 +3,8 @@
 
 import json
 import os
+import shutil
+import subprocess
 import xml.etree.ElementTree as ET
 
 import pytest
@@ -238,6 +240,87 @@ def test_raw_and_qcow2_are_imported_whole(no_images, tmp_path):
         assert len(names) == 1 and names[0].startswith("point-")
         points.update(names)
     assert len(points) == 1, "the disks' recovery points do not belong together"
+
+
+def pool_images(cluster):
+    """Names of all images in the pool."""
+    return set(json.loads(rbd(cluster, "ls", POOL, "--format", "json").stdout))
+
+
+@pytest.mark.parametrize("size_bytes", [1_049_077, 102])
+def test_a_disk_that_ends_within_a_sector_is_padded(no_images, tmp_path, size_bytes):
+    cluster, raw = no_images, tmp_path / "odd.raw"
+    raw.write_bytes((b"odd bytes" * (size_bytes // 9 + 1))[:size_bytes])
+    cluster.understudy("adopt", SERVER, "--disk", f"{POOL}/{SERVER}={raw}")
+    rbd(cluster, "export", f"{POOL}/{SERVER}", str(tmp_path / "copy.raw"))
+    copy = (tmp_path / "copy.raw").read_bytes()
+    assert copy == raw.read_bytes().ljust(len(copy), b"\0") and len(copy) % 512 == 0
+    assert f"import-{SERVER}" not in pool_images(cluster)
+
+
+def test_what_is_no_disk_is_refused(no_images, tmp_path):
+    cluster, before = no_images, pool_images(no_images)
+    (tmp_path / "empty.raw").touch()
+    for source in (tmp_path / "empty.raw", "/dev/null", tmp_path, "raw:/dev/null"):
+        done = cluster.understudy("adopt", SERVER, "--disk", f"{POOL}/{SERVER}={source}", check=False)
+        assert done.returncode == 2 and str(source).removeprefix("raw:") in done.stderr, done.stderr
+    assert pool_images(cluster) == before
+    assert SERVER not in str(ours(cluster.configuration()))
+
+
+@pytest.fixture
+def failing_disk(tmp_path):
+    """A block device whose second half can't be read."""
+    backing = tmp_path / "backing"
+    backing.write_bytes(os.urandom(8 << 20))
+    device = subprocess.run(["losetup", "--find", "--show", str(backing)], check=True, capture_output=True,
+                            text=True).stdout.strip()
+    os.truncate(backing, 4 << 20)
+    yield device
+    subprocess.run(["losetup", "--detach", device], check=True)
+
+
+def test_an_import_that_fails_leaves_nothing(no_images, failing_disk):
+    cluster, before = no_images, pool_images(no_images)
+    done = cluster.understudy("adopt", SERVER, "--disk", f"{POOL}/{SERVER}=raw:{failing_disk}", check=False)
+    assert done.returncode == 1, done.stderr
+    assert pool_images(cluster) == before
+    assert SERVER not in str(ours(cluster.configuration()))
+
+
+@pytest.fixture
+def naming_disks(no_images, tmp_path):
+    """Disks whose headers name another file of this host, by what they name it as."""
+    secret = tmp_path / "another.raw"
+    make_disk(secret, b"somebody else's")
+    size = str(secret.stat().st_size)
+    data, backed, raw = tmp_path / "data.qcow2", tmp_path / "backed.qcow2", tmp_path / "guest.raw"
+    # Made beside it, then pointed at it: making it would write the data file.
+    shutil.copy(secret, tmp_path / "copy.raw")
+    no_images.run("qemu-img", "create", "-q", "-f", "qcow2", "-o", f"data_file={secret},data_file_raw=on", str(data), size)
+    shutil.copy(tmp_path / "copy.raw", secret)
+    no_images.run("qemu-img", "create", "-q", "-f", "qcow2", "-b", str(secret), "-F", "raw", str(backed))
+    # What a guest can write to its own raw disk.
+    shutil.copy(secret, raw)
+    with open(raw, "r+b") as disk:
+        disk.write(data.read_bytes())
+    return {"data file": data, "backing file": backed, "guest": raw}
+
+
+def test_a_header_that_names_other_files_is_not_followed(no_images, naming_disks, tmp_path):
+    cluster, before = no_images, pool_images(no_images)
+    for kind, source in naming_disks.items():
+        done = cluster.understudy("adopt", SERVER, "--disk", f"{POOL}/{SERVER}={source}", check=False)
+        assert done.returncode == 2 and "another.raw" in done.stderr, (kind, done.stderr)
+        assert f"=raw:{source}" in done.stderr
+    assert pool_images(cluster) == before
+    # On the operator's word: a raw disk is what it is, a qcow2 file comes with the file that it names.
+    raw, backed = naming_disks["guest"], naming_disks["backing file"]
+    cluster.understudy("adopt", SERVER, "--disk", f"{POOL}/{SERVER}=raw:{raw}", "--disk",
+                       f"{POOL}/{SERVER}-data=qcow2:{backed}")
+    for image, content in ((SERVER, raw), (f"{SERVER}-data", tmp_path / "another.raw")):
+        rbd(cluster, "export", f"{POOL}/{image}", str(tmp_path / f"{image}.copy"))
+        assert (tmp_path / f"{image}.copy").read_bytes() == content.read_bytes()
 
 
 def test_a_file_that_can_not_be_read_in_time_is_given_up(no_images, tmp_path):
