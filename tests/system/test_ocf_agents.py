@@ -2,6 +2,8 @@
 """The agents as the ClusterLabs' own tools judge them."""
 
 import subprocess
+import xml.etree.ElementTree as ET
+from pathlib import Path
 
 import pytest
 
@@ -36,6 +38,26 @@ def test_pcs_and_crm_describe_the_agent(lab, name):
                                                                               f"ocf:understudy:{name}")):
         text = lab.exec("host1", *argv).stdout
         assert "Operations" in text or "operations" in text.lower(), text
+
+
+PAGES = {"man7": [f"ocf_understudy_{name}.7" for name in NAMES],
+         "man8": ["fence_rbd.8", "understudy.8", "understudy-gate.8", "understudy-observerd.8"]}
+
+
+def test_every_page_that_is_named_is_installed():
+    """What README, doc/ and the programs' own words send the reader to."""
+    for section, pages in PAGES.items():
+        for page in pages:
+            assert ".SH DESCRIPTION" in Path("/usr/share/man", section, page).read_text(encoding="utf-8")
+    for document in Path(__file__).resolve().parents[2].glob("doc/*.md"):
+        assert Path("/usr/share/doc/understudy", document.name).read_bytes() == document.read_bytes()
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_man_page_has_every_parameter(name):
+    page = Path("/usr/share/man/man7", f"ocf_understudy_{name}.7").read_text(encoding="utf-8")
+    for parameter in ET.fromstring(metadata(name)).iter("parameter"):
+        assert f".B {parameter.get('name')}\n" in page
 
 
 @pytest.mark.parametrize("name", NAMES)
