@@ -8,6 +8,7 @@ from pathlib import Path
 from lab import process
 from lab.api import Lab
 from lab.net import HOST_BRIDGE
+from lab.server import GATE_QUIET
 from lab.site import POOL, POSTGRES_PORT, LabError
 
 IMAGE_MEMORY_MIB = 256
@@ -26,7 +27,7 @@ def adopt_options(lab: Lab, server: str, domain_type: str) -> list[str]:
         "--mac", site.mac(server, "svc"), "--bridge", HOST_BRIDGE, "--memory-mib", str(IMAGE_MEMORY_MIB),
         "--reference", f"icmp:{site.address('client', 'svc')}",
         # No boot_probe: Pacemaker lets a start that waits for a guest's boot hold up every start decided on after it.
-        "--set", f"domain_type={domain_type}",
+        "--set", f"domain_type={domain_type}", "--set", f"gate_quiet={GATE_QUIET}",
     ]
 
 

@@ -72,6 +72,7 @@ static const struct {
     { "probe_timeout", DEFAULT_PROBE_TIMEOUT, G_STRUCT_OFFSET(server_config_t, probe_timeout_ms), 50, 60000 },
     { "hold_down", DEFAULT_HOLD_DOWN, G_STRUCT_OFFSET(server_config_t, hold_down_ms), 0, 3600000 },
     { "recover_after", DEFAULT_RECOVER_AFTER, G_STRUCT_OFFSET(server_config_t, recover_after_ms), 0, 86400000 },
+    { "gate_quiet", DEFAULT_GATE_QUIET, G_STRUCT_OFFSET(server_config_t, gate_quiet_ms), 0, 3600000 },
     { "isolate_timeout", DEFAULT_ISOLATE_TIMEOUT, G_STRUCT_OFFSET(server_config_t, isolate_timeout_ms), 1000, 3600000 },
 };
 

@@ -31,6 +31,7 @@ typedef struct server_config {
     isolate_policy_t isolate;
     char *store_address;         /* the server's own address on the storage network, or NULL */
     guint64 isolate_timeout_ms;
+    guint64 gate_quiet_ms;       /* how long its gate wants nobody to answer for its address before it takes it */
     gint64 paused_until_ms;      /* no takeover until this Unix time; 0: not paused */
     gboolean hold;               /* the image goes on although the original is back */
 } server_config_t;

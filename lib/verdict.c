@@ -622,8 +622,10 @@ static void propose_again(const verdict_view_t *view, verdict_decision_t *decisi
 static void decide_returning(const verdict_view_t *view, verdict_decision_t *decision)
 {
     gint64 gone_ms = later(view->gone_since_ms, view->config->hold_down_ms);
+    /* Its gate begins to count when the image has fallen silent. */
     gint64 serve_ms = later(view->image_stopped_since_ms,
-                            doubled(view, view->config->recover_after_ms + VERDICT_SERVE_GRACE_MS));
+                            doubled(view, view->config->recover_after_ms + VERDICT_SERVE_GRACE_MS)
+                                + view->config->gate_quiet_ms);
     serves_t serves = SERVES_NOT_KNOWN;
 
     if (decide_takeover_request(view, decision)) {

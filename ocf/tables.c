@@ -221,6 +221,12 @@ const ocf_param_t image_params[] = {
     { .name = "store_address", .type = OCF_TYPE_STRING, .reloadable = TRUE, .check = check_address,
       .shortdesc = "The server's own address on the storage network",
       .longdesc = "If it is set, the address is put on Ceph's blocklist before a takeover." },
+    { .name = "gate_quiet", .type = OCF_TYPE_DURATION, .default_text = DEFAULT_GATE_QUIET, .reloadable = TRUE,
+      .min = 0, .max = 3600000,
+      .shortdesc = "How long the server's gate waits for silence",
+      .longdesc = "The --quiet of the server's gate: understudy-gate(8) takes the service address when nobody has answered "
+                  "for it for so long. After the image has stopped, the observers give the server this much longer to "
+                  "serve. It should be longer than the fencing of a host and a start of the image together may take." },
     { .name = "isolate_timeout", .type = OCF_TYPE_DURATION, .default_text = DEFAULT_ISOLATE_TIMEOUT, .reloadable = TRUE,
       .min = 1000, .max = 3600000,
       .shortdesc = "Deadline of one attempt to isolate the original",

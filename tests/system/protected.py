@@ -9,11 +9,12 @@ import xml.etree.ElementTree as ET
 from lab.api import Lab, wait_until
 from lab.guest import build
 from lab.guest.kvm import domain_type
+from lab.server import GATE_QUIET
 from lab.site import LabError, POOL
 
 # Short, so that the tests are; the order of things does not depend on it.
 TIMING = {"probe_interval": "500ms", "probe_timeout": "500ms", "probe_misses": "3", "hold_down": "2s",
-          "recover_after": "2s"}
+          "recover_after": "2s", "gate_quiet": GATE_QUIET}
 IMAGE_MEMORY_MIB = 256
 WATCH_S = 8     # longer than detection and confirmation together: something that must not happen would have
 TAKEOVER_TIMEOUT_S = 90

@@ -187,6 +187,7 @@ static server_config_t *config_new(const world_t *world, const char *name)
     g_hash_table_insert(params, (gpointer) "probes", (gpointer) world->probes);
     g_hash_table_insert(params, (gpointer) "recover_probe", (gpointer) "tcp:10.1.0.1:5432");
     g_hash_table_insert(params, (gpointer) "isolate", (gpointer) world->isolate);
+    g_hash_table_insert(params, (gpointer) "gate_quiet", (gpointer) "0");
     return server_config_parse("standby-x", params, NULL);
 }
 

@@ -913,7 +913,8 @@ static void test_returning_gives_up_on_a_service_that_does_not_start(void **stat
             returning_init(&fixture);
             fixture.record.failed_returns = failed;
             fixture.view.now_ms = fixture.view.image_stopped_since_ms
-                                  + ((10000 + VERDICT_SERVE_GRACE_MS) << failed) - 1;
+                                  + ((10000 + VERDICT_SERVE_GRACE_MS) << failed)
+                                  + (gint64) fixture.config->gate_quiet_ms - 1;
             round_is(&fixture, fixture.view.now_ms - 10, TRUE, cases[i].service, "uuu");
             assert_false(decide(&fixture)->change);
             fixture.view.now_ms++;
@@ -927,6 +928,22 @@ static void test_returning_gives_up_on_a_service_that_does_not_start(void **stat
             fixture_clear(&fixture);
         }
     }
+}
+
+/* The server is ready, the image has stopped, and its gate waits as long as it must: that is no failure of the service. */
+static void test_returning_leaves_the_gate_its_time(void **state)
+{
+    fixture_t fixture;
+
+    (void) state;
+    returning_init(&fixture);
+    assert_int_equal(fixture.config->gate_quiet_ms, 180000);
+    fixture.view.now_ms = fixture.view.image_stopped_since_ms + 180000;
+    round_is(&fixture, fixture.view.now_ms - 10, TRUE, "ddd", "uuu");
+    assert_false(decide(&fixture)->change);
+    fixture.config->gate_quiet_ms = 0;
+    assert_next(decide(&fixture), VERDICT_ISOLATING);
+    fixture_clear(&fixture);
 }
 
 static void test_a_return_that_succeeds_begins_anew(void **state)
@@ -1043,6 +1060,7 @@ int main(void)
         cmocka_unit_test(test_returning_asks_anew_after_the_stop),
         cmocka_unit_test(test_returning_isolates_again_what_went_away),
         cmocka_unit_test(test_returning_gives_up_on_a_service_that_does_not_start),
+        cmocka_unit_test(test_returning_leaves_the_gate_its_time),
         cmocka_unit_test(test_a_return_that_succeeds_begins_anew),
         cmocka_unit_test(test_requests),
         cmocka_unit_test(test_unknown_server_is_refused),
