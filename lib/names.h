@@ -31,6 +31,11 @@
 /* Another one whenever observers of two releases can't understand each other (0.1 had "understudy"). */
 #define OBSERVER_CPG_GROUP        "understudy-2"
 
+/* What the helper that tries probes is given: not on its command line, which all can read. */
+#define TRY_PROBES_VARIABLE          "UNDERSTUDY_TRY_PROBES"
+#define TRY_RECOVER_PROBE_VARIABLE   "UNDERSTUDY_TRY_RECOVER_PROBE"
+#define TRY_SERVICE_ADDRESS_VARIABLE "UNDERSTUDY_TRY_SERVICE_ADDRESS"
+
 /* Longest server name: libvirt, RBD and Pacemaker take more, people do not. */
 #define SERVER_NAME_MAX 63
 

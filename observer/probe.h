@@ -39,6 +39,9 @@ probe_t *probe_start(const probe_spec_t *spec, guint timeout_ms, gboolean fresh,
 /* Give up without calling done. */
 void probe_cancel(probe_t *probe);
 
+/* FALSE: a pgsql: probe with it can never ask, because it can't be read or has a name without an address. */
+gboolean probe_conninfo_is_usable(const char *conninfo);
+
 /* What time it was when this turn of the main loop began, in ms: probes need no finer clock. */
 gint64 probe_now_ms(void);
 

@@ -152,6 +152,11 @@ static gboolean needs_lookup(const char *conninfo)
     return options == NULL || (has_name && !has_address);
 }
 
+gboolean probe_conninfo_is_usable(const char *conninfo)
+{
+    return !needs_lookup(conninfo);
+}
+
 /* NULL, and why it can't be asked. */
 static connection_t *connection_new(const char *conninfo, char **why_not)
 {

@@ -9,7 +9,10 @@
 #include "names.h"
 #include "probe_spec.h"
 #include "program.h"
+#include "registry.h"
 #include "run.h"
+#include "server_config.h"
+#include "trial.h"
 
 /* Each try loses only against another change of the CIB in the same moment. */
 #define REPLACE_TRIES 20
@@ -203,19 +206,68 @@ static gboolean print(const adoption_t *adoption, cib_connection_t *cib, const c
     return done;
 }
 
-/* Wrong parameters are found before the store is touched. Also says whose keyring is to be used. */
-static gboolean rehearse(const adoption_t *adoption, cib_connection_t *cib, char **ceph_conf, char **ceph_user,
-                         GError **error)
+/* What the resource will have. */
+typedef struct {
+    char *ceph_conf;
+    char *ceph_user;
+    char *probes;
+    char *recover_probe;
+    char *service_address;
+    char *probes_digest;
+    guint probe_timeout_ms;
+} rehearsal_t;
+
+static void rehearsal_clear(rehearsal_t *rehearsal)
+{
+    g_free(rehearsal->ceph_conf);
+    g_free(rehearsal->ceph_user);
+    g_free(rehearsal->probes);
+    g_free(rehearsal->recover_probe);
+    g_free(rehearsal->service_address);
+    g_free(rehearsal->probes_digest);
+}
+
+static gboolean rehearsal_fill(rehearsal_t *rehearsal, xmlNode *xml, const char *server, GError **error)
+{
+    const struct {
+        const char *name;
+        char **to;
+    } texts[] = {
+        { "ceph_conf", &rehearsal->ceph_conf },         { "ceph_user", &rehearsal->ceph_user },
+        { "probes", &rehearsal->probes },               { "recover_probe", &rehearsal->recover_probe },
+        { "service_address", &rehearsal->service_address },
+    };
+    g_autoptr(GHashTable) params = g_hash_table_new(g_str_hash, g_str_equal);
+    g_autofree char *resource_id = server_resource_id(server);
+    server_config_t *config = NULL;
+
+    for (gsize i = 0; i < G_N_ELEMENTS(texts); i++) {
+        *texts[i].to = g_strdup(adoption_param(xml, server, texts[i].name));
+    }
+    g_hash_table_insert(params, (gpointer) "probes", rehearsal->probes);
+    g_hash_table_insert(params, (gpointer) "recover_probe", rehearsal->recover_probe);
+    g_hash_table_insert(params, (gpointer) "probe_timeout", (gpointer) adoption_param(xml, server, "probe_timeout"));
+    config = server_config_parse(resource_id, params, error);
+    if (config == NULL) {
+        return FALSE;
+    }
+    rehearsal->probes_digest = g_strdup(config->probes_digest);
+    rehearsal->probe_timeout_ms = (guint) config->probe_timeout_ms;
+    server_config_free(config);
+    return TRUE;
+}
+
+/* Wrong parameters are found before the store is touched. Also says what the resource will have. */
+static gboolean rehearse(const adoption_t *adoption, cib_connection_t *cib, rehearsal_t *rehearsal, GError **error)
 {
     xmlNode *xml = cib_connection_query(cib, error);
     gboolean changed = FALSE;
-    gboolean good = xml != NULL && adoption_apply(adoption, xml, &changed, error);
+    gboolean good = xml != NULL && adoption_apply(adoption, xml, &changed, error)
+                    && rehearsal_fill(rehearsal, xml, adoption->server, error);
 
     if (good) {
         const char *strategy = cib_placement_strategy(xml);
 
-        *ceph_conf = g_strdup(adoption_param(xml, adoption->server, "ceph_conf"));
-        *ceph_user = g_strdup(adoption_param(xml, adoption->server, "ceph_user"));
         if (g_strcmp0(strategy, "balanced") != 0) {
             fprintf(stderr, "understudy: placement-strategy is \"%s\" and stays so: images are not spread over the "
                             "emptiest hosts unless it is \"balanced\"\n", strategy);
@@ -223,6 +275,45 @@ static gboolean rehearse(const adoption_t *adoption, cib_connection_t *cib, char
     }
     cib_xml_free(xml);
     return good;
+}
+
+/* Only what was given: what stands already has been tried, or is judged by what the observers see. */
+static gboolean try_probes(const command_line_t *line, const adoption_t *adoption, const rehearsal_t *rehearsal,
+                           gboolean *all_up, GError **error)
+{
+    const trial_t trial = { .probes = rehearsal->probes, .recover_probe = rehearsal->recover_probe,
+                            .service_address = rehearsal->service_address,
+                            .timeout_ms = rehearsal->probe_timeout_ms };
+
+    *all_up = FALSE;
+    if (command_line_has(line, "untried") || g_getenv("CIB_file") != NULL
+        || (!g_hash_table_contains(adoption->params, "probes")
+            && !g_hash_table_contains(adoption->params, "recover_probe"))) {
+        return TRUE;
+    }
+    return trial_run(&trial, command_line_has(line, "trust-probes"), all_up, error);
+}
+
+/* After the change: the observers find it in the store as what they have seen themselves. */
+static gboolean trust_probes(const command_line_t *line, const adoption_t *adoption, const rehearsal_t *rehearsal,
+                             GError **error)
+{
+    store_options_t options = { .conf = rehearsal->ceph_conf, .user = rehearsal->ceph_user };
+    g_autofree char *key = registry_seen_key(adoption->server);
+    store_t *store = NULL;
+    gboolean done = FALSE;
+
+    if (!command_line_has(line, "trust-probes")) {
+        return TRUE;
+    }
+    store = store_open(&options, error);
+    done = store != NULL && config_key_set(store, key, rehearsal->probes_digest, error);
+    store_close(store);
+    if (!done) {
+        g_prefix_error(error, "%s is set up, but that its probes are trusted could not be kept, run it again: ",
+                       adoption->server);
+    }
+    return done;
 }
 
 static gboolean prepare_store(const command_line_t *line, const GPtrArray *disks, const char *ceph_conf,
@@ -298,12 +389,18 @@ static gboolean change(const adoption_t *adoption, cib_connection_t *cib, GError
 static gboolean adopt(const command_line_t *line, const adoption_t *adoption, const GPtrArray *disks,
                       cib_connection_t *cib, GError **error)
 {
-    g_autofree char *ceph_conf = NULL;
-    g_autofree char *ceph_user = NULL;
+    rehearsal_t rehearsal = { .ceph_conf = NULL };
+    gboolean all_up = FALSE;
+    gboolean done = rehearse(adoption, cib, &rehearsal, error) && try_probes(line, adoption, &rehearsal, &all_up, error)
+                    && (command_line_has(line, "no-store")
+                        || prepare_store(line, disks, rehearsal.ceph_conf, rehearsal.ceph_user, error))
+                    && change(adoption, cib, error) && trust_probes(line, adoption, &rehearsal, error);
 
-    return rehearse(adoption, cib, &ceph_conf, &ceph_user, error)
-           && (command_line_has(line, "no-store") || prepare_store(line, disks, ceph_conf, ceph_user, error))
-           && change(adoption, cib, error);
+    if (done && all_up) {
+        trial_ask_hosts(adoption->server);
+    }
+    rehearsal_clear(&rehearsal);
+    return done;
 }
 
 exit_code_t run_adopt(const command_line_t *line, GError **error)

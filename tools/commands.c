@@ -35,6 +35,12 @@ static const command_option_t adopt_options[] = {
       "Print what would be done, for pcs, for crm or as XML, and do nothing." },
     { "import-user", "USER", FALSE, WORD_FREE, NULL,
       "Cephx user, without \"client.\", that imports and makes the first recovery point, if the hosts' user may not." },
+    { "untried", NULL, FALSE, WORD_FREE, NULL,
+      "Do not try the probes. Otherwise those that can't be asked from this host are refused, and those that are not "
+      "answered are said." },
+    { "trust-probes", NULL, FALSE, WORD_FREE, NULL,
+      "Judge the server by its probes although it was never seen up with them: it is down now, and is to be taken over. "
+      "A probe that is mistyped then has a healthy server powered off." },
     { "no-store", NULL, FALSE, WORD_FREE, NULL,
       "Do not look at the store: neither import nor make a first recovery point." },
     { .name = NULL }
@@ -109,6 +115,10 @@ const command_t commands[] = {
       "\n"
       "Images that do not exist are imported if a file is given; an import that was interrupted is started again. An "
       "image that exists is never written over. If the images have no recovery point yet, the first one is made.\n"
+      "\n"
+      "Probes that are given are tried first, from this host. One that can never work is refused (a program that is not "
+      "there, a recover-probe on the service address), and one that can't be asked from here (a name that is not found, "
+      "a login that is refused). A server is not judged before it was seen up with its probes.\n"
       "\n"
       "Run again with other options it changes exactly those; with the same options it changes nothing. What an "
       "operator has set by pcs or crm stays.", run_adopt },

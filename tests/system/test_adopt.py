@@ -14,7 +14,7 @@ from lab.api import wait_until
 from lab.site import POOL
 
 SERVER = "snippet"
-OPTIONS = ("--disk", f"{POOL}/{SERVER}", "--disk", f"{POOL}/{SERVER}-data", "--probe",
+OPTIONS = ("--untried", "--disk", f"{POOL}/{SERVER}", "--disk", f"{POOL}/{SERVER}-data", "--probe",
            "pgsql:host=192.0.2.7 user=\"monitor\" connect_timeout=2", "--probe", "tcp:192.0.2.7:22", "--recover-probe",
            "icmp:192.0.2.107", "--service-address", "192.0.2.7", "--mac", "52:54:00:00:00:07", "--bridge", "br-svc",
            "--vcpus", "2", "--memory-mib", "512", "--isolate", "confirmed", "--set", "hold_down=3s",
