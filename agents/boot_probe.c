@@ -44,24 +44,31 @@ static gboolean wait_for(int fd, short events, gint64 deadline_us)
     return left_ms > 0 && poll(&wait, 1, (int) left_ms) > 0;
 }
 
-static gboolean tcp_answers(const probe_spec_t *probe, gint64 deadline_us)
+static boot_probe_t tcp_ask(const probe_spec_t *probe, gint64 deadline_us)
 {
     endpoint_t endpoint;
     socklen_t length = endpoint_init(&endpoint, probe->address, probe->port);
     int fd = socket(endpoint.any.sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     int result = -1;
     socklen_t result_length = sizeof result;
-    gboolean answers = FALSE;
 
     if (fd < 0) {
-        return FALSE;
+        return BOOT_PROBE_NOT_ASKED;
     }
-    answers = connect(fd, &endpoint.any, length) == 0;
-    if (!answers && errno == EINPROGRESS && wait_for(fd, POLLOUT, deadline_us)) {
-        answers = getsockopt(fd, SOL_SOCKET, SO_ERROR, &result, &result_length) == 0 && result == 0;
+    result = connect(fd, &endpoint.any, length) == 0 ? 0 : errno;
+    if (result != 0 && result != EINPROGRESS && result != ECONNREFUSED) {
+        close(fd);
+        errno = result;
+        return BOOT_PROBE_NOT_ASKED;
+    }
+    if (result == EINPROGRESS && wait_for(fd, POLLOUT, deadline_us)) {
+        result = -1;
+        if (getsockopt(fd, SOL_SOCKET, SO_ERROR, &result, &result_length) != 0) {
+            result = -1;
+        }
     }
     close(fd);
-    return answers;
+    return result == 0 ? BOOT_PROBE_ANSWERED : BOOT_PROBE_MISSED;
 }
 
 /* RFC 1071. For ICMPv6 the kernel does it. */
@@ -106,7 +113,20 @@ static gboolean is_reply(const guint8 *packet, gsize length, gboolean is_ipv6, g
     return header.type == (is_ipv6 ? ICMP6_ECHO_REPLY : ICMP_ECHOREPLY) && header.un.echo.id == id;
 }
 
-static gboolean icmp_answers(const probe_spec_t *probe, gint64 deadline_us)
+static boot_probe_t icmp_wait(int fd, gboolean is_ipv6, guint16 id, gint64 deadline_us)
+{
+    while (wait_for(fd, POLLIN, deadline_us)) {
+        guint8 reply[512];
+        ssize_t count = recv(fd, reply, sizeof reply, 0);
+
+        if (count > 0 && is_reply(reply, (gsize) count, is_ipv6, id)) {
+            return BOOT_PROBE_ANSWERED;
+        }
+    }
+    return BOOT_PROBE_MISSED;
+}
+
+static boot_probe_t icmp_ask(const probe_spec_t *probe, gint64 deadline_us)
 {
     endpoint_t endpoint;
     socklen_t length = endpoint_init(&endpoint, probe->address, 0);
@@ -115,23 +135,21 @@ static gboolean icmp_answers(const probe_spec_t *probe, gint64 deadline_us)
                     is_ipv6 ? (int) IPPROTO_ICMPV6 : (int) IPPROTO_ICMP);
     guint16 id = htons((guint16) getpid());
     guint8 packet[ECHO_BYTES];
-    gboolean answers = FALSE;
+    boot_probe_t answer = BOOT_PROBE_NOT_ASKED;
+    int code = 0;
 
     if (fd < 0) {
-        return FALSE;
+        return BOOT_PROBE_NOT_ASKED;
     }
     echo_build(packet, is_ipv6, id);
     /* Connected, the socket takes packets of this address alone. */
     if (connect(fd, &endpoint.any, length) == 0 && send(fd, packet, sizeof packet, 0) == (ssize_t) sizeof packet) {
-        while (!answers && wait_for(fd, POLLIN, deadline_us)) {
-            guint8 reply[512];
-            ssize_t count = recv(fd, reply, sizeof reply, 0);
-
-            answers = count > 0 && is_reply(reply, (gsize) count, is_ipv6, id);
-        }
+        answer = icmp_wait(fd, is_ipv6, id, deadline_us);
     }
+    code = errno;
     close(fd);
-    return answers;
+    errno = code;
+    return answer;
 }
 
 gboolean boot_probe_is_usable(const probe_spec_t *probe)
@@ -139,9 +157,9 @@ gboolean boot_probe_is_usable(const probe_spec_t *probe)
     return probe->type == PROBE_TCP || probe->type == PROBE_ICMP;
 }
 
-gboolean boot_probe_answers(const probe_spec_t *probe, guint timeout_ms)
+boot_probe_t boot_probe_ask(const probe_spec_t *probe, guint timeout_ms)
 {
     gint64 deadline_us = g_get_monotonic_time() + timeout_ms * 1000LL;
 
-    return probe->type == PROBE_TCP ? tcp_answers(probe, deadline_us) : icmp_answers(probe, deadline_us);
+    return probe->type == PROBE_TCP ? tcp_ask(probe, deadline_us) : icmp_ask(probe, deadline_us);
 }

@@ -4,10 +4,17 @@
 
 #include "probe_spec.h"
 
-/* TRUE for the types that boot_probe_answers() can carry out: tcp and icmp. */
+/* TRUE for the types that boot_probe_ask() can carry out: tcp and icmp. */
 gboolean boot_probe_is_usable(const probe_spec_t *probe);
 
-/* One try: TRUE if the guest answers within timeout_ms. */
-gboolean boot_probe_answers(const probe_spec_t *probe, guint timeout_ms);
+/* As for the observers' probes: silence is the guest's, what this host can't send says nothing of the guest. */
+typedef enum {
+    BOOT_PROBE_ANSWERED,
+    BOOT_PROBE_MISSED,
+    BOOT_PROBE_NOT_ASKED, /* errno says why */
+} boot_probe_t;
+
+/* One try, within timeout_ms. */
+boot_probe_t boot_probe_ask(const probe_spec_t *probe, guint timeout_ms);
 
 #endif

@@ -170,6 +170,7 @@ ocf_rc_t image_wait_booted(const ocf_call_t *call, const image_identity_t *ident
     probe_spec_t *probe = boot_probe != NULL ? probe_spec_parse(boot_probe, NULL) : NULL;
     announcer_t announcer = { .bridge = bridge };
     gboolean answered = probe == NULL;
+    gboolean asked = FALSE;
     gboolean going = TRUE;
 
     if (service_address != NULL && mac != NULL && bridge != NULL) {
@@ -179,7 +180,10 @@ ocf_rc_t image_wait_booted(const ocf_call_t *call, const image_identity_t *ident
     while (!answered && going && ocf_call_remaining_ms(call, START_RESERVE_MS) > 0) {
         guint try_ms = MIN(BOOT_PROBE_TRY_MS, ocf_call_remaining_ms(call, START_RESERVE_MS));
 
-        answered = boot_probe_answers(probe, try_ms);
+        boot_probe_t answer = boot_probe_ask(probe, try_ms);
+
+        answered = answer == BOOT_PROBE_ANSWERED;
+        asked = asked || answer != BOOT_PROBE_NOT_ASKED;
         going = answered || domain_is_going(identity->domain_name);
         announcer_tick(&announcer);
         if (!answered && going) {
@@ -189,6 +193,12 @@ ocf_rc_t image_wait_booted(const ocf_call_t *call, const image_identity_t *ident
     probe_spec_free(probe);
     announcer.next_us = 0;
     announcer_tick(&announcer);
+    if (going && !answered && !asked) {
+        /* To stop the image for that, and on the next host too, would help nobody. */
+        ocf_log("%s can't be asked from this host: whether the image of %s has booted is not known", boot_probe,
+                identity->server);
+        answered = TRUE;
+    }
     if (answered) {
         return OCF_RC_SUCCESS;
     }

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+#include <errno.h>
 #include <string.h>
 
 #include "boot_probe.h"
@@ -174,21 +175,30 @@ static ocf_rc_t watchers_check(const ocf_call_t *call, const image_identity_t *i
     return OCF_RC_SUCCESS;
 }
 
-static ocf_rc_t boot_probe_ask(const ocf_call_t *call, const image_identity_t *identity)
+/* What this host can't ask is no fault of the image: it stays where it is. */
+static ocf_rc_t boot_probe_check(const ocf_call_t *call, const image_identity_t *identity)
 {
     const char *text = ocf_value_string(call->values, "boot_probe");
     probe_spec_t *probe = text != NULL ? probe_spec_parse(text, NULL) : NULL;
     gint64 begun_us = g_get_monotonic_time();
-    gboolean answers = probe == NULL || !boot_probe_is_usable(probe);
+    boot_probe_t answer = probe == NULL || !boot_probe_is_usable(probe) ? BOOT_PROBE_ANSWERED : BOOT_PROBE_MISSED;
+    int code = 0;
 
-    while (!answers && deep_left_ms(call, begun_us) > 0) {
-        answers = boot_probe_answers(probe, MIN(PROBE_TRY_MS, deep_left_ms(call, begun_us)));
+    while (answer == BOOT_PROBE_MISSED && deep_left_ms(call, begun_us) > 0) {
+        answer = boot_probe_ask(probe, MIN(PROBE_TRY_MS, deep_left_ms(call, begun_us)));
+        code = errno;
     }
     probe_spec_free(probe);
-    if (!answers) {
-        ocf_exit_reason("the image of %s runs, but %s does not answer", identity->server, text);
+    if (answer == BOOT_PROBE_NOT_ASKED) {
+        ocf_exit_reason("the image of %s runs, but %s can't be asked from this host: %s", identity->server, text,
+                        g_strerror(code));
+        return OCF_RC_DEGRADED;
     }
-    return answers ? OCF_RC_SUCCESS : OCF_RC_GENERIC;
+    if (answer == BOOT_PROBE_MISSED) {
+        ocf_exit_reason("the image of %s runs, but %s does not answer", identity->server, text);
+        return OCF_RC_GENERIC;
+    }
+    return OCF_RC_SUCCESS;
 }
 
 static ocf_rc_t look_deep(const ocf_call_t *call, const image_identity_t *identity)
@@ -198,7 +208,7 @@ static ocf_rc_t look_deep(const ocf_call_t *call, const image_identity_t *identi
     if (rc == OCF_RC_SUCCESS) {
         rc = watchers_check(call, identity);
     }
-    return rc == OCF_RC_SUCCESS ? boot_probe_ask(call, identity) : rc;
+    return rc == OCF_RC_SUCCESS ? boot_probe_check(call, identity) : rc;
 }
 
 ocf_rc_t image_monitor(const ocf_call_t *call)

@@ -18,6 +18,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "boot_probe.h"
 #include "cycle.h"
 #include "probe.h"
 #include "watch.h"
@@ -587,6 +588,37 @@ static void test_reason_names_the_probe_and_is_bounded(void **state)
     assert_in_range(strlen(outcome.reason), 100, CYCLE_REASON_MAX_BYTES);
 }
 
+/* The agent's own ---------------------------------------------------------------*/
+
+static boot_probe_t ask_booted(const char *text, guint timeout_ms)
+{
+    probe_spec_t *spec = probe_spec_parse(text, NULL);
+    boot_probe_t answer = boot_probe_ask(spec, timeout_ms);
+
+    probe_spec_free(spec);
+    return answer;
+}
+
+static void test_boot_probe_that_this_host_can_not_send_is_no_miss(void **state)
+{
+    guint16 port = 0;
+    GSocket *socket = listener("127.0.0.1", &port);
+    g_autofree char *text = g_strdup_printf("tcp:127.0.0.1:%u", port);
+
+    (void) state;
+    assert_int_equal(ask_booted(text, PATIENCE_MS), BOOT_PROBE_ANSWERED);
+    g_object_unref(socket);
+    assert_int_equal(ask_booted(text, PATIENCE_MS), BOOT_PROBE_MISSED);
+    if (!has_namespace) {
+        skip(); /* needs root */
+    }
+    assert_int_equal(ask_booted("icmp:127.0.0.1", PATIENCE_MS), BOOT_PROBE_ANSWERED);
+    assert_int_equal(ask_booted("icmp:" SILENT, TIMEOUT_MS), BOOT_PROBE_MISSED);
+    assert_int_equal(ask_booted("tcp:" SILENT ":9", TIMEOUT_MS), BOOT_PROBE_MISSED);
+    assert_int_equal(ask_booted("icmp:198.51.100.1", TIMEOUT_MS), BOOT_PROBE_NOT_ASKED);
+    assert_int_equal(ask_booted("tcp:198.51.100.1:9", TIMEOUT_MS), BOOT_PROBE_NOT_ASKED);
+}
+
 /* What the observer makes of it ------------------------------------------------*/
 
 typedef struct {
@@ -687,6 +719,7 @@ int main(void)
         cmocka_unit_test(test_cancelled_probes_call_nobody),
         cmocka_unit_test(test_cycle_needs_all_or_any),
         cmocka_unit_test(test_reason_names_the_probe_and_is_bounded),
+        cmocka_unit_test(test_boot_probe_that_this_host_can_not_send_is_no_miss),
         cmocka_unit_test(test_unknown_is_down_only_where_it_is_wanted),
     };
 
