@@ -765,7 +765,7 @@ char *group_request(group_t *group, const char *server, verdict_request_t reques
         refusal = g_strdup_printf("Server %s: %s", server,
                                   known->config_error != NULL ? known->config_error : "it has no configuration");
     }
-    if (refusal == NULL && request == VERDICT_REQUEST_TAKEOVER
+    if (refusal == NULL && request == VERDICT_REQUEST_TAKEOVER && known != NULL && known->config != NULL
         && known->config->paused_until_ms > group->ops.wall_ms(group->user_data)) {
         refusal = g_strdup_printf("Server %s is paused: end that with understudy resume %s first", server, server);
     }

@@ -59,17 +59,34 @@ static probe_answer_t judge_error(const GError *error)
     return PROBE_UNKNOWN; /* a name, a certificate, no route, no HTTP */
 }
 
-static SoupSession *get_session(void)
-{
-    static SoupSession *session;
+/* A session keeps the addresses of a name for ever while it is used: one for names lasts so long. */
+#define NAMES_KEEP_MS   10000
 
-    if (session == NULL) {
-        /* No proxy, whatever the environment says: it is the server that is to answer. */
-        session = soup_session_new_with_options("max-conns", CONNECTIONS_MAX, "max-conns-per-host", 8,
-                                                "idle-timeout", IDLE_TIMEOUT_S, "user-agent", "understudy",
-                                                "proxy-resolver", NULL, NULL);
+static SoupSession *session_new(void)
+{
+    /* No proxy, whatever the environment says: it is the server that is to answer. */
+    return soup_session_new_with_options("max-conns", CONNECTIONS_MAX, "max-conns-per-host", 8, "idle-timeout",
+                                         IDLE_TIMEOUT_S, "user-agent", "understudy", "proxy-resolver", NULL, NULL);
+}
+
+static SoupSession *get_session(SoupMessage *message)
+{
+    static SoupSession *for_addresses;
+    static SoupSession *for_names;
+    static gint64 for_names_until_ms;
+
+    if (g_hostname_is_ip_address(g_uri_get_host(soup_message_get_uri(message)))) {
+        if (for_addresses == NULL) {
+            for_addresses = session_new();
+        }
+        return for_addresses;
     }
-    return session;
+    if (for_names == NULL || probe_now_ms() >= for_names_until_ms) {
+        g_clear_object(&for_names); /* requests that are under way hold it */
+        for_names = session_new();
+        for_names_until_ms = probe_now_ms() + NAMES_KEEP_MS;
+    }
+    return for_names;
 }
 
 static void state_free(http_state_t *state)
@@ -152,7 +169,7 @@ static char *http_start(probe_t *probe)
     probe->state = state;
     g_signal_connect(message, "network-event", G_CALLBACK(on_network_event), state);
     g_signal_connect(message, "starting", G_CALLBACK(on_starting), state);
-    soup_session_send_async(get_session(), message, G_PRIORITY_DEFAULT, state->cancellable, on_sent, state);
+    soup_session_send_async(get_session(message), message, G_PRIORITY_DEFAULT, state->cancellable, on_sent, state);
     return NULL;
 }
 
