@@ -382,6 +382,10 @@ static gboolean change(const adoption_t *adoption, cib_connection_t *cib, GError
         printf(changed ? "%s is set up: its image stays stopped until the ticket " TICKET_PREFIX "%s is granted\n"
                        : "%s is set up as asked already (ticket " TICKET_PREFIX "%s)\n",
                adoption->server, adoption->server);
+        if (changed) {
+            printf("Its address must stay down on it while its image runs: install the gate on %s, see "
+                   "understudy-gate(8)\n", adoption->server);
+        }
     }
     return done;
 }

@@ -229,6 +229,7 @@ def test_raw_and_qcow2_are_imported_whole(no_images, tmp_path):
     done = cluster.understudy("adopt", SERVER, "--disk", f"{POOL}/{SERVER}={raw}", "--disk",
                               f"{POOL}/{SERVER}-data={qcow2}")
     assert "100 %" in done.stderr
+    assert "understudy-gate" in done.stdout, "the operator is not told of the gate"
     points = set()
     for image, source in ((SERVER, raw), (f"{SERVER}-data", tmp_path / "data.raw")):
         copy = tmp_path / "copy.raw"
