@@ -200,15 +200,15 @@ static void grant_ticket(xmlNode *cib_xml, const char *server)
     xmlSetProp(ticket, (const xmlChar *) "granted", (const xmlChar *) "true");
 }
 
-static char *write_cib(const char *folder, xmlNode *cib_xml, const char *server, GError **error)
+static char *write_cib(const char *folder, xmlNode *cib_xml, const char *const *servers, GError **error)
 {
     g_autofree char *path = g_build_filename(folder, "cib.xml", NULL);
     xmlDoc *copy = xmlNewDoc((const xmlChar *) "1.0");
     int bytes = -1;
 
     xmlDocSetRootElement(copy, xmlDocCopyNode(cib_xml, copy, 1));
-    if (server != NULL) {
-        grant_ticket(xmlDocGetRootElement(copy), server);
+    for (const char *const *server = servers; server != NULL && *server != NULL; server++) {
+        grant_ticket(xmlDocGetRootElement(copy), *server);
     }
     bytes = xmlSaveFile(path, copy);
     xmlFreeDoc(copy);
@@ -231,7 +231,7 @@ static program_t *start_program(scheduler_question_t *question, const char *path
     return program_start(argv, timeout_ms, on_ended, question);
 }
 
-scheduler_question_t *scheduler_ask(xmlNode *cib_xml, const char *server, guint timeout_ms,
+scheduler_question_t *scheduler_ask(xmlNode *cib_xml, const char *const *servers, guint timeout_ms,
                                     scheduler_answered_fn answered, gpointer user_data, GError **error)
 {
     g_autoptr(GError) reason = NULL;
@@ -249,7 +249,7 @@ scheduler_question_t *scheduler_ask(xmlNode *cib_xml, const char *server, guint 
     question->folder = folder;
     question->answered = answered;
     question->user_data = user_data;
-    path = write_cib(folder, cib_xml, server, error);
+    path = write_cib(folder, cib_xml, servers, error);
     if (path == NULL) {
         question_free(question);
         return NULL;
@@ -290,7 +290,9 @@ scheduler_plan_t *scheduler_ask_now(xmlNode *cib_xml, const char *server, guint 
 {
     wait_t wait = { 0 };
 
-    if (scheduler_ask(cib_xml, server, timeout_ms, on_answered, &wait, error) == NULL) {
+    const char *const servers[] = { server, NULL };
+
+    if (scheduler_ask(cib_xml, server != NULL ? servers : NULL, timeout_ms, on_answered, &wait, error) == NULL) {
         return NULL;
     }
     while (!wait.ended) {

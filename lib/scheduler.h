@@ -28,16 +28,17 @@ typedef void (*scheduler_answered_fn)(const scheduler_plan_t *plan, const GError
  * \brief Ask what would happen, without waiting
  *
  * \param[in] cib_xml    the <cib> element; not kept
- * \param[in] server     its ticket is taken as granted; NULL: all tickets as they are
+ * \param[in] servers    NULL-terminated: their tickets are taken as granted; NULL: all tickets as they are
  * \param[in] answered   comes once, at the latest shortly after timeout_ms; the question is gone then
  * \return question, or NULL with an error: the CIB can't be written for crm_simulate
  */
-scheduler_question_t *scheduler_ask(xmlNode *cib_xml, const char *server, guint timeout_ms,
+scheduler_question_t *scheduler_ask(xmlNode *cib_xml, const char *const *servers, guint timeout_ms,
                                     scheduler_answered_fn answered, gpointer user_data, GError **error);
 /* answered() does not come, and the question is gone. */
 void scheduler_cancel(scheduler_question_t *question);
 
-/* The same, waited for in the default main context; NULL with an error, else scheduler_plan_free(). */
+/* The same about one server or none, waited for in the default main context; NULL with an error, else
+ * scheduler_plan_free(). */
 scheduler_plan_t *scheduler_ask_now(xmlNode *cib_xml, const char *server, guint timeout_ms, GError **error);
 
 /* From what crm_simulate prints with --output-as=xml. Pure. NULL with an error. */

@@ -194,6 +194,41 @@ static gboolean is_paused(const verdict_view_t *view, verdict_decision_t *decisi
     return rest_ms > 0;
 }
 
+static gboolean start_is_known(const verdict_view_t *view)
+{
+    gint64 valid_ms = view->start_possible ? VERDICT_START_VALID_MS : VERDICT_START_RETRY_MS;
+
+    return view->start_checked_ms != VERDICT_NEVER && view->now_ms < view->start_checked_ms + valid_ms;
+}
+
+/* Isolating a server whose image then runs nowhere would do nothing but harm. TRUE if a host would run it. Otherwise
+ * the record says why not, and it is asked again until the reason is gone. */
+static gboolean may_isolate(const verdict_view_t *view, verdict_decision_t *decision)
+{
+    const char *obstacle = view->held_back;
+    g_autofree char *reason = NULL;
+
+    if (is_paused(view, decision)) {
+        return FALSE;
+    }
+    if (obstacle == NULL) {
+        decision->check_start = !start_is_known(view);
+        if (view->start_checked_ms == VERDICT_NEVER) {
+            return FALSE;
+        }
+        if (view->start_possible) {
+            return start_is_known(view);
+        }
+        obstacle = view->start_obstacle;
+        wake_at(decision, view->start_checked_ms + VERDICT_START_RETRY_MS);
+    }
+    reason = g_strdup_printf("not taken over: %s", obstacle);
+    if (g_strcmp0(reason, view->record->reason) != 0) {
+        propose_note(view, decision, reason);
+    }
+    return FALSE;
+}
+
 /* Isolation by an operator's wish needs no confirmation: he knows that it is up. */
 static gboolean decide_takeover_request(const verdict_view_t *view, verdict_decision_t *decision)
 {
@@ -314,6 +349,8 @@ static void decide_suspect(const verdict_view_t *view, verdict_decision_t *decis
     if (decide_takeover_request(view, decision) || decide_recovered(view, decision)) {
         return;
     }
+    /* It may take seconds: so that the answer is there when it is needed. */
+    decision->check_start = view->held_back == NULL && !start_is_known(view);
     decide_by_round(view, decision, G_MININT64, "round 1", VERDICT_DOUBTED);
 }
 
@@ -325,10 +362,11 @@ static void decide_doubted(const verdict_view_t *view, verdict_decision_t *decis
         return;
     }
     if (view->now_ms < hold_down_over_ms) {
+        decision->check_start = view->held_back == NULL && !start_is_known(view);
         wake_at(decision, hold_down_over_ms);
         return;
     }
-    if (is_paused(view, decision)) {
+    if (!may_isolate(view, decision)) {
         return;
     }
     decide_by_round(view, decision, hold_down_over_ms, "round 2", VERDICT_ISOLATING);
@@ -486,7 +524,7 @@ static gboolean decide_unharmed(const verdict_view_t *view, verdict_decision_t *
 static void decide_isolating(const verdict_view_t *view, verdict_decision_t *decision)
 {
     gint64 attempt_ms = next_attempt_ms(view);
-    gboolean is_held_back = !view->record->by_operator && is_paused(view, decision);
+    gboolean is_held_back = !view->record->by_operator && (is_paused(view, decision) || view->held_back != NULL);
 
     if (decide_release_request(view, decision) || decide_isolation_result(view, decision)) {
         return;
@@ -610,13 +648,17 @@ static serves_t decide_serves(const verdict_view_t *view, verdict_decision_t *de
     return verdict_tally_is_down(&view->round_service) ? SERVES_NOT : SERVES_NOT_KNOWN;
 }
 
-/* It had been let back: nothing less than a new isolation is safe. */
-static void propose_again(const verdict_view_t *view, verdict_decision_t *decision, const char *reason)
+/* It had been let back: nothing less than a new isolation is safe. FALSE: it has to wait. */
+static gboolean propose_again(const verdict_view_t *view, verdict_decision_t *decision, const char *reason)
 {
+    if (!may_isolate(view, decision)) {
+        return FALSE;
+    }
     decision->ticket = TICKET_KEEP;
     decision->ask_round = FALSE;
     propose(view, decision, VERDICT_ISOLATING, g_strdup(reason));
     decision->next.failed_returns++;
+    return TRUE;
 }
 
 static void decide_returning(const verdict_view_t *view, verdict_decision_t *decision)
@@ -635,7 +677,7 @@ static void decide_returning(const verdict_view_t *view, verdict_decision_t *dec
         decision->ticket = TICKET_REVOKE;
     }
     serves = decide_serves(view, decision);
-    if (serves == SERVES_DECIDED || is_paused(view, decision)) {
+    if (serves == SERVES_DECIDED) {
         return;
     }
     /* On an operator's word only the service counts. */
@@ -651,8 +693,9 @@ static void decide_returning(const verdict_view_t *view, verdict_decision_t *dec
     }
     if (view->now_ms < serve_ms) {
         wake_at(decision, serve_ms);
-    } else if (serves == SERVES_NOT) {
-        propose_again(view, decision, "the original came back but does not serve, although its image has stopped");
+    } else if (serves == SERVES_NOT
+               && propose_again(view, decision,
+                                "the original came back but does not serve, although its image has stopped")) {
         decision->next.operator_returns = TRUE; /* somebody works on it, or has to: not powered off again and again */
     }
 }

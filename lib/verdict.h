@@ -143,8 +143,13 @@ typedef struct verdict_view {
     const char *isolation_sentence; /* of the last attempt, or NULL */
 
     const char *stored_probes;      /* as the store remembers record->seen_probes, or NULL */
+    /* Whether a host would run the image if its ticket were granted: Pacemaker's answer to this host's last question. */
+    gint64 start_checked_ms;        /* VERDICT_NEVER: none yet */
+    gboolean start_possible;
+    const char *start_obstacle;     /* a sentence, if it is not */
 
     /* From the CIB. */
+    const char *held_back;          /* what keeps the image from every host: a sentence, or NULL */
     gboolean ticket_granted;
     image_view_t image;
     gint64 image_stopped_since_ms;  /* ticket not granted and image stopped, since */
@@ -161,6 +166,7 @@ typedef struct verdict_decision {
     gboolean change;          /* propose `next` */
     verdict_record_t next;    /* its epoch is the record's plus one; since_wall_ms is left to the caller */
     gboolean ask_round;
+    gboolean check_start;     /* ask Pacemaker whether a host would run the image */
     gboolean start_isolation;
     ticket_action_t ticket;
     gint64 wake_ms;           /* look again then at the latest, VERDICT_NEVER: when something changes */
@@ -202,6 +208,9 @@ gboolean verdict_is_seen(const server_config_t *config, const verdict_record_t *
  */
 char *verdict_request_refusal(verdict_request_t request, const char *server, const verdict_record_t *record);
 
+/* Pacemaker's answer holds for so long; one that says no is asked for again that often. */
+#define VERDICT_START_VALID_MS 30000
+#define VERDICT_START_RETRY_MS 10000
 /* How long a round waits for answers: a probe's time limit and a second for the way. */
 #define VERDICT_ROUND_GRACE_MS 1000
 /* Pause before the next attempt to isolate: 1 s, doubled up to this. */

@@ -5,6 +5,7 @@
 
 #include "cib.h"
 #include "cib_change.h"
+#include "error.h"
 #include "log.h"
 
 #define CLIENT_NAME      "understudy-observerd"
@@ -170,6 +171,15 @@ static gboolean open_cib(gpointer user_data)
     read_after(cluster, 0);
     cluster->callbacks.able(TRUE, cluster->user_data);
     return G_SOURCE_REMOVE;
+}
+
+xmlNode *cluster_query(cluster_t *cluster, GError **error)
+{
+    if (cluster->cib == NULL) {
+        g_set_error_literal(error, UNDERSTUDY_ERROR, UNDERSTUDY_ERROR_FAILED, "Pacemaker's CIB is not open");
+        return NULL;
+    }
+    return cib_connection_query(cluster->cib, error);
 }
 
 void cluster_set_tickets(cluster_t *cluster, const char *const *servers, gboolean granted)

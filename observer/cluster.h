@@ -19,6 +19,9 @@ typedef struct cluster_callbacks {
 cluster_t *cluster_new(const cluster_callbacks_t *callbacks, gpointer user_data);
 void cluster_free(cluster_t *cluster);
 
+/* The CIB as it is now; cib_xml_free(). NULL with an error. */
+xmlNode *cluster_query(cluster_t *cluster, GError **error);
+
 /* Grant or revoke tickets in one change; says in the log what happened. */
 void cluster_set_tickets(cluster_t *cluster, const char *const *servers, gboolean granted);
 

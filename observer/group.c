@@ -751,9 +751,8 @@ void group_answer(group_t *group, const char *server, guint64 epoch, guint32 rou
     group_send(group, &message);
 }
 
-char *group_request(group_t *group, const char *server, verdict_request_t request, guint64 request_id)
+char *group_request_refusal(const group_t *group, const char *server, verdict_request_t request)
 {
-    message_t message = { .type = MESSAGE_REQUEST, .server = server, .request = request, .request_id = request_id };
     const group_server_t *known = group_server_find(group, server);
     char *refusal = NULL;
 
@@ -769,6 +768,14 @@ char *group_request(group_t *group, const char *server, verdict_request_t reques
         && known->config->paused_until_ms > group->ops.wall_ms(group->user_data)) {
         refusal = g_strdup_printf("Server %s is paused: end that with understudy resume %s first", server, server);
     }
+    return refusal;
+}
+
+char *group_request(group_t *group, const char *server, verdict_request_t request, guint64 request_id)
+{
+    message_t message = { .type = MESSAGE_REQUEST, .server = server, .request = request, .request_id = request_id };
+    char *refusal = group_request_refusal(group, server, request);
+
     if (refusal == NULL) {
         group_send(group, &message);
     }
@@ -866,6 +873,11 @@ void group_cluster_server(group_t *group, const group_server_facts_t *facts, gin
         g_free(server->config_error);
         server->config_error = g_strdup(facts->config_error);
     }
+    if (g_strcmp0(server->held_back, facts->held_back) != 0) {
+        g_free(server->held_back);
+        server->held_back = g_strdup(facts->held_back);
+        server->start_checked_ms = VERDICT_NEVER; /* whatever was said of it before */
+    }
     server->ticket_granted = facts->ticket_granted;
     server->image = facts->image;
     server->image_running = facts->image_running;
@@ -923,6 +935,38 @@ void group_isolation_ended(group_t *group, const char *name, isolation_result_t 
     server->isolation_result = result;
     g_free(server->isolation_sentence);
     server->isolation_sentence = g_strdup(sentence);
+}
+
+void group_start_checked(group_t *group, const char *name, const char *obstacle, gint64 now_ms)
+{
+    group_server_t *server = group_server_find(group, name);
+
+    if (server == NULL || !server->start_check_runs) {
+        return;
+    }
+    server->start_check_runs = FALSE;
+    server->start_checked_ms = now_ms;
+    server->start_possible = obstacle == NULL;
+    g_free(server->start_obstacle);
+    server->start_obstacle = g_strdup(obstacle);
+}
+
+char **group_servers_isolating(const group_t *group)
+{
+    GPtrArray *names = g_ptr_array_new();
+    GHashTableIter iter;
+    gpointer value = NULL;
+
+    g_hash_table_iter_init(&iter, group->servers);
+    while (g_hash_table_iter_next(&iter, NULL, &value)) {
+        const group_server_t *server = value;
+
+        if (server->in_cib && server->record.epoch != 0 && server->record.verdict == VERDICT_ISOLATING) {
+            g_ptr_array_add(names, g_strdup(server->name));
+        }
+    }
+    g_ptr_array_add(names, NULL);
+    return (char **) g_ptr_array_free(names, FALSE);
 }
 
 /* Running ---------------------------------------------------------------------*/

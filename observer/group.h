@@ -28,6 +28,8 @@ typedef struct group_ops {
     /* Isolate the original and call group_isolation_ended(). */
     void (*isolation_start)(const server_config_t *config, gpointer user_data);
     void (*isolation_cancel)(const char *server, gpointer user_data);
+    /* Ask whether a host would run the server's image if its ticket were granted, and call group_start_checked(). */
+    void (*start_check)(const char *server, gpointer user_data);
     /* Grant or revoke tickets in one change of the CIB. Tried again while the CIB does not show it. */
     void (*tickets_set)(const char *const *servers, gboolean granted, gpointer user_data);
     /* A record was applied; `from` is NULL for a new server, `to` for one that is forgotten. */
@@ -68,6 +70,7 @@ typedef struct group_server_facts {
     const char *name;
     server_config_t *config;   /* taken over; NULL: it can't be used, see config_error */
     const char *config_error;
+    const char *held_back;     /* what keeps the image from every host, or NULL */
     gboolean ticket_granted;
     image_view_t image;
     gboolean image_running;
@@ -97,6 +100,13 @@ gboolean group_has_unseen(const group_t *group);
 void group_isolation_ended(group_t *group, const char *server, isolation_result_t result, const char *sentence,
                            gint64 now_ms);
 
+/* obstacle: NULL if a host would run it; else why not, or why it is not known. */
+void group_start_checked(group_t *group, const char *server, const char *obstacle, gint64 now_ms);
+/* Servers that are being isolated: their images need a host soon. NULL-terminated; g_strfreev(). */
+char **group_servers_isolating(const group_t *group);
+
+/* Why a wish of an operator on this host can't be granted now, to be g_free()d; NULL: it can. */
+char *group_request_refusal(const group_t *group, const char *server, verdict_request_t request);
 /* A wish of an operator on this host: NULL, and ops->request_answered() follows; or why not, to be g_free()d. */
 char *group_request(group_t *group, const char *server, verdict_request_t request, guint64 request_id);
 

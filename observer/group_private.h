@@ -41,6 +41,7 @@ typedef struct group_server {
     gboolean in_cib;
     server_config_t *config; /* the last good one */
     char *config_error;
+    char *held_back;
     gboolean ticket_granted;
     image_view_t image;
     gboolean image_running;
@@ -71,6 +72,10 @@ typedef struct group_server {
     gint64 ticket_tried_ms;
     guint events_sent;       /* bits of history_notes[] */
     char *started_host_sent;
+    gboolean start_check_runs;
+    gint64 start_checked_ms;
+    gboolean start_possible;
+    char *start_obstacle;
     gboolean isolation_running;
     guint isolation_attempts;
     gint64 isolation_ended_ms;

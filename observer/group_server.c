@@ -28,6 +28,7 @@ group_server_t *group_server_new(const char *name)
     server->proposed_ms = VERDICT_NEVER;
     server->asked_ms = VERDICT_NEVER;
     server->ticket_tried_ms = VERDICT_NEVER;
+    server->start_checked_ms = VERDICT_NEVER;
     server->isolation_result = ISOLATION_NONE;
     return server;
 }
@@ -41,6 +42,8 @@ void group_server_free(group_server_t *server)
     g_array_unref(server->votes);
     history_free(server->history);
     g_free(server->started_host_sent);
+    g_free(server->held_back);
+    g_free(server->start_obstacle);
     g_free(server->isolation_sentence);
     g_free(server->own_reason);
     g_free(server->name);
@@ -455,6 +458,10 @@ static void fill_view(const group_t *group, const group_server_t *server, gint64
         .isolation_ended_ms = server->isolation_ended_ms,
         .isolation_result = server->isolation_result,
         .isolation_sentence = server->isolation_sentence,
+        .start_checked_ms = server->start_checked_ms,
+        .start_possible = server->start_possible,
+        .start_obstacle = server->start_obstacle,
+        .held_back = server->held_back,
         .ticket_granted = server->ticket_granted,
         .image = server->image,
         .image_stopped_since_ms = server->image_stopped_since_ms,
@@ -500,6 +507,10 @@ static gint64 carry_out(group_t *group, group_server_t *server, const verdict_de
         wake_ms = MIN(wake_ms, server->ticket_tried_ms + TICKET_RETRY_MS);
     } else {
         server->ticket_tried_ms = VERDICT_NEVER;
+    }
+    if (decision->check_start && !server->start_check_runs) {
+        server->start_check_runs = TRUE;
+        group->ops.start_check(server->name, group->user_data);
     }
     if (decision->start_isolation && !decision->change) {
         server->isolation_running = TRUE;

@@ -13,6 +13,7 @@
 
 #include "cluster.h"
 #include "corosync.h"
+#include "eligible.h"
 #include "error.h"
 #include "group.h"
 #include "history_file.h"
@@ -37,6 +38,8 @@ typedef struct {
     group_t *group;
     watch_t *watch;
     cluster_t *cluster;
+    eligible_t *eligible;
+    GHashTable *asked_takeovers; /* request id (guint64*) -> server: answered when it is known whether a host has room */
     isolation_t *isolation;
     reach_t *reach;
     store_sight_t *store_sight;
@@ -154,6 +157,11 @@ static void op_isolation_cancel(const char *server, gpointer user_data)
     isolation_cancel(((observer_t *) user_data)->isolation, server);
 }
 
+static void op_start_check(const char *server, gpointer user_data)
+{
+    eligible_ask(((observer_t *) user_data)->eligible, server);
+}
+
 static void op_tickets_set(const char *const *servers, gboolean granted, gpointer user_data)
 {
     cluster_set_tickets(((observer_t *) user_data)->cluster, servers, granted);
@@ -206,7 +214,7 @@ static gint64 op_wall_ms(gpointer user_data)
 }
 
 static const group_ops_t group_ops = {
-    op_send, op_round_start, op_isolation_start, op_isolation_cancel, op_tickets_set, op_record_applied,
+    op_send, op_round_start, op_isolation_start, op_isolation_cancel, op_start_check, op_tickets_set, op_record_applied,
     op_request_answered, op_event_stored, op_note, op_wall_ms,
 };
 
@@ -322,6 +330,7 @@ static void follow_server(observer_t *observer, const cluster_server_t *found)
         .config = server_config_parse(found->resource_id, found->params, &error),
         .config_error = (error != NULL) ? error->message : NULL,
         .name = found->name,
+        .held_back = found->held_back,
         .ticket_granted = found->ticket_granted,
         .image = view_image(found->image),
         .image_running = found->image == IMAGE_RUNNING,
@@ -382,6 +391,53 @@ static const cluster_callbacks_t cluster_callbacks = { on_cluster_read, on_able 
 
 /* Operators ---------------------------------------------------------------------------*/
 
+static void take_over(observer_t *observer, const char *server, guint64 request_id, const char *obstacle)
+{
+    g_autofree char *refusal = obstacle != NULL ? g_strdup_printf("Server %s is not taken over: %s", server, obstacle)
+                                                : group_request(observer->group, server, VERDICT_REQUEST_TAKEOVER,
+                                                                request_id);
+
+    if (refusal != NULL) {
+        ipc_server_answer(observer->ipc, request_id, ipc_answer_new(refusal));
+    }
+}
+
+/* It is asked first, because isolating the server is what can't be taken back. */
+static JsonObject *answer_takeover(observer_t *observer, const char *server, guint64 request_id)
+{
+    g_autofree char *refusal = group_request_refusal(observer->group, server, VERDICT_REQUEST_TAKEOVER);
+
+    if (refusal != NULL) {
+        return ipc_answer_new(refusal);
+    }
+    g_hash_table_insert(observer->asked_takeovers, g_memdup2(&request_id, sizeof(request_id)), g_strdup(server));
+    eligible_ask(observer->eligible, server);
+    return NULL;
+}
+
+static void on_eligible(const char *server, const char *obstacle, gpointer user_data)
+{
+    observer_t *observer = user_data;
+    GHashTableIter iter;
+    gpointer request_id = NULL;
+    gpointer asked = NULL;
+
+    group_start_checked(observer->group, server, obstacle, now_ms());
+    g_hash_table_iter_init(&iter, observer->asked_takeovers);
+    while (g_hash_table_iter_next(&iter, &request_id, &asked)) {
+        if (g_strcmp0(asked, server) == 0) {
+            take_over(observer, server, *(const guint64 *) request_id, obstacle);
+            g_hash_table_iter_remove(&iter);
+        }
+    }
+    run_soon(observer);
+}
+
+static char **on_others(gpointer user_data)
+{
+    return group_servers_isolating(((observer_t *) user_data)->group);
+}
+
 static JsonObject *answer_status(observer_t *observer)
 {
     JsonObject *answer = ipc_answer_new(NULL);
@@ -427,7 +483,7 @@ static JsonObject *on_ask(const char *op, const char *server, guint64 request_id
         return answer_history(observer, server);
     }
     if (g_strcmp0(op, "takeover") == 0) {
-        return answer_request(observer, server, VERDICT_REQUEST_TAKEOVER, request_id);
+        return answer_takeover(observer, server, request_id);
     }
     if (g_strcmp0(op, "release") == 0) {
         return answer_request(observer, server, VERDICT_REQUEST_RELEASE, request_id);
@@ -471,6 +527,8 @@ static gboolean observer_start(observer_t *observer, GError **error)
                                             on_store_sight, observer);
     observer->seen = seen_new(options.seen_helper, options.ceph_conf, options.ceph_user, &seen_callbacks, observer);
     observer->cluster = cluster_new(&cluster_callbacks, observer);
+    observer->asked_takeovers = g_hash_table_new_full(g_int64_hash, g_int64_equal, g_free, g_free);
+    observer->eligible = eligible_new(observer->cluster, on_eligible, on_others, observer);
     observer->ipc = ipc_server_new(on_ask, observer, error);
     return observer->ipc != NULL && corosync_join(observer->corosync, error);
 }
@@ -479,6 +537,8 @@ static void observer_end(observer_t *observer)
 {
     /* First what calls back, then what is called. */
     ipc_server_free(observer->ipc);
+    eligible_free(observer->eligible);
+    g_clear_pointer(&observer->asked_takeovers, g_hash_table_unref);
     cluster_free(observer->cluster);
     corosync_close(observer->corosync);
     watch_free(observer->watch);

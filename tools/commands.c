@@ -136,7 +136,8 @@ const command_t commands[] = {
       "ranked for the smallest image.", run_hosts },
     { "takeover", TRUE, TRUE, wait_options, "let the image run in a server's place, planned",
       "Asks the observers for a takeover of a server that may be well: the original is isolated, then the ticket is "
-      "granted. Waits until the image runs.", run_takeover },
+      "granted. Refused while the server is paused, or if Pacemaker would run its image on no host. Waits until the "
+      "image runs.", run_takeover },
     { "release", TRUE, TRUE, wait_options, "end a takeover on the operator's word",
       "Asks the observers to end a takeover although the original has not said that it is ready: the ticket is revoked "
       "and the image stops. Ends a hold. Waits until the image has stopped. If the original does not come to serve, it "

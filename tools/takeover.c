@@ -12,7 +12,7 @@
 #include "program.h"
 #include "run.h"
 
-#define ASK_TIMEOUT_MS     10000
+#define ASK_TIMEOUT_MS     30000 /* the scheduler is asked first: seconds, if the site is large */
 #define POLL_INTERVAL_MS   500
 #define DEFAULT_TIMEOUT_S  180
 #define STORE_TIMEOUT_MS   5000

@@ -7,7 +7,7 @@ import json
 import pytest
 
 from lab.api import wait_until
-from protected import stays, tuned
+from protected import IMAGE_MEMORY_MIB, stays, tuned
 
 PID_FILE = "/run/understudy/observer.pid"
 MONITORS = "/usr/libexec/understudy/monitors"
@@ -359,9 +359,23 @@ def test_nothing_is_done_to_a_server_that_an_operator_has_put_aside(protected):
         for host in protected.hosts:        # it outlives them
             kill_observer(protected, host)
         is_left_alone("paused")
+        # Put aside with Pacemaker's own means: its image would not be started.
+        protected.run("pcs", "resource", "disable", "standby-db1")
+        protected.understudy("resume", "db1")
+        is_left_alone("disabled")
+        done = protected.understudy("takeover", "db1", check=False)
+        assert done.returncode != 0 and "disabled" in done.stderr
+        # Not put aside, but no host could run its image.
+        protected.understudy("adopt", "db1", "--memory-mib", "900000", "--no-store")
+        protected.run("pcs", "resource", "enable", "standby-db1")
+        is_left_alone("no host can run the image")
+        done = protected.understudy("takeover", "db1", check=False)
+        assert done.returncode != 0 and "no host can run the image" in done.stderr
     finally:
         lab.service("db1", "start", "postgresql")
         protected.wait_verdict("db1", "healthy")
+        protected.run("pcs", "resource", "enable", "standby-db1")
+        protected.understudy("adopt", "db1", "--memory-mib", str(IMAGE_MEMORY_MIB), "--no-store")
         protected.understudy("resume", "db1")
-    assert "paused" not in protected.server("db1")["reason"]
     assert protected.granted_tickets() == set()
+    assert lab.node("db1").state() == "running"

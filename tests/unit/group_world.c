@@ -120,6 +120,13 @@ static void op_isolation_cancel(const char *server, gpointer user_data)
     host->isolation_ends_ms[server_index(server)] = 0;
 }
 
+static void op_start_check(const char *server, gpointer user_data)
+{
+    world_host_t *host = user_data;
+
+    host->checks_start[server_index(server)] = TRUE;
+}
+
 static void op_tickets_set(const char *const *servers, gboolean granted, gpointer user_data)
 {
     world_host_t *host = user_data;
@@ -173,7 +180,7 @@ static gint64 op_wall_ms(gpointer user_data)
 }
 
 static const group_ops_t ops = {
-    op_send, op_round_start, op_isolation_start, op_isolation_cancel, op_tickets_set, op_record_applied,
+    op_send, op_round_start, op_isolation_start, op_isolation_cancel, op_start_check, op_tickets_set, op_record_applied,
     op_request_answered, op_event_stored, op_note, op_wall_ms,
 };
 
@@ -220,6 +227,7 @@ static void host_read_cib(world_host_t *host)
         group_server_facts_t facts = {
             .name = server->name,
             .config = config_new(host->world, server->name),
+            .held_back = server->disabled ? "it is disabled" : NULL,
             .ticket_granted = server->ticket,
             .image = active ? IMAGE_VIEW_ACTIVE : IMAGE_VIEW_STOPPED,
             .image_running = server->image_running,
@@ -274,6 +282,19 @@ static void servers_step(world_t *world)
         }
         if (server->image_running && original_serves(server)) {
             server->both_served = TRUE;
+        }
+    }
+}
+
+static void host_answer_checks(world_host_t *host)
+{
+    for (guint i = 0; i < WORLD_SERVERS; i++) {
+        const world_server_t *server = &host->world->servers[i];
+
+        if (host->checks_start[i]) {
+            host->checks_start[i] = FALSE;
+            group_start_checked(host->group, server->name, server->no_room ? "no host has room" : NULL,
+                                host->world->now_ms);
         }
     }
 }
@@ -384,6 +405,7 @@ void world_kill(world_t *world, guint index)
     memset(host->missed_since_ms, 0, sizeof(host->missed_since_ms));
     memset(host->knows, 0, sizeof(host->knows));
     host->store_was_read = FALSE;
+    memset(host->checks_start, 0, sizeof(host->checks_start));
     /* What it sent and nobody has got yet is lost with it: the hardest case. */
     for (GList *link = world->bus[host->cut_off ? 1 : 0]->head; link != NULL;) {
         GList *next = link->next;
@@ -465,6 +487,7 @@ static void world_step(world_t *world)
             host_probe(&world->hosts[i]);
             host_end_isolations(&world->hosts[i]);
             host_ask_store(&world->hosts[i]);
+            host_answer_checks(&world->hosts[i]);
         }
     }
     deliver(world);

@@ -24,6 +24,8 @@ typedef struct world_server {
     gboolean switch_broken;  /* the power switch does not answer */
     gboolean without_effect; /* and it is known that it did nothing, nor will */
     gboolean switch_none;    /* isolation by the store alone: proved, but it stays powered */
+    gboolean no_room;        /* no host can run its image */
+    gboolean disabled;       /* its image is put aside in the CIB */
     gboolean ticket;
     gboolean image_running;
     gint64 image_change_ms;  /* when it starts or stops, 0: nothing under way */
@@ -48,6 +50,7 @@ typedef struct world_host {
     gint64 missed_since_ms[WORLD_SERVERS];
     gint64 isolation_ends_ms[WORLD_SERVERS]; /* 0: none runs */
     gboolean store_was_read;
+    gboolean checks_start[WORLD_SERVERS]; /* to be answered at the next step */
     GQueue *rounds;          /* world_round_t*: to be answered at the next step */
 } world_host_t;
 

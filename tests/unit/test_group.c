@@ -441,6 +441,30 @@ static void test_a_server_under_repair_is_left_alone(void **state)
     world_end(world);
 }
 
+static void test_a_server_whose_image_has_no_host_is_left_alone(void **state)
+{
+    (void) state;
+    for (guint disabled = 0; disabled < 2; disabled++) {
+        world_t *world = running_world("required");
+        world_server_t *server = &world->servers[0];
+
+        server->disabled = disabled == 1;
+        server->no_room = disabled == 0;
+        server->service_dead = TRUE;
+        assert_until(world, 0, VERDICT_DOUBTED);
+        world_run(world, 60000);
+        assert_int_equal(server->isolations, 0);
+        assert_int_equal(world_verdict(world, 0, 0), VERDICT_DOUBTED);
+        /* Another leader asks anew. */
+        world_kill(world, 0);
+        world_run(world, 60000);
+        assert_int_equal(server->isolations, 0);
+        server->disabled = server->no_room = FALSE;
+        assert_until(world, 0, VERDICT_FAILED);
+        world_end(world);
+    }
+}
+
 /* Invariant 7: the leader is killed in every state; it still completes, once. */
 static void test_leader_is_killed_in_every_state(void **state)
 {
@@ -997,6 +1021,7 @@ int main(void)
         cmocka_unit_test(test_recovery_before_anything_took_effect_lasts),
         cmocka_unit_test(test_what_may_have_taken_effect_goes_on),
         cmocka_unit_test(test_a_server_under_repair_is_left_alone),
+        cmocka_unit_test(test_a_server_whose_image_has_no_host_is_left_alone),
         cmocka_unit_test(test_leader_is_killed_in_every_state),
         cmocka_unit_test(test_who_can_do_most_leads),
         cmocka_unit_test(test_leader_that_cannot_isolate_hands_over),

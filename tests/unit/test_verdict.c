@@ -68,6 +68,8 @@ static void fixture_init(fixture_t *fixture, verdict_t verdict, const char *isol
         .gone_since_ms = VERDICT_NEVER,
         .round_asked_ms = VERDICT_NEVER,
         .isolation_result = ISOLATION_NONE,
+        .start_checked_ms = NOW_MS,
+        .start_possible = TRUE,
         .image = IMAGE_VIEW_STOPPED,
         .image_stopped_since_ms = VERDICT_NEVER,
     };
@@ -775,6 +777,82 @@ static void test_a_paused_server_is_not_isolated(void **state)
     fixture_clear(&fixture);
 }
 
+static void doubted_init(fixture_t *fixture)
+{
+    fixture_init(fixture, VERDICT_DOUBTED, "required");
+    fixture->view.service = tally("ddd");
+    fixture->view.verdict_since_ms = NOW_MS - 5000;
+    round_is(fixture, NOW_MS, TRUE, "ddd", "ddd");
+}
+
+static void test_nobody_is_isolated_for_an_image_that_runs_nowhere(void **state)
+{
+    fixture_t fixture;
+
+    (void) state;
+    doubted_init(&fixture);
+    assert_next(decide(&fixture), VERDICT_ISOLATING);
+    fixture.view.start_possible = FALSE;
+    fixture.view.start_obstacle = "no host has room";
+    assert_next(decide(&fixture), VERDICT_DOUBTED);
+    assert_string_equal(fixture.decision.next.reason, "not taken over: no host has room");
+    g_free(fixture.record.reason);
+    fixture.record.reason = g_strdup("not taken over: no host has room");
+    assert_false(decide(&fixture)->change);
+    assert_false(fixture.decision.check_start);
+    assert_int_equal(fixture.decision.wake_ms, NOW_MS + VERDICT_START_RETRY_MS);
+    /* It is asked again, and goes on by itself. */
+    fixture.view.start_checked_ms = NOW_MS - VERDICT_START_RETRY_MS;
+    assert_true(decide(&fixture)->check_start);
+    assert_false(fixture.decision.change);
+    fixture.view.start_possible = TRUE;
+    assert_next(decide(&fixture), VERDICT_ISOLATING);
+    fixture_clear(&fixture);
+}
+
+static void test_an_answer_that_has_not_come_or_is_old_is_waited_for(void **state)
+{
+    static const gint64 checked_ms[] = { VERDICT_NEVER, NOW_MS - VERDICT_START_VALID_MS };
+
+    (void) state;
+    for (gsize i = 0; i < G_N_ELEMENTS(checked_ms); i++) {
+        fixture_t fixture;
+
+        doubted_init(&fixture);
+        fixture.view.start_checked_ms = checked_ms[i];
+        assert_true(decide(&fixture)->check_start);
+        assert_false(fixture.decision.change);
+        /* It is asked early enough to be there after the hold-down. */
+        fixture.view.verdict_since_ms = NOW_MS;
+        assert_true(decide(&fixture)->check_start);
+        fixture.record.verdict = VERDICT_SUSPECT;
+        assert_true(decide(&fixture)->check_start);
+        assert_next(&fixture.decision, VERDICT_DOUBTED);
+        fixture_clear(&fixture);
+    }
+}
+
+static void test_what_is_put_aside_in_the_cib_is_not_isolated(void **state)
+{
+    fixture_t fixture;
+
+    (void) state;
+    doubted_init(&fixture);
+    fixture.view.held_back = "standby-db1 is disabled";
+    assert_next(decide(&fixture), VERDICT_DOUBTED);
+    assert_false(fixture.decision.check_start);
+    assert_non_null(g_strstr_len(fixture.decision.next.reason, -1, "standby-db1 is disabled"));
+    fixture.view.service = tally("uuu");
+    assert_next(decide(&fixture), VERDICT_HEALTHY);
+    /* Nor is another attempt made, unless an operator asked for it. */
+    fixture.record.verdict = VERDICT_ISOLATING;
+    fixture.record.isolation = ISOLATION_STATE_BEGUN;
+    assert_false(decide(&fixture)->start_isolation);
+    fixture.record.by_operator = TRUE;
+    assert_true(decide(&fixture)->start_isolation);
+    fixture_clear(&fixture);
+}
+
 static void test_service_answers_do_not_return_it(void **state)
 {
     fixture_t fixture;
@@ -918,6 +996,7 @@ static void test_returning_gives_up_on_a_service_that_does_not_start(void **stat
             round_is(&fixture, fixture.view.now_ms - 10, TRUE, cases[i].service, "uuu");
             assert_false(decide(&fixture)->change);
             fixture.view.now_ms++;
+            fixture.view.start_checked_ms = fixture.view.now_ms;
             decide(&fixture);
             assert_int_equal(fixture.decision.change, cases[i].gives_up);
             if (cases[i].gives_up) {
@@ -942,6 +1021,7 @@ static void test_returning_leaves_the_gate_its_time(void **state)
     round_is(&fixture, fixture.view.now_ms - 10, TRUE, "ddd", "uuu");
     assert_false(decide(&fixture)->change);
     fixture.config->gate_quiet_ms = 0;
+    fixture.view.start_checked_ms = fixture.view.now_ms;
     assert_next(decide(&fixture), VERDICT_ISOLATING);
     fixture_clear(&fixture);
 }
@@ -1053,6 +1133,9 @@ int main(void)
         cmocka_unit_test(test_each_further_return_waits_longer),
         cmocka_unit_test(test_who_came_back_and_did_not_serve_waits_for_the_operator),
         cmocka_unit_test(test_a_paused_server_is_not_isolated),
+        cmocka_unit_test(test_nobody_is_isolated_for_an_image_that_runs_nowhere),
+        cmocka_unit_test(test_an_answer_that_has_not_come_or_is_old_is_waited_for),
+        cmocka_unit_test(test_what_is_put_aside_in_the_cib_is_not_isolated),
         cmocka_unit_test(test_service_answers_do_not_return_it),
         cmocka_unit_test(test_original_that_never_went_away_does_not_return),
         cmocka_unit_test(test_no_second_grant_once_the_original_is_back),

@@ -1,0 +1,137 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Whether hosts would run images: asked of Pacemaker one question at a time, for all servers that wait for an answer. */
+#include "eligible.h"
+
+#include "cib.h"
+#include "eligibility.h"
+
+/* The scheduler needs seconds for 1,000 servers; after this time our own ranking answers. */
+#define SCHEDULER_TIMEOUT_MS 12000
+
+struct eligible {
+    cluster_t *cluster;
+    eligible_told_fn told;
+    eligible_others_fn others;
+    gpointer user_data;
+    GHashTable *waiting;     /* names: for the next question */
+    GHashTable *asked;       /* names: in the question under way, not told yet */
+    eligibility_t *question; /* or NULL */
+    guint source;
+};
+
+static void ask_later(eligible_t *eligible);
+
+/* Whoever is left was not answered. */
+static void tell_rest(eligible_t *eligible, const char *obstacle)
+{
+    g_autoptr(GHashTable) rest = g_steal_pointer(&eligible->asked);
+    GHashTableIter iter;
+    gpointer server = NULL;
+
+    eligible->asked = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+    g_hash_table_iter_init(&iter, rest);
+    while (g_hash_table_iter_next(&iter, &server, NULL)) {
+        eligible->told(server, obstacle, eligible->user_data);
+    }
+}
+
+static void on_told(const char *server, const char *host, const char *reason, gpointer user_data)
+{
+    eligible_t *eligible = user_data;
+
+    if (server == NULL) {
+        eligible->question = NULL; /* that was all */
+        tell_rest(eligible, "the cluster's configuration has no image of it");
+        ask_later(eligible);
+    } else if (g_hash_table_remove(eligible->asked, server)) {
+        eligible->told(server, host != NULL ? NULL : reason, eligible->user_data);
+    }
+}
+
+static char **names_to_ask(const eligible_t *eligible)
+{
+    GPtrArray *names = g_ptr_array_new();
+    g_auto(GStrv) others = eligible->others(eligible->user_data);
+    GHashTableIter iter;
+    gpointer server = NULL;
+
+    g_hash_table_iter_init(&iter, eligible->asked);
+    while (g_hash_table_iter_next(&iter, &server, NULL)) {
+        g_ptr_array_add(names, g_strdup(server));
+    }
+    for (char **other = others; *other != NULL; other++) {
+        if (!g_hash_table_contains(eligible->asked, *other)) {
+            g_ptr_array_add(names, g_strdup(*other));
+        }
+    }
+    g_ptr_array_add(names, NULL);
+    return (char **) g_ptr_array_free(names, FALSE);
+}
+
+static gboolean ask_now(gpointer user_data)
+{
+    eligible_t *eligible = user_data;
+    g_auto(GStrv) names = NULL;
+    g_autoptr(GError) error = NULL;
+    g_autofree char *obstacle = NULL;
+    xmlNode *cib_xml = NULL;
+
+    eligible->source = 0;
+    g_hash_table_unref(eligible->asked);
+    eligible->asked = g_steal_pointer(&eligible->waiting);
+    eligible->waiting = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+    names = names_to_ask(eligible);
+    cib_xml = cluster_query(eligible->cluster, &error);
+    if (cib_xml != NULL) {
+        eligible->question = eligibility_ask(cib_xml, (const char *const *) names, SCHEDULER_TIMEOUT_MS, on_told,
+                                             eligible, &error);
+        cib_xml_free(cib_xml);
+    }
+    if (eligible->question == NULL) {
+        obstacle = g_strdup_printf("whether a host would run its image is not known: %s", error->message);
+        tell_rest(eligible, obstacle);
+        ask_later(eligible);
+    }
+    return G_SOURCE_REMOVE;
+}
+
+/* Not from within a call of ours: the answer comes from the main loop. */
+static void ask_later(eligible_t *eligible)
+{
+    if (eligible->question == NULL && eligible->source == 0 && g_hash_table_size(eligible->waiting) > 0) {
+        eligible->source = g_idle_add(ask_now, eligible);
+    }
+}
+
+void eligible_ask(eligible_t *eligible, const char *server)
+{
+    if (!g_hash_table_contains(eligible->asked, server)) {
+        g_hash_table_add(eligible->waiting, g_strdup(server));
+        ask_later(eligible);
+    }
+}
+
+eligible_t *eligible_new(cluster_t *cluster, eligible_told_fn told, eligible_others_fn others, gpointer user_data)
+{
+    eligible_t *eligible = g_new0(eligible_t, 1);
+
+    eligible->cluster = cluster;
+    eligible->told = told;
+    eligible->others = others;
+    eligible->user_data = user_data;
+    eligible->waiting = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+    eligible->asked = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+    return eligible;
+}
+
+void eligible_free(eligible_t *eligible)
+{
+    if (eligible == NULL) {
+        return;
+    }
+    g_clear_handle_id(&eligible->source, g_source_remove);
+    g_clear_pointer(&eligible->question, eligibility_cancel);
+    g_hash_table_unref(eligible->waiting);
+    g_hash_table_unref(eligible->asked);
+    g_free(eligible);
+}
