@@ -39,6 +39,7 @@ static void server_free(gpointer data)
     g_clear_pointer(&server->host_scores, g_hash_table_unref);
     g_free(server->image_host);
     g_clear_pointer(&server->host_failures, g_hash_table_unref);
+    g_clear_pointer(&server->refused_hosts, g_hash_table_unref);
     g_free(server->held_back);
     g_clear_pointer(&server->constraints, g_ptr_array_unref);
     g_free(server->image_fail_reason);
@@ -288,6 +289,26 @@ static gboolean operation_is_of(xmlNode *op, const char *resource_id)
     return is_of;
 }
 
+static gboolean is_refusal(xmlNode *op)
+{
+    const char *reason = crm_element_value(op, XML_LRM_ATTR_EXIT_REASON);
+
+    return reason != NULL && g_str_has_prefix(reason, NO_TICKET_REASON_PREFIX)
+           && g_strcmp0(crm_element_value(op, XML_LRM_ATTR_TASK), "start") == 0;
+}
+
+static gboolean has_ticket_constraint(xmlNode *constraints, const char *resource_id, const char *ticket_id)
+{
+    for (xmlNode *one = constraints != NULL ? constraints->children : NULL; one != NULL; one = one->next) {
+        if (one->type == XML_ELEMENT_NODE && strcmp((const char *) one->name, XML_CONS_TAG_RSC_TICKET) == 0
+            && g_strcmp0(crm_element_value(one, XML_TICKET_ATTR_TICKET), ticket_id) == 0
+            && g_strcmp0(crm_element_value(one, XML_COLOC_ATTR_SOURCE), resource_id) == 0) {
+            return TRUE;
+        }
+    }
+    return FALSE;
+}
+
 /* The newest failed action of the resource on each host, and of all. */
 static void read_failures(cluster_server_t *server, const pe_resource_t *resource, pe_working_set_t *set)
 {
@@ -301,10 +322,17 @@ static void read_failures(cluster_server_t *server, const pe_resource_t *resourc
         }
     }
     g_ptr_array_sort(ops, compare_changes);
+    server->refused_hosts = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
     for (guint i = 0; i < ops->len; i++) {
         xmlNode *op = g_ptr_array_index(ops, i);
+        const char *host = crm_element_value(op, XML_ATTR_UNAME);
 
-        g_hash_table_insert(server->host_failures, g_strdup(crm_element_value(op, XML_ATTR_UNAME)), failure_text(op));
+        g_hash_table_insert(server->host_failures, g_strdup(host), failure_text(op));
+        if (is_refusal(op)) {
+            g_hash_table_add(server->refused_hosts, g_strdup(host));
+        } else {
+            g_hash_table_remove(server->refused_hosts, host);
+        }
     }
     if (ops->len > 0) {
         server->image_fail_host = g_strdup(crm_element_value(g_ptr_array_index(ops, ops->len - 1), XML_ATTR_UNAME));
@@ -506,6 +534,7 @@ static cluster_server_t *read_server(pe_resource_t *resource, pe_working_set_t *
     server->image_changed_s = last_change_s(context, resource->id);
     server->held_back = held_back(resource, ticket, set);
     server->constraints = foreign_constraints(resource, set, constraints);
+    server->ticket_bound = has_ticket_constraint(constraints, resource->id, ticket_id);
     read_failures(server, resource, set);
     return server;
 }

@@ -38,6 +38,8 @@ typedef struct cluster_server {
     char *image_host;        /* where it runs or starts or stops, or NULL */
     gint64 image_changed_s;  /* Unix time of the last start or stop that ended, 0 if unknown */
     GHashTable *host_failures; /* char* host -> char*: newest failed action of the image there, with its reason */
+    gboolean ticket_bound;   /* the constraint is there that keeps it stopped without its ticket */
+    GHashTable *refused_hosts; /* set of char*: where a start was refused for want of the ticket, and fails since */
     char *held_back;         /* what keeps the image from being started on any host, by name, and what ends it; or NULL */
     GPtrArray *constraints;  /* cluster_constraint_t*: an operator's, that name the image */
     char *image_fail_reason; /* newest exit reason of a failed action of the image, or NULL */

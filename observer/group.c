@@ -873,6 +873,13 @@ void group_cluster_server(group_t *group, const group_server_facts_t *facts, gin
         g_free(server->config_error);
         server->config_error = g_strdup(facts->config_error);
     }
+    g_clear_pointer(&server->refused_hosts, g_strfreev);
+    if (facts->refused_hosts != NULL && facts->refused_hosts[0] != NULL) {
+        server->refused_hosts = g_strdupv((char **) facts->refused_hosts);
+        server->refused_since_ms = MIN(server->refused_since_ms, now_ms);
+    } else {
+        server->refused_since_ms = server->clean_up_tried_ms = VERDICT_NEVER;
+    }
     if (g_strcmp0(server->held_back, facts->held_back) != 0) {
         g_free(server->held_back);
         server->held_back = g_strdup(facts->held_back);

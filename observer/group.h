@@ -30,6 +30,8 @@ typedef struct group_ops {
     void (*isolation_cancel)(const char *server, gpointer user_data);
     /* Ask whether a host would run the server's image if its ticket were granted, and call group_start_checked(). */
     void (*start_check)(const char *server, gpointer user_data);
+    /* Have Pacemaker forget the failed starts of the server's image on these hosts. Tried again while the CIB has them. */
+    void (*starts_clean_up)(const server_config_t *config, const char *const *hosts, gpointer user_data);
     /* Grant or revoke tickets in one change of the CIB. Tried again while the CIB does not show it. */
     void (*tickets_set)(const char *const *servers, gboolean granted, gpointer user_data);
     /* A record was applied; `from` is NULL for a new server, `to` for one that is forgotten. */
@@ -70,6 +72,7 @@ typedef struct group_server_facts {
     const char *name;
     server_config_t *config;   /* taken over; NULL: it can't be used, see config_error */
     const char *config_error;
+    const char *const *refused_hosts; /* where starts were refused that need not have been tried; NULL: nowhere */
     const char *held_back;     /* what keeps the image from every host, or NULL */
     gboolean ticket_granted;
     image_view_t image;

@@ -41,6 +41,9 @@ typedef struct group_server {
     gboolean in_cib;
     server_config_t *config; /* the last good one */
     char *config_error;
+    char **refused_hosts;    /* NULL: none */
+    gint64 refused_since_ms;
+    gint64 clean_up_tried_ms;
     char *held_back;
     gboolean ticket_granted;
     image_view_t image;

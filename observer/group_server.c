@@ -5,6 +5,9 @@
 #define RESEND_MS 5000
 /* The CIB shows a ticket's change well within this time, or it did not work. */
 #define TICKET_RETRY_MS 2000
+/* A start that was refused is forgotten well within this time, or that did not work. A grant waits for it so long. */
+#define CLEAN_UP_RETRY_MS 10000
+#define CLEAN_UP_WAIT_MS  5000
 
 static void vote_clear(gpointer vote)
 {
@@ -28,6 +31,8 @@ group_server_t *group_server_new(const char *name)
     server->proposed_ms = VERDICT_NEVER;
     server->asked_ms = VERDICT_NEVER;
     server->ticket_tried_ms = VERDICT_NEVER;
+    server->refused_since_ms = VERDICT_NEVER;
+    server->clean_up_tried_ms = VERDICT_NEVER;
     server->start_checked_ms = VERDICT_NEVER;
     server->isolation_result = ISOLATION_NONE;
     return server;
@@ -42,6 +47,7 @@ void group_server_free(group_server_t *server)
     g_array_unref(server->votes);
     history_free(server->history);
     g_free(server->started_host_sent);
+    g_strfreev(server->refused_hosts);
     g_free(server->held_back);
     g_free(server->start_obstacle);
     g_free(server->isolation_sentence);
@@ -494,12 +500,32 @@ static void propose_first(group_t *group, group_server_t *server, gint64 now_ms)
     propose(group, server, &record, now_ms);
 }
 
+/* A start that was refused for want of the ticket says nothing of its host, and must not ban it from the takeover. */
+static gint64 clean_up_refusals(group_t *group, group_server_t *server, gint64 now_ms)
+{
+    if (server->refused_hosts == NULL) {
+        return VERDICT_NEVER;
+    }
+    if (server->clean_up_tried_ms == VERDICT_NEVER || now_ms >= server->clean_up_tried_ms + CLEAN_UP_RETRY_MS) {
+        server->clean_up_tried_ms = now_ms;
+        group->ops.starts_clean_up(server->config, (const char *const *) server->refused_hosts, group->user_data);
+    }
+    return server->clean_up_tried_ms + CLEAN_UP_RETRY_MS;
+}
+
+static gboolean grant_waits(const group_server_t *server, gint64 now_ms)
+{
+    return server->refused_hosts != NULL && now_ms < server->refused_since_ms + CLEAN_UP_WAIT_MS;
+}
+
 static gint64 carry_out(group_t *group, group_server_t *server, const verdict_decision_t *decision, gint64 now_ms,
                         GPtrArray *grant, GPtrArray *revoke)
 {
-    gint64 wake_ms = decision->wake_ms;
+    gint64 wake_ms = MIN(decision->wake_ms, clean_up_refusals(group, server, now_ms));
 
-    if (decision->ticket != TICKET_KEEP) {
+    if (decision->ticket == TICKET_GRANT && grant_waits(server, now_ms)) {
+        wake_ms = MIN(wake_ms, server->refused_since_ms + CLEAN_UP_WAIT_MS);
+    } else if (decision->ticket != TICKET_KEEP) {
         if (server->ticket_tried_ms == VERDICT_NEVER || now_ms >= server->ticket_tried_ms + TICKET_RETRY_MS) {
             server->ticket_tried_ms = now_ms;
             g_ptr_array_add(decision->ticket == TICKET_GRANT ? grant : revoke, server->name);

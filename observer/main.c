@@ -11,6 +11,7 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include "clean_up.h"
 #include "cluster.h"
 #include "corosync.h"
 #include "eligible.h"
@@ -39,6 +40,7 @@ typedef struct {
     watch_t *watch;
     cluster_t *cluster;
     eligible_t *eligible;
+    clean_up_t *clean_up;
     GHashTable *asked_takeovers; /* request id (guint64*) -> server: answered when it is known whether a host has room */
     isolation_t *isolation;
     reach_t *reach;
@@ -162,6 +164,13 @@ static void op_start_check(const char *server, gpointer user_data)
     eligible_ask(((observer_t *) user_data)->eligible, server);
 }
 
+static void op_starts_clean_up(const server_config_t *config, const char *const *hosts, gpointer user_data)
+{
+    for (; *hosts != NULL; hosts++) {
+        clean_up_start(((observer_t *) user_data)->clean_up, config->resource_id, *hosts);
+    }
+}
+
 static void op_tickets_set(const char *const *servers, gboolean granted, gpointer user_data)
 {
     cluster_set_tickets(((observer_t *) user_data)->cluster, servers, granted);
@@ -214,7 +223,7 @@ static gint64 op_wall_ms(gpointer user_data)
 }
 
 static const group_ops_t group_ops = {
-    op_send, op_round_start, op_isolation_start, op_isolation_cancel, op_start_check, op_tickets_set, op_record_applied,
+    op_send, op_round_start, op_isolation_start, op_isolation_cancel, op_start_check, op_starts_clean_up, op_tickets_set, op_record_applied,
     op_request_answered, op_event_stored, op_note, op_wall_ms,
 };
 
@@ -326,10 +335,13 @@ static image_view_t view_image(image_state_t image)
 static void follow_server(observer_t *observer, const cluster_server_t *found)
 {
     g_autoptr(GError) error = NULL;
+    g_autofree const char **refused_hosts = (const char **) g_hash_table_get_keys_as_array(found->refused_hosts, NULL);
     group_server_facts_t facts = {
         .config = server_config_parse(found->resource_id, found->params, &error),
         .config_error = (error != NULL) ? error->message : NULL,
         .name = found->name,
+        /* Without the constraint Pacemaker would only start it once more. */
+        .refused_hosts = found->ticket_bound ? refused_hosts : NULL,
         .held_back = found->held_back,
         .ticket_granted = found->ticket_granted,
         .image = view_image(found->image),
@@ -528,6 +540,7 @@ static gboolean observer_start(observer_t *observer, GError **error)
     observer->seen = seen_new(options.seen_helper, options.ceph_conf, options.ceph_user, &seen_callbacks, observer);
     observer->cluster = cluster_new(&cluster_callbacks, observer);
     observer->asked_takeovers = g_hash_table_new_full(g_int64_hash, g_int64_equal, g_free, g_free);
+    observer->clean_up = clean_up_new();
     observer->eligible = eligible_new(observer->cluster, on_eligible, on_others, observer);
     observer->ipc = ipc_server_new(on_ask, observer, error);
     return observer->ipc != NULL && corosync_join(observer->corosync, error);
@@ -538,6 +551,7 @@ static void observer_end(observer_t *observer)
     /* First what calls back, then what is called. */
     ipc_server_free(observer->ipc);
     eligible_free(observer->eligible);
+    clean_up_free(observer->clean_up);
     g_clear_pointer(&observer->asked_takeovers, g_hash_table_unref);
     cluster_free(observer->cluster);
     corosync_close(observer->corosync);

@@ -93,6 +93,19 @@ def test_confirmed_waits_as_long_as_the_original_shows_life(protected):
         assert reason(protected, "db1").startswith("isolated: it is powered off")
 
 
+def test_a_server_that_recovers_before_anything_was_done_to_it_is_left_alone(protected):
+    """The power switch is away for a while, and so is the service; both come back, the service first."""
+    with tuned(protected, "db1", isolate_timeout=ATTEMPT):
+        with no_power_switch(protected, "db1"):
+            protected.lab.service("db1", "stop", "postgresql")
+            wait_until(lambda: reason(protected, "db1").startswith("not isolated"), 60, "status to say why", poll_s=0.5)
+            protected.lab.service("db1", "start", "postgresql")
+            protected.wait_verdict("db1", "healthy", timeout_s=60)
+        stays(lambda: protected.lab.node("db1").state() == "running" and protected.verdict("db1") == "healthy",
+              "db1 to be left alone now that the switch answers")
+        assert protected.granted_tickets() == set()
+
+
 def test_best_effort_takes_over_from_an_original_that_still_runs_and_says_so(protected):
     with tuned(protected, "db1", isolate="best-effort", isolate_timeout=ATTEMPT), no_power_switch(protected, "db1"):
         protected.lab.cut("db1", "svc")

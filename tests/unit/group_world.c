@@ -127,6 +127,16 @@ static void op_start_check(const char *server, gpointer user_data)
     host->checks_start[server_index(server)] = TRUE;
 }
 
+static void op_starts_clean_up(const server_config_t *config, const char *const *hosts, gpointer user_data)
+{
+    world_host_t *host = user_data;
+    world_server_t *server = &host->world->servers[server_index(config->name)];
+
+    g_assert_cmpstr(hosts[0], ==, "host3");
+    server->clean_ups++;
+    server->refused = server->refused && server->clean_ups_fail;
+}
+
 static void op_tickets_set(const char *const *servers, gboolean granted, gpointer user_data)
 {
     world_host_t *host = user_data;
@@ -137,6 +147,7 @@ static void op_tickets_set(const char *const *servers, gboolean granted, gpointe
         if (server->ticket != granted) {
             server->ticket = granted;
             server->grants += granted ? 1 : 0;
+            server->granted_while_refused = server->granted_while_refused || (granted && server->refused);
         }
     }
 }
@@ -180,7 +191,7 @@ static gint64 op_wall_ms(gpointer user_data)
 }
 
 static const group_ops_t ops = {
-    op_send, op_round_start, op_isolation_start, op_isolation_cancel, op_start_check, op_tickets_set, op_record_applied,
+    op_send, op_round_start, op_isolation_start, op_isolation_cancel, op_start_check, op_starts_clean_up, op_tickets_set, op_record_applied,
     op_request_answered, op_event_stored, op_note, op_wall_ms,
 };
 
@@ -216,6 +227,8 @@ static void host_read_voters(world_host_t *host)
 
 static void host_read_cib(world_host_t *host)
 {
+    static const char *const refused_hosts[] = { "host3", NULL };
+
     if (host->cib_is_late) {
         return;
     }
@@ -227,6 +240,7 @@ static void host_read_cib(world_host_t *host)
         group_server_facts_t facts = {
             .name = server->name,
             .config = config_new(host->world, server->name),
+            .refused_hosts = server->refused ? refused_hosts : NULL,
             .held_back = server->disabled ? "it is disabled" : NULL,
             .ticket_granted = server->ticket,
             .image = active ? IMAGE_VIEW_ACTIVE : IMAGE_VIEW_STOPPED,

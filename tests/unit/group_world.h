@@ -26,6 +26,10 @@ typedef struct world_server {
     gboolean switch_none;    /* isolation by the store alone: proved, but it stays powered */
     gboolean no_room;        /* no host can run its image */
     gboolean disabled;       /* its image is put aside in the CIB */
+    gboolean refused;        /* the CIB has a start of its image that was refused for want of its ticket */
+    gboolean clean_ups_fail;
+    gboolean granted_while_refused;
+    guint clean_ups;
     gboolean ticket;
     gboolean image_running;
     gint64 image_change_ms;  /* when it starts or stops, 0: nothing under way */

@@ -13,6 +13,7 @@
 #include "cib.h"
 #include "cib_fixture.h"
 #include "cluster_state.h"
+#include "names.h"
 
 #define NOT_RUNNING(server, host) CIB_HISTORY(server, CIB_OP(server, host, "monitor", "7", ""))
 #define GRANTED "<tickets><ticket_state id='takeover-db1' granted='true' last-granted='1700000001'/></tickets>"
@@ -177,6 +178,34 @@ static void test_failed_start_bans_and_says_why(void **state)
     cluster_state_free(cluster);
 }
 
+#define FAILED_START(host, reason, at)                                                       \
+    "<lrm_rsc_op id='standby-db1_last_failure_0' operation_key='standby-db1_start_0'"        \
+    " operation='start' crm-debug-origin='test' crm_feature_set='3.16.1'"                    \
+    " transition-key='1:1:0:2668bbeb-06d5-40f9-936d-24cb7f87006a'"                           \
+    " transition-magic='0:1;1:1:0:2668bbeb-06d5-40f9-936d-24cb7f87006a' on_node='" host "'"  \
+    " call-id='2' rc-code='1' op-status='0' interval='0' last-rc-change='" at "'"            \
+    " exec-time='1' queue-time='0' exit-reason='" reason "'/>"
+
+static void test_where_a_start_was_refused_for_want_of_its_ticket(void **state)
+{
+    static const char text[] = CIB_TEXT(
+        "1", CIB_IMAGE("db1") CIB_IMAGE("db2"), CIB_TICKET("db1"), "",
+        CIB_STATE("1", "1", "", CIB_HISTORY("db1", FAILED_START("host1", "no room", "1700000000")))
+        CIB_STATE("2", "1", "", CIB_HISTORY("db1", FAILED_START("host2", NO_TICKET_REASON_PREFIX "takeover-db1 is not",
+                                                                "1700000000"))));
+    cluster_state_t *cluster = parse(text);
+    const cluster_server_t *db1 = cluster_state_server(cluster, "db1");
+    const cluster_server_t *db2 = cluster_state_server(cluster, "db2");
+
+    (void) state;
+    assert_int_equal(g_hash_table_size(db1->refused_hosts), 1);
+    assert_true(g_hash_table_contains(db1->refused_hosts, "host2"));
+    assert_true(db1->ticket_bound);
+    assert_int_equal(g_hash_table_size(db2->refused_hosts), 0);
+    assert_false(db2->ticket_bound);
+    cluster_state_free(cluster);
+}
+
 static void test_pending_start_and_no_report(void **state)
 {
     cluster_state_t *cluster = parse(CIB_TEXT(
@@ -238,6 +267,7 @@ int main(void)
         cmocka_unit_test(test_reach_is_a_score),
         cmocka_unit_test(test_what_a_host_reaches_reads_as_written),
         cmocka_unit_test(test_failed_start_bans_and_says_why),
+        cmocka_unit_test(test_where_a_start_was_refused_for_want_of_its_ticket),
         cmocka_unit_test(test_pending_start_and_no_report),
         cmocka_unit_test(test_a_failure_is_of_the_image_that_failed),
         cmocka_unit_test(test_remote_and_guest_nodes_are_no_hosts),

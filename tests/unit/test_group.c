@@ -465,6 +465,28 @@ static void test_a_server_whose_image_has_no_host_is_left_alone(void **state)
     }
 }
 
+static void test_a_refused_start_bans_no_host_from_the_takeover(void **state)
+{
+    (void) state;
+    for (guint fails = 0; fails < 2; fails++) {
+        world_t *world = running_world("required");
+        world_server_t *server = &world->servers[0];
+
+        server->clean_ups_fail = fails == 1;
+        server->refused = TRUE;
+        world_run(world, 15000);
+        assert_int_equal(server->clean_ups, fails == 1 ? 2 : 1); /* by the leader alone, and again while it is there */
+        crash(world, 0);
+        assert_until(world, 0, VERDICT_ISOLATING);
+        server->refused = TRUE;
+        assert_until(world, 0, VERDICT_FAILED);
+        world_run(world, 10000);
+        assert_true(server->ticket); /* it is granted even if that can't be done */
+        assert_int_equal(server->granted_while_refused, fails == 1);
+        world_end(world);
+    }
+}
+
 /* Invariant 7: the leader is killed in every state; it still completes, once. */
 static void test_leader_is_killed_in_every_state(void **state)
 {
@@ -1022,6 +1044,7 @@ int main(void)
         cmocka_unit_test(test_what_may_have_taken_effect_goes_on),
         cmocka_unit_test(test_a_server_under_repair_is_left_alone),
         cmocka_unit_test(test_a_server_whose_image_has_no_host_is_left_alone),
+        cmocka_unit_test(test_a_refused_start_bans_no_host_from_the_takeover),
         cmocka_unit_test(test_leader_is_killed_in_every_state),
         cmocka_unit_test(test_who_can_do_most_leads),
         cmocka_unit_test(test_leader_that_cannot_isolate_hands_over),
