@@ -33,13 +33,13 @@ static gboolean refuse(const image_identity_t *identity, const char *ticket, GEr
 }
 
 /* TRUE and whether it may start; FALSE if that could not be asked. */
-static gboolean ticket_look(const ocf_call_t *call, const image_identity_t *identity, const char *ticket, gboolean *may,
+static gboolean ticket_look(const image_identity_t *identity, const char *ticket, gint64 deadline_us, gboolean *may,
                             GError **error)
 {
-    guint left_ms = ocf_call_remaining_ms(call, call->timeout_ms / 2);
+    gint64 left_ms = (deadline_us - g_get_monotonic_time()) / 1000;
     ticket_answer_t answer = { FALSE, FALSE };
 
-    if (!ticket_ask(identity->domain_name, ticket, CLAMP(left_ms, 1, TICKET_ASK_MS), &answer, error)) {
+    if (!ticket_ask(identity->domain_name, ticket, (guint) CLAMP(left_ms, 1, TICKET_ASK_MS), &answer, error)) {
         g_prefix_error(error, "whether %s is granted could not be asked of the cluster: ", ticket);
         (*error)->domain = UNDERSTUDY_ERROR;
         (*error)->code = UNDERSTUDY_ERROR_TIMEOUT;
@@ -52,14 +52,16 @@ static gboolean ticket_look(const ocf_call_t *call, const image_identity_t *iden
 gboolean image_ticket_check(const ocf_call_t *call, const image_identity_t *identity, GError **error)
 {
     g_autofree char *ticket = ticket_of_start(identity);
+    /* Half of what is left: the other half is for the start itself. */
+    gint64 deadline_us = g_get_monotonic_time() + ocf_call_remaining_ms(call, 0) * 500LL;
     gint64 refused_us = 0; /* since when all answers were that it is not granted */
     gboolean may = FALSE;
 
     while (!may) {
         gint64 now_us = g_get_monotonic_time();
         GError *look_error = NULL;
-        gboolean known = ticket_look(call, identity, ticket, &may, &look_error);
-        gboolean in_time = ocf_call_remaining_ms(call, call->timeout_ms / 2) > 0;
+        gboolean known = ticket_look(identity, ticket, deadline_us, &may, &look_error);
+        gboolean in_time = g_get_monotonic_time() < deadline_us;
 
         if (!known && !in_time) {
             g_propagate_error(error, look_error);
