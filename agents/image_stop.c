@@ -409,7 +409,9 @@ static gboolean create_settle(stop_t *stop, GError **error)
             g_usleep(SETTLE_AGAIN_MS * 1000);
         }
     }
-    if (!excluded) {
+    if (excluded) { /* by one that may have come after the one that was asked */
+        excluded = libvirtd_orphans_end(ocf_call_remaining_ms(stop->call, SIGNAL_RESERVE_MS + WATCHER_RESERVE_MS), error);
+    } else {
         ocf_log("libvirtd does not answer: ending it, so that nothing comes of it; the other guests run on");
         if (stop->hypervisor != NULL) {
             hypervisor_close(stop->hypervisor);

@@ -212,21 +212,44 @@ static gboolean children_kill(guint64 until_ticks, gint64 deadline_us, guint *fo
     return directory != NULL;
 }
 
-gboolean libvirtd_end(guint timeout_ms, GError **error)
+static gboolean children_end(guint64 until_ticks, gint64 deadline_us, GError **error)
 {
-    gint64 deadline_us = g_get_monotonic_time() + timeout_ms * 1000LL;
-    guint64 until_ticks = now_ticks();
     guint found = 0;
 
-    for (gsize i = 0; i < G_N_ELEMENTS(daemon_pid_files); i++) {
-        if (!daemon_kill(daemon_pid_files[i], deadline_us, &until_ticks, error)) {
-            return FALSE;
-        }
-    }
     do {
         if (!children_kill(until_ticks, deadline_us, &found, error)) {
             return FALSE;
         }
     } while (found > 0 && left_ms(deadline_us) > 0);
     return TRUE;
+}
+
+gboolean libvirtd_orphans_end(guint timeout_ms, GError **error)
+{
+    gint64 deadline_us = g_get_monotonic_time() + timeout_ms * 1000LL;
+    guint64 until_ticks = now_ticks();
+
+    for (gsize i = 0; i < G_N_ELEMENTS(daemon_pid_files); i++) {
+        process_facts_t facts;
+        pid_t pid = 0;
+
+        if (pidfile_owner(daemon_pid_files[i], &pid, NULL) && pid > 0 && process_facts(pid, &facts)
+            && facts.start_ticks > 0) {
+            until_ticks = MIN(until_ticks, facts.start_ticks - 1);
+        }
+    }
+    return children_end(until_ticks, deadline_us, error);
+}
+
+gboolean libvirtd_end(guint timeout_ms, GError **error)
+{
+    gint64 deadline_us = g_get_monotonic_time() + timeout_ms * 1000LL;
+    guint64 until_ticks = now_ticks();
+
+    for (gsize i = 0; i < G_N_ELEMENTS(daemon_pid_files); i++) {
+        if (!daemon_kill(daemon_pid_files[i], deadline_us, &until_ticks, error)) {
+            return FALSE;
+        }
+    }
+    return children_end(until_ticks, deadline_us, error);
 }

@@ -21,4 +21,7 @@ gboolean libvirtd_is_alive(void);
  */
 gboolean libvirtd_end(guint timeout_ms, GError **error);
 
+/* End what an earlier libvirtd, that is gone, was about to make into a QEMU. */
+gboolean libvirtd_orphans_end(guint timeout_ms, GError **error);
+
 #endif
