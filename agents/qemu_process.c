@@ -76,7 +76,9 @@ gboolean qemu_command_line_parse(const char *bytes, gsize length, qemu_shown_t *
         return FALSE;
     }
     for (gsize i = 0; i < length; i++) {
-        text[i] = text[i] != '\0' ? text[i] : '\n';
+        if (text[i] == '\0') {
+            text[i] = '\n';
+        }
     }
     shown->line = g_steal_pointer(&text);
     return TRUE;
