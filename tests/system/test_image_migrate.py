@@ -2,6 +2,7 @@
 """Live migration of a standby image from one host to another, as Pacemaker orders it."""
 
 from image_agent import (DOMAIN, GENERIC, NOT_RUNNING, SUCCESS, ImageAgent, image, recovery)  # noqa: F401
+from lab.api import wait_until
 
 
 def test_live_migration(image):
@@ -24,6 +25,29 @@ def test_live_migration(image):
     assert image.lever("write").strip() == "written"
     target.stop()
     assert target.watchers() == []
+
+
+def test_a_migration_that_is_not_answered(image):
+    """The other end's libvirtd hangs while it makes its QEMU. Pacemaker stops the image at both ends then, and nothing comes
+    of it any more."""
+    target = ImageAgent(image.lab, "host2")
+    image.start()
+    hunter = target.hunt_libvirtd("STOP", "made")
+    answer = image.call("migrate_to", meta={"migrate_target": "host2", "migrate_source": "host1"}, timeout_s=20)
+    pid = int(hunter.stdout.readline())
+    try:
+        assert answer.rc == GENERIC and answer.reason
+        target.stop()
+        image.stop()
+    finally:
+        target.signal("CONT", pid)
+        hunter.stdout.close()
+        hunter.wait(10)
+    wait_until(lambda: image.lab.hypervisor_answers("host2"), 30, "libvirtd on host2")
+    assert target.qemu_pids() == [] and image.qemu_pids() == [] and image.watchers() == []
+    target.start()
+    assert target.answers()
+    target.stop()
 
 
 def test_a_failed_migration_leaves_it_running(image):
