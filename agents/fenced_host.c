@@ -21,6 +21,25 @@ char *fenced_host_find(const store_options_t *options, const char *ip)
     return host;
 }
 
+gboolean fenced_host_publish(const char *name, const store_options_t *options, GError **error)
+{
+    const fenced_host_ops_t *ops = module_load(FENCED_HOST_MODULE_FILE, FENCED_HOST_MODULE_SYMBOL, error);
+
+    return ops != NULL && ops->publish(name, options, error);
+}
+
+void fenced_host_holder(const store_options_t *options, const char *host, const char *server, char **boot_id,
+                        char **ended_start, gboolean *clean)
+{
+    g_autoptr(GError) error = NULL;
+    const fenced_host_ops_t *ops = module_load(FENCED_HOST_MODULE_FILE, FENCED_HOST_MODULE_SYMBOL, &error);
+
+    *clean = FALSE;
+    if (ops == NULL || !ops->holder(options, host, server, boot_id, ended_start, clean, &error)) {
+        ocf_log("whether %s still runs the image of %s can't be known: %s", host, server, error->message);
+    }
+}
+
 /* proc(5): field 22 of /proc/PID/stat, in clock ticks since boot. Counted from the end of field 2, a name in brackets
  * that may hold blanks; what stands there before the first blank is empty. */
 #define START_FIELD 20

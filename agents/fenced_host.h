@@ -16,6 +16,9 @@ typedef struct fenced_host_ops {
     char *(*find)(const store_options_t *options, const char *ip, GError **error);
     gboolean (*outlived)(const char *name, gint64 since_s, gboolean *outlived, GError **error);
     gboolean (*fence)(const char *name, guint timeout_s, GError **error);
+    gboolean (*publish)(const char *name, const store_options_t *options, GError **error);
+    gboolean (*holder)(const store_options_t *options, const char *host, const char *server, char **boot_id,
+                       char **ended_start, gboolean *clean, GError **error);
 } fenced_host_ops_t;
 
 /*!
@@ -28,6 +31,21 @@ typedef struct fenced_host_ops {
  *         to; NULL if not, or if it can't be known
  */
 char *fenced_host_find(const store_options_t *options, const char *ip);
+
+/* Have the registry say what this host is, its boot id too, if it does not yet since the boot. */
+gboolean fenced_host_publish(const char *name, const store_options_t *options, GError **error);
+
+/*!
+ * \brief What registry and cluster know of the host of a claim
+ *
+ * What can't be known is not set, and logged.
+ *
+ * \param[out] boot_id      what the host published last, or NULL; g_free()
+ * \param[out] ended_start  start of the server's image that the host has published as ended, or NULL; g_free()
+ * \param[out] clean        the host is down, and this quorate cluster sees nothing left there to be fenced
+ */
+void fenced_host_holder(const store_options_t *options, const char *host, const char *server, char **boot_id,
+                        char **ended_start, gboolean *clean);
 
 /*!
  * \brief Have this host fenced again if it has outlived a fencing without being told

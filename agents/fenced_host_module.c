@@ -7,6 +7,8 @@
 #include <crm/common/results.h>
 #include <crm/stonith-ng.h>
 
+#include "cib.h"
+#include "cluster_state.h"
 #include "error.h"
 #include "fence_history.h"
 #include "registry.h"
@@ -108,4 +110,67 @@ static gboolean fence(const char *name, guint timeout_s, GError **error)
     return rc == pcmk_ok;
 }
 
-const fenced_host_ops_t understudy_fenced_host_ops = { .find = find, .outlived = outlived, .fence = fence };
+static gboolean publish(const char *name, const store_options_t *options, GError **error)
+{
+    return registry_publish(name, options, FALSE, error);
+}
+
+static gboolean boot_id_find(const store_options_t *options, const char *name, char **boot_id, GError **error)
+{
+    g_autofree char *key = g_strconcat(REGISTRY_HOST_PREFIX, name, NULL);
+    g_autofree char *json = NULL;
+    g_autoptr(registry_host_t) host = NULL;
+    g_autoptr(GError) get_error = NULL;
+    store_t *store = store_open(options, error);
+
+    if (store == NULL) {
+        return FALSE;
+    }
+    json = config_key_get(store, key, &get_error);
+    store_close(store);
+    if (json == NULL && !g_error_matches(get_error, UNDERSTUDY_ERROR, UNDERSTUDY_ERROR_NOT_FOUND)) {
+        g_propagate_error(error, g_steal_pointer(&get_error));
+        return FALSE;
+    }
+    host = json != NULL ? registry_host_parse(name, json, NULL) : NULL;
+    *boot_id = host != NULL ? g_strdup(host->boot_id) : NULL;
+    return TRUE;
+}
+
+static cluster_state_t *cluster_read(GError **error)
+{
+    cib_connection_t *cib = cib_connection_open("understudy", error);
+    xmlNode *xml = cib != NULL ? cib_connection_query(cib, error) : NULL;
+    cluster_state_t *cluster = xml != NULL ? cluster_state_parse(xml, error) : NULL;
+
+    cib_xml_free(xml);
+    cib_connection_close(cib);
+    return cluster;
+}
+
+static gboolean holder(const store_options_t *options, const char *name, const char *server, char **boot_id,
+                       char **ended_start, gboolean *clean, GError **error)
+{
+    cluster_state_t *cluster = NULL;
+    gboolean known = FALSE;
+
+    if (!boot_id_find(options, name, boot_id, error)) {
+        return FALSE;
+    }
+    cluster = cluster_read(error);
+    for (guint i = 0; cluster != NULL && i < cluster->hosts->len; i++) {
+        const cluster_host_t *host = g_ptr_array_index(cluster->hosts, i);
+
+        if (g_strcmp0(host->name, name) == 0) {
+            *clean = cluster->quorate && host->clean;
+            *ended_start = g_strdup(g_hash_table_lookup(host->ended, server));
+        }
+    }
+    known = cluster != NULL;
+    cluster_state_free(cluster);
+    return known;
+}
+
+const fenced_host_ops_t understudy_fenced_host_ops = {
+    .find = find, .outlived = outlived, .fence = fence, .publish = publish, .holder = holder,
+};

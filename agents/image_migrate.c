@@ -9,6 +9,7 @@
 #include "domain_state.h"
 #include "error.h"
 #include "image_actions.h"
+#include "image_claim.h"
 #include "image_disks.h"
 #include "qemu_process.h"
 
@@ -157,12 +158,17 @@ static gboolean record_make(const ocf_call_t *call, const image_identity_t *iden
     g_auto(GStrv) run_names = image_disks_run_names(disks);
     image_record_t *record = image_record_new(ocf_value_string(call->values, "ceph_conf"),
                                               ocf_value_string(call->values, "ceph_user"), run_names);
-    gboolean made = hypervisor_domain_secret(hypervisor, identity->domain_uuid, &record->secret_uuid,
-                                             image_libvirt_timeout_ms(call), error)
-                    && image_record_save(record, identity->domain_name, error);
-    store_t *store = made ? image_store_open(call, error) : NULL;
+    gboolean made = FALSE;
+    store_t *store = NULL;
 
-    made = store != NULL && image_record_clients_of(store, record, identity->domain_name, error);
+    record->start_id = g_uuid_string_random();
+    made = hypervisor_domain_secret(hypervisor, identity->domain_uuid, &record->secret_uuid,
+                                    image_libvirt_timeout_ms(call), error)
+           && image_record_save(record, identity->domain_name, error);
+    store = made ? image_store_open(call, error) : NULL;
+    made = store != NULL
+           && image_claim_take_over(call, store, identity, record, g_getenv("OCF_RESKEY_CRM_meta_migrate_source"), error)
+           && image_record_clients_of(store, record, identity->domain_name, error);
     store_close(store);
     image_record_free(record);
     return made;

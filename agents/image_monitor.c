@@ -7,6 +7,7 @@
 #include "domain_status.h"
 #include "error.h"
 #include "image_actions.h"
+#include "image_claim.h"
 #include "image_openers.h"
 #include "libvirtd_process.h"
 #include "probe_spec.h"
@@ -144,6 +145,19 @@ static guint deep_left_ms(const ocf_call_t *call, gint64 begun_us)
     return MIN((guint) MAX(DEEP_PATIENCE_MS - spent_ms, 0), ocf_call_remaining_ms(call, DEEP_RESERVE_MS));
 }
 
+/* An image that was started before there were claims, or whose claim an operator has taken away, gets one. */
+static gboolean claim_keep(const ocf_call_t *call, const image_identity_t *identity, store_t *store,
+                           image_record_t *record, GError **error)
+{
+    if (record->start_id == NULL) {
+        record->start_id = g_uuid_string_random();
+        if (!image_record_save(record, identity->domain_name, error)) {
+            return FALSE;
+        }
+    }
+    return image_claim_take_over(call, store, identity, record, NULL, error);
+}
+
 /* A QEMU whose watch is gone has been put on the blocklist, or has lost the store. */
 static ocf_rc_t watchers_check(const ocf_call_t *call, const image_identity_t *identity)
 {
@@ -161,8 +175,15 @@ static ocf_rc_t watchers_check(const ocf_call_t *call, const image_identity_t *i
            && deep_left_ms(call, begun_us) > 0) {
         g_usleep(RESAMPLE_MS * 1000);
     }
+    if (store != NULL && error == NULL && watched) {
+        (void) claim_keep(call, identity, store, record, &error);
+    }
     store_close(store);
     image_record_free(record);
+    if (g_error_matches(error, UNDERSTUDY_ERROR, UNDERSTUDY_ERROR_BUSY)) {
+        ocf_exit_reason("%s", error->message);
+        return OCF_RC_GENERIC;
+    }
     if (error != NULL) {
         ocf_exit_reason("the image of %s runs, but the store can't be asked: %s", identity->server, error->message);
         return OCF_RC_DEGRADED;

@@ -9,11 +9,13 @@
 #include "error.h"
 #include "run_dir.h"
 
-#define GROUP "image"
+#define GROUP       "image"
+#define FILE_PREFIX "image-"
+#define FILE_SUFFIX ".state"
 
 static char *record_path(const char *domain_name)
 {
-    g_autofree char *file = g_strconcat("image-", domain_name, ".state", NULL);
+    g_autofree char *file = g_strconcat(FILE_PREFIX, domain_name, FILE_SUFFIX, NULL);
 
     return g_build_filename(UNDERSTUDY_RUN_DIR, file, NULL);
 }
@@ -38,6 +40,7 @@ void image_record_free(image_record_t *record)
     g_free(record->ceph_user);
     g_strfreev(record->run_images);
     g_ptr_array_unref(record->clients);
+    g_free(record->start_id);
     g_free(record->secret_uuid);
     g_free(record->unanswered);
     g_free(record);
@@ -67,6 +70,7 @@ image_record_t *image_record_load(const char *domain_name)
     for (char **client = clients; client != NULL && *client != NULL; client++) {
         image_record_add_client(record, *client);
     }
+    record->start_id = g_key_file_get_string(file, GROUP, "start_id", NULL);
     record->secret_uuid = g_key_file_get_string(file, GROUP, "secret_uuid", NULL);
     record->unanswered = g_key_file_get_string(file, GROUP, "unanswered", NULL);
     return record;
@@ -88,6 +92,9 @@ gboolean image_record_save(const image_record_t *record, const char *domain_name
                                g_strv_length(record->run_images));
     g_key_file_set_string_list(file, GROUP, "clients", (const char *const *) record->clients->pdata,
                                record->clients->len);
+    if (record->start_id != NULL) {
+        g_key_file_set_string(file, GROUP, "start_id", record->start_id);
+    }
     if (record->secret_uuid != NULL) {
         g_key_file_set_string(file, GROUP, "secret_uuid", record->secret_uuid);
     }
@@ -126,4 +133,25 @@ void image_record_add_client(image_record_t *record, const char *address)
     if (!image_record_has_client(record, address)) {
         g_ptr_array_add(record->clients, g_strdup(address));
     }
+}
+
+gboolean image_record_start_is_known(const char *start_id)
+{
+    g_autoptr(GDir) directory = g_dir_open(UNDERSTUDY_RUN_DIR, 0, NULL);
+    const char *entry = NULL;
+    gboolean known = FALSE;
+
+    while (!known && directory != NULL && (entry = g_dir_read_name(directory)) != NULL) {
+        g_autofree char *domain_name = NULL;
+        image_record_t *record = NULL;
+
+        if (!g_str_has_prefix(entry, FILE_PREFIX) || !g_str_has_suffix(entry, FILE_SUFFIX)) {
+            continue;
+        }
+        domain_name = g_strndup(entry + strlen(FILE_PREFIX), strlen(entry) - strlen(FILE_PREFIX) - strlen(FILE_SUFFIX));
+        record = image_record_load(domain_name);
+        known = record != NULL && g_strcmp0(record->start_id, start_id) == 0;
+        image_record_free(record);
+    }
+    return known;
 }

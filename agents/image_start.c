@@ -4,6 +4,7 @@
 #include "domain_state.h"
 #include "error.h"
 #include "image_actions.h"
+#include "image_claim.h"
 #include "image_disks.h"
 #include "image_gate.h"
 #include "image_openers.h"
@@ -25,6 +26,7 @@ typedef struct start {
     GPtrArray *disks;
     char **run_names;
     image_record_t *record;
+    image_record_t *earlier; /* of the start before, or NULL */
     domain_xml_t xml;
     address_probe_t *address_probe;
 } start_t;
@@ -43,6 +45,7 @@ static void start_clear(start_t *start)
     image_identity_clear(&start->identity);
     hypervisor_close(start->hypervisor);
     disks_forget(start);
+    image_record_free(start->earlier);
     domain_xml_clear(&start->xml);
     address_probe_close(start->address_probe);
 }
@@ -142,11 +145,10 @@ static gboolean xml_make(start_t *start, const char *secret_uuid, GError **error
 static gboolean record_make(start_t *start, GError **error)
 {
     const ocf_values_t *values = start->call->values;
-    image_record_t *earlier = image_record_load(start->identity.domain_name);
+    image_record_t *earlier = start->earlier;
     g_autofree char *own_address = store_own_address(start->store, error);
 
     if (own_address == NULL) {
-        image_record_free(earlier);
         return FALSE;
     }
     start->record = image_record_new(ocf_value_string(values, "ceph_conf"), ocf_value_string(values, "ceph_user"),
@@ -154,32 +156,64 @@ static gboolean record_make(start_t *start, GError **error)
     for (guint i = 0; earlier != NULL && i < earlier->clients->len; i++) {
         image_record_add_client(start->record, earlier->clients->pdata[i]);
     }
-    image_record_free(earlier);
     image_record_add_client(start->record, own_address);
-    return TRUE;
+    start->record->start_id = g_uuid_string_random();
+    return image_record_save(start->record, start->identity.domain_name, error);
+}
+
+/* A start that is refused leaves things as they were. */
+static void record_take_back(start_t *start)
+{
+    g_autoptr(GError) error = NULL;
+
+    if (start->earlier == NULL) {
+        image_record_remove(start->identity.domain_name);
+    } else if (!image_record_save(start->earlier, start->identity.domain_name, &error)) {
+        ocf_log("%s", error->message);
+    }
+}
+
+static guint watcher_wait_ms(const start_t *start)
+{
+    return (guint) MIN(ocf_value_duration_ms(start->call->values, "watcher_wait"),
+                       ocf_call_remaining_ms(start->call, 0) / 2);
+}
+
+/* The claim first, then the look: of two starts one gets it, and who has got it sees what the other has open. The record
+ * before both, so that the stop after a start that was killed knows what to look at, and what to give back. */
+static gboolean disks_claim(start_t *start, GError **error)
+{
+    const store_options_t options = image_store_options(start->call);
+    g_autoptr(GError) give_back_error = NULL;
+
+    if (start->earlier == NULL) {
+        start->earlier = image_record_load(start->identity.domain_name);
+    }
+    if (!record_make(start, error)) {
+        return FALSE;
+    }
+    if (image_claim_take(start->call, start->store, &start->identity, start->record, watcher_wait_ms(start), error)
+        && image_openers_wait_free(start->store, &options, start->run_names, start->record, watcher_wait_ms(start), error)) {
+        return TRUE;
+    }
+    /* Who can't give it back keeps the record, for a stop to do it. */
+    if (!image_claim_give_back(start->store, &start->identity, start->record, &give_back_error)) {
+        ocf_log("%s", give_back_error->message);
+        return FALSE;
+    }
+    record_take_back(start);
+    return FALSE;
 }
 
 static gboolean disks_get(start_t *start, GError **error)
 {
-    const ocf_values_t *values = start->call->values;
-    guint wait_ms = (guint) MIN(ocf_value_duration_ms(values, "watcher_wait"),
-                                ocf_call_remaining_ms(start->call, 0) / 2);
-    const store_options_t options = image_store_options(start->call);
-
     start->store = image_store_open(start->call, error);
     if (start->store == NULL) {
         return FALSE;
     }
-    start->disks = image_disks_new(values, start->identity.server);
+    start->disks = image_disks_new(start->call->values, start->identity.server);
     start->run_names = image_disks_run_names(start->disks);
-    if (!record_make(start, error)
-        || !image_openers_wait_free(start->store, &options, start->run_names, start->record, wait_ms, error)) {
-        return FALSE;
-    }
-    /* From here on a start that is killed leaves a record, so that the stop that follows knows what to look at. One that
-     * is refused leaves none: that stop would wait for a stranger on this host, fail, and have the host fenced. */
-    return image_record_save(start->record, start->identity.domain_name, error)
-           && image_disks_prepare(start->store, start->disks, error);
+    return disks_claim(start, error) && image_disks_prepare(start->store, start->disks, error);
 }
 
 /* A store that is silent for a while is no reason to give up: a failed start keeps Pacemaker from this host. Nothing has

@@ -15,6 +15,7 @@
 #include "domain_status.h"
 #include "error.h"
 #include "image_actions.h"
+#include "image_claim.h"
 #include "image_openers.h"
 #include "libvirtd_process.h"
 #include "qemu_process.h"
@@ -36,6 +37,7 @@
 /* How long a libvirtd that was sent a create, and has not answered, may be silent. */
 #define SILENCE_PATIENCE_MS    15000
 #define SETTLE_AGAIN_MS        200
+#define PUBLISH_TIMEOUT_MS     3000
 
 typedef struct stop {
     const ocf_call_t *call;
@@ -294,11 +296,13 @@ static void process_end(stop_t *stop)
     }
 }
 
-/* No client of this host can write to a run image; what its ended processes have left there is blocklisted. */
+/* No client of this host can write to a run image; what its ended processes have left there is blocklisted. Then the
+ * server is anybody's to start. */
 static gboolean writers_are_gone(stop_t *stop, GError **error)
 {
     store_t *store = image_store_open_record(stop->call, stop->record, error);
-    gboolean gone = store != NULL && image_openers_end_own(store, stop->record->run_images, stop->record, error);
+    gboolean gone = store != NULL && image_openers_end_own(store, stop->record->run_images, stop->record, error)
+                    && image_claim_give_back(store, &stop->identity, stop->record, error);
 
     store_close(store);
     return gone;
@@ -324,6 +328,8 @@ static ocf_rc_t writers_check(stop_t *stop)
     /* The record stays, for the next start to judge the watchers by. */
     ocf_log("QEMU has ended; who has the run images open can't be told: %s", error->message);
     g_error_free(error);
+    image_claim_publish_ended(&stop->identity, stop->record,
+                              MIN(PUBLISH_TIMEOUT_MS, MAX(ocf_call_remaining_ms(stop->call, 0), 1)));
     return OCF_RC_SUCCESS;
 }
 

@@ -66,6 +66,7 @@ static void host_free(gpointer data)
     g_clear_pointer(&host->utilization, g_hash_table_unref);
     g_clear_pointer(&host->remaining, g_hash_table_unref);
     g_clear_pointer(&host->images, g_ptr_array_unref);
+    g_clear_pointer(&host->ended, g_hash_table_unref);
     g_free(host);
 }
 
@@ -649,6 +650,22 @@ static char *health_fault(const pe_node_t *node, const pe_working_set_t *set)
     return g_strjoinv(", ", (char **) faults->pdata);
 }
 
+static GHashTable *read_ended(const pe_node_t *node)
+{
+    GHashTable *ended = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
+    GHashTableIter iter;
+    gpointer name = NULL;
+    gpointer value = NULL;
+
+    g_hash_table_iter_init(&iter, node->details->attrs);
+    while (g_hash_table_iter_next(&iter, &name, &value)) {
+        if (g_str_has_prefix(name, ENDED_ATTRIBUTE_PREFIX)) {
+            g_hash_table_insert(ended, g_strdup((const char *) name + strlen(ENDED_ATTRIBUTE_PREFIX)), g_strdup(value));
+        }
+    }
+    return ended;
+}
+
 static cluster_host_t *read_host(const pe_node_t *node, const pe_working_set_t *set, xmlXPathContext *context)
 {
     cluster_host_t *host = g_new0(cluster_host_t, 1);
@@ -666,6 +683,8 @@ static cluster_host_t *read_host(const pe_node_t *node, const pe_working_set_t *
     host->remaining = read_remaining(node);
     host->resource_count = g_list_length(node->details->running_rsc);
     host->reach = host_reach_parse(g_hash_table_lookup(node->details->attrs, REACH_ATTRIBUTE));
+    host->clean = !node->details->online && !node->details->pending && !node->details->unclean;
+    host->ended = read_ended(node);
     host->images = g_ptr_array_new_with_free_func(g_free);
     return host;
 }

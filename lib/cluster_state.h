@@ -60,6 +60,8 @@ typedef struct cluster_host {
     guint resource_count;    /* all resources that run there, ours or not */
     GPtrArray *images;       /* char*: names of the servers whose images are there, by name */
     host_reach_t reach;
+    gboolean clean;          /* down, and nothing is left to be fenced: neither pending nor unclean */
+    GHashTable *ended;       /* char* server -> char*: start of its image that the host has published as ended */
 } cluster_host_t;
 
 /* A fence device, and a level of the fencing topology: see fence_devices.h. */

@@ -21,6 +21,8 @@
 #define CAPACITY_RESOURCE_ID      "understudy-capacity"
 /* Transient node attribute, "1" while the host reaches what an image needs; host_reach.h has the rest. */
 #define REACH_ATTRIBUTE           "understudy-reach"
+/* Transient node attribute ...SERVER: the start of its image that has ended on that host, when the store could not be told. */
+#define ENDED_ATTRIBUTE_PREFIX    "understudy-ended-"
 /* More than the images' stickiness, so that an image leaves a host that its
  * clients can't reach; not INFINITY, so that it stays if no host is reached. */
 #define REACH_SCORE               "100000"

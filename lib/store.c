@@ -102,6 +102,17 @@ gboolean store_image_import_raw(store_t *store, const store_image_name_t *name, 
     return ops->image_import_raw(store, name, fd, size_bytes, progress, user_data, error);
 }
 
+gboolean store_claim_read(store_t *store, const char *pool, const char *server, char **holder, GError **error)
+{
+    return ops->claim_read(store, pool, server, holder, error);
+}
+
+gboolean store_claim_swap(store_t *store, const char *pool, const char *server, const char *expected,
+                          const char *desired, GError **error)
+{
+    return ops->claim_swap(store, pool, server, expected, desired, error);
+}
+
 gboolean store_blocklist_add(store_t *store, const char *address, guint64 duration_s, GError **error)
 {
     return ops->blocklist_add(store, address, duration_s, error);

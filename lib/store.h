@@ -103,6 +103,13 @@ typedef gboolean (*store_progress_fn)(guint64 done_bytes, guint64 total_bytes, v
 gboolean store_image_import_raw(store_t *store, const store_image_name_t *name, int fd, guint64 size_bytes,
                                 store_progress_fn progress, void *user_data, GError **error);
 
+/* Claims: claim.h ----------------------------------------------------------------*/
+/* What the claim on a server says, in the pool of its run images; *holder is NULL if nobody has it, else g_free(). */
+gboolean store_claim_read(store_t *store, const char *pool, const char *server, char **holder, GError **error);
+/* Set it to `desired` if it says `expected` (each NULL: nobody), in one step. UNDERSTUDY_ERROR_BUSY if it says something else. */
+gboolean store_claim_swap(store_t *store, const char *pool, const char *server, const char *expected,
+                          const char *desired, GError **error);
+
 /* Blocklist ---------------------------------------------------------------*/
 /* An address is "10.0.0.5" (everything from there) or "10.0.0.5:0/3853293677" (one client).
  * Returns when the entry is committed and this client has the OSD map that holds it. */

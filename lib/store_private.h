@@ -50,6 +50,10 @@ gboolean opened_image_open(store_t *store, const store_image_name_t *name, gbool
                            opened_image_t *opened, GError **error);
 void opened_image_close(opened_image_t *opened);
 
+gboolean store_do_claim_read(store_t *store, const char *pool, const char *server, char **holder, GError **error);
+gboolean store_do_claim_swap(store_t *store, const char *pool, const char *server, const char *expected,
+                             const char *desired, GError **error);
+
 gboolean store_do_blocklist_add(store_t *store, const char *address, guint64 duration_s, GError **error);
 gboolean store_do_blocklist_remove(store_t *store, const char *address, GError **error);
 GHashTable *store_do_blocklist_list(store_t *store, GError **error);

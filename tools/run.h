@@ -15,6 +15,7 @@ exit_code_t run_pause(const command_line_t *line, GError **error);
 exit_code_t run_resume(const command_line_t *line, GError **error);
 exit_code_t run_hold(const command_line_t *line, GError **error);
 exit_code_t run_history(const command_line_t *line, GError **error);
+exit_code_t run_unclaim(const command_line_t *line, GError **error);
 exit_code_t run_keys(const command_line_t *line, GError **error);
 
 /* Let a server that is held take its place again; one that is not held is fine. */

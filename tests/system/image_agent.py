@@ -23,6 +23,8 @@ SERVER = "agenttest"
 DOMAIN = f"standby-{SERVER}"
 RECOVERY = f"{POOL}/{SERVER}"
 RUN = f"{POOL}/run-{SERVER}-0"
+CLAIM = f"understudy_claim.{SERVER}"
+ENDED = f"understudy-ended-{SERVER}"
 BYSTANDER = "bystander"   # another guest of the host
 SUCCESS, GENERIC, ARGS, UNIMPLEMENTED, PERM, INSTALLED, CONFIGURED, NOT_RUNNING, DEGRADED = 0, 1, 2, 3, 4, 5, 6, 7, 190
 TIMED_OUT = 124   # timeout(1)'s
@@ -203,6 +205,15 @@ class ImageAgent:
 
     # --- the store -----------------------------------------------------------------
 
+    def claim(self) -> list[str]:
+        """Whose the server is: host, boot id and start id; empty if nobody's."""
+        done = self.lab.exec("store", "rados", "-p", POOL, "getomapval", CLAIM, "holder", "/dev/stdout", check=False)
+        return done.stdout.split() if done.returncode == 0 else []
+
+    def set_claim(self, text: str) -> None:
+        """As another start would have claimed it."""
+        self.lab.exec("store", "rados", "-p", POOL, "setomapval", CLAIM, "holder", text)
+
     def rbd(self, *argv, check=True) -> subprocess.CompletedProcess:
         """rbd as the store's administrator"""
         return self.lab.exec("store", "rbd", *argv, check=check, timeout_s=120)
@@ -266,6 +277,7 @@ class ImageAgent:
             if agent.qemu_pids():   # libvirt has lost it
                 agent.signal("KILL", *agent.qemu_pids())
             self.lab.exec(host, "rm", "-f", f"/run/understudy/image-{DOMAIN}.state")
+        self.lab.exec("store", "rados", "-p", POOL, "rm", CLAIM, check=False)
         # A client that was killed would watch for 30 s more, or for ever.
         ghosts.clear_ghosts(self.lab, RUN)
         for name in [n for n in self.images() if n.startswith(f"run-{SERVER}-")]:

@@ -13,7 +13,9 @@ def test_live_migration(image):
     assert answer.rc == SUCCESS, answer.log
     answer = target.call("migrate_from", meta={"migrate_target": "host2", "migrate_source": "host1"})
     assert answer.rc == SUCCESS, answer.log
+    assert image.claim()[0] == "host2"
     image.stop()  # Pacemaker stops it at the source afterwards
+    assert image.claim()[0] == "host2"
 
     assert image.domains() == [] and target.domains() == [DOMAIN]
     assert image.probe().rc == NOT_RUNNING and target.monitor(level=10, timeout_s=30).rc == SUCCESS
@@ -24,7 +26,7 @@ def test_live_migration(image):
     assert image.boots() == ["boot"]
     assert image.lever("write").strip() == "written"
     target.stop()
-    assert target.watchers() == []
+    assert target.watchers() == [] and target.claim() == []
 
 
 def test_a_migration_that_is_not_answered(image):

@@ -10,8 +10,8 @@ import time
 import pytest
 
 import ghosts
-from image_agent import (CONFIGURED, DOMAIN, GENERIC, INSTALLED, NOT_RUNNING, RECOVERY, RUN, SUCCESS, ImageAgent,
-                         holder_end, image, recovery)  # noqa: F401
+from image_agent import (CLAIM, CONFIGURED, DOMAIN, ENDED, GENERIC, INSTALLED, NOT_RUNNING, RECOVERY, RUN, SERVER,
+                         SUCCESS, ImageAgent, holder_end, image, recovery)  # noqa: F401
 from lab.api import wait_until
 from lab.site import POOL
 
@@ -101,10 +101,72 @@ def report_in(image, host: str) -> None:
     image.lab.exec("store", "ceph", "config-key", "set", f"understudy/host/{host}", json.dumps(entry))
 
 
+def test_two_starts_at_once(image):
+    """Nobody has anything open yet when they look: the claim decides."""
+    other = ImageAgent(image.lab, "host2")
+    starts = [agent.lab.popen(agent.host, *agent.argv("start"), stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+              for agent in (image, other)]
+    ends = [(start.communicate(timeout=90)[1], start.returncode) for start in starts]
+    try:
+        codes = [code for _, code in ends]
+        assert sorted(codes) == [SUCCESS, GENERIC]
+        winner, loser = (image, other) if codes[0] == SUCCESS else (other, image)
+        assert f"claimed by {winner.host}" in ends[codes.index(GENERIC)][0]
+        assert winner.domains() == [DOMAIN] and loser.domains() == []
+        claim = winner.claim()
+        assert claim[0] == winner.host
+        # What Pacemaker does next where it failed must not take the claim from the other.
+        loser.stop()
+        assert winner.claim() == claim and winner.domains() == [DOMAIN]
+    finally:
+        for agent in (image, other):
+            agent.stop()
+    assert image.claim() == []
+
+
+def test_a_claim_is_broken_by_proof_alone(image):
+    """Of a start on a host that is up; it has ended by its host's word, or by a later boot of its host."""
+    report_in(image, "host2")
+    image.set_claim("host2 x first")
+    answer = image.call("start", watcher_wait="1s")
+    assert answer.rc == GENERIC
+    assert "claimed by host2" in answer.reason and f"understudy unclaim {SERVER}" in answer.reason
+    assert image.domains() == [] and image.claim() == ["host2", "x", "first"]
+
+    image.lab.exec("host2", "attrd_updater", "-n", ENDED, "-U", "first")
+    try:
+        image.start()
+        assert image.claim()[0] == image.host
+        image.stop()
+        image.set_claim("host2 x second")
+        assert image.call("start", watcher_wait="1s").rc == GENERIC
+        image.set_claim("host2 earlier second")
+        image.start()
+        image.stop()
+        # Without proof of what it means, nothing is proved.
+        image.set_claim("nonsense")
+        assert image.call("start", watcher_wait="1s").rc == GENERIC
+    finally:
+        image.lab.exec("host2", "attrd_updater", "-n", ENDED, "-D")
+
+
+def test_an_image_without_a_claim_gets_one(image):
+    image.start()
+    image.lab.exec("store", "rados", "-p", POOL, "rm", CLAIM)
+    assert image.monitor(level=10, timeout_s=30).rc == SUCCESS
+    assert image.claim()[0] == image.host
+    image.set_claim("host2 x another")
+    answer = image.monitor(level=10, timeout_s=30)
+    assert answer.rc == GENERIC and "host2" in answer.reason
+    image.stop()
+    assert image.claim() == ["host2", "x", "another"], "a stop removes its own claim alone"
+
+
 def test_a_ghost_of_another_host(image):
     """Who it was can't be known: the start names the command that ends it, and then the ghost is nobody."""
     report_in(image, "host2")
-    image.rbd("clone", "--rbd-default-clone-format", "2", f"{RECOVERY}@point-1", RUN)
+    image.start()
+    image.stop()
     found = ghosts.make_ghosts(image.lab, "host2", RUN)
     try:
         answer = image.call("start")

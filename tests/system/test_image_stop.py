@@ -4,7 +4,7 @@
 import pytest
 
 import ghosts
-from image_agent import (BYSTANDER, DEGRADED, DOMAIN, GENERIC, NOT_RUNNING, RUN, SUCCESS, image, recovery)  # noqa: F401
+from image_agent import (BYSTANDER, DEGRADED, DOMAIN, ENDED, GENERIC, NOT_RUNNING, RUN, SUCCESS, image, recovery)  # noqa: F401
 from lab.api import wait_until
 
 
@@ -187,6 +187,9 @@ def test_the_store_is_out_of_reach(image):
         answer = image.stop(timeout_s=60)
         assert is_gone(image)
         assert "disks stall" in answer.log and "can't be told" in answer.log
+        # The store can't be told that the start has ended; the cluster is.
+        shown = image.lab.exec(image.host, "attrd_updater", "-Q", "-n", ENDED).stdout
+        assert image.claim()[2] in shown
     finally:
         image.lab.heal(image.host, "store")
     # The dead QEMU's watch is still there, and known to be ours.

@@ -22,6 +22,7 @@
     }
 NOT_RUN(run_adopt)
 NOT_RUN(run_forget)
+NOT_RUN(run_unclaim)
 NOT_RUN(run_status)
 NOT_RUN(run_hosts)
 NOT_RUN(run_takeover)

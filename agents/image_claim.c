@@ -1,0 +1,195 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "image_claim.h"
+
+#include <string.h>
+
+#include "claim.h"
+#include "error.h"
+#include "fenced_host.h"
+#include "image_openers.h"
+#include "names.h"
+#include "program.h"
+
+#define POLL_MS          300
+#define BOOT_ID_FILE     "/proc/sys/kernel/random/boot_id"
+#define ATTRD_UPDATER    "/usr/sbin/attrd_updater"
+
+static char *boot_id_read(GError **error)
+{
+    char *text = NULL;
+
+    return g_file_get_contents(BOOT_ID_FILE, &text, NULL, error) ? g_strstrip(text) : NULL;
+}
+
+typedef struct attempt {
+    const ocf_call_t *call;
+    store_t *store;
+    const image_identity_t *identity;
+    const image_record_t *record;
+    char *pool;
+    char *boot_id;
+    char *own_text;   /* what the claim is to say */
+} attempt_t;
+
+static void attempt_clear(attempt_t *attempt)
+{
+    g_free(attempt->pool);
+    g_free(attempt->boot_id);
+    g_free(attempt->own_text);
+}
+
+static gboolean attempt_init(attempt_t *attempt, GError **error)
+{
+    g_autoptr(claim_t) own = NULL;
+
+    attempt->boot_id = boot_id_read(error);
+    if (attempt->boot_id == NULL) {
+        return FALSE;
+    }
+    own = claim_new(attempt->call->node, attempt->boot_id, attempt->record->start_id);
+    attempt->own_text = claim_text(own);
+    attempt->pool = claim_pool((const char *const *) attempt->record->run_images);
+    return TRUE;
+}
+
+/* Whether the holder has ended, by what this host and the cluster know. */
+static char *ended_reason(const attempt_t *attempt, const claim_t *holder)
+{
+    g_autofree char *host_boot_id = NULL;
+    g_autofree char *ended_start = NULL;
+    claim_evidence_t evidence = { .host = attempt->call->node, .boot_id = attempt->boot_id };
+
+    if (strcmp(holder->host, attempt->call->node) == 0) {
+        /* This start's own record has another id than an earlier one's, which it has put in the place of. */
+        evidence.start_is_known = image_record_start_is_known(holder->start_id);
+    } else {
+        const store_options_t options = image_store_options(attempt->call);
+
+        fenced_host_holder(&options, holder->host, attempt->identity->server, &host_boot_id, &ended_start,
+                           &evidence.host_is_clean);
+        evidence.host_boot_id = host_boot_id;
+        evidence.ended_start = ended_start;
+    }
+    return g_strdup(claim_ended_reason(holder, &evidence));
+}
+
+/* TRUE: the claim is ours. FALSE with *held: somebody has it who has not ended. FALSE with an error else. */
+static gboolean claim_try(const attempt_t *attempt, char **held, GError **error)
+{
+    const char *server = attempt->identity->server;
+    const store_options_t options = image_store_options(attempt->call);
+    g_autofree char *text = NULL;
+    g_autofree char *reason = NULL;
+    g_autoptr(claim_t) holder = NULL;
+
+    if (!store_claim_read(attempt->store, attempt->pool, server, &text, error)) {
+        return FALSE;
+    }
+    if (g_strcmp0(text, attempt->own_text) == 0) {
+        return TRUE;
+    }
+    holder = text != NULL ? claim_parse(text) : NULL;
+    if (text != NULL) {
+        reason = holder != NULL ? ended_reason(attempt, holder) : NULL;
+        if (reason == NULL) {
+            *held = g_strdup_printf("%s is claimed by %s: stop it there ('understudy unclaim %s' if that can't be)", server,
+                                    holder != NULL ? holder->host : "somebody unknown", server);
+            return FALSE;
+        }
+        if (!image_openers_wait_free(attempt->store, &options, attempt->record->run_images, attempt->record, 0, error)) {
+            return FALSE;
+        }
+        ocf_log("%s was claimed by a start on %s: %s", server, holder->host, reason);
+    }
+    return store_claim_swap(attempt->store, attempt->pool, server, text, attempt->own_text, error);
+}
+
+gboolean image_claim_take(const ocf_call_t *call, store_t *store, const image_identity_t *identity,
+                          const image_record_t *record, guint wait_ms, GError **error)
+{
+    attempt_t attempt = { .call = call, .store = store, .identity = identity, .record = record };
+    gint64 deadline_us = g_get_monotonic_time() + wait_ms * 1000LL;
+    const store_options_t options = image_store_options(call);
+    g_autofree char *held = NULL;
+    gboolean taken = FALSE;
+
+    /* A claim whose boot id is not the one that its host has published is an ended one: publish first. */
+    if (!fenced_host_publish(call->node, &options, error) || !attempt_init(&attempt, error)) {
+        attempt_clear(&attempt);
+        return FALSE;
+    }
+    for (;;) {
+        g_autoptr(GError) try_error = NULL;
+
+        g_clear_pointer(&held, g_free);
+        taken = claim_try(&attempt, &held, &try_error);
+        if (taken) {
+            break;
+        }
+        if (g_get_monotonic_time() >= deadline_us
+            || (try_error != NULL && !g_error_matches(try_error, UNDERSTUDY_ERROR, UNDERSTUDY_ERROR_BUSY))) {
+            if (try_error != NULL) {
+                g_propagate_error(error, g_steal_pointer(&try_error));
+            } else {
+                g_set_error_literal(error, UNDERSTUDY_ERROR, UNDERSTUDY_ERROR_BUSY, held);
+            }
+            break;
+        }
+        g_usleep(POLL_MS * 1000);
+    }
+    attempt_clear(&attempt);
+    return taken;
+}
+
+gboolean image_claim_take_over(const ocf_call_t *call, store_t *store, const image_identity_t *identity,
+                               const image_record_t *record, const char *from_host, GError **error)
+{
+    attempt_t attempt = { .call = call, .store = store, .identity = identity, .record = record };
+    const store_options_t options = image_store_options(call);
+    g_autoptr(claim_t) holder = NULL;
+    g_autofree char *text = NULL;
+    gboolean taken = fenced_host_publish(call->node, &options, error) && attempt_init(&attempt, error)
+                     && store_claim_read(store, attempt.pool, identity->server, &text, error);
+
+    holder = taken && text != NULL ? claim_parse(text) : NULL;
+    if (taken && text != NULL && g_strcmp0(text, attempt.own_text) != 0
+        && (holder == NULL || g_strcmp0(holder->host, from_host) != 0)) {
+        g_set_error(error, UNDERSTUDY_ERROR, UNDERSTUDY_ERROR_BUSY, "%s runs here, and is claimed by %s",
+                    identity->server, holder != NULL ? holder->host : "somebody unknown");
+        taken = FALSE;
+    }
+    taken = taken
+            && (g_strcmp0(text, attempt.own_text) == 0
+                || store_claim_swap(store, attempt.pool, identity->server, text, attempt.own_text, error));
+    attempt_clear(&attempt);
+    return taken;
+}
+
+gboolean image_claim_give_back(store_t *store, const image_identity_t *identity, const image_record_t *record,
+                               GError **error)
+{
+    g_autofree char *pool = claim_pool((const char *const *) record->run_images);
+    g_autofree char *text = NULL;
+    g_autoptr(claim_t) holder = NULL;
+
+    if (record->start_id == NULL) {
+        return TRUE;
+    }
+    if (!store_claim_read(store, pool, identity->server, &text, error)) {
+        return FALSE;
+    }
+    holder = text != NULL ? claim_parse(text) : NULL;
+    return holder == NULL || strcmp(holder->start_id, record->start_id) != 0
+           || store_claim_swap(store, pool, identity->server, text, NULL, error);
+}
+
+void image_claim_publish_ended(const image_identity_t *identity, const image_record_t *record, guint timeout_ms)
+{
+    g_autofree char *attribute = g_strconcat(ENDED_ATTRIBUTE_PREFIX, identity->server, NULL);
+    const char *argv[] = { ATTRD_UPDATER, "-n", attribute, "-U", record->start_id, NULL };
+    g_autoptr(GError) error = NULL;
+
+    if (record->start_id != NULL && !program_run(argv, timeout_ms, NULL, &error)) {
+        ocf_log("that the image of %s has ended here can't be told to the cluster: %s", identity->server, error->message);
+    }
+}

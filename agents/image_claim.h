@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#ifndef UNDERSTUDY_IMAGE_CLAIM_H
+#define UNDERSTUDY_IMAGE_CLAIM_H
+
+#include "image_actions.h"
+
+/*
+ * The claim on a server, as the image's actions take it, keep it and give it back (claim.h). The start that holds it is
+ * the one that the record names.
+ */
+
+/*!
+ * \brief Claim the server for the start that the record names
+ *
+ * The record must have been saved: a claim whose start no record on its host names counts as ended.
+ *
+ * \param[in]  wait_ms  how long to wait for another holder to give it back
+ * \param[out] error    UNDERSTUDY_ERROR_BUSY: names the holder
+ */
+gboolean image_claim_take(const ocf_call_t *call, store_t *store, const image_identity_t *identity,
+                          const image_record_t *record, guint wait_ms, GError **error);
+
+/* After a live migration, or where an image runs that was started without a claim: take it from nobody, or from
+ * the host that the guest has come from. UNDERSTUDY_ERROR_BUSY: somebody else has it. */
+gboolean image_claim_take_over(const ocf_call_t *call, store_t *store, const image_identity_t *identity,
+                               const image_record_t *record, const char *from_host, GError **error);
+
+/* Give it back, if it is still that of the record's start. */
+gboolean image_claim_give_back(store_t *store, const image_identity_t *identity, const image_record_t *record,
+                               GError **error);
+
+/* Where the store can't be told: have the cluster know that the record's start has ended. */
+void image_claim_publish_ended(const image_identity_t *identity, const image_record_t *record, guint timeout_ms);
+
+#endif

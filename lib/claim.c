@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "claim.h"
+
+#include <string.h>
+
+/* "HOST BOOT_ID START_ID": none of them has a blank in it. */
+enum { WORD_HOST, WORD_BOOT_ID, WORD_START_ID, WORD_COUNT };
+
+claim_t *claim_new(const char *host, const char *boot_id, const char *start_id)
+{
+    claim_t *claim = g_new0(claim_t, 1);
+
+    claim->host = g_strdup(host);
+    claim->boot_id = g_strdup(boot_id);
+    claim->start_id = g_strdup(start_id);
+    return claim;
+}
+
+void claim_free(claim_t *claim)
+{
+    if (claim != NULL) {
+        g_free(claim->host);
+        g_free(claim->boot_id);
+        g_free(claim->start_id);
+        g_free(claim);
+    }
+}
+
+claim_t *claim_parse(const char *text)
+{
+    g_auto(GStrv) words = g_strsplit(text, " ", -1);
+
+    if (g_strv_length(words) != WORD_COUNT || !g_utf8_validate(text, -1, NULL)) {
+        return NULL;
+    }
+    for (guint i = 0; i < WORD_COUNT; i++) {
+        if (words[i][0] == '\0') {
+            return NULL;
+        }
+    }
+    return claim_new(words[WORD_HOST], words[WORD_BOOT_ID], words[WORD_START_ID]);
+}
+
+char *claim_text(const claim_t *claim)
+{
+    return g_strjoin(" ", claim->host, claim->boot_id, claim->start_id, NULL);
+}
+
+char *claim_pool(const char *const *run_images)
+{
+    g_autofree char *first = NULL;
+
+    for (; *run_images != NULL; run_images++) {
+        g_autofree char *pool = g_strndup(*run_images, strcspn(*run_images, "/"));
+
+        if (first == NULL || strcmp(pool, first) < 0) {
+            g_free(first);
+            first = g_steal_pointer(&pool);
+        }
+    }
+    return g_steal_pointer(&first);
+}
+
+const char *claim_ended_reason(const claim_t *claim, const claim_evidence_t *evidence)
+{
+    if (strcmp(claim->host, evidence->host) == 0) {
+        if (strcmp(claim->boot_id, evidence->boot_id) != 0) {
+            return "this host has booted since";
+        }
+        /* A record is written before the claim is taken, and goes with a stop. */
+        return evidence->start_is_known ? NULL : "it was stopped on this host";
+    }
+    if (evidence->host_boot_id != NULL && strcmp(claim->boot_id, evidence->host_boot_id) != 0) {
+        return "its host has booted since";
+    }
+    if (g_strcmp0(evidence->ended_start, claim->start_id) == 0) {
+        return "its host says that it has ended";
+    }
+    return evidence->host_is_clean ? "its host is down, and nothing is left there to be fenced" : NULL;
+}

@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#ifndef UNDERSTUDY_CLAIM_H
+#define UNDERSTUDY_CLAIM_H
+
+#include <glib.h>
+
+/*
+ * Whose a server's image is: one entry per server in the store, set by compare-and-set, so that of two starts one gets
+ * it. RBD's exclusive lock enforces nothing by itself: it is handed over on request. A start takes the claim before it
+ * looks at who has the run images open, and the stop gives it back. What is left behind is broken only by proof that its
+ * holder has ended, and never while somebody has a run image open who may write. No clock is asked. Pure.
+ */
+typedef struct claim {
+    char *host;     /* in the cluster */
+    char *boot_id;  /* of that host */
+    char *start_id; /* of one start of the image there */
+} claim_t;
+
+/* What is known of a holder. */
+typedef struct claim_evidence {
+    const char *host;          /* this host's name */
+    const char *boot_id;       /* and boot id */
+    gboolean start_is_known;   /* a record on this host names the holder's start: it has not been stopped */
+    const char *host_boot_id;  /* what the holder's host published last, NULL: nothing, or not asked */
+    const char *ended_start;   /* start that the holder's host has published as ended, or NULL */
+    gboolean host_is_clean;    /* the holder's host is offline, and the scheduler sees nothing left to fence there */
+} claim_evidence_t;
+
+/* NULL if the text is no claim. */
+claim_t *claim_parse(const char *text);
+char *claim_text(const claim_t *claim);
+claim_t *claim_new(const char *host, const char *boot_id, const char *start_id);
+void claim_free(claim_t *claim);
+
+/* The pool whose object says whose the server is: whatever order the disks are named in, the same. From "pool/image" of
+ * each run image; g_free(), NULL if there is none. */
+char *claim_pool(const char *const *run_images);
+
+/* Why the holder is known to have ended, as the end of a sentence; NULL if it is not. */
+const char *claim_ended_reason(const claim_t *claim, const claim_evidence_t *evidence);
+
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(claim_t, claim_free)
+
+#endif

@@ -1,0 +1,129 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The module store.so: a server's claim, an object in the pool of its run images that is changed by compare-and-set. */
+#include <errno.h>
+#include <string.h>
+
+#include "error.h"
+#include "store_private.h"
+
+#define OBJECT_PREFIX "understudy_claim."
+#define HOLDER_KEY    "holder"
+
+static gboolean claim_fail(GError **error, int rc, const char *server)
+{
+    if (rc == -EACCES || rc == -EPERM) {
+        g_set_error(error, UNDERSTUDY_ERROR, UNDERSTUDY_ERROR_PERMISSION,
+                    "Ceph does not let this host claim %s: give its user the caps that 'understudy keys' prints", server);
+        return FALSE;
+    }
+    return store_fail(error, rc, "the claim on %s can't be read or changed", server);
+}
+
+static gboolean pool_open(store_t *store, const char *pool, rados_ioctx_t *io, GError **error)
+{
+    const store_image_name_t name = { .pool = (char *) pool, .namespace = (char *) "", .image = NULL };
+
+    return store_pool_open(store, &name, io, error);
+}
+
+static char *object_name(const char *server)
+{
+    return g_strconcat(OBJECT_PREFIX, server, NULL);
+}
+
+/* 0 and *holder, NULL if there is none; or a negative errno. */
+static int holder_read(rados_ioctx_t io, const char *object, char **holder)
+{
+    const char *key = HOLDER_KEY;
+    rados_read_op_t op = rados_create_read_op();
+    rados_omap_iter_t found = NULL;
+    char *found_key = NULL;
+    char *value = NULL;
+    size_t value_bytes = 0;
+    int key_rc = 0;
+    int rc = 0;
+
+    *holder = NULL;
+    rados_read_op_omap_get_vals_by_keys(op, &key, 1, &found, &key_rc);
+    rc = rados_read_op_operate(op, io, object, 0);
+    rc = rc < 0 ? rc : key_rc;
+    if (rc >= 0 && rados_omap_get_next(found, &found_key, &value, &value_bytes) == 0 && value != NULL
+        && value_bytes > 0) {
+        *holder = g_strndup(value, value_bytes);
+    }
+    if (found != NULL) {
+        rados_omap_get_end(found);
+    }
+    rados_release_read_op(op);
+    return rc == -ENOENT ? 0 : rc;
+}
+
+gboolean store_do_claim_read(store_t *store, const char *pool, const char *server, char **holder, GError **error)
+{
+    g_autofree char *object = object_name(server);
+    rados_ioctx_t io = NULL;
+    int rc = 0;
+
+    *holder = NULL;
+    if (!pool_open(store, pool, &io, error)) {
+        return FALSE;
+    }
+    rc = holder_read(io, object, holder);
+    rados_ioctx_destroy(io);
+    return rc >= 0 || claim_fail(error, rc, server);
+}
+
+/* -ECANCELED if the holder is another one than expected; "" stands for nobody. */
+static int holder_swap(rados_ioctx_t io, const char *object, const char *expected, const char *desired)
+{
+    rados_write_op_t op = rados_create_write_op();
+    const char *key = HOLDER_KEY;
+    size_t desired_bytes = strlen(desired);
+    int compare_rc = 0;
+    int rc = 0;
+
+    rados_write_op_omap_cmp(op, HOLDER_KEY, LIBRADOS_CMPXATTR_OP_EQ, expected, strlen(expected), &compare_rc);
+    rados_write_op_omap_set(op, &key, &desired, &desired_bytes, 1);
+    rc = rados_write_op_operate(op, io, object, NULL, 0);
+    rados_release_write_op(op);
+    return rc;
+}
+
+static int object_make(rados_ioctx_t io, const char *object)
+{
+    rados_write_op_t op = rados_create_write_op();
+    int rc = 0;
+
+    rados_write_op_create(op, LIBRADOS_CREATE_IDEMPOTENT, NULL);
+    rc = rados_write_op_operate(op, io, object, NULL, 0);
+    rados_release_write_op(op);
+    return rc;
+}
+
+gboolean store_do_claim_swap(store_t *store, const char *pool, const char *server, const char *expected,
+                             const char *desired, GError **error)
+{
+    g_autofree char *object = object_name(server);
+    g_autofree char *holder = NULL;
+    rados_ioctx_t io = NULL;
+    int rc = 0;
+
+    if (!pool_open(store, pool, &io, error)) {
+        return FALSE;
+    }
+    rc = object_make(io, object);
+    if (rc >= 0) {
+        rc = holder_swap(io, object, expected != NULL ? expected : "", desired != NULL ? desired : "");
+    }
+    /* What was not answered may have been done: look at the effect. */
+    if (rc < 0 && rc != -EACCES && rc != -EPERM && holder_read(io, object, &holder) >= 0
+        && g_strcmp0(holder, desired) == 0) {
+        rc = 0;
+    }
+    rados_ioctx_destroy(io);
+    if (rc == -ECANCELED) {
+        g_set_error(error, UNDERSTUDY_ERROR, UNDERSTUDY_ERROR_BUSY, "%s is claimed by another start", server);
+        return FALSE;
+    }
+    return rc >= 0 || claim_fail(error, rc, server);
+}

@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* By what proof a claim on a server is broken. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "claim.h"
+
+static void test_text(void **state)
+{
+    static const char *const bad[] = { "", "host1", "host1 b", "host1 b s x", "host1  s", " b s", "host1 b ", "h b \xff" };
+    g_autoptr(claim_t) claim = claim_parse("host1 b s");
+    g_autofree char *text = claim_text(claim);
+
+    (void) state;
+    assert_string_equal(claim->host, "host1");
+    assert_string_equal(claim->boot_id, "b");
+    assert_string_equal(claim->start_id, "s");
+    assert_string_equal(text, "host1 b s");
+    for (gsize i = 0; i < G_N_ELEMENTS(bad); i++) {
+        assert_null(claim_parse(bad[i]));
+    }
+}
+
+static void test_pool(void **state)
+{
+    static const char *const one[] = { "vm/run-a-0", "fast/run-a-1", NULL };
+    static const char *const other[] = { "fast/run-a-0", "vm/run-a-1", NULL };
+    g_autofree char *pool = claim_pool(one);
+    g_autofree char *other_pool = claim_pool(other);
+
+    (void) state;
+    assert_string_equal(pool, "fast");
+    assert_string_equal(other_pool, "fast");
+}
+
+static gboolean has_ended(const char *text, claim_evidence_t evidence)
+{
+    g_autoptr(claim_t) claim = claim_parse(text);
+
+    evidence.host = "host1";
+    evidence.boot_id = "b1";
+    return claim_ended_reason(claim, &evidence) != NULL;
+}
+
+static void test_on_this_host(void **state)
+{
+    (void) state;
+    assert_false(has_ended("host1 b1 s", (claim_evidence_t) { .start_is_known = TRUE }));
+    assert_true(has_ended("host1 b1 s", (claim_evidence_t) { .start_is_known = FALSE }));
+    assert_true(has_ended("host1 b0 s", (claim_evidence_t) { .start_is_known = TRUE }));
+}
+
+static void test_on_another_host(void **state)
+{
+    (void) state;
+    /* What is not known proves nothing. */
+    assert_false(has_ended("host2 b2 s", (claim_evidence_t) { .host_boot_id = NULL }));
+    assert_false(has_ended("host2 b2 s", (claim_evidence_t) { .host_boot_id = "b2", .ended_start = "earlier" }));
+    assert_true(has_ended("host2 b2 s", (claim_evidence_t) { .host_boot_id = "b3" }));
+    assert_true(has_ended("host2 b2 s", (claim_evidence_t) { .host_boot_id = "b2", .ended_start = "s" }));
+    assert_true(has_ended("host2 b2 s", (claim_evidence_t) { .host_boot_id = "b2", .host_is_clean = TRUE }));
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_text),
+        cmocka_unit_test(test_pool),
+        cmocka_unit_test(test_on_this_host),
+        cmocka_unit_test(test_on_another_host),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

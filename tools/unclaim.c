@@ -1,0 +1,127 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* understudy unclaim: breaks the claim on a server whose holder can't be known to have ended. */
+#include <stdio.h>
+#include <string.h>
+
+#include "claim.h"
+#include "error.h"
+#include "gather.h"
+#include "names.h"
+#include "run.h"
+#include "store.h"
+
+#define STORE_TIMEOUT_MS 5000
+
+static char *run_image_text(const char *disk, const char *run_pool, const char *server, guint index, GError **error)
+{
+    store_image_name_t *name = store_image_name_parse(disk, error);
+    g_autofree char *image = server_run_image_name(server, index);
+    char *text = NULL;
+
+    if (name != NULL) {
+        text = g_strjoin("/", run_pool != NULL ? run_pool : name->pool, image, NULL);
+    }
+    store_image_name_free(name);
+    return text;
+}
+
+static char **run_images(const cluster_server_t *server, GError **error)
+{
+    const char *disks = g_hash_table_lookup(server->params, "disks");
+    const char *run_pool = g_hash_table_lookup(server->params, "run_pool");
+    g_auto(GStrv) words = g_strsplit_set(disks != NULL ? disks : "", " \t,", -1);
+    g_autoptr(GStrvBuilder) found = g_strv_builder_new();
+    guint index = 0;
+
+    for (char **word = words; *word != NULL; word++) {
+        g_autofree char *text = NULL;
+
+        if (**word == '\0') {
+            continue;
+        }
+        text = run_image_text(*word, run_pool, server->name, index, error);
+        if (text == NULL) {
+            return NULL;
+        }
+        g_strv_builder_add(found, text);
+        index++;
+    }
+    return g_strv_builder_end(found);
+}
+
+static gboolean nobody_writes(store_t *store, const char *const *images, GError **error)
+{
+    g_autoptr(GPtrArray) openers = store_image_openers(store, images, error);
+
+    for (guint i = 0; openers != NULL && i < openers->len; i++) {
+        const store_opener_t *opener = g_ptr_array_index(openers, i);
+
+        if (!opener->refused) {
+            g_set_error(error, UNDERSTUDY_ERROR, UNDERSTUDY_ERROR_BUSY,
+                        "%s is open at %s, which may write: end that client first ('ceph osd blocklist add %s 157680000')",
+                        opener->image, opener->address, opener->address);
+            return FALSE;
+        }
+    }
+    return openers != NULL;
+}
+
+static gboolean claim_break(store_t *store, const cluster_server_t *server, GError **error)
+{
+    g_auto(GStrv) images = run_images(server, error);
+    g_autofree char *pool = images != NULL ? claim_pool((const char *const *) images) : NULL;
+    g_autofree char *text = NULL;
+    g_autoptr(claim_t) holder = NULL;
+
+    if (pool == NULL || !nobody_writes(store, (const char *const *) images, error)
+        || !store_claim_read(store, pool, server->name, &text, error)) {
+        return FALSE;
+    }
+    if (text == NULL) {
+        printf("nobody has claimed %s\n", server->name);
+        return TRUE;
+    }
+    if (!store_claim_swap(store, pool, server->name, text, NULL, error)) {
+        return FALSE;
+    }
+    holder = claim_parse(text);
+    printf("%s was claimed by a start on %s; now it is nobody's\n", server->name,
+           holder != NULL ? holder->host : "an unknown host");
+    return TRUE;
+}
+
+static gboolean is_at_rest(const cluster_server_t *server, GError **error)
+{
+    if (server->image == IMAGE_STARTING || server->image == IMAGE_RUNNING || server->image == IMAGE_STOPPING) {
+        g_set_error(error, UNDERSTUDY_ERROR, UNDERSTUDY_ERROR_BUSY,
+                    "the image of %s is %s: its claim is given back when it stops", server->name,
+                    image_state_name(server->image));
+        return FALSE;
+    }
+    return TRUE;
+}
+
+exit_code_t run_unclaim(const command_line_t *line, GError **error)
+{
+    cluster_state_t *cluster = gather_cluster(error);
+    const cluster_server_t *server = cluster != NULL ? cluster_state_server(cluster, line->server) : NULL;
+    store_t *store = NULL;
+    gboolean done = FALSE;
+
+    if (cluster == NULL) {
+        return exit_code_of(*error);
+    }
+    if (server == NULL) {
+        g_set_error(error, UNDERSTUDY_ERROR, UNDERSTUDY_ERROR_NOT_FOUND, "no server '%s' is protected", line->server);
+    } else if (is_at_rest(server, error)) {
+        const char *user = g_hash_table_lookup(server->params, "ceph_user");
+        const store_options_t options = { .conf = g_hash_table_lookup(server->params, "ceph_conf"),
+                                          .user = user != NULL ? user : "understudy", .timeout_ms = STORE_TIMEOUT_MS };
+
+        store = store_open(&options, error);
+        done = store != NULL && claim_break(store, server, error);
+    }
+    store_close(store);
+    cluster_state_free(cluster);
+    return done ? EXIT_OK : exit_code_of(*error);
+}
