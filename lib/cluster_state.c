@@ -79,6 +79,7 @@ void cluster_state_free(cluster_state_t *state)
     g_ptr_array_unref(state->servers);
     g_ptr_array_unref(state->hosts);
     fence_devices_clear(state);
+    g_hash_table_unref(state->node_names);
     g_free(state);
 }
 
@@ -733,6 +734,7 @@ static cluster_state_t *read_state(pe_working_set_t *set)
     state->dc = set->dc_node != NULL ? g_strdup(set->dc_node->details->uname) : NULL;
     state->servers = g_ptr_array_new_with_free_func(server_free);
     state->hosts = g_ptr_array_new_with_free_func(host_free);
+    state->node_names = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
     collect_images(set->resources, images);
     for (guint i = 0; i < images->len; i++) {
         g_ptr_array_add(state->servers, read_server(g_ptr_array_index(images, i), set, context, constraints));
@@ -740,6 +742,7 @@ static cluster_state_t *read_state(pe_working_set_t *set)
     for (GList *item = set->nodes; item != NULL; item = item->next) {
         const pe_node_t *node = item->data;
 
+        g_hash_table_add(state->node_names, g_ascii_strdown(node->details->uname, -1));
         /* No image, observer or claim lives on a remote or guest node. */
         if (node->details->type == node_member) {
             g_ptr_array_add(state->hosts, read_host(node, set, context));

@@ -87,6 +87,7 @@ typedef struct cluster_state {
     GPtrArray *hosts;        /* cluster_host_t*, by name; full members only, no remote or guest nodes */
     GPtrArray *fence_devices; /* cluster_fence_device_t* */
     GPtrArray *fence_levels;  /* cluster_fence_level_t* */
+    GHashTable *node_names;  /* char*: of all nodes, remote and guest ones too, in lower case */
 } cluster_state_t;
 
 /*!

@@ -174,6 +174,47 @@ char *probe_spec_label(const probe_spec_t *spec)
     }
 }
 
+/* libpq's own parser would have every agent load it. hostaddr is what is connected to where both stand. */
+static char *conninfo_host(const char *conninfo)
+{
+    static const char *const patterns[] = { "(?:^|\\s)hostaddr\\s*=\\s*'?([^\\s',]+)", "(?:^|\\s)host\\s*=\\s*'?([^\\s',]+)",
+                                            NULL };
+
+    if (g_str_has_prefix(conninfo, "postgres://") || g_str_has_prefix(conninfo, "postgresql://")) {
+        g_autoptr(GUri) uri = g_uri_parse(conninfo, G_URI_FLAGS_NON_DNS | G_URI_FLAGS_HAS_PASSWORD, NULL);
+
+        return uri != NULL ? g_strdup(g_uri_get_host(uri)) : NULL;
+    }
+    for (const char *const *pattern = patterns; *pattern != NULL; pattern++) {
+        g_autoptr(GRegex) regex = g_regex_new(*pattern, G_REGEX_DEFAULT, G_REGEX_MATCH_DEFAULT, NULL);
+        g_autoptr(GMatchInfo) match = NULL;
+
+        if (g_regex_match(regex, conninfo, G_REGEX_MATCH_DEFAULT, &match)) {
+            return g_match_info_fetch(match, 1);
+        }
+    }
+    return NULL;
+}
+
+char *probe_spec_host(const probe_spec_t *spec)
+{
+    switch (spec->type) {
+        case PROBE_TCP:
+        case PROBE_ICMP:
+            return g_strdup(spec->address);
+        case PROBE_HTTP: {
+            g_autoptr(GUri) uri = g_uri_parse(spec->target, G_URI_FLAGS_NONE, NULL);
+
+            return uri != NULL ? g_strdup(g_uri_get_host(uri)) : NULL;
+        }
+        case PROBE_PGSQL:
+            return conninfo_host(spec->target);
+        case PROBE_EXEC:
+        default:
+            return NULL;
+    }
+}
+
 void probe_spec_free(probe_spec_t *spec)
 {
     if (spec == NULL) {

@@ -46,6 +46,9 @@ GPtrArray *probe_spec_list_parse(const char *text, GError **error);
 /* What messages call it: without what may be secret (a conninfo, a program's arguments, a URL's user). g_free(). */
 char *probe_spec_label(const probe_spec_t *spec);
 
+/* The host that it asks, without brackets: an address or a name; NULL if it asks none (exec). g_free(). */
+char *probe_spec_host(const probe_spec_t *spec);
+
 void probe_spec_free(probe_spec_t *spec);
 
 #endif

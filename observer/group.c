@@ -768,6 +768,9 @@ char *group_request_refusal(const group_t *group, const char *server, verdict_re
         && known->config->paused_until_ms > group->ops.wall_ms(group->user_data)) {
         refusal = g_strdup_printf("Server %s is paused: end that with understudy resume %s first", server, server);
     }
+    if (refusal == NULL && known != NULL && known->site_fault != NULL && request == VERDICT_REQUEST_TAKEOVER) {
+        refusal = g_strdup_printf("Server %s: %s", server, known->site_fault);
+    }
     return refusal;
 }
 
@@ -885,6 +888,10 @@ void group_cluster_server(group_t *group, const group_server_facts_t *facts, gin
         server->held_back = g_strdup(facts->held_back);
         server->start_checked_ms = VERDICT_NEVER; /* whatever was said of it before */
     }
+    if (g_strcmp0(server->site_fault, facts->site_fault) != 0) {
+        g_free(server->site_fault);
+        server->site_fault = g_strdup(facts->site_fault);
+    }
     server->ticket_granted = facts->ticket_granted;
     server->image = facts->image;
     server->image_running = facts->image_running;
@@ -913,6 +920,7 @@ void group_cluster_end(group_t *group, gint64 now_ms)
         if (!server->in_cib) {
             g_clear_pointer(&server->config, server_config_free);
             g_clear_pointer(&server->config_error, g_free);
+            g_clear_pointer(&server->site_fault, g_free);
             if (server->record.epoch == 0 && server->votes->len == 0 && !server->own_vote_changed) {
                 g_hash_table_iter_remove(&iter);
             }

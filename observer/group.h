@@ -74,6 +74,7 @@ typedef struct group_server_facts {
     const char *config_error;
     const char *const *refused_hosts; /* where starts were refused that need not have been tried; NULL: nowhere */
     const char *held_back;     /* what keeps the image from every host, or NULL */
+    const char *site_fault;    /* why it must not be isolated, however well its own parameters read; or NULL */
     gboolean ticket_granted;
     image_view_t image;
     gboolean image_running;

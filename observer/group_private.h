@@ -45,6 +45,7 @@ typedef struct group_server {
     gint64 refused_since_ms;
     gint64 clean_up_tried_ms;
     char *held_back;
+    char *site_fault;        /* of group_server_facts_t */
     gboolean ticket_granted;
     image_view_t image;
     gboolean image_running;

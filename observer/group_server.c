@@ -42,6 +42,7 @@ void group_server_free(group_server_t *server)
 {
     server_config_free(server->config);
     g_free(server->config_error);
+    g_free(server->site_fault);
     g_free(server->image_host);
     verdict_record_clear(&server->record);
     g_array_unref(server->votes);
@@ -538,9 +539,14 @@ static gint64 carry_out(group_t *group, group_server_t *server, const verdict_de
         server->start_check_runs = TRUE;
         group->ops.start_check(server->name, group->user_data);
     }
-    if (decision->start_isolation && !decision->change) {
+    if (decision->start_isolation && !decision->change && server->site_fault == NULL) {
         server->isolation_running = TRUE;
         group->ops.isolation_start(server->config, group->user_data);
+    }
+    /* Another machine, or another server's image, could be hit. */
+    if (decision->change && server->site_fault != NULL
+        && (decision->next.verdict == VERDICT_SUSPECT || decision->next.verdict == VERDICT_ISOLATING)) {
+        return wake_ms;
     }
     if (decision->change) {
         if (decision->next.verdict == VERDICT_SUSPECT) {
@@ -656,7 +662,8 @@ static char *unknown_reason(const group_t *group, const group_server_t *server)
 static char *whole_reason(const group_t *group, const group_server_t *server)
 {
     g_autofree char *unknown = unknown_reason(group, server);
-    const char *const reasons[] = { server->config_error != NULL ? server->config_error : server->record.reason,
+    const char *const reasons[] = { server->site_fault,
+                                    server->config_error != NULL ? server->config_error : server->record.reason,
                                     unseen_reason(group, server), unknown };
     GString *text = g_string_new(NULL);
 

@@ -26,6 +26,7 @@
 #include "pidfile.h"
 #include "reach.h"
 #include "seen.h"
+#include "site_check.h"
 #include "store_sight.h"
 #include "watch.h"
 
@@ -51,6 +52,7 @@ typedef struct {
     gboolean reaches_cib;
     history_file_t *history_file;
     ipc_server_t *ipc;
+    GHashTable *faults_told; /* char* server -> char*: what site_check() found the last time */
     guint run_source;
     gint64 run_at_ms;
     int exit_status;
@@ -332,12 +334,13 @@ static image_view_t view_image(image_state_t image)
     }
 }
 
-static void follow_server(observer_t *observer, const cluster_server_t *found)
+static void follow_server(observer_t *observer, const cluster_server_t *found, const char *fault)
 {
     g_autoptr(GError) error = NULL;
     g_autofree const char **refused_hosts = (const char **) g_hash_table_get_keys_as_array(found->refused_hosts, NULL);
     group_server_facts_t facts = {
         .config = server_config_parse(found->resource_id, found->params, &error),
+        .site_fault = fault,
         .config_error = (error != NULL) ? error->message : NULL,
         .name = found->name,
         /* Without the constraint Pacemaker would only start it once more. */
@@ -368,18 +371,60 @@ static void follow_voters(observer_t *observer, const cluster_state_t *state)
     group_cluster_voters(observer->group, (const char *const *) voters, minimum);
 }
 
+static gboolean is_active(const cluster_server_t *server)
+{
+    return view_image(server->image) == IMAGE_VIEW_ACTIVE;
+}
+
+/* Of two resources for one server (they stand side by side) the one whose image is active is followed. */
+static gboolean is_shadowed(const cluster_state_t *state, guint index)
+{
+    const cluster_server_t *server = g_ptr_array_index(state->servers, index);
+
+    for (guint i = 0; i < state->servers->len; i++) {
+        const cluster_server_t *other = g_ptr_array_index(state->servers, i);
+
+        if (i != index && strcmp(other->name, server->name) == 0
+            && (is_active(other) > is_active(server) || (is_active(other) == is_active(server) && i < index))) {
+            return TRUE;
+        }
+    }
+    return FALSE;
+}
+
+/* Once for each fault. */
+static void tell_faults(observer_t *observer, GHashTable *faults)
+{
+    GHashTableIter iter;
+    gpointer server = NULL;
+    gpointer sentence = NULL;
+
+    g_hash_table_iter_init(&iter, faults);
+    while (g_hash_table_iter_next(&iter, &server, &sentence)) {
+        if (g_strcmp0(g_hash_table_lookup(observer->faults_told, server), sentence) != 0) {
+            log_line(LOG_ERR, "Server %s is not judged: %s", (const char *) server, (const char *) sentence);
+        }
+    }
+    g_hash_table_unref(observer->faults_told);
+    observer->faults_told = g_hash_table_ref(faults);
+}
+
 static void on_cluster_read(const cluster_state_t *state, gpointer user_data)
 {
     observer_t *observer = user_data;
     g_autoptr(GList) watched = watch_servers(observer->watch);
+    g_autoptr(GHashTable) faults = site_check(state);
 
+    tell_faults(observer, faults);
     group_cluster_begin(observer->group);
     follow_voters(observer, state);
     for (guint i = 0; i < state->servers->len; i++) {
         const cluster_server_t *found = g_ptr_array_index(state->servers, i);
 
-        if (server_name_is_valid(found->name)) {
-            follow_server(observer, found);
+        const char *fault = g_hash_table_lookup(faults, found->name);
+
+        if (server_name_is_valid(found->name) && (fault == NULL || !is_shadowed(state, i))) {
+            follow_server(observer, found, fault);
         }
     }
     for (GList *link = watched; link != NULL; link = link->next) {
@@ -562,6 +607,7 @@ static void observer_end(observer_t *observer)
     g_clear_handle_id(&observer->run_source, g_source_remove);
     group_free(observer->group);
     reach_free(observer->reach);
+    g_hash_table_unref(observer->faults_told);
     history_file_close(observer->history_file);
     g_main_loop_unref(observer->loop);
 }
@@ -602,7 +648,8 @@ static void raise_descriptor_limit(void)
 
 static int run_observer(int parent_fd)
 {
-    observer_t observer = { .loop = g_main_loop_new(NULL, FALSE) };
+    observer_t observer = { .loop = g_main_loop_new(NULL, FALSE),
+                            .faults_told = g_hash_table_new(g_str_hash, g_str_equal) };
     g_autoptr(GError) error = NULL;
     int pid_fd = pidfile_acquire(options.pid_file, &error);
 

@@ -4,6 +4,7 @@
 
 #include "adoption.h"
 #include "cib.h"
+#include "cluster_state.h"
 #include "error.h"
 #include "import.h"
 #include "names.h"
@@ -12,6 +13,7 @@
 #include "registry.h"
 #include "run.h"
 #include "server_config.h"
+#include "site_check.h"
 #include "trial.h"
 
 /* Each try loses only against another change of the CIB in the same moment. */
@@ -186,6 +188,23 @@ static void print_snippet(xmlNode *configuration, const char *format)
     }
 }
 
+/* With all the other servers and the cluster's nodes in view. */
+static gboolean fits_site(const adoption_t *adoption, xmlNode *xml, GError **error)
+{
+    cluster_state_t *state = cluster_state_parse(xml, error);
+    GHashTable *faults = state != NULL ? site_check(state) : NULL;
+    const char *fault = faults != NULL ? g_hash_table_lookup(faults, adoption->server) : NULL;
+    gboolean fits = faults != NULL && fault == NULL;
+
+    if (fault != NULL) {
+        g_set_error(error, UNDERSTUDY_ERROR, UNDERSTUDY_ERROR_CONFIG, "%s is not set up so: %s", adoption->server,
+                    fault);
+    }
+    g_clear_pointer(&faults, g_hash_table_unref);
+    cluster_state_free(state);
+    return fits;
+}
+
 /* Without a cluster here it prints what the first adoption would do. */
 static gboolean print(const adoption_t *adoption, cib_connection_t *cib, const char *format, GError **error)
 {
@@ -193,7 +212,8 @@ static gboolean print(const adoption_t *adoption, cib_connection_t *cib, const c
     xmlDoc *copy = before != NULL ? xmlCopyDoc(before->doc, 1) : NULL;
     xmlNode *after = copy != NULL ? xmlDocGetRootElement(copy) : empty_cib();
     gboolean changed = FALSE;
-    gboolean done = adoption_apply(adoption, after, &changed, error);
+    gboolean done = adoption_apply(adoption, after, &changed, error)
+                    && (before == NULL || fits_site(adoption, after, error));
 
     if (done) {
         xmlNode *configuration = adoption_extract(adoption->server, before, after);
@@ -262,7 +282,7 @@ static gboolean rehearse(const adoption_t *adoption, cib_connection_t *cib, rehe
 {
     xmlNode *xml = cib_connection_query(cib, error);
     gboolean changed = FALSE;
-    gboolean good = xml != NULL && adoption_apply(adoption, xml, &changed, error)
+    gboolean good = xml != NULL && adoption_apply(adoption, xml, &changed, error) && fits_site(adoption, xml, error)
                     && rehearsal_fill(rehearsal, xml, adoption->server, error);
 
     if (good) {
@@ -359,7 +379,7 @@ static gboolean try_change(const adoption_t *adoption, cib_connection_t *cib, gb
 {
     xmlNode *xml = cib_connection_query(cib, error);
     gboolean done = xml != NULL && revoke_leftover(adoption, cib, xml, error)
-                    && adoption_apply(adoption, xml, changed, error)
+                    && adoption_apply(adoption, xml, changed, error) && fits_site(adoption, xml, error)
                     && (!*changed || cib_connection_replace(cib, xml, error));
 
     cib_xml_free(xml);

@@ -500,6 +500,13 @@ gboolean adoption_apply(const adoption_t *adoption, xmlNode *cib, gboolean *chan
         return FALSE;
     }
     merged = merged_params(existing, adoption->params);
+    if (g_hash_table_contains(merged, "server")
+        && strcmp(g_hash_table_lookup(merged, "server"), adoption->server) != 0) {
+        g_set_error(error, UNDERSTUDY_ERROR, UNDERSTUDY_ERROR_CONFIG,
+                    "server=%s does not fit the resource %s, whose ticket is of %s: leave the parameter out",
+                    (const char *) g_hash_table_lookup(merged, "server"), resource_id, adoption->server);
+        return FALSE;
+    }
     values = ocf_values_parse(image_params, merged, &failure);
     if (failure != NULL) {
         g_propagate_error(error, failure);

@@ -8,6 +8,7 @@
 #include "names.h"
 #include "placement.h"
 #include "server_config.h"
+#include "site_check.h"
 #include "text_table.h"
 
 static const char *const capacity_names[] = { UTILIZATION_CPU, UTILIZATION_MEMORY, UTILIZATION_HEADROOM, NULL };
@@ -150,7 +151,8 @@ static JsonObject *image_json(const cluster_server_t *server, const run_image_t 
     return image;
 }
 
-static JsonObject *server_json(const report_sources_t *sources, const char *name, const cluster_server_t *server)
+static JsonObject *server_json(const report_sources_t *sources, const char *name, const cluster_server_t *server,
+                               const char *fault)
 {
     JsonObject *seen = observed(sources, name);
     const run_image_t *run_image = sources->run_images != NULL ? g_hash_table_lookup(sources->run_images, name)
@@ -160,7 +162,10 @@ static JsonObject *server_json(const report_sources_t *sources, const char *name
     GString *reason = g_string_new(NULL);
     JsonObject *object = json_object_new();
 
-    append_reason(reason, json_read_text(seen, "reason"));
+    append_reason(reason, fault);
+    if (fault == NULL || strstr(json_read_text(seen, "reason"), fault) == NULL) {
+        append_reason(reason, json_read_text(seen, "reason"));
+    }
     append_reason(reason, json_read_text(seen, "waits_for"));
     append_reason(reason, image);
     append_reason(reason, run_image != NULL ? run_image->trouble : NULL);
@@ -182,19 +187,21 @@ static JsonArray *servers_json(const report_sources_t *sources, const char *only
 {
     JsonArray *array = json_array_new();
     JsonArray *seen = json_read_array(sources->observers, "servers");
+    g_autoptr(GHashTable) faults = sources->cluster != NULL ? site_check(sources->cluster) : NULL;
 
     for (guint i = 0; sources->cluster != NULL && i < sources->cluster->servers->len; i++) {
         const cluster_server_t *server = g_ptr_array_index(sources->cluster->servers, i);
 
         if (only == NULL || strcmp(only, server->name) == 0) {
-            json_array_add_object_element(array, server_json(sources, server->name, server));
+            json_array_add_object_element(array, server_json(sources, server->name, server,
+                                                             g_hash_table_lookup(faults, server->name)));
         }
     }
     for (guint i = 0; sources->cluster == NULL && i < length_of(seen); i++) {
         const char *name = json_read_text(json_array_get_object_element(seen, i), "name");
 
         if (only == NULL || strcmp(only, name) == 0) {
-            json_array_add_object_element(array, server_json(sources, name, NULL));
+            json_array_add_object_element(array, server_json(sources, name, NULL, NULL));
         }
     }
     return array;

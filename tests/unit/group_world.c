@@ -242,6 +242,7 @@ static void host_read_cib(world_host_t *host)
             .config = config_new(host->world, server->name),
             .refused_hosts = server->refused ? refused_hosts : NULL,
             .held_back = server->disabled ? "it is disabled" : NULL,
+            .site_fault = server->site_fault,
             .ticket_granted = server->ticket,
             .image = active ? IMAGE_VIEW_ACTIVE : IMAGE_VIEW_STOPPED,
             .image_running = server->image_running,

@@ -38,6 +38,7 @@ typedef struct world_server {
     guint starts;
     gboolean both_served;    /* an invariant was broken */
     gboolean absent;         /* not in the CIB */
+    const char *site_fault;  /* or NULL */
 } world_server_t;
 
 typedef struct world_host {

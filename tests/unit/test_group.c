@@ -218,6 +218,25 @@ static void test_history_has_the_phases_in_order(void **state)
     world_end(world);
 }
 
+static void test_a_server_that_does_not_fit_the_site_is_not_isolated(void **state)
+{
+    world_t *world = running_world("required");
+
+    (void) state;
+    world->servers[0].site_fault = "it is named like a cluster node";
+    world_run(world, 1000);
+    assert_false(world_request(world, 0, 0, VERDICT_REQUEST_TAKEOVER));
+    crash(world, 0);
+    crash(world, 1);
+    assert_until(world, 1, VERDICT_FAILED);
+    world_run(world, 30000);
+    assert_int_equal(world->servers[0].isolations, 0);
+    assert_int_equal(world->servers[0].grants, 0);
+    world->servers[0].site_fault = NULL;
+    assert_until(world, 0, VERDICT_FAILED);
+    world_end(world);
+}
+
 static void test_three_at_once(void **state)
 {
     world_t *world = running_world("required");
@@ -1031,6 +1050,7 @@ int main(void)
         cmocka_unit_test(test_nothing_is_known_while_the_store_is_silent),
         cmocka_unit_test(test_an_image_that_answers_shows_nothing_of_the_server),
         cmocka_unit_test(test_history_has_the_phases_in_order),
+        cmocka_unit_test(test_a_server_that_does_not_fit_the_site_is_not_isolated),
         cmocka_unit_test(test_three_at_once),
         cmocka_unit_test(test_dead_service_is_powered_off_first),
         cmocka_unit_test(test_isolated_from_the_store_alone_does_not_return_by_itself),

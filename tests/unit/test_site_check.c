@@ -1,0 +1,146 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Servers that are well each for itself and not together. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <string.h>
+
+#include <crm/common/xml.h>
+
+#include "cib.h"
+#include "cib_fixture.h"
+#include "site_check.h"
+
+#define PAIR(id, name, value) "<nvpair id='" id "-" name "' name='" name "' value='" value "'/>"
+#define IMAGE(id, pairs)                                                                     \
+    "<primitive id='" id "' class='ocf' provider='understudy' type='image'>"                 \
+    "<instance_attributes id='" id "-params'>" pairs "</instance_attributes></primitive>"
+
+static GHashTable *faults_of(const char *resources)
+{
+    g_autofree char *text = NULL;
+    g_auto(GStrv) parts = g_strsplit(CIB_TEXT("1", "RESOURCES", "", "", CIB_STATE("1", "1", "", "")), "RESOURCES", 2);
+    xmlNode *xml = NULL;
+    cluster_state_t *state = NULL;
+    GHashTable *faults = NULL;
+
+    crm_xml_init();
+    text = g_strjoinv(resources, parts);
+    xml = string2xml(text);
+    state = cluster_state_parse(xml, NULL);
+    assert_non_null(state);
+    faults = site_check(state);
+    cluster_state_free(state);
+    cib_xml_free(xml);
+    return faults;
+}
+
+/* db1, db2 and what is wrong with each; NULL: nothing. */
+static void check(const char *resources, const char *db1, const char *db2)
+{
+    GHashTable *faults = faults_of(resources);
+    const char *const names[] = { "db1", "db2" };
+    const char *const want[] = { db1, db2 };
+
+    for (guint i = 0; i < 2; i++) {
+        const char *fault = g_hash_table_lookup(faults, names[i]);
+
+        if (want[i] == NULL) {
+            assert_null(fault);
+        } else {
+            assert_non_null(fault);
+            assert_non_null(strstr(fault, want[i]));
+        }
+    }
+    g_hash_table_unref(faults);
+}
+
+static void test_servers_that_share_nothing(void **state)
+{
+    (void) state;
+    check(IMAGE("standby-db1", PAIR("1", "disks", "vm/db1 vm/db1-data") PAIR("1", "service_address", "10.0.3.201")
+                PAIR("1", "store_address", "10.0.3.201") PAIR("1", "probes", "tcp:10.0.3.201:5432 icmp:10.0.1.1")
+                PAIR("1", "recover_probe", "tcp:10.0.1.101:5432"))
+          IMAGE("standby-db2", PAIR("2", "disks", "other/db1 vm/ns/db1") PAIR("2", "service_address", "10.0.3.202")
+                PAIR("2", "probes", "pgsql:host=10.0.3.202")), NULL, NULL);
+}
+
+static void test_what_two_servers_share(void **state)
+{
+    (void) state;
+    check(IMAGE("standby-db1", PAIR("1", "disks", "vm/a vm/b")) IMAGE("standby-db2", PAIR("2", "disks", "vm/c,vm/b")),
+          "db2 has the image vm/b too", "db1 has the image vm/b too");
+    check(IMAGE("standby-db1", PAIR("1", "service_address", "fd00::5"))
+          IMAGE("standby-db2", PAIR("2", "service_address", "fd00:0::0005")), "fd00::5", "fd00::5");
+    check(IMAGE("standby-db1", PAIR("1", "service_address", "10.0.0.5"))
+          IMAGE("standby-db2", PAIR("2", "store_address", "10.0.0.5")), "10.0.0.5", "10.0.0.5");
+    check(IMAGE("standby-db1", PAIR("1", "mac", "52:54:00:AA:00:01"))
+          IMAGE("standby-db2", PAIR("2", "mac", "52:54:00:aa:00:01")), "MAC", "MAC");
+}
+
+static void test_one_server_twice(void **state)
+{
+    (void) state;
+    check(IMAGE("standby-db1", PAIR("1", "disks", "vm/db1"))
+          IMAGE("other", PAIR("2", "disks", "vm/db2") PAIR("2", "server", "db1")), "both for the server db1", NULL);
+    check(IMAGE("standby-db1", PAIR("1", "disks", "vm/db1 vm/db1")), "named twice", NULL);
+}
+
+static void test_names(void **state)
+{
+    GHashTable *faults = faults_of(
+        IMAGE("standby-HOST2", PAIR("1", "disks", "vm/a")) IMAGE("standby-far", PAIR("2", "disks", "vm/b"))
+        IMAGE("standby-db1", PAIR("3", "disks", "vm/c")) IMAGE("standby-DB1", PAIR("4", "disks", "vm/d"))
+        "<primitive id='far' class='ocf' provider='pacemaker' type='remote'/>");
+
+    (void) state;
+    assert_non_null(strstr(g_hash_table_lookup(faults, "HOST2"), "is the name of a cluster node"));
+    assert_non_null(strstr(g_hash_table_lookup(faults, "far"), "is the name of a cluster node"));
+    assert_non_null(strstr(g_hash_table_lookup(faults, "db1"), "differ in case only"));
+    assert_non_null(strstr(g_hash_table_lookup(faults, "DB1"), "differ in case only"));
+    g_hash_table_unref(faults);
+}
+
+static void test_run_images_are_not_recovery_images(void **state)
+{
+    (void) state;
+    check(IMAGE("standby-db1", PAIR("1", "disks", "vm/run-db2-0")) IMAGE("standby-db2", PAIR("2", "disks", "vm/run-x")),
+          "named like a run image", NULL);
+}
+
+static void test_a_recover_probe_that_the_image_answers(void **state)
+{
+    static const char *const recover[] = { "icmp:fd00:0::5", "tcp:[fd00::5]:22", "http://[fd00::5]/",
+                                           "pgsql:user=x host=fd00::5", "pgsql:host=db hostaddr=fd00::5",
+                                           "pgsql:postgresql://u:p@[fd00::5]/db", NULL };
+
+    (void) state;
+    for (const char *const *probe = recover; *probe != NULL; probe++) {
+        g_autofree char *resources = g_strdup_printf(
+            IMAGE("standby-db1", PAIR("1", "service_address", "fd00::5") PAIR("1", "recover_probe", "%s")), *probe);
+
+        check(resources, "asks the service address", NULL);
+    }
+    check(IMAGE("standby-db1", PAIR("1", "probes", "tcp:[fd00::5]:22 icmp:10.0.0.1")
+                PAIR("1", "recover_probe", "tcp:[fd00:0::5]:22"))
+          IMAGE("standby-db2", PAIR("2", "service_address", "10.0.0.2") PAIR("2", "recover_probe", "exec:/bin/true")),
+          "is one of the probes", NULL);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_servers_that_share_nothing),
+        cmocka_unit_test(test_what_two_servers_share),
+        cmocka_unit_test(test_one_server_twice),
+        cmocka_unit_test(test_names),
+        cmocka_unit_test(test_run_images_are_not_recovery_images),
+        cmocka_unit_test(test_a_recover_probe_that_the_image_answers),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
