@@ -7,10 +7,18 @@
 
 #include "error.h"
 
-static gboolean address_is_numeric(const char *address)
+gboolean address_is_usable(const char *address)
 {
-    /* A name would be looked up at every probe, and hang with the name server. */
-    return g_hostname_is_ip_address(address);
+    struct in_addr ipv4;
+    struct in6_addr ipv6;
+
+    if (inet_pton(AF_INET, address, &ipv4) == 1) {
+        return ipv4.s_addr != htonl(INADDR_ANY) && !IN_MULTICAST(ntohl(ipv4.s_addr))
+               && ipv4.s_addr != htonl(INADDR_BROADCAST);
+    }
+    /* Not with a zone (fe80::1%eth0): it is another one on each host. */
+    return inet_pton(AF_INET6, address, &ipv6) == 1 && !IN6_IS_ADDR_UNSPECIFIED(&ipv6) && !IN6_IS_ADDR_V4MAPPED(&ipv6)
+           && !IN6_IS_ADDR_MULTICAST(&ipv6) && !IN6_IS_ADDR_LINKLOCAL(&ipv6);
 }
 
 static gboolean parse_tcp(probe_spec_t *spec, const char *rest, GError **error)
@@ -22,9 +30,10 @@ static gboolean parse_tcp(probe_spec_t *spec, const char *rest, GError **error)
     int port = 0;
 
     if (!g_uri_split_network(text, G_URI_FLAGS_NONE, NULL, &host, &port, NULL)
-        || port <= 0 || strchr(rest, '/') != NULL || !address_is_numeric(host)) {
+        || port <= 0 || strchr(rest, '/') != NULL || !address_is_usable(host)) {
         g_set_error(error, UNDERSTUDY_ERROR, UNDERSTUDY_ERROR_CONFIG,
-                    "probe '%s': write tcp:ADDRESS:PORT with a numeric address, an IPv6 one in brackets",
+                    "probe '%s': write tcp:ADDRESS:PORT with a numeric unicast address, an IPv6 one in brackets and without a "
+                    "zone",
                     spec->text);
         return FALSE;
     }
@@ -33,23 +42,11 @@ static gboolean parse_tcp(probe_spec_t *spec, const char *rest, GError **error)
     return TRUE;
 }
 
-/* An echo request names no interface, and an IPv4 address in an IPv6 one's clothes answers no ICMPv6. */
-static gboolean address_can_be_pinged(const char *address)
-{
-    struct in_addr ipv4;
-    struct in6_addr ipv6;
-
-    return inet_pton(AF_INET, address, &ipv4) == 1
-           || (inet_pton(AF_INET6, address, &ipv6) == 1 && !IN6_IS_ADDR_LINKLOCAL(&ipv6)
-               && !IN6_IS_ADDR_V4MAPPED(&ipv6));
-}
-
 static gboolean parse_icmp(probe_spec_t *spec, const char *rest, GError **error)
 {
-    if (!address_can_be_pinged(rest)) {
+    if (!address_is_usable(rest)) {
         g_set_error(error, UNDERSTUDY_ERROR, UNDERSTUDY_ERROR_CONFIG,
-                    "probe '%s': write icmp:ADDRESS with a numeric address; a link-local one, or IPv4 written as IPv6, "
-                    "can't be asked", spec->text);
+                    "probe '%s': write icmp:ADDRESS with a numeric unicast address, without a zone", spec->text);
         return FALSE;
     }
     spec->address = g_strdup(rest);
@@ -72,7 +69,8 @@ static gboolean parse_http(probe_spec_t *spec, const char *rest, GError **error)
 
 static gboolean parse_pgsql(probe_spec_t *spec, const char *rest, GError **error)
 {
-    if (rest[0] == '\0') {
+    /* libpq takes pairs or a URI, and anything else for nothing. */
+    if (!g_regex_match_simple("^\\s*(postgres(ql)?://|[a-z_]+\\s*=)", rest, G_REGEX_DEFAULT, G_REGEX_MATCH_DEFAULT)) {
         g_set_error(error, UNDERSTUDY_ERROR, UNDERSTUDY_ERROR_CONFIG,
                     "probe '%s': write pgsql:CONNINFO, say 'pgsql:host=10.0.0.1 user=monitor'", spec->text);
         return FALSE;

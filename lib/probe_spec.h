@@ -46,6 +46,10 @@ GPtrArray *probe_spec_list_parse(const char *text, GError **error);
 /* What messages call it: without what may be secret (a conninfo, a program's arguments, a URL's user). g_free(). */
 char *probe_spec_label(const probe_spec_t *spec);
 
+/* A numeric address of one machine, that means the same on every host: no zone, no IPv4 address in IPv6 clothes, no
+ * multicast, and no name, which would be looked up at every probe and hang with the name server. */
+gboolean address_is_usable(const char *address);
+
 /* The host that it asks, without brackets: an address or a name; NULL if it asks none (exec). g_free(). */
 char *probe_spec_host(const probe_spec_t *spec);
 

@@ -178,7 +178,7 @@ static gboolean parse_rest(server_config_t *config, GHashTable *params, GError *
                     "isolate=%s: set required, confirmed or best-effort", isolate);
         return FALSE;
     }
-    if (store_address != NULL && !g_hostname_is_ip_address(store_address)) {
+    if (store_address != NULL && !address_is_usable(store_address)) {
         g_set_error(error, UNDERSTUDY_ERROR, UNDERSTUDY_ERROR_CONFIG,
                     "store_address=%s: set the numeric address that the server has on the storage network",
                     store_address);

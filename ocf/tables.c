@@ -56,7 +56,8 @@ static gboolean check_mac(const char *value, GError **error)
 
 static gboolean check_address(const char *value, GError **error)
 {
-    return g_hostname_is_ip_address(value) || check_failed(error, "write a numeric IPv4 or IPv6 address");
+    return address_is_usable(value)
+           || check_failed(error, "write a numeric IPv4 or IPv6 address of one machine, without a zone");
 }
 
 static gboolean check_absolute_path(const char *value, GError **error)

@@ -60,7 +60,10 @@ static void test_wrong_probes_are_refused(void **state)
     static const char *const wrong[] = {
         "", "tcp:", "tcp:10.0.0.1", "tcp:10.0.0.1:0", "tcp:10.0.0.1:65536", "tcp:db1:5432", "icmp:", "icmp:db1",
         "http://", "http:///x", "pgsql:", "exec:", "exec:relative", "exec:'/open", "ftp://10.0.0.1/", "10.0.0.1",
-        "icmp:fe80::1%lo", "icmp:fe80::1", "icmp:::ffff:192.0.2.1", "icmp:[::1]",
+        /* What reads well and never works, or means another machine on each host. */
+        "icmp:fe80::1%lo", "icmp:fe80::1", "icmp:[::1]", "icmp:::ffff:192.0.2.1", "icmp:::", "icmp:0.0.0.0", "icmp:224.0.0.1",
+        "icmp:ff02::1", "icmp:255.255.255.255", "tcp:[fe80::1%25eth0]:80", "tcp:[::ffff:192.0.2.1]:80",
+        "tcp:0.0.0.0:80", "pgsql:not a conninfo", "pgsql:10.0.0.1",
     };
 
     (void) state;
