@@ -40,7 +40,8 @@ static char *address_pattern(const GPtrArray *addresses, GError **error)
         const char *address = g_ptr_array_index(addresses, i);
         g_autofree char *ip = store_address_ip(address);
 
-        if (g_strcmp0(ip, address) != 0) {
+        /* In any spelling, but the address alone: no port, no brackets. */
+        if (ip == NULL || !g_hostname_is_ip_address(address)) {
             g_set_error(error, UNDERSTUDY_ERROR, UNDERSTUDY_ERROR_CONFIG,
                         "'%s' is no IP address on the storage network", address);
             g_string_free(pattern, TRUE);

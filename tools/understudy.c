@@ -2,6 +2,7 @@
 /* The operator's command. */
 #include <config.h>
 
+#include <errno.h>
 #include <locale.h>
 #include <signal.h>
 #include <stdio.h>
@@ -75,7 +76,17 @@ static int run_command(const command_t *command, char **argv)
     return code;
 }
 
-int main(int argc, char **argv)
+/* What is printed is what was asked for: a full disk or a reader that has gone is a failure, whatever was done. */
+static int finish(int code)
+{
+    if (fflush(stdout) == 0 && ferror(stdout) == 0) {
+        return code;
+    }
+    fprintf(stderr, "understudy: standard output can't be written: %s\n", g_strerror(errno));
+    return code != EXIT_OK ? code : EXIT_FAILED;
+}
+
+static int run(int argc, char **argv)
 {
     const command_t *command = NULL;
 
@@ -109,4 +120,9 @@ int main(int argc, char **argv)
         return EXIT_USAGE;
     }
     return run_command(command, argv + 2);
+}
+
+int main(int argc, char **argv)
+{
+    return finish(run(argc, argv));
 }

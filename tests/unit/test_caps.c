@@ -35,7 +35,7 @@ static GPtrArray *make(const char *base, const char *pool, const char *host, con
 static void test_users(void **state)
 {
     GError *error = NULL;
-    g_autoptr(GPtrArray) users = make("understudy", "vm", "fd00::12", "10.0.0.101", &error);
+    g_autoptr(GPtrArray) users = make("understudy", "vm", "fd00:0::0012", "10.0.0.101", &error);
     const ceph_user_t *host = NULL;
     const ceph_user_t *fence = NULL;
     const ceph_user_t *unfence = NULL;
