@@ -3,12 +3,14 @@
 
 #include <errno.h>
 #include <grp.h>
+#include <pwd.h>
 #include <string.h>
 #include <unistd.h>
 
 #include <crm/cib.h>
 #include <crm/common/results.h>
 #include <crm/common/xml.h>
+#include <crm/crm.h>
 #include <crm/msg_xml.h>
 
 #include "error.h"
@@ -28,42 +30,6 @@ struct cib_connection {
 /* libcib's callbacks carry no pointer of ours, so that only one connection of a
  * process can be told of changes. */
 static cib_connection_t *watching;
-
-static void set_call_error(GError **error, int rc, const char *what)
-{
-    int code = UNDERSTUDY_ERROR_FAILED;
-    const char *advice = "see the log of pacemaker-based";
-
-    switch (rc) {
-        case -pcmk_err_old_data:
-            code = UNDERSTUDY_ERROR_BUSY;
-            advice = "it was changed by somebody else at the same time; try again";
-            break;
-        case -ETIME:
-        case -ETIMEDOUT:
-            code = UNDERSTUDY_ERROR_TIMEOUT;
-            advice = "look at the cluster with crm_mon";
-            break;
-        case -EACCES:
-        case -EPERM:
-            code = UNDERSTUDY_ERROR_PERMISSION;
-            advice = "run this as root or as a member of group haclient";
-            break;
-        case -pcmk_err_schema_validation:
-        case -pcmk_err_transform_failed:
-            code = UNDERSTUDY_ERROR_CONFIG;
-            advice = "the result would not be a valid configuration";
-            break;
-        case -ENOTCONN:
-        case -ECOMM:
-            advice = "start Pacemaker on this host";
-            break;
-        default:
-            break;
-    }
-    g_set_error(error, UNDERSTUDY_ERROR, code, "cannot %s the cluster's configuration (%s): %s", what,
-                pcmk_strerror(rc), advice);
-}
 
 /* Pacemaker lets root, hacluster and the members of haclient in. */
 static gboolean user_is_admitted(void)
@@ -92,11 +58,76 @@ static gboolean user_is_admitted(void)
     return admitted;
 }
 
+static char *user_text(void)
+{
+    const struct passwd *user = getpwuid(geteuid());
+
+    return user != NULL ? g_strdup(user->pw_name) : g_strdup_printf("%u", (guint) geteuid());
+}
+
+/* One that may speak to the cluster is refused by its access control lists. */
+static char *refusal_advice(void)
+{
+    g_autofree char *user = user_text();
+
+    if (!user_is_admitted()) {
+        return g_strdup("run this as root or as a member of group haclient");
+    }
+    return g_strdup_printf("the cluster's access control lists give %s no right to it: run this as root, or give the user "
+                           "a role that may (pcs acl)", user);
+}
+
+static void set_call_error(GError **error, int rc, const char *what)
+{
+    int code = UNDERSTUDY_ERROR_FAILED;
+    const char *advice = "see the log of pacemaker-based";
+    g_autofree char *refusal = NULL;
+
+    switch (rc) {
+        case -pcmk_err_old_data:
+            code = UNDERSTUDY_ERROR_BUSY;
+            advice = "it was changed by somebody else at the same time; try again";
+            break;
+        case -ETIME:
+        case -ETIMEDOUT:
+            code = UNDERSTUDY_ERROR_TIMEOUT;
+            advice = "look at the cluster with crm_mon";
+            break;
+        case -EACCES:
+        case -EPERM:
+            code = UNDERSTUDY_ERROR_PERMISSION;
+            advice = refusal = refusal_advice();
+            break;
+        case -EPROTONOSUPPORT:
+            code = UNDERSTUDY_ERROR_CONFIG;
+            advice = "it is of a newer Pacemaker than the one on this host: upgrade it here, or run this on a host that "
+                     "has the newer one";
+            break;
+        case -pcmk_err_schema_validation:
+        case -pcmk_err_transform_failed:
+            code = UNDERSTUDY_ERROR_CONFIG;
+            advice = "the result would not be a valid configuration";
+            break;
+        case -ENOTCONN:
+        case -ECOMM:
+            advice = "start Pacemaker on this host";
+            break;
+        default:
+            break;
+    }
+    g_set_error(error, UNDERSTUDY_ERROR, code, "cannot %s the cluster's configuration (%s): %s", what,
+                pcmk_strerror(rc), advice);
+}
+
 static void set_connect_error(GError **error, int rc)
 {
     const char *file = g_getenv("CIB_file");
 
-    if (file != NULL) {
+    if (file != NULL && rc == -pcmk_err_schema_validation) {
+        g_set_error(error, UNDERSTUDY_ERROR, UNDERSTUDY_ERROR_CONFIG,
+                    "%s is not valid for the Pacemaker on this host (it knows the feature set " CRM_FEATURE_SET "): check "
+                    "it with crm_verify --xml-file, or read it on a host with the Pacemaker that wrote it", file);
+    } else if (file != NULL) {
         g_set_error(error, UNDERSTUDY_ERROR, UNDERSTUDY_ERROR_FAILED,
                     "cannot read a CIB from %s (%s): set CIB_file to a CIB, or unset it to use the running cluster",
                     file, pcmk_strerror(rc));
