@@ -40,6 +40,7 @@ static void server_free(gpointer data)
     g_free(server->image_host);
     g_clear_pointer(&server->host_failures, g_hash_table_unref);
     g_clear_pointer(&server->refused_hosts, g_hash_table_unref);
+    g_clear_pointer(&server->host_retries, g_hash_table_unref);
     g_free(server->held_back);
     g_clear_pointer(&server->constraints, g_ptr_array_unref);
     g_free(server->image_fail_reason);
@@ -316,6 +317,7 @@ static void read_failures(cluster_server_t *server, const pe_resource_t *resourc
 {
     g_autoptr(GPtrArray) ops = g_ptr_array_new();
 
+    server->host_retries = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
     server->host_failures = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
     for (xmlNode *op = set->failed != NULL ? set->failed->children : NULL; op != NULL; op = op->next) {
         if (op->type == XML_ELEMENT_NODE && operation_is_of(op, resource->id)
@@ -334,6 +336,11 @@ static void read_failures(cluster_server_t *server, const pe_resource_t *resourc
             g_hash_table_add(server->refused_hosts, g_strdup(host));
         } else {
             g_hash_table_remove(server->refused_hosts, host);
+        }
+        if (resource->failure_timeout > 0) {
+            g_hash_table_insert(server->host_retries, g_strdup(host),
+                                GSIZE_TO_POINTER((gsize) attribute_integer(op, XML_RSC_OP_LAST_CHANGE)
+                                                 + (gsize) resource->failure_timeout));
         }
     }
     if (ops->len > 0) {
@@ -438,7 +445,7 @@ static gboolean is_foreign_constraint(xmlNode *node)
     const char *id = node->type == XML_ELEMENT_NODE ? crm_element_value(node, XML_ATTR_ID) : NULL;
 
     return id != NULL && g_strv_contains(kinds, (const char *) node->name)
-           && !g_str_has_prefix(id, REACH_CONSTRAINT_PREFIX) && !prefers_node(node);
+           && !g_str_has_prefix(id, REACH_CONSTRAINT_PREFIX) && !g_str_has_prefix(id, MEMBERS_CONSTRAINT_PREFIX) && !prefers_node(node);
 }
 
 static GPtrArray *foreign_constraints(const pe_resource_t *resource, pe_working_set_t *set, xmlNode *constraints)

@@ -40,6 +40,8 @@ typedef struct cluster_server {
     GHashTable *host_failures; /* char* host -> char*: newest failed action of the image there, with its reason */
     gboolean ticket_bound;   /* the constraint is there that keeps it stopped without its ticket */
     GHashTable *refused_hosts; /* set of char*: where a start was refused for want of the ticket, and fails since */
+    GHashTable *host_retries;  /* char* host -> GSIZE_TO_POINTER: Unix time at which a failure there is forgotten; only
+                                * where the resource has a failure-timeout */
     char *held_back;         /* what keeps the image from being started on any host, by name, and what ends it; or NULL */
     GPtrArray *constraints;  /* cluster_constraint_t*: an operator's, that name the image */
     char *image_fail_reason; /* newest exit reason of a failed action of the image, or NULL */

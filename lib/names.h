@@ -13,6 +13,7 @@
  * to keep the image away from it once the ticket is granted. */
 #define NO_TICKET_REASON_PREFIX   "no ticket: "
 #define REACH_CONSTRAINT_PREFIX   "reach-standby-"
+#define MEMBERS_CONSTRAINT_PREFIX "members-"   /* keeps a resource to the cluster's full members */
 #define RUN_IMAGE_PREFIX          "run-"
 #define POINT_PREFIX              "point-"     /* snapshots that are recovery points */
 #define OBSERVER_CLONE_ID         "understudy-observer-clone"

@@ -115,14 +115,29 @@ static char *constraints_text(const cluster_host_t *host, const cluster_server_t
     return g_string_free(text, text->len == 0);
 }
 
+char *placement_retry_text(const cluster_server_t *server, const char *host)
+{
+    gsize at_s = GPOINTER_TO_SIZE(g_hash_table_lookup(server->host_retries, host));
+    g_autoptr(GDateTime) at = at_s != 0 ? g_date_time_new_from_unix_local((gint64) at_s) : NULL;
+    g_autofree char *clock = at != NULL ? g_date_time_format(at, "%F %T") : NULL;
+
+    if (clock != NULL) {
+        return g_strdup_printf("%s is tried again at %s, or after crm_resource --cleanup --resource %s", host, clock,
+                               server->resource_id);
+    }
+    return g_strdup_printf("%s is not tried again: when it is mended, run crm_resource --cleanup --resource %s", host,
+                           server->resource_id);
+}
+
 static char *ban_reason(const cluster_state_t *state, const cluster_host_t *host, const cluster_server_t *server)
 {
     const char *failure = server != NULL ? g_hash_table_lookup(server->host_failures, host->name) : NULL;
     g_autofree char *constraints = constraints_text(host, server);
 
     if (failure != NULL) {
-        return g_strdup_printf("%s; when it is mended, run crm_resource --cleanup --resource %s", failure,
-                               server->resource_id);
+        g_autofree char *retry = placement_retry_text(server, host->name);
+
+        return g_strdup_printf("%s; %s", failure, retry);
     }
     if (host->health_fault != NULL) {
         return g_strdup_printf("the cluster keeps resources off it for its health: %s", host->health_fault);

@@ -3,13 +3,13 @@
 #include <string.h>
 
 #include "adoption.h"
+#include "agent_operations.h"
 #include "cib.h"
 #include "cluster_state.h"
 #include "error.h"
 #include "import.h"
 #include "names.h"
 #include "probe_spec.h"
-#include "program.h"
 #include "registry.h"
 #include "run.h"
 #include "server_config.h"
@@ -18,45 +18,6 @@
 
 /* Each try loses only against another change of the CIB in the same moment. */
 #define REPLACE_TRIES 20
-/* Nothing but printing. */
-#define METADATA_TIMEOUT_MS 10000
-
-static void clear_operations(adoption_t *adoption)
-{
-    g_clear_pointer(&adoption->image_operations, g_ptr_array_unref);
-    g_clear_pointer(&adoption->observer_operations, g_ptr_array_unref);
-    g_clear_pointer(&adoption->capacity_operations, g_ptr_array_unref);
-}
-
-/* From the installed agent itself, as pcs does, so that the numbers stand in one place. */
-static GPtrArray *agent_operations(const char *agent, GError **error)
-{
-    const char *root = g_getenv("OCF_ROOT");
-    g_autofree char *path = root != NULL ? g_build_filename(root, "resource.d", OCF_PROVIDER, agent, NULL)
-                                         : g_build_filename(OCF_DIR, agent, NULL);
-    const char *argv[] = { path, "meta-data", NULL };
-    g_autofree char *metadata = NULL;
-    g_autoptr(GError) reason = NULL;
-
-    if (!program_run(argv, METADATA_TIMEOUT_MS, &metadata, &reason)) {
-        g_set_error(error, UNDERSTUDY_ERROR, UNDERSTUDY_ERROR_NOT_HERE,
-                    "the agent %s gives no metadata: install Understudy on this host (%s)", path, reason->message);
-        return NULL;
-    }
-    return operations_parse(metadata, strlen(metadata), error);
-}
-
-static gboolean read_operations(adoption_t *adoption, GError **error)
-{
-    adoption->image_operations = agent_operations("image", error);
-    if (adoption->image_operations != NULL) {
-        adoption->observer_operations = agent_operations("observer", error);
-    }
-    if (adoption->observer_operations != NULL) {
-        adoption->capacity_operations = agent_operations("capacity", error);
-    }
-    return adoption->capacity_operations != NULL;
-}
 
 /* Options --------------------------------------------------------------------*/
 
@@ -277,6 +238,15 @@ static gboolean rehearsal_fill(rehearsal_t *rehearsal, xmlNode *xml, const char 
     return TRUE;
 }
 
+static void warn_rival(xmlNode *xml)
+{
+    g_autofree char *rival = adoption_capacity_rival(xml);
+
+    if (rival != NULL) {
+        fprintf(stderr, "understudy: %s\n", rival);
+    }
+}
+
 /* Wrong parameters are found before the store is touched. Also says what the resource will have. */
 static gboolean rehearse(const adoption_t *adoption, cib_connection_t *cib, rehearsal_t *rehearsal, GError **error)
 {
@@ -288,6 +258,7 @@ static gboolean rehearse(const adoption_t *adoption, cib_connection_t *cib, rehe
     if (good) {
         const char *strategy = cib_placement_strategy(xml);
 
+        warn_rival(xml);
         if (g_strcmp0(strategy, "balanced") != 0) {
             fprintf(stderr, "understudy: placement-strategy is \"%s\" and stays so: images are not spread over the "
                             "emptiest hosts unless it is \"balanced\"\n", strategy);
@@ -386,17 +357,66 @@ static gboolean try_change(const adoption_t *adoption, cib_connection_t *cib, gb
     return done;
 }
 
-static gboolean change(const adoption_t *adoption, cib_connection_t *cib, GError **error)
+static gboolean try_upgrade(const adoption_t *adoption, cib_connection_t *cib, gboolean *changed, GError **error)
 {
-    gboolean changed = FALSE;
+    xmlNode *xml = cib_connection_query(cib, error);
+    gboolean done = FALSE;
+
+    if (xml != NULL) {
+        *changed = adoption_upgrade(adoption, xml);
+        done = !*changed || cib_connection_replace(cib, xml, error);
+    }
+    cib_xml_free(xml);
+    return done;
+}
+
+typedef gboolean (*try_fn)(const adoption_t *adoption, cib_connection_t *cib, gboolean *changed, GError **error);
+
+static gboolean try_again(try_fn try, const adoption_t *adoption, cib_connection_t *cib, gboolean *changed,
+                          GError **error)
+{
     gboolean done = FALSE;
 
     for (guint i = 0; i < REPLACE_TRIES; i++) {
         g_clear_error(error);
-        done = try_change(adoption, cib, &changed, error);
+        done = try(adoption, cib, changed, error);
         if (done || !g_error_matches(*error, UNDERSTUDY_ERROR, UNDERSTUDY_ERROR_BUSY)) {
             break;
         }
+    }
+    return done;
+}
+
+static gboolean upgrade(const adoption_t *adoption, cib_connection_t *cib, GError **error)
+{
+    gboolean changed = FALSE;
+    gboolean done = try_again(try_upgrade, adoption, cib, &changed, error);
+
+    if (done) {
+        puts(changed ? "What this version sets up and an earlier one did not was added"
+                     : "All images have what this version sets up already");
+    }
+    return done;
+}
+
+/* What no agent on a host can see to. */
+static void tell_of_gate(const adoption_t *adoption)
+{
+    const char *address = g_hash_table_lookup(adoption->params, "service_address");
+
+    if (address != NULL && *address != '\0') {
+        fprintf(stderr, "understudy: %s must never bring %s up by itself while its image has it, at a boot either: let "
+                        "the gate do it there, see understudy-gate(8)\n", adoption->server, address);
+    }
+}
+
+static gboolean change(const adoption_t *adoption, cib_connection_t *cib, GError **error)
+{
+    gboolean changed = FALSE;
+    gboolean done = try_again(try_change, adoption, cib, &changed, error);
+
+    if (done && changed) {
+        tell_of_gate(adoption);
     }
     if (done) {
         printf(changed ? "%s is set up: its image stays stopped until the ticket " TICKET_PREFIX "%s is granted\n"
@@ -427,9 +447,33 @@ static gboolean adopt(const command_line_t *line, const adoption_t *adoption, co
     return done;
 }
 
-exit_code_t run_adopt(const command_line_t *line, GError **error)
+/* Of a whole site, or of one server. */
+static gboolean check_words(const command_line_t *line, GError **error)
+{
+    gboolean upgrades = command_line_has(line, "upgrade");
+
+    if (upgrades != command_line_has(line, "all") || upgrades != (line->server == NULL)) {
+        g_set_error_literal(error, UNDERSTUDY_ERROR, UNDERSTUDY_ERROR_CONFIG,
+                            "adopt takes a server, or --all --upgrade for what an earlier version has set up");
+        return FALSE;
+    }
+    return TRUE;
+}
+
+static gboolean carry_out(const command_line_t *line, const adoption_t *adoption, const GPtrArray *disks,
+                          cib_connection_t *cib, GError **error)
 {
     const char *format = command_line_value(line, "print");
+
+    if (line->server == NULL) {
+        return upgrade(adoption, cib, error);
+    }
+    return format != NULL ? print(adoption, cib, format, error) : adopt(line, adoption, disks, cib, error);
+}
+
+exit_code_t run_adopt(const command_line_t *line, GError **error)
+{
+    gboolean prints = command_line_value(line, "print") != NULL && line->server != NULL;
     g_autoptr(GHashTable) params = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
     g_autoptr(GPtrArray) disks = g_ptr_array_new_with_free_func((GDestroyNotify) disk_free);
     g_autofree char *references = NULL;
@@ -437,20 +481,18 @@ exit_code_t run_adopt(const command_line_t *line, GError **error)
     cib_connection_t *cib = NULL;
     gboolean done = FALSE;
 
-    if (!read_disks(line, disks, params, error) || !read_params(line, params, error)
+    if (!check_words(line, error) || !read_disks(line, disks, params, error) || !read_params(line, params, error)
         || !read_probes(line, "reference", &references, error)) {
         return EXIT_USAGE;
     }
     adoption.references = references;
     /* First, because Pacemaker's library must be initialized before any XML is made. */
-    cib = cib_connection_open("understudy", format != NULL ? NULL : error);
-    if (cib == NULL && format == NULL) {
+    cib = cib_connection_open("understudy", prints ? NULL : error);
+    if (cib == NULL && !prints) {
         return exit_code_of(*error);
     }
-    if (read_operations(&adoption, error)) {
-        done = format != NULL ? print(&adoption, cib, format, error) : adopt(line, &adoption, disks, cib, error);
-    }
-    clear_operations(&adoption);
+    done = adoption_read_operations(&adoption, error) && carry_out(line, &adoption, disks, cib, error);
+    adoption_clear_operations(&adoption);
     cib_connection_close(cib);
     return done ? EXIT_OK : exit_code_of(*error);
 }

@@ -43,6 +43,10 @@ static const command_option_t adopt_options[] = {
       "A probe that is mistyped then has a healthy server powered off." },
     { "no-store", NULL, FALSE, WORD_FREE, NULL,
       "Do not look at the store: neither import nor make a first recovery point." },
+    { "all", NULL, FALSE, WORD_FREE, NULL, "With --upgrade, instead of a server's name." },
+    { "upgrade", NULL, FALSE, WORD_FREE, NULL,
+      "Add to all images and clones what this version sets up and an earlier one did not: operations, "
+      "failure-timeout, constraints. What is there stays as it is." },
     { .name = NULL }
 };
 
@@ -107,7 +111,7 @@ static const command_option_t keys_options[] = {
 };
 
 const command_t commands[] = {
-    { "adopt", TRUE, TRUE, adopt_options, "put a server under protection, or change how it is protected",
+    { "adopt", TRUE, FALSE, adopt_options, "put a server under protection, or change how it is protected",
       "Makes the standby image of a server known to the cluster: the resource standby-SERVER with its operations and "
       "its utilization, the constraint that keeps it stopped until the ticket takeover-SERVER is granted, and the "
       "rule that prefers hosts which the clients reach. The first time also the clones " OBSERVER_CLONE_ID " and "

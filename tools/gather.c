@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "agent_operations.h"
 #include "cib.h"
 #include "error.h"
 #include "names.h"
@@ -47,17 +48,38 @@ static gboolean an_image_waits(const cluster_state_t *cluster)
     return FALSE;
 }
 
-cluster_state_t *gather_placement(const char *server, scheduler_plan_t **plan, GError **error)
+/* With the operations of the agents that are installed here; without any, those are not compared. */
+static GPtrArray *find_setup_faults(xmlNode *xml)
+{
+    adoption_t adoption = { 0 };
+    GPtrArray *faults = NULL;
+
+    adoption_read_operations(&adoption, NULL);
+    faults = adoption_faults(&adoption, xml);
+    adoption_clear_operations(&adoption);
+    return faults;
+}
+
+static cluster_state_t *read_cluster(const char *server, scheduler_plan_t **plan, GPtrArray **setup_faults,
+                                     GError **error)
 {
     xmlNode *xml = read_cib(error);
     cluster_state_t *cluster = xml != NULL ? cluster_state_parse(xml, error) : NULL;
 
     *plan = NULL;
+    if (cluster != NULL && setup_faults != NULL) {
+        *setup_faults = find_setup_faults(xml);
+    }
     if (cluster != NULL && (server != NULL ? cluster_state_server(cluster, server) != NULL : an_image_waits(cluster))) {
         *plan = scheduler_ask_now(xml, server, SCHEDULER_TIMEOUT_MS, NULL);
     }
     cib_xml_free(xml);
     return cluster;
+}
+
+cluster_state_t *gather_placement(const char *server, scheduler_plan_t **plan, GError **error)
+{
+    return read_cluster(server, plan, NULL, error);
 }
 
 /* The store ------------------------------------------------------------------*/
@@ -193,7 +215,7 @@ gathered_t *gather(const char *server, gboolean with_store)
 {
     gathered_t *gathered = g_new0(gathered_t, 1);
 
-    gathered->cluster = gather_placement(NULL, &gathered->plan, &gathered->cluster_error);
+    gathered->cluster = read_cluster(NULL, &gathered->plan, &gathered->setup_faults, &gathered->cluster_error);
     gathered->observers = observer_client_ask("status", NULL, OBSERVERS_TIMEOUT_MS, &gathered->observers_error);
     if (with_store && gathered->cluster != NULL) {
         gather_store(gathered, server);
@@ -208,6 +230,7 @@ void gathered_free(gathered_t *gathered)
     }
     cluster_state_free(gathered->cluster);
     scheduler_plan_free(gathered->plan);
+    g_clear_pointer(&gathered->setup_faults, g_ptr_array_unref);
     g_clear_error(&gathered->cluster_error);
     g_clear_pointer(&gathered->observers, json_object_unref);
     g_clear_error(&gathered->observers_error);
@@ -221,6 +244,7 @@ report_sources_t gathered_sources(const gathered_t *gathered)
     return (report_sources_t) {
         .cluster = gathered->cluster,
         .plan = gathered->plan,
+        .setup_faults = gathered->setup_faults,
         .cluster_trouble = gathered->cluster_error != NULL ? gathered->cluster_error->message : NULL,
         .observers = gathered->observers,
         .observers_trouble = gathered->observers_error != NULL ? gathered->observers_error->message : NULL,

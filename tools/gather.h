@@ -9,6 +9,7 @@
 typedef struct gathered {
     cluster_state_t *cluster;
     scheduler_plan_t *plan;  /* of an image whose ticket is granted and that does not run; or NULL */
+    GPtrArray *setup_faults; /* setup_fault_t*; or NULL */
     GError *cluster_error;
     JsonObject *observers;
     GError *observers_error;

@@ -61,13 +61,25 @@ static char *not_running_reason(const report_sources_t *sources, const cluster_s
     return g_strdup("the start is about to begin");
 }
 
+/* Of a takeover that was: the next one goes to another host until it is forgotten. */
+static char *old_failure(const cluster_server_t *server)
+{
+    g_autofree char *retry = NULL;
+
+    if (server->image_fail_reason == NULL) {
+        return NULL;
+    }
+    retry = placement_retry_text(server, server->image_fail_host);
+    return g_strdup_printf("%s on %s; %s", server->image_fail_reason, server->image_fail_host, retry);
+}
+
 static char *image_reason(const report_sources_t *sources, const cluster_server_t *server)
 {
     const cluster_state_t *cluster = sources->cluster;
 
     switch (server->image) {
         case IMAGE_STOPPED:
-            return server->ticket_granted ? not_running_reason(sources, server) : NULL;
+            return server->ticket_granted ? not_running_reason(sources, server) : old_failure(server);
         case IMAGE_STARTING:
             return g_strdup_printf("the image starts on %s", server->image_host);
         case IMAGE_STOPPING:
@@ -151,6 +163,18 @@ static JsonObject *image_json(const cluster_server_t *server, const run_image_t 
     return image;
 }
 
+/* NULL: those of the whole site. */
+static void append_setup_faults(GString *reason, const GPtrArray *faults, const char *server)
+{
+    for (guint i = 0; faults != NULL && i < faults->len; i++) {
+        const setup_fault_t *fault = g_ptr_array_index(faults, i);
+
+        if (g_strcmp0(fault->server, server) == 0) {
+            append_reason(reason, fault->sentence);
+        }
+    }
+}
+
 static JsonObject *server_json(const report_sources_t *sources, const char *name, const cluster_server_t *server,
                                const char *fault)
 {
@@ -167,6 +191,7 @@ static JsonObject *server_json(const report_sources_t *sources, const char *name
         append_reason(reason, json_read_text(seen, "reason"));
     }
     append_reason(reason, json_read_text(seen, "waits_for"));
+    append_setup_faults(reason, sources->setup_faults, name);
     append_reason(reason, image);
     append_reason(reason, run_image != NULL ? run_image->trouble : NULL);
     json_object_set_string_member(object, "name", name);
@@ -322,6 +347,20 @@ static void add_isolation_troubles(JsonArray *troubles, const cluster_state_t *c
     }
 }
 
+/* As loud as what does not answer: of the site, and of the servers that are shown. */
+static void add_setup_troubles(JsonArray *troubles, const GPtrArray *faults, const char *only)
+{
+    for (guint i = 0; faults != NULL && i < faults->len; i++) {
+        const setup_fault_t *fault = g_ptr_array_index(faults, i);
+        g_autofree char *sentence = g_strconcat(fault->server != NULL ? fault->server : "",
+                                                fault->server != NULL ? ": " : "", fault->sentence, NULL);
+
+        if (only == NULL || fault->server == NULL || strcmp(fault->server, only) == 0) {
+            add_trouble(troubles, sentence);
+        }
+    }
+}
+
 JsonObject *report_status(const report_sources_t *sources, const char *server)
 {
     JsonObject *status = json_object_new();
@@ -339,6 +378,7 @@ JsonObject *report_status(const report_sources_t *sources, const char *server)
     if (sources->cluster != NULL) {
         add_isolation_troubles(troubles, sources->cluster, server);
     }
+    add_setup_troubles(troubles, sources->setup_faults, server);
     json_object_set_array_member(status, "troubles", troubles);
     json_object_set_array_member(status, "servers", servers_json(sources, server));
     for (guint i = 0; sources->cluster != NULL && i < sources->cluster->hosts->len; i++) {

@@ -4,6 +4,7 @@
 
 #include <json-glib/json-glib.h>
 
+#include "adoption.h"
 #include "cluster_state.h"
 #include "scheduler.h"
 
@@ -25,6 +26,7 @@ void run_image_free(run_image_t *run_image);
 typedef struct report_sources {
     const cluster_state_t *cluster; /* or NULL */
     const scheduler_plan_t *plan;   /* what the scheduler would do now, or NULL: not asked, or no answer */
+    const GPtrArray *setup_faults;  /* setup_fault_t*: what adopt had set up and is not so; or NULL */
     const char *cluster_trouble;
     JsonObject *observers;          /* answer to "status", or NULL */
     const char *observers_trouble;

@@ -85,6 +85,8 @@ static void append_pcs_constraint(GString *out, const xmlNode *constraint)
     const xmlNode *rule = xml_child(constraint, "rule");
     const xmlNode *expression = xml_child(rule, "expression");
 
+    g_autofree char *attribute = expression != NULL ? quote_shell(xml_get(expression, "attribute")) : NULL;
+
     if (xml_is(constraint, "rsc_ticket")) {
         g_string_append_printf(out, PCS " constraint ticket add %s %s loss-policy=%s id=%s\n",
                                xml_get(constraint, "ticket"), xml_get(constraint, "rsc"), xml_get(constraint, "loss-policy"),
@@ -92,7 +94,7 @@ static void append_pcs_constraint(GString *out, const xmlNode *constraint)
     } else if (expression != NULL) {
         g_string_append_printf(out, PCS " constraint location %s rule id=%s constraint-id=%s score=%s %s %s %s\n",
                                xml_get(constraint, "rsc"), xml_get(rule, "id"), xml_get(constraint, "id"), xml_get(rule, "score"),
-                               xml_get(expression, "attribute"), xml_get(expression, "operation"), xml_get(expression, "value"));
+                               attribute, xml_get(expression, "operation"), xml_get(expression, "value"));
     }
 }
 

@@ -2,6 +2,7 @@
 """adopt looks at the whole site, and Pacemaker does with its work what it says."""
 
 import subprocess
+import xml.etree.ElementTree as ET
 
 import pytest
 
@@ -49,6 +50,19 @@ def test_two_servers_do_not_share_an_address(site, option, value):
     assert "give each server its own" in refused(site, "adopt", "--no-store", "db2", "--disk", "vm/db2", option, value)
 
 
+def test_adopt_says_what_the_server_itself_needs(site):
+    done = subprocess.run([site.tools.command, "adopt", "db1", "--no-store", "--service-address", "10.0.3.1"],
+                          env=site.tools.environment(site.cib), capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0 and "understudy-gate(8)" in done.stderr
+
+
+@pytest.mark.parametrize("words", [("--recover-probe", "icmp:fe80::1%lo"), ("--recover-probe", "icmp:::ffff:192.0.2.1"),
+                                   ("--service-address", "0.0.0.0"), ("--store-address", "fe80::1%eth0"),
+                                   ("--probe", "pgsql:not a conninfo")])
+def test_what_can_never_work_is_refused(site, words):
+    refused(site, "adopt", "--no-store", "db2", "--disk", "vm/db2", *words)
+
+
 def test_status_names_what_does_not_fit(site):
     site.adopt(Server("db2"))
     cib = site._read()
@@ -56,3 +70,154 @@ def test_status_names_what_does_not_fit(site):
     site._write(cib)
     assert "db2 has the image vm/db1 too" in site.status("db1")["reason"]
     assert "db1 has the image vm/db1 too" in site.status("db2")["reason"]
+
+
+# --- clusters of other kinds ---------------------------------------------------
+
+
+def run_clones(site) -> dict[str, set[str]]:
+    """resource -> the nodes where Pacemaker runs it."""
+    site.run()
+    where = {}
+    for state in site._read().iter("node_state"):
+        for history in state.iter("lrm_resource"):
+            if any(op.get("operation") == "start" and op.get("rc-code") == "0" for op in history):
+                where.setdefault(history.get("id"), set()).add(state.get("uname"))
+    return where
+
+
+def test_in_an_opt_in_cluster_all_that_is_set_up_runs(site):
+    site.set_property("symmetric-cluster", "false")
+    site.understudy("forget", "db1", "--force")
+    cib = site._read()
+    for clone in cib.findall(".//clone"):
+        cib.find("configuration/resources").remove(clone)
+    site._write(cib)
+    site.adopt(Server("db1"))
+    assert {"host1", "host2", "host3"} == run_clones(site)["understudy-observer"]
+    assert site.ranked("db1")[0] == "host1"
+    site.grant("db1")
+    assert site.images() == {"db1": "host1"}
+
+
+def test_status_says_that_nothing_may_run_in_an_opt_in_cluster(site):
+    site.set_property("symmetric-cluster", "false")
+    assert "standby-db1 runs nowhere: the cluster has symmetric-cluster=false" in site.status("db1")["reason"]
+    assert "no location constraint lets the image run" in site.why("db1")["host1"] or site.ranked("db1")
+    site.understudy("adopt", "--all", "--upgrade")
+    assert "runs nowhere" not in site.status("db1")["reason"]
+
+
+def test_remote_nodes_get_nothing_of_ours(site):
+    cib = site._read()
+    cib.find("configuration/resources").append(ET.fromstring(
+        '<primitive id="far" class="ocf" provider="pacemaker" type="remote"/>'))
+    site._write(cib)
+    site.run()   # the node comes up
+    assert "far" in run_clones(site)["understudy-observer"], "the cluster is none in which this could go wrong"
+    assert "off remote and guest nodes" in site.status("db1")["reason"]
+    site.adopt(Server("db1"))
+    assert "remote and guest" not in site.status("db1")["reason"]
+    where = run_clones(site)
+    for resource in ("understudy-observer", "understudy-capacity"):
+        assert where[resource] == {"host1", "host2", "host3"}
+    assert set(site.why("db1")) == {"host1", "host2", "host3"}
+
+
+def test_an_older_setup_is_brought_up_to_date(site):
+    cib = site._read()
+    primitive = cib.find(".//primitive[@id='standby-db1']")
+    operations, meta = primitive.find("operations"), primitive.find("meta_attributes")
+    for op in operations.findall("op"):
+        if op.get("name") in ("monitor", "migrate_to"):
+            operations.remove(op)
+    meta.remove(meta.find("nvpair[@name='failure-timeout']"))
+    site._write(cib)
+    assert "no monitor operation" in site.status("db1")["reason"]
+    site.understudy("adopt", "--all", "--upgrade")
+    assert site.status("db1")["reason"] == ""
+    primitive = site._read().find(".//primitive[@id='standby-db1']")
+    assert {"monitor", "migrate_to"} <= {op.get("name") for op in primitive.iter("op")}
+    assert primitive.find("meta_attributes/nvpair[@name='failure-timeout']").get("value") == "5min"
+    before = site.cib.read_bytes()
+    site.understudy("adopt", "--all", "--upgrade")
+    assert site.cib.read_bytes() == before
+    assert "--all --upgrade" in refused(site, "adopt")
+    assert "--all --upgrade" in refused(site, "adopt", "db1", "--upgrade")
+
+
+def test_a_failed_start_says_when_it_is_tried_again(site):
+    site.run("--ticket-grant", "takeover-db1", "--op-fail", "standby-db1_start_0@host1=1")
+    site._set_pairs("host1", "attributes", {"fail-count-standby-db1#start_0": "INFINITY"})   # as the controller counts
+    site.run()
+    assert site.images() == {"db1": "host2"}
+    assert "host1 is tried again at " in site.why("db1")["host1"]
+    site.revoke("db1")
+    assert "start failed" in site.status("db1")["reason"]
+    assert "host1 is tried again at " in site.status("db1")["reason"]
+
+
+def test_a_failure_is_shown_at_its_own_server_alone(simulation):
+    site = simulation(HOSTS, [Server("db"), Server("db_1")])
+    site.run("--ticket-grant", "takeover-db_1", "--op-fail", "standby-db_1_start_0@host1=1")
+    site.revoke("db_1")
+    assert site.status("db")["reason"] == ""
+    assert "start failed" in site.status("db_1")["reason"]
+
+
+# --- what the command says -----------------------------------------------------
+
+
+@pytest.mark.parametrize("words", [("adopt", "db2", "--no-store", "--disk", "vm/db2", "--print", "xml"),
+                                   ("keys", "--host", "10.0.2.11"), ("status", "--no-store"), ("hosts",), ("--help",),
+                                   ("adopt", "db1", "--no-store", "--disk", "vm/db1")], ids=lambda words: words[0])
+def test_a_full_disk_is_an_error(site, words):
+    with open("/dev/full", "w", encoding="utf-8") as full:
+        done = subprocess.run([site.tools.command, *words], env=site.tools.environment(site.cib), stdout=full,
+                              stderr=subprocess.PIPE, text=True, timeout=60)
+    assert done.returncode == 1
+    assert "standard output can't be written" in done.stderr
+
+
+def test_an_address_is_taken_in_any_spelling(site):
+    assert "[[]fd00::11[]]" in site.understudy("keys", "--host", "fd00:0::0011")
+
+
+def test_a_cib_of_a_newer_pacemaker_is_said_to_be_one(site):
+    text = site.cib.read_text(encoding="utf-8")
+    site.cib.write_text(text.replace('crm_feature_set="3.16.1"', 'crm_feature_set="3.99.0"', 1), encoding="utf-8")
+    assert "newer Pacemaker" in refused(site, "adopt", "--no-store", "db2", "--disk", "vm/db2")
+    site.cib.write_text(text.replace("pacemaker-3.9", "pacemaker-9.9", 1), encoding="utf-8")
+    assert "Pacemaker that wrote it" in refused(site, "adopt", "--no-store", "db2", "--disk", "vm/db2")
+
+
+def test_a_rival_that_writes_capacities_is_named(site):
+    cib = site._read()
+    cib.find("configuration/resources").append(ET.fromstring(
+        '<primitive id="nu" class="ocf" provider="heartbeat" type="NodeUtilization"/>'))
+    site._write(cib)
+    assert "nu (ocf:heartbeat:NodeUtilization) writes" in site.understudy("status", "--no-store")
+
+
+def test_a_template_is_part_of_the_resource(site):
+    """As an operator may have written it: adopt changes what it is asked, and forget takes it out."""
+    cib = site._read()
+    resources = cib.find("configuration/resources")
+    image = resources.find("primitive[@id='standby-db1']")
+    template = ET.SubElement(resources, "template", {"id": "tpl", "class": image.attrib.pop("class"),
+                                                     "provider": image.attrib.pop("provider"),
+                                                     "type": image.attrib.pop("type")})
+    template.append(image.find("instance_attributes"))
+    image.remove(image.find("instance_attributes"))
+    image.set("template", "tpl")
+    resources.remove(template)
+    resources.insert(0, template)
+    site._write(cib)
+    assert "already" in site.understudy("adopt", "db1", "--no-store", "--disk", "vm/db1")
+    site.understudy("adopt", "db1", "--no-store", "--set", "hold_down=7s")
+    site.run()
+    site.grant("db1")
+    assert site.images() == {"db1": "host1"}
+    site.revoke("db1")
+    site.understudy("forget", "db1", "--force")
+    assert site._read().find(".//primitive[@id='standby-db1']") is None

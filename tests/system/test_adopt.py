@@ -79,7 +79,7 @@ def assert_as_documented(configuration):
     """doc/configure.md, "What it writes": from which placement, the ticket and staying follow."""
     image = configuration.find(f"resources/primitive[@id='standby-{SERVER}']")
     assert pairs(image, "utilization") == {"cpu": "2", "headroom": "12", "hv_memory": "512"}
-    assert pairs(image, "meta_attributes") == {"resource-stickiness": "1000"}
+    assert pairs(image, "meta_attributes") == {"failure-timeout": "5min", "resource-stickiness": "1000"}
     ticket, = configuration.findall(f"constraints/rsc_ticket[@rsc='standby-{SERVER}']")
     assert (ticket.get("ticket"), ticket.get("loss-policy")) == (f"takeover-{SERVER}", "stop")
     rule, = configuration.findall(f"constraints/rsc_location[@rsc='standby-{SERVER}']/rule")

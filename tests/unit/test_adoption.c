@@ -322,6 +322,244 @@ static char *adopted_in(fixture_t *fixture, const char *text)
     return text_of(fixture);
 }
 
+/* The faults that are found in the fixture's CIB, one a line; g_free(). */
+static char *faults_of(const fixture_t *fixture)
+{
+    g_autoptr(GPtrArray) faults = adoption_faults(&fixture->adoption, xmlDocGetRootElement(fixture->doc));
+    GString *text = g_string_new(NULL);
+
+    for (guint i = 0; i < faults->len; i++) {
+        const setup_fault_t *fault = g_ptr_array_index(faults, i);
+
+        g_string_append_printf(text, "%s: %s\n", fault->server != NULL ? fault->server : "site", fault->sentence);
+    }
+    return g_string_free(text, FALSE);
+}
+
+static xmlNode *by_id(const xmlNode *parent, const char *id)
+{
+    for (xmlNode *node = parent->children; node != NULL; node = node->next) {
+        xmlNode *inner = node->type != XML_ELEMENT_NODE ? NULL
+                         : g_strcmp0(xml_get(node, "id"), id) == 0 ? node : by_id(node, id);
+
+        if (inner != NULL) {
+            return inner;
+        }
+    }
+    return NULL;
+}
+
+static xmlNode *element(const fixture_t *fixture, const char *id)
+{
+    xmlNode *node = by_id(xmlDocGetRootElement(fixture->doc), id);
+
+    assert_non_null(node);
+    return node;
+}
+
+static void drop(const fixture_t *fixture, const char *id)
+{
+    xmlNode *node = element(fixture, id);
+
+    xmlUnlinkNode(node);
+    xmlFreeNode(node);
+}
+
+#define ALL_THERE ""
+
+static void test_what_is_not_as_it_was_set_up_is_said(void **state)
+{
+    fixture_t *fixture = *state;
+    g_autofree char *whole = NULL;
+    g_autofree char *faults = NULL;
+
+    assert_true(apply(fixture));
+    whole = faults_of(fixture);
+    assert_string_equal(whole, ALL_THERE);
+    drop(fixture, "ticket-standby-db1");
+    drop(fixture, "standby-db1-monitor-interval-5s");
+    xml_set(element(fixture, "standby-db1-start-interval-0s"), "timeout", "20s");
+    drop(fixture, "understudy-observer-clone");
+    xml_set(xml_add(xml_child(element(fixture, "understudy-capacity-clone"), "meta_attributes"), "nvpair", "off"), "name",
+            "target-role");
+    xml_set(element(fixture, "off"), "value", "Stopped");
+    faults = faults_of(fixture);
+    assert_non_null(strstr(faults, "db1: nothing keeps its image stopped while it serves"));
+    assert_non_null(strstr(faults, "db1: standby-db1 has no monitor operation that runs"));
+    assert_non_null(strstr(faults, "db1: the start operation of standby-db1 ends after 20s"));
+    assert_non_null(strstr(faults, "op start interval=0s timeout=120s"));
+    assert_non_null(strstr(faults, "site: no ocf:understudy:observer is configured"));
+    assert_non_null(strstr(faults, "site: understudy-capacity-clone is disabled"));
+}
+
+static void test_a_ticket_that_stops_nothing_is_said(void **state)
+{
+    fixture_t *fixture = *state;
+    g_autofree char *freezes = NULL;
+    g_autofree char *role = NULL;
+    g_autofree char *fences = NULL;
+
+    assert_true(apply(fixture));
+    xml_set(element(fixture, "ticket-standby-db1"), "loss-policy", "freeze");
+    freezes = faults_of(fixture);
+    assert_non_null(strstr(freezes, "loss-policy=freeze; run understudy adopt db1"));
+    xml_set(element(fixture, "ticket-standby-db1"), "loss-policy", "fence");
+    fences = faults_of(fixture);
+    assert_string_equal(fences, ALL_THERE);
+    xml_set(element(fixture, "ticket-standby-db1"), "rsc-role", "Promoted");
+    role = faults_of(fixture);
+    assert_non_null(strstr(role, "nothing keeps its image stopped"));
+    assert_true(apply(fixture));
+    g_free(role);
+    role = faults_of(fixture);
+    assert_string_equal(role, ALL_THERE);
+}
+
+/* A ticket constraint on a set, a group or a tag is one. */
+static void test_a_ticket_constraint_is_known_in_other_forms(void **state)
+{
+    static const char *const forms[] = {
+        "<rsc_ticket id='t' ticket='takeover-db1'><resource_set id='s'><resource_ref id='standby-db1'/></resource_set>"
+        "</rsc_ticket>",
+        "<rsc_ticket id='t' ticket='takeover-db1' rsc='g' loss-policy='stop'/>",
+        "<rsc_ticket id='t' ticket='takeover-db1' rsc='all' rsc-role='Started'/>", NULL };
+    fixture_t *fixture = *state;
+
+    for (const char *const *form = forms; *form != NULL; form++) {
+        g_autofree char *faults = NULL;
+        g_autofree char *text = g_strdup_printf(
+            "<cib><configuration><resources><group id='g'><primitive id='standby-db1' class='ocf' provider='understudy' "
+            "type='image'/></group></resources><constraints>%s</constraints><tags><tag id='all'><obj_ref "
+            "id='standby-db1'/></tag></tags></configuration></cib>", *form);
+
+        use_cib(fixture, text);
+        faults = faults_of(fixture);
+        assert_null(strstr(faults, "ticket"));
+    }
+}
+
+static void test_an_upgrade_adds_what_is_missing_alone(void **state)
+{
+    fixture_t *fixture = *state;
+    xmlNode *cib = NULL;
+    g_autofree char *faults = NULL;
+    g_autofree char *text = NULL;
+
+    use_cib(fixture, "<cib><configuration><resources><primitive id='standby-db1' class='ocf' provider='understudy' "
+                     "type='image'><operations><op id='o' name='monitor' interval='33s' timeout='44s'/></operations>"
+                     "</primitive><primitive id='standby-db2' class='ocf' provider='understudy' type='image'>"
+                     "<meta_attributes id='m'><nvpair id='f' name='failure-timeout' value='1h'/></meta_attributes>"
+                     "</primitive></resources></configuration></cib>");
+    cib = xmlDocGetRootElement(fixture->doc);
+    assert_true(adoption_upgrade(&fixture->adoption, cib));
+    assert_false(adoption_upgrade(&fixture->adoption, cib));
+    faults = faults_of(fixture);
+    assert_string_equal(faults, ALL_THERE);
+    text = text_of(fixture);
+    assert_non_null(strstr(text, "interval=\"33s\" timeout=\"44s\""));
+    assert_null(strstr(text, "id=\"standby-db1-monitor-interval-5s\""));
+    assert_non_null(strstr(text, "id=\"standby-db1-monitor-interval-60s\""));
+    assert_non_null(strstr(text, "id=\"standby-db2-start-interval-0s\""));
+    assert_non_null(strstr(text, "id=\"f\" name=\"failure-timeout\" value=\"1h\""));
+    assert_non_null(strstr(text, "name=\"failure-timeout\" value=\"5min\""));
+    assert_non_null(strstr(text, "ticket=\"takeover-db2\""));
+}
+
+static void test_a_template_is_part_of_the_resource(void **state)
+{
+    fixture_t *fixture = *state;
+    xmlNode *cib = NULL;
+
+    use_cib(fixture, "<cib><configuration><resources><template id='tpl' class='ocf' provider='understudy' type='image'>"
+                     "<instance_attributes id='a'><nvpair id='d' name='disks' value='vm/db1'/><nvpair id='v' name='vcpus' "
+                     "value='4'/></instance_attributes></template><primitive id='standby-db1' template='tpl'/></resources>"
+                     "</configuration></cib>");
+    cib = xmlDocGetRootElement(fixture->doc);
+    assert_string_equal(param(fixture, "disks"), "vm/db1");
+    g_hash_table_remove_all(fixture->adoption.params);
+    assert_true(apply(fixture));
+    assert_string_equal(param(fixture, "vcpus"), "4");
+    assert_string_equal(xml_get(element(fixture, "standby-db1-utilization-cpu"), "value"), "4");
+    give(fixture, "vcpus", "1"); /* the default, but not the template's */
+    assert_true(apply(fixture));
+    assert_string_equal(param(fixture, "vcpus"), "1");
+    assert_true(adoption_remove("db1", cib));
+    assert_false(adoption_exists(cib, "db1"));
+    element(fixture, "tpl");
+}
+
+static void test_a_property_set_with_a_rule_holds_at_times(void **state)
+{
+    fixture_t *fixture = *state;
+    static const char text[] =
+        "<cib><configuration><crm_config><cluster_property_set id='night'><rule id='r'/><nvpair id='n' "
+        "name='placement-strategy' value='minimal'/></cluster_property_set><cluster_property_set id='always'/>"
+        "</crm_config></configuration></cib>";
+
+    use_cib(fixture, text);
+    assert_true(apply(fixture));
+    assert_string_equal(xml_get(element(fixture, "always-placement-strategy"), "value"), "balanced");
+    assert_string_equal(xml_get(element(fixture, "n"), "value"), "minimal");
+}
+
+/* In every other cluster there is no such constraint. */
+static void test_full_members_only(void **state)
+{
+    static const char *const sites[] = {
+        "<crm_config><cluster_property_set id='p'><nvpair id='q' name='symmetric-cluster' value='false'/>"
+        "</cluster_property_set></crm_config>",
+        "<resources><primitive id='far' class='ocf' provider='pacemaker' type='remote'/></resources>",
+        "<resources><primitive id='vm' class='ocf' provider='heartbeat' type='VirtualDomain'><meta_attributes id='m'>"
+        "<nvpair id='r' name='remote-node' value='guest'/></meta_attributes></primitive></resources>", NULL };
+    fixture_t *fixture = *state;
+
+    for (const char *const *site = sites; *site != NULL; site++) {
+        g_autofree char *text = g_strdup_printf("<cib><configuration>%s</configuration></cib>", *site);
+        g_autofree char *faults = NULL;
+        g_autofree char *missing = NULL;
+        g_autofree char *pcs = NULL;
+        xmlNode *configuration = NULL;
+
+        use_cib(fixture, text);
+        assert_true(apply(fixture));
+        assert_string_equal(xml_get(element(fixture, "members-understudy-observer-clone"), "rsc"),
+                            "understudy-observer-clone");
+        assert_string_equal(xml_get(element(fixture, "members-standby-db1-rule"), "score"),
+                            site == sites ? "0" : "-INFINITY");
+        faults = faults_of(fixture);
+        assert_string_equal(faults, ALL_THERE);
+        assert_false(apply(fixture));
+        configuration = adoption_extract("db1", NULL, xmlDocGetRootElement(fixture->doc));
+        pcs = snippet_pcs(configuration);
+        xmlFreeDoc(configuration->doc);
+        assert_non_null(strstr(pcs, site == sites ? "score=0 '#kind' eq cluster" : "score=-INFINITY '#kind' ne cluster"));
+        drop(fixture, "members-understudy-capacity-clone");
+        missing = faults_of(fixture);
+        assert_non_null(strstr(missing, site == sites ? "understudy-capacity-clone runs nowhere"
+                                                      : "nothing keeps understudy-capacity-clone off remote"));
+    }
+}
+
+static void test_who_else_writes_capacities_is_named(void **state)
+{
+    fixture_t *fixture = *state;
+    g_autofree char *faults = NULL;
+    g_autofree char *quiet = NULL;
+
+    use_cib(fixture, "<cib><configuration><resources><clone id='c'><primitive id='nu' class='ocf' provider='heartbeat' "
+                     "type='NodeUtilization'/></clone></resources></configuration></cib>");
+    assert_true(apply(fixture));
+    faults = faults_of(fixture);
+    assert_non_null(strstr(faults, "site: nu (ocf:heartbeat:NodeUtilization) writes the hosts' cpu and hv_memory too"));
+    use_cib(fixture, "<cib><configuration><resources><primitive id='nu' class='ocf' provider='heartbeat' "
+                     "type='NodeUtilization'><instance_attributes id='i'><nvpair id='a' name='utilization_cpu' value="
+                     "'false'/><nvpair id='b' name='utilization_hv_memory' value='false'/></instance_attributes></primitive>"
+                     "</resources></configuration></cib>");
+    assert_true(apply(fixture));
+    quiet = faults_of(fixture);
+    assert_string_equal(quiet, ALL_THERE);
+}
+
 /* The CIB manager would refuse two elements with one id. */
 static void test_ids_of_an_operator_are_not_taken_again(void **state)
 {
@@ -433,6 +671,14 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_snippet_leaves_out_what_is_there, setup, teardown),
         cmocka_unit_test_setup_teardown(test_ids_of_an_operator_are_not_taken_again, setup, teardown),
         cmocka_unit_test_setup_teardown(test_sets_by_reference_are_left_alone, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_what_is_not_as_it_was_set_up_is_said, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_a_ticket_that_stops_nothing_is_said, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_a_ticket_constraint_is_known_in_other_forms, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_an_upgrade_adds_what_is_missing_alone, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_a_template_is_part_of_the_resource, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_a_property_set_with_a_rule_holds_at_times, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_full_members_only, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_who_else_writes_capacities_is_named, setup, teardown),
         cmocka_unit_test_setup_teardown(test_removal_takes_what_is_about_it_alone, setup, teardown),
         cmocka_unit_test_setup_teardown(test_snippets_of_pairs_without_a_value, setup, teardown),
         cmocka_unit_test_setup_teardown(test_one_parameter_alone_is_set, setup, teardown),

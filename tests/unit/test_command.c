@@ -68,7 +68,7 @@ static void test_wrong_lines_are_refused(void **state)
         const char *words;
         const char *named;
     } wrong[] = {
-        { "adopt", "", "SERVER" }, { "adopt", "db1 db2", "db2" }, { "adopt", "a/b", "a/b" },
+        { "forget", "", "SERVER" }, { "adopt", "db1 db2", "db2" }, { "adopt", "a/b", "a/b" },
         { "adopt", "db1 --vcpus 1 --vcpus 2", "vcpus" }, { "adopt", "db1 --print html", "html" },
         { "status", "--jsonn", "jsonn" }, { "hosts", "db1", "db1" }, { "adopt", "db1 --probe", "probe" },
     };

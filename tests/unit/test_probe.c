@@ -491,7 +491,7 @@ static void test_pgsql_failures(void **state)
     g_object_unref(socket);
     assert_true(misses(silent)); /* refused */
     assert_string_equal(judge("pgsql:host=db1.example user=x", TIMEOUT_MS), "unknown"); /* a name would block */
-    assert_string_equal(judge("pgsql:nonsense", TIMEOUT_MS), "unknown");
+    assert_string_equal(judge("pgsql:nonsense=1", TIMEOUT_MS), "unknown");
 }
 
 static void test_what_this_host_can_not_send_is_unknown(void **state)
