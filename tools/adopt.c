@@ -13,6 +13,7 @@
 #include "registry.h"
 #include "run.h"
 #include "server_config.h"
+#include "setup_faults.h"
 #include "site_check.h"
 #include "trial.h"
 
@@ -240,7 +241,7 @@ static gboolean rehearsal_fill(rehearsal_t *rehearsal, xmlNode *xml, const char 
 
 static void warn_rival(xmlNode *xml)
 {
-    g_autofree char *rival = adoption_capacity_rival(xml);
+    g_autofree char *rival = setup_capacity_rival(xml);
 
     if (rival != NULL) {
         fprintf(stderr, "understudy: %s\n", rival);

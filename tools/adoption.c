@@ -5,7 +5,7 @@
 
 #include <libxml/parser.h>
 
-#include "duration.h"
+#include "cib_view.h"
 #include "error.h"
 #include "names.h"
 #include "tables.h"
@@ -23,25 +23,6 @@ static xmlNode *section(xmlNode *cib, const char *name)
     return xml_child_or_new(xml_child_or_new(cib, "configuration"), name);
 }
 
-static xmlNode *find_by_id(const xmlNode *parent, const char *id)
-{
-    for (xmlNode *node = parent != NULL ? parent->children : NULL; node != NULL; node = node->next) {
-        xmlNode *inner = NULL;
-
-        if (node->type != XML_ELEMENT_NODE) {
-            continue;
-        }
-        if (g_strcmp0(xml_get(node, "id"), id) == 0) {
-            return node;
-        }
-        inner = find_by_id(node, id);
-        if (inner != NULL) {
-            return inner;
-        }
-    }
-    return NULL;
-}
-
 /* With an id that nothing else in the configuration has, as near to the wanted one as can be: an operator may have
  * given that to something of his own, and the CIB manager would refuse the change. */
 static xmlNode *add_element(xmlNode *parent, const char *name, const char *wanted_id)
@@ -49,40 +30,18 @@ static xmlNode *add_element(xmlNode *parent, const char *name, const char *wante
     const xmlNode *configuration = xml_child(xmlDocGetRootElement(parent->doc), "configuration");
     g_autofree char *id = g_strdup(wanted_id);
 
-    for (guint number = 1; find_by_id(configuration, id) != NULL; number++) {
+    for (guint number = 1; cib_find_id(configuration, id) != NULL; number++) {
         g_free(id);
         id = g_strdup_printf("%s-%u", wanted_id, number);
     }
     return xml_add(parent, name, id);
 }
 
-/* The first set of this kind without a rule: with one it holds at times only, which is the operator's affair. One
- * that stands elsewhere (id-ref) may be shared. */
-static xmlNode *plain_set(const xmlNode *parent, const char *kind)
-{
-    for (xmlNode *node = parent->children; node != NULL; node = node->next) {
-        if (xml_is(node, kind) && xml_child(node, "rule") == NULL && xml_get(node, "id-ref") == NULL) {
-            return node;
-        }
-    }
-    return NULL;
-}
-
-static xmlNode *find_nvpair(const xmlNode *container, const char *name)
-{
-    for (xmlNode *node = container != NULL ? container->children : NULL; node != NULL; node = node->next) {
-        if (xml_is(node, "nvpair") && xml_get(node, "id-ref") == NULL && g_strcmp0(xml_get(node, "name"), name) == 0) {
-            return node;
-        }
-    }
-    return NULL;
-}
-
 /* Value NULL takes the pair away. Returns TRUE if anything was changed. */
 static gboolean set_nvpair(xmlNode *parent, const char *kind, const char *name, const char *value)
 {
-    xmlNode *container = plain_set(parent, kind);
-    xmlNode *pair = find_nvpair(container, name);
+    xmlNode *container = cib_plain_set(parent, kind);
+    xmlNode *pair = cib_find_pair(container, name);
     g_autofree char *id = NULL;
 
     if (value == NULL) {
@@ -111,62 +70,14 @@ static gboolean set_nvpair(xmlNode *parent, const char *kind, const char *name, 
     return TRUE;
 }
 
-/* What a resource takes from where it says nothing itself; NULL if it names none. */
-static xmlNode *template_of(const xmlNode *primitive)
-{
-    const char *id = xml_get(primitive, "template");
-    const xmlNode *resources = primitive;
-
-    while (resources != NULL && !xml_is(resources, "resources")) {
-        resources = resources->parent;
-    }
-    return id != NULL && resources != NULL ? find_by_id(resources, id) : NULL;
-}
-
-static const char *own_or_template(const xmlNode *primitive, const char *name)
-{
-    const xmlNode *template = xml_get(primitive, name) == NULL ? template_of(primitive) : NULL;
-
-    return xml_get(template != NULL ? template : primitive, name);
-}
-
-static gboolean is_primitive_of(const xmlNode *node, const char *provider, const char *type)
-{
-    return xml_is(node, "primitive") && g_strcmp0(own_or_template(node, "class"), "ocf") == 0
-           && g_strcmp0(own_or_template(node, "provider"), provider) == 0
-           && g_strcmp0(own_or_template(node, "type"), type) == 0;
-}
-
 static gboolean is_our_primitive(const xmlNode *node, const char *type)
 {
-    return is_primitive_of(node, OCF_PROVIDER, type);
-}
-
-/* A pair of the resource, or of its template. */
-static xmlNode *effective_pair(const xmlNode *primitive, const char *kind, const char *name)
-{
-    xmlNode *pair = find_nvpair(plain_set(primitive, kind), name);
-    const xmlNode *template = pair == NULL ? template_of(primitive) : NULL;
-
-    return template != NULL ? find_nvpair(plain_set(template, kind), name) : pair;
-}
-
-static xmlNode *find_primitive_of(const xmlNode *parent, const char *provider, const char *type)
-{
-    for (xmlNode *node = parent != NULL ? parent->children : NULL; node != NULL; node = node->next) {
-        xmlNode *inner = is_primitive_of(node, provider, type) ? node
-                         : node->type == XML_ELEMENT_NODE ? find_primitive_of(node, provider, type) : NULL;
-
-        if (inner != NULL) {
-            return inner;
-        }
-    }
-    return NULL;
+    return cib_is_primitive(node, OCF_PROVIDER, type);
 }
 
 static xmlNode *find_primitive(const xmlNode *parent, const char *type)
 {
-    return find_primitive_of(parent, OCF_PROVIDER, type);
+    return cib_find_primitive(parent, OCF_PROVIDER, type);
 }
 
 /* Operations --------------------------------------------------------------*/
@@ -296,7 +207,7 @@ static gboolean check_names(GHashTable *params, GError **error)
 
 static void merge_pairs(GHashTable *merged, const xmlNode *resource)
 {
-    const xmlNode *container = resource != NULL ? plain_set(resource, "instance_attributes") : NULL;
+    const xmlNode *container = resource != NULL ? cib_plain_set(resource, "instance_attributes") : NULL;
 
     for (xmlNode *pair = container != NULL ? container->children : NULL; pair != NULL; pair = pair->next) {
         if (xml_is(pair, "nvpair") && xml_get(pair, "name") != NULL) {
@@ -313,7 +224,7 @@ static GHashTable *merged_params(const xmlNode *primitive, GHashTable *given)
     gpointer name = NULL;
     gpointer value = NULL;
 
-    merge_pairs(merged, primitive != NULL ? template_of(primitive) : NULL);
+    merge_pairs(merged, primitive != NULL ? cib_template_of(primitive) : NULL);
     merge_pairs(merged, primitive);
     g_hash_table_iter_init(&iter, given);
     while (g_hash_table_iter_next(&iter, &name, &value)) {
@@ -334,8 +245,8 @@ static gboolean set_params(xmlNode *primitive, GHashTable *given)
     for (GList *item = names; item != NULL; item = item->next) {
         const char *value = g_hash_table_lookup(given, item->data);
 
-        const xmlNode *template = template_of(primitive);
-        const xmlNode *under = template != NULL ? find_nvpair(plain_set(template, "instance_attributes"), item->data)
+        const xmlNode *template = cib_template_of(primitive);
+        const xmlNode *under = template != NULL ? cib_find_pair(cib_plain_set(template, "instance_attributes"), item->data)
                                                 : NULL;
 
         /* A default is not written: a later version may know a better one. */
@@ -372,69 +283,11 @@ static gboolean set_utilization(xmlNode *primitive, const ocf_values_t *values, 
     for (gsize i = 0; i < G_N_ELEMENTS(uses); i++) {
         g_autofree char *text = g_strdup_printf("%" G_GINT64_FORMAT, uses[i].value);
 
-        if (overwrite || effective_pair(primitive, "utilization", uses[i].name) == NULL) {
+        if (overwrite || cib_effective_pair(primitive, "utilization", uses[i].name) == NULL) {
             changed = set_nvpair(primitive, "utilization", uses[i].name, text) || changed;
         }
     }
     return changed;
-}
-
-/* The id is the resource's, of the group or clone that it is in, or of a tag that has one of these. */
-static gboolean id_is_of(const char *id, const xmlNode *primitive)
-{
-    const xmlNode *configuration = primitive;
-
-    while (configuration != NULL && !xml_is(configuration, "configuration")) {
-        configuration = configuration->parent;
-    }
-    for (const xmlNode *node = primitive; id != NULL && node != NULL && !xml_is(node, "resources"); node = node->parent) {
-        const xmlNode *tag = find_by_id(xml_child(configuration, "tags"), id);
-
-        if (g_strcmp0(xml_get(node, "id"), id) == 0
-            || (tag != NULL && xml_is(tag, "tag") && find_by_id(tag, xml_get(node, "id")) != NULL)) {
-            return TRUE;
-        }
-    }
-    return FALSE;
-}
-
-/* As its rsc, or in one of its sets. */
-static gboolean constraint_is_about(const xmlNode *constraint, const xmlNode *primitive)
-{
-    if (id_is_of(xml_get(constraint, "rsc"), primitive)) {
-        return TRUE;
-    }
-    for (const xmlNode *set = constraint->children; set != NULL; set = set->next) {
-        for (const xmlNode *ref = xml_is(set, "resource_set") ? set->children : NULL; ref != NULL; ref = ref->next) {
-            if (xml_is(ref, "resource_ref") && id_is_of(xml_get(ref, "id"), primitive)) {
-                return TRUE;
-            }
-        }
-    }
-    return FALSE;
-}
-
-/* One that holds for every role. */
-static xmlNode *find_ticket_constraint(const xmlNode *constraints, const xmlNode *primitive, const char *ticket_id)
-{
-    for (xmlNode *node = constraints != NULL ? constraints->children : NULL; node != NULL; node = node->next) {
-        const char *role = xml_is(node, "rsc_ticket") ? xml_get(node, "rsc-role") : NULL;
-
-        if (xml_is(node, "rsc_ticket") && g_strcmp0(xml_get(node, "ticket"), ticket_id) == 0
-            && (role == NULL || g_ascii_strcasecmp(role, "Started") == 0) && constraint_is_about(node, primitive)) {
-            return node;
-        }
-    }
-    return NULL;
-}
-
-/* Without the ticket the image is stopped, or its host is fenced. */
-static gboolean stops_without_ticket(const xmlNode *constraint)
-{
-    static const char *const policies[] = { "stop", "fence", NULL };
-    const char *policy = xml_get(constraint, "loss-policy");
-
-    return policy == NULL || g_strv_contains(policies, policy); /* the default is stop */
 }
 
 static gboolean add_ticket_constraint(xmlNode *constraints, const char *server, const xmlNode *primitive)
@@ -442,9 +295,9 @@ static gboolean add_ticket_constraint(xmlNode *constraints, const char *server, 
     const char *resource_id = xml_get(primitive, "id");
     g_autofree char *ticket_id = server_ticket_id(server);
     g_autofree char *id = g_strconcat(TICKET_CONSTRAINT_PREFIX, server, NULL);
-    xmlNode *node = find_ticket_constraint(constraints, primitive, ticket_id);
+    xmlNode *node = cib_find_ticket_constraint(constraints, primitive, ticket_id);
 
-    if (node != NULL && stops_without_ticket(node)) {
+    if (node != NULL && cib_ticket_stops(node)) {
         return FALSE;
     }
     if (node == NULL) {
@@ -491,114 +344,17 @@ static gboolean add_reach_constraint(xmlNode *constraints, const char *server, c
     return TRUE;
 }
 
-/* In a set that always holds: what has a rule holds at times. */
-static xmlNode *find_property(xmlNode *cib, const char *name)
-{
-    xmlNode *crm_config = xml_child(xml_child(cib, "configuration"), "crm_config");
-
-    for (xmlNode *node = crm_config != NULL ? crm_config->children : NULL; node != NULL; node = node->next) {
-        xmlNode *pair = xml_is(node, "cluster_property_set") && xml_child(node, "rule") == NULL
-                        ? find_nvpair(node, name) : NULL;
-
-        if (pair != NULL) {
-            return pair;
-        }
-    }
-    return NULL;
-}
-
-/* Where the nodes are not all full members, or nothing runs without being let ---*/
-
-static gboolean has_remote_nodes(const xmlNode *node)
-{
-    for (const xmlNode *inner = node != NULL ? node->children : NULL; inner != NULL; inner = inner->next) {
-        if (inner->type != XML_ELEMENT_NODE) {
-            continue;
-        }
-        if (is_primitive_of(inner, "pacemaker", "remote")
-            || (xml_is(inner, "nvpair") && g_strcmp0(xml_get(inner, "name"), "remote-node") == 0)
-            || (xml_is(inner, "bundle") && xml_child(inner, "primitive") != NULL)
-            || (xml_is(inner, "node") && g_strcmp0(xml_get(inner, "type"), "remote") == 0) || has_remote_nodes(inner)) {
-            return TRUE;
-        }
-    }
-    return FALSE;
-}
-
-/* symmetric-cluster=false: a resource runs only where a location constraint lets it. */
-static gboolean is_opt_in(xmlNode *cib)
-{
-    const xmlNode *pair = find_property(cib, "symmetric-cluster");
-    const char *value = pair != NULL ? xml_get(pair, "value") : NULL;
-    static const char *const no[] = { "false", "off", "no", "n", "0", NULL };
-    g_autofree char *folded = value != NULL ? g_ascii_strdown(value, -1) : NULL;
-
-    return folded != NULL && g_strv_contains(no, folded);
-}
-
-static const xmlNode *find_attribute_test(const xmlNode *node, const char *attribute)
-{
-    for (const xmlNode *inner = node->children; inner != NULL; inner = inner->next) {
-        const xmlNode *found = NULL;
-
-        if (inner->type != XML_ELEMENT_NODE) {
-            continue;
-        }
-        if (xml_is(inner, "expression") && g_strcmp0(xml_get(inner, "attribute"), attribute) == 0) {
-            return inner;
-        }
-        found = find_attribute_test(inner, attribute);
-        if (found != NULL) {
-            return found;
-        }
-    }
-    return NULL;
-}
-
-/* The constraint that keeps a resource to full members (#kind), or in an opt-in cluster anyone that lets it run
- * somewhere but for the one on what its clients reach, which lets it run where it is good for them only. */
-static xmlNode *find_members_constraint(const xmlNode *constraints, const xmlNode *primitive, gboolean opt_in)
-{
-    for (xmlNode *node = constraints != NULL ? constraints->children : NULL; node != NULL; node = node->next) {
-        if (xml_is(node, "rsc_location") && constraint_is_about(node, primitive)
-            && (find_attribute_test(node, "#kind") != NULL
-                || (opt_in && find_attribute_test(node, REACH_ATTRIBUTE) == NULL))) {
-            return node;
-        }
-    }
-    return NULL;
-}
-
-static const xmlNode *outermost(const xmlNode *primitive)
-{
-    while (primitive->parent != NULL && !xml_is(primitive->parent, "resources")) {
-        primitive = primitive->parent;
-    }
-    return primitive;
-}
-
-static gboolean needs_members_constraint(xmlNode *cib, const xmlNode *primitive)
-{
-    const xmlNode *configuration = xml_child(cib, "configuration");
-    gboolean opt_in = is_opt_in(cib);
-
-    return primitive != NULL
-           && (opt_in || has_remote_nodes(xml_child(configuration, "nodes"))
-               || has_remote_nodes(xml_child(configuration, "resources")))
-           && find_members_constraint(xml_child(configuration, "constraints"), primitive, opt_in) == NULL;
-}
-
 /* An operator may replace it by his own. */
 static gboolean add_members_constraint(xmlNode *cib, const xmlNode *primitive)
 {
-    const char *resource_id = primitive != NULL ? xml_get(outermost(primitive), "id") : NULL;
-    gboolean opt_in = is_opt_in(cib);
+    const char *resource_id = primitive != NULL ? xml_get(cib_outermost(primitive), "id") : NULL;
+    gboolean opt_in = cib_is_opt_in(cib);
     g_autofree char *id = g_strconcat(MEMBERS_CONSTRAINT_PREFIX, resource_id, NULL);
     g_autofree char *rule_id = g_strconcat(id, "-rule", NULL);
     g_autofree char *expression_id = g_strconcat(rule_id, "-expr", NULL);
     xmlNode *node = NULL;
 
-    if (!needs_members_constraint(cib, primitive)) {
+    if (!cib_needs_members_constraint(cib, primitive)) {
         return FALSE;
     }
     node = add_element(section(cib, "constraints"), "rsc_location", id);
@@ -628,7 +384,7 @@ static gboolean add_clone(xmlNode *resources, const char *clone_id, const char *
 
 const char *cib_placement_strategy(xmlNode *cib)
 {
-    xmlNode *pair = find_property(cib, "placement-strategy");
+    xmlNode *pair = cib_find_property(cib, "placement-strategy");
 
     return pair != NULL ? xml_get(pair, "value") : NULL;
 }
@@ -637,11 +393,11 @@ const char *cib_placement_strategy(xmlNode *cib)
 static gboolean set_placement_strategy(xmlNode *cib)
 {
     xmlNode *crm_config = section(cib, "crm_config");
-    xmlNode *container = plain_set(crm_config, "cluster_property_set");
+    xmlNode *container = cib_plain_set(crm_config, "cluster_property_set");
     xmlNode *pair = NULL;
     g_autofree char *id = NULL;
 
-    if (find_property(cib, "placement-strategy") != NULL) {
+    if (cib_find_property(cib, "placement-strategy") != NULL) {
         return FALSE;
     }
     if (container == NULL) {
@@ -676,7 +432,7 @@ static gboolean apply_image(const adoption_t *adoption, xmlNode *cib, const ocf_
     xmlNode *resources = section(cib, "resources");
     xmlNode *constraints = section(cib, "constraints");
     g_autofree char *resource_id = server_resource_id(adoption->server);
-    xmlNode *primitive = find_by_id(resources, resource_id);
+    xmlNode *primitive = cib_find_id(resources, resource_id);
     gboolean is_new = primitive == NULL;
     gboolean size_given = g_hash_table_contains(adoption->params, "vcpus")
                           || g_hash_table_contains(adoption->params, "memory_mib");
@@ -697,7 +453,7 @@ static gboolean apply_image(const adoption_t *adoption, xmlNode *cib, const ocf_
 gboolean adoption_apply(const adoption_t *adoption, xmlNode *cib, gboolean *changed, GError **error)
 {
     g_autofree char *resource_id = server_resource_id(adoption->server);
-    const xmlNode *existing = find_by_id(xml_child(cib, "configuration"), resource_id);
+    const xmlNode *existing = cib_find_id(xml_child(cib, "configuration"), resource_id);
     g_autoptr(GHashTable) merged = NULL;
     ocf_values_t *values = NULL;
     GError *failure = NULL;
@@ -734,37 +490,12 @@ gboolean adoption_apply(const adoption_t *adoption, xmlNode *cib, gboolean *chan
 
 /* upgrade -----------------------------------------------------------------*/
 
-/* In the resource or in its template: same name, and the depth of a check that goes deeper. */
-static xmlNode *find_operation(const xmlNode *resource, const operation_t *operation)
-{
-    const xmlNode *container = xml_child(resource, "operations");
-
-    for (xmlNode *op = container != NULL ? container->children : NULL; op != NULL; op = op->next) {
-        const xmlNode *depth = xml_is(op, "op") ? find_nvpair(plain_set(op, "instance_attributes"), "OCF_CHECK_LEVEL")
-                                                : NULL;
-
-        if (xml_is(op, "op") && g_strcmp0(xml_get(op, "name"), operation->name) == 0
-            && g_strcmp0(depth != NULL ? xml_get(depth, "value") : NULL, operation->depth) == 0) {
-            return op;
-        }
-    }
-    return NULL;
-}
-
-static xmlNode *effective_operation(const xmlNode *primitive, const operation_t *operation)
-{
-    xmlNode *op = find_operation(primitive, operation);
-    const xmlNode *template = op == NULL ? template_of(primitive) : NULL;
-
-    return template != NULL ? find_operation(template, operation) : op;
-}
-
 static gboolean add_missing_operations(xmlNode *primitive, const GPtrArray *operations)
 {
     g_autoptr(GPtrArray) missing = g_ptr_array_new();
 
     for (guint i = 0; primitive != NULL && i < operations->len; i++) {
-        if (effective_operation(primitive, g_ptr_array_index(operations, i)) == NULL) {
+        if (cib_effective_operation(primitive, g_ptr_array_index(operations, i)) == NULL) {
             g_ptr_array_add(missing, g_ptr_array_index(operations, i));
         }
     }
@@ -777,10 +508,10 @@ static gboolean add_missing_operations(xmlNode *primitive, const GPtrArray *oper
 static gboolean upgrade_image(const adoption_t *adoption, xmlNode *cib, xmlNode *primitive)
 {
     xmlNode *constraints = section(cib, "constraints");
-    g_autofree char *server = g_strdup(resource_id_server(xml_get(primitive, "id")));
+    g_autofree char *server = g_strdup(cib_image_server(primitive));
     gboolean changed = add_missing_operations(primitive, adoption->image_operations);
 
-    if (effective_pair(primitive, "meta_attributes", "failure-timeout") == NULL) {
+    if (cib_effective_pair(primitive, "meta_attributes", "failure-timeout") == NULL) {
         changed = set_nvpair(primitive, "meta_attributes", "failure-timeout", FAILURE_TIMEOUT) || changed;
     }
     changed = add_members_constraint(cib, primitive) || changed;
@@ -815,225 +546,18 @@ gboolean adoption_upgrade(const adoption_t *adoption, xmlNode *cib)
     return upgrade_images(adoption, cib, resources) || changed;
 }
 
-/* What is not as it was set up --------------------------------------------*/
-
-static void add_setup_fault(GPtrArray *faults, const char *server, char *sentence)
-{
-    setup_fault_t *fault = g_new0(setup_fault_t, 1);
-
-    fault->server = g_strdup(server);
-    fault->sentence = sentence;
-    g_ptr_array_add(faults, fault);
-}
-
-static void setup_fault_free(gpointer data)
-{
-    setup_fault_t *fault = data;
-
-    g_free(fault->server);
-    g_free(fault->sentence);
-    g_free(fault);
-}
-
-/* What Pacemaker gives an operation that names no timeout. */
-static const char *default_timeout(xmlNode *cib)
-{
-    const xmlNode *defaults = xml_child(xml_child(cib, "configuration"), "op_defaults");
-    const xmlNode *pair = defaults != NULL ? find_nvpair(plain_set(defaults, "meta_attributes"), "timeout") : NULL;
-
-    return pair != NULL ? xml_get(pair, "value") : "20s";
-}
-
-static void check_operation(xmlNode *cib, const xmlNode *primitive, const operation_t *operation, const char *server,
-                            GPtrArray *faults)
-{
-    const xmlNode *op = effective_operation(primitive, operation);
-    const char *id = xml_get(primitive, "id");
-    const char *timeout = op != NULL ? xml_get(op, "timeout") : NULL;
-    guint64 has_ms = 0;
-    guint64 wants_ms = 0;
-
-    if (op == NULL || g_strcmp0(xml_get(op, "enabled"), "false") == 0) {
-        if (strcmp(operation->name, "monitor") == 0) {
-            add_setup_fault(faults, server, g_strdup_printf(
-                "%s has no monitor operation%s%s that runs, so that nobody sees it fail: %s", id,
-                operation->depth != NULL ? " of depth " : "", operation->depth != NULL ? operation->depth : "",
-                op == NULL ? "run understudy adopt --all --upgrade" : "enable it"));
-        }
-        return;
-    }
-    timeout = timeout != NULL ? timeout : default_timeout(cib);
-    if (duration_parse(timeout, &has_ms) && duration_parse(operation->timeout, &wants_ms) && has_ms < wants_ms) {
-        add_setup_fault(faults, server, g_strdup_printf(
-            "the %s operation of %s ends after %s, before the agent's own deadlines: run pcs resource update %s op %s "
-            "interval=%s timeout=%s", operation->name, id, timeout, id, operation->name,
-            xml_get(op, "interval") != NULL ? xml_get(op, "interval") : operation->interval, operation->timeout));
-    }
-}
-
-static void check_operations(xmlNode *cib, const xmlNode *primitive, const GPtrArray *operations, const char *server,
-                             GPtrArray *faults)
-{
-    for (guint i = 0; operations != NULL && i < operations->len; i++) {
-        check_operation(cib, primitive, g_ptr_array_index(operations, i), server, faults);
-    }
-}
-
-static void check_members(xmlNode *cib, const xmlNode *primitive, const char *server, GPtrArray *faults)
-{
-    if (needs_members_constraint(cib, primitive)) {
-        add_setup_fault(faults, server, g_strdup_printf(
-            is_opt_in(cib) ? "%s runs nowhere: the cluster has symmetric-cluster=false, and no location constraint lets it "
-                             "run; run understudy adopt --all --upgrade"
-                           : "nothing keeps %s off remote and guest nodes: run understudy adopt --all --upgrade",
-            xml_get(outermost(primitive), "id")));
-    }
-}
-
-static void check_ticket(xmlNode *cib, const xmlNode *primitive, const char *server, GPtrArray *faults)
-{
-    const xmlNode *constraints = xml_child(xml_child(cib, "configuration"), "constraints");
-    g_autofree char *ticket_id = server_ticket_id(server);
-    const xmlNode *constraint = find_ticket_constraint(constraints, primitive, ticket_id);
-
-    if (constraint == NULL) {
-        add_setup_fault(faults, server, g_strdup_printf(
-            "nothing keeps its image stopped while it serves: the constraint on the ticket %s is missing; run "
-            "understudy adopt %s", ticket_id, server));
-    } else if (!stops_without_ticket(constraint)) {
-        add_setup_fault(faults, server, g_strdup_printf(
-            "its image is not stopped when the ticket %s is revoked: the constraint %s has loss-policy=%s; run "
-            "understudy adopt %s", ticket_id, xml_get(constraint, "id"), xml_get(constraint, "loss-policy"), server));
-    }
-}
-
-/* TRUE if a meta attribute of the resource, or of what it is in, says so. */
-static gboolean meta_says(const xmlNode *primitive, const char *name, const char *value)
-{
-    for (const xmlNode *node = primitive; node != NULL && !xml_is(node, "resources"); node = node->parent) {
-        const xmlNode *pair = effective_pair(node, "meta_attributes", name);
-
-        if (pair != NULL) {
-            return g_ascii_strcasecmp(xml_get(pair, "value") != NULL ? xml_get(pair, "value") : "", value) == 0;
-        }
-    }
-    return FALSE;
-}
-
-static void check_clone(xmlNode *cib, const char *type, const char *why, const GPtrArray *operations, GPtrArray *faults)
-{
-    const xmlNode *primitive = find_primitive(xml_child(xml_child(cib, "configuration"), "resources"), type);
-    const char *id = primitive != NULL ? xml_get(outermost(primitive), "id") : NULL;
-    const xmlNode *limit = NULL;
-
-    if (primitive == NULL) {
-        add_setup_fault(faults, NULL, g_strdup_printf("no ocf:understudy:%s is configured, so that %s: run understudy "
-                                                      "adopt --all --upgrade", type, why));
-        return;
-    }
-    limit = effective_pair(outermost(primitive), "meta_attributes", "clone-max");
-    if (!xml_is(outermost(primitive), "clone")) {
-        add_setup_fault(faults, NULL, g_strdup_printf("%s is no clone and runs on one host only, so that %s: run pcs "
-                                                      "resource clone %s interleave=true", id, why, id));
-    } else if (limit != NULL) {
-        add_setup_fault(faults, NULL, g_strdup_printf("%s does not run on every host (clone-max=%s), so that %s: run pcs "
-                                                      "resource meta %s clone-max=", id, xml_get(limit, "value"), why,
-                                                      id));
-    }
-    if (meta_says(primitive, "target-role", "Stopped")) {
-        add_setup_fault(faults, NULL, g_strdup_printf("%s is disabled, so that %s: run pcs resource enable %s", id, why,
-                                                      id));
-    }
-    if (meta_says(primitive, "is-managed", "false")) {
-        add_setup_fault(faults, NULL, g_strdup_printf("%s is not managed: run pcs resource manage %s", id, id));
-    }
-    check_members(cib, primitive, NULL, faults);
-    check_operations(cib, primitive, operations, NULL, faults);
-}
-
-static gboolean is_no(const xmlNode *primitive, const char *name)
-{
-    const xmlNode *pair = effective_pair(primitive, "instance_attributes", name);
-    static const char *const no[] = { "false", "no", "0", "off", NULL };
-
-    return pair != NULL && xml_get(pair, "value") != NULL && g_strv_contains(no, xml_get(pair, "value"));
-}
-
-char *adoption_capacity_rival(xmlNode *cib)
-{
-    xmlNode *resources = xml_child(xml_child(cib, "configuration"), "resources");
-    const xmlNode *rival = find_primitive_of(resources, "heartbeat", "NodeUtilization");
-
-    if (rival == NULL || (is_no(rival, "utilization_cpu") && is_no(rival, "utilization_hv_memory"))) {
-        return NULL;
-    }
-    return g_strdup_printf("%s (ocf:heartbeat:NodeUtilization) writes the hosts' cpu and hv_memory too, and over what "
-                           CAPACITY_RESOURCE_ID " publishes: images may be moved or stopped for it; run pcs resource "
-                           "update %s utilization_cpu=false utilization_hv_memory=false", xml_get(rival, "id"),
-                           xml_get(rival, "id"));
-}
-
-static void check_image(const adoption_t *adoption, xmlNode *cib, const xmlNode *primitive, GPtrArray *faults)
-{
-    const xmlNode *named = effective_pair(primitive, "instance_attributes", "server");
-    const char *server = named != NULL ? xml_get(named, "value") : resource_id_server(xml_get(primitive, "id"));
-
-    if (server != NULL) {
-        check_ticket(cib, primitive, server, faults);
-        check_members(cib, primitive, server, faults);
-        check_operations(cib, primitive, adoption->image_operations, server, faults);
-    }
-}
-
-/* Returns how many images there are. */
-static guint check_images(const adoption_t *adoption, xmlNode *cib, const xmlNode *parent, GPtrArray *faults)
-{
-    guint count = 0;
-
-    for (const xmlNode *node = parent != NULL ? parent->children : NULL; node != NULL; node = node->next) {
-        if (node->type != XML_ELEMENT_NODE) {
-            continue;
-        }
-        if (is_our_primitive(node, "image")) {
-            check_image(adoption, cib, node, faults);
-            count++;
-        } else {
-            count += check_images(adoption, cib, node, faults);
-        }
-    }
-    return count;
-}
-
-GPtrArray *adoption_faults(const adoption_t *adoption, xmlNode *cib)
-{
-    GPtrArray *faults = g_ptr_array_new_with_free_func(setup_fault_free);
-    const xmlNode *resources = xml_child(xml_child(cib, "configuration"), "resources");
-    char *rival = NULL;
-
-    if (check_images(adoption, cib, resources, faults) == 0) {
-        return faults; /* nothing is protected yet */
-    }
-    check_clone(cib, "observer", "servers are not watched there", adoption->observer_operations, faults);
-    check_clone(cib, "capacity", "images find no room there", adoption->capacity_operations, faults);
-    rival = adoption_capacity_rival(cib);
-    if (rival != NULL) {
-        add_setup_fault(faults, NULL, rival);
-    }
-    return faults;
-}
-
 gboolean adoption_exists(xmlNode *cib, const char *server)
 {
     g_autofree char *resource_id = server_resource_id(server);
 
-    return find_by_id(xml_child(xml_child(cib, "configuration"), "resources"), resource_id) != NULL;
+    return cib_find_id(xml_child(xml_child(cib, "configuration"), "resources"), resource_id) != NULL;
 }
 
 const char *adoption_param(xmlNode *cib, const char *server, const char *name)
 {
     g_autofree char *resource_id = server_resource_id(server);
-    xmlNode *primitive = find_by_id(xml_child(xml_child(cib, "configuration"), "resources"), resource_id);
-    xmlNode *pair = primitive != NULL ? effective_pair(primitive, "instance_attributes", name) : NULL;
+    xmlNode *primitive = cib_find_id(xml_child(xml_child(cib, "configuration"), "resources"), resource_id);
+    xmlNode *pair = primitive != NULL ? cib_effective_pair(primitive, "instance_attributes", name) : NULL;
 
     return pair != NULL ? xml_get(pair, "value") : default_of(name);
 }
@@ -1042,7 +566,7 @@ gboolean adoption_set_param(xmlNode *cib, const char *server, const char *name, 
                             GError **error)
 {
     g_autofree char *resource_id = server_resource_id(server);
-    xmlNode *primitive = find_by_id(xml_child(xml_child(cib, "configuration"), "resources"), resource_id);
+    xmlNode *primitive = cib_find_id(xml_child(xml_child(cib, "configuration"), "resources"), resource_id);
 
     if (primitive == NULL) {
         g_set_error(error, UNDERSTUDY_ERROR, UNDERSTUDY_ERROR_NOT_FOUND, "no server '%s' is protected", server);
@@ -1159,7 +683,7 @@ gboolean adoption_ticket_is_granted(xmlNode *cib, const char *server)
 {
     xmlNode *tickets = xml_child(xml_child(cib, "status"), "tickets");
     g_autofree char *ticket_id = server_ticket_id(server);
-    const xmlNode *ticket = tickets != NULL ? find_by_id(tickets, ticket_id) : NULL;
+    const xmlNode *ticket = tickets != NULL ? cib_find_id(tickets, ticket_id) : NULL;
 
     return ticket != NULL && g_strcmp0(xml_get(ticket, "granted"), "true") == 0;
 }
@@ -1186,7 +710,7 @@ gboolean adoption_remove(const char *server, xmlNode *cib)
 {
     xmlNode *configuration = xml_child(cib, "configuration");
     g_autofree char *resource_id = server_resource_id(server);
-    xmlNode *primitive = find_by_id(xml_child(configuration, "resources"), resource_id);
+    xmlNode *primitive = cib_find_id(xml_child(configuration, "resources"), resource_id);
     xmlNode *parent = NULL;
 
     if (primitive == NULL || !is_our_primitive(primitive, "image")) {
@@ -1214,7 +738,7 @@ static void copy_members_constraint(xmlNode *constraints, xmlNode *cib, const xm
     const xmlNode *from = xml_child(xml_child(cib, "configuration"), "constraints");
 
     if (primitive != NULL) {
-        copy_into(constraints, find_members_constraint(from, primitive, is_opt_in(cib)));
+        copy_into(constraints, cib_find_members_constraint(from, primitive, cib_is_opt_in(cib)));
     }
 }
 
@@ -1232,7 +756,7 @@ static void copy_site(xmlNode *before, xmlNode *after, xmlNode *crm_config, xmlN
         }
     }
     if (before == NULL || cib_placement_strategy(before) == NULL) {
-        xmlNode *pair = find_property(after, "placement-strategy");
+        xmlNode *pair = cib_find_property(after, "placement-strategy");
         xmlNode *container = xml_add(crm_config, "cluster_property_set", xml_get(pair->parent, "id"));
 
         copy_into(container, pair);
@@ -1255,11 +779,11 @@ xmlNode *adoption_extract(const char *server, xmlNode *before, xmlNode *after)
     crm_config = xml_add(configuration, "crm_config", NULL);
     resources = xml_add(configuration, "resources", NULL);
     constraints = xml_add(configuration, "constraints", NULL);
-    primitive = find_by_id(xml_child(xml_child(after, "configuration"), "resources"), resource_id);
+    primitive = cib_find_id(xml_child(xml_child(after, "configuration"), "resources"), resource_id);
     copy_site(before, after, crm_config, resources, constraints);
     copy_into(resources, primitive);
     copy_members_constraint(constraints, after, primitive);
-    copy_into(constraints, find_ticket_constraint(from, primitive, ticket_id));
+    copy_into(constraints, cib_find_ticket_constraint(from, primitive, ticket_id));
     copy_into(constraints, find_reach_constraint(from, resource_id));
     if (crm_config->children == NULL) {
         remove_node(crm_config);

@@ -53,18 +53,6 @@ gboolean adoption_apply(const adoption_t *adoption, xmlNode *cib, gboolean *chan
  */
 gboolean adoption_upgrade(const adoption_t *adoption, xmlNode *cib);
 
-/* Something that adopt had set up and that is gone or changed since. */
-typedef struct setup_fault {
-    char *server;   /* NULL: of the whole site */
-    char *sentence; /* what is wrong, and the command that mends it */
-} setup_fault_t;
-
-/* All of them, setup_fault_t*, maybe none; of the operations only those that the adoption has. Frees its elements. */
-GPtrArray *adoption_faults(const adoption_t *adoption, xmlNode *cib);
-
-/* A sentence about another agent that writes the hosts' capacities, to be freed with g_free(), or NULL. */
-char *adoption_capacity_rival(xmlNode *cib);
-
 /* A parameter of the server's image as the CIB has it, or its default; NULL if neither. Inside the CIB or static. */
 const char *adoption_param(xmlNode *cib, const char *server, const char *name);
 

@@ -8,6 +8,7 @@
 #include "error.h"
 #include "names.h"
 #include "observer_client.h"
+#include "setup_faults.h"
 #include "store.h"
 
 /* It takes seconds with 1,000 servers. */
@@ -55,7 +56,7 @@ static GPtrArray *find_setup_faults(xmlNode *xml)
     GPtrArray *faults = NULL;
 
     adoption_read_operations(&adoption, NULL);
-    faults = adoption_faults(&adoption, xml);
+    faults = setup_faults_find(&adoption, xml);
     adoption_clear_operations(&adoption);
     return faults;
 }

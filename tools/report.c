@@ -8,6 +8,7 @@
 #include "names.h"
 #include "placement.h"
 #include "server_config.h"
+#include "setup_faults.h"
 #include "site_check.h"
 #include "text_table.h"
 

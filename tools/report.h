@@ -4,7 +4,6 @@
 
 #include <json-glib/json-glib.h>
 
-#include "adoption.h"
 #include "cluster_state.h"
 #include "scheduler.h"
 

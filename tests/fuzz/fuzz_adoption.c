@@ -7,6 +7,7 @@
 #include "adoption.h"
 #include "fuzz.h"
 #include "fuzz_cib.h"
+#include "setup_faults.h"
 
 #define SERVER "db1"
 
@@ -99,6 +100,14 @@ static void forget(xmlNode *cib)
     FUZZ_CHECK(fuzz_cib_is_valid(cib) || refers_to_lost(ids_before, cib));
 }
 
+static void upgrade(const adoption_t *adoption, xmlNode *cib)
+{
+    g_ptr_array_unref(setup_faults_find(adoption, cib));
+    adoption_upgrade(adoption, cib);
+    FUZZ_CHECK(fuzz_cib_is_valid(cib));
+    FUZZ_CHECK(!adoption_upgrade(adoption, cib));
+}
+
 /* A CIB that is valid stays so when a server is adopted and forgotten; adopting it again changes nothing. */
 static void adopt(const adoption_t *adoption, xmlNode *cib)
 {
@@ -113,6 +122,7 @@ static void adopt(const adoption_t *adoption, xmlNode *cib)
         FUZZ_CHECK(adoption_exists(cib, SERVER));
         print_all(xmlDocGetRootElement(before), cib);
         FUZZ_CHECK(adoption_apply(adoption, cib, &changed, NULL) && !changed);
+        upgrade(adoption, cib);
         forget(cib);
     }
     xmlFreeDoc(before);

@@ -12,6 +12,7 @@
 
 #include "adoption.h"
 #include "error.h"
+#include "setup_faults.h"
 #include "xml_util.h"
 
 static const char metadata[] =
@@ -325,7 +326,7 @@ static char *adopted_in(fixture_t *fixture, const char *text)
 /* The faults that are found in the fixture's CIB, one a line; g_free(). */
 static char *faults_of(const fixture_t *fixture)
 {
-    g_autoptr(GPtrArray) faults = adoption_faults(&fixture->adoption, xmlDocGetRootElement(fixture->doc));
+    g_autoptr(GPtrArray) faults = setup_faults_find(&fixture->adoption, xmlDocGetRootElement(fixture->doc));
     GString *text = g_string_new(NULL);
 
     for (guint i = 0; i < faults->len; i++) {

@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* What a CIB's configuration says, whatever form it has: templates, tags, sets, groups and rules are seen through. */
+#ifndef UNDERSTUDY_CIB_VIEW_H
+#define UNDERSTUDY_CIB_VIEW_H
+
+#include "adoption.h"
+
+/* The element with this id below the parent, which may be NULL; NULL if there is none. */
+xmlNode *cib_find_id(const xmlNode *parent, const char *id);
+
+/* The first set of this kind that always holds and is nobody else's; NULL if there is none. */
+xmlNode *cib_plain_set(const xmlNode *parent, const char *kind);
+/* The pair of this name in a set, which may be NULL. */
+xmlNode *cib_find_pair(const xmlNode *container, const char *name);
+/* A cluster property in a set that always holds, or NULL. */
+xmlNode *cib_find_property(xmlNode *cib, const char *name);
+
+/* The template that a resource is made from, or NULL. */
+xmlNode *cib_template_of(const xmlNode *primitive);
+/* Of itself or by its template. */
+gboolean cib_is_primitive(const xmlNode *node, const char *provider, const char *type);
+xmlNode *cib_effective_pair(const xmlNode *primitive, const char *kind, const char *name);
+xmlNode *cib_effective_operation(const xmlNode *primitive, const operation_t *operation);
+
+/* The first ocf primitive of this provider and type below the parent, which may be NULL. */
+xmlNode *cib_find_primitive(const xmlNode *parent, const char *provider, const char *type);
+/* The server that an image's resource is for, by its parameter or its id; NULL: neither says it. Inside the CIB. */
+const char *cib_image_server(const xmlNode *primitive);
+/* The clone or group that a resource is in, or itself. */
+const xmlNode *cib_outermost(const xmlNode *primitive);
+
+/* A constraint on this ticket that is about the resource in every role, or NULL. */
+xmlNode *cib_find_ticket_constraint(const xmlNode *constraints, const xmlNode *primitive, const char *ticket_id);
+/* Without the ticket the resource is stopped, or its host is fenced. */
+gboolean cib_ticket_stops(const xmlNode *constraint);
+
+/* TRUE if resources run only where a location constraint lets them (symmetric-cluster=false). */
+gboolean cib_is_opt_in(xmlNode *cib);
+/* The constraint that keeps a resource to full members, or in an opt-in cluster lets it run somewhere; or NULL. */
+xmlNode *cib_find_members_constraint(const xmlNode *constraints, const xmlNode *primitive, gboolean opt_in);
+/* TRUE if the cluster asks for one and has none. */
+gboolean cib_needs_members_constraint(xmlNode *cib, const xmlNode *primitive);
+
+#endif
