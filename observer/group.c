@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "group_private.h"
 
-#include <string.h>
-
-/* Corosync fragments what is longer than about 1 MiB; a part of a snapshot stays well below. */
-#define SNAPSHOT_PART_BYTES (256 * 1024)
+/* A HELLO that does not come is asked for this often. */
+#define HELLO_ASK_MS 3000
+/* A paced message: Corosync sends it in a dozen packets. */
+#define PART_BYTES (16 * 1024)
 
 static void member_clear(gpointer data)
 {
@@ -23,8 +23,15 @@ group_t *group_new(guint32 node_id, const char *node_name, const group_ops_t *op
     group->members = g_array_new(FALSE, TRUE, sizeof(group_member_t));
     g_array_set_clear_func(group->members, member_clear);
     group->voters = g_new0(char *, 1);
-    group->held_back = g_ptr_array_new_with_free_func((GDestroyNotify) g_bytes_unref);
     group->incarnation = ((guint64) g_random_int() << 32) | g_random_int();
+    group->serial = group->incarnation;
+    group->part_bytes = PART_BYTES;
+    group->outbox = g_queue_new();
+    group->histories = g_queue_new();
+    group->history_parts = g_queue_new();
+    group->hello_asked_ms = VERDICT_NEVER;
+    group->silent_said_ms = VERDICT_NEVER;
+    group_sync_begin(group);
     return group;
 }
 
@@ -37,14 +44,13 @@ void group_free(group_t *group)
     g_clear_pointer(&group->stored_probes, g_hash_table_unref);
     g_array_unref(group->members);
     g_strfreev(group->voters);
-    g_ptr_array_unref(group->held_back);
-    g_clear_pointer(&group->snapshot, g_ptr_array_unref);
+    group_sync_free(group);
+    group_outbox_free(group);
     g_free(group->node_name);
     g_free(group);
 }
 
-static void note(const group_t *group, const char *format, ...) G_GNUC_PRINTF(2, 3);
-static void note(const group_t *group, const char *format, ...)
+void group_note(const group_t *group, const char *format, ...)
 {
     g_autofree char *sentence = NULL;
     va_list args;
@@ -55,16 +61,9 @@ static void note(const group_t *group, const char *format, ...)
     group->ops.note(sentence, group->user_data);
 }
 
-void group_send(group_t *group, const message_t *message)
-{
-    g_autoptr(GBytes) bytes = message_encode(message);
-
-    group->ops.send(bytes, group->user_data);
-}
-
 /* Members ---------------------------------------------------------------------*/
 
-static group_member_t *find_member(const group_t *group, guint32 node_id)
+group_member_t *group_find_member(const group_t *group, guint32 node_id)
 {
     for (guint i = 0; i < group->members->len; i++) {
         group_member_t *member = &g_array_index(group->members, group_member_t, i);
@@ -76,33 +75,20 @@ static group_member_t *find_member(const group_t *group, guint32 node_id)
     return NULL;
 }
 
-static gboolean is_quorate(const group_t *group)
+gboolean group_is_quorate(const group_t *group)
 {
     return group->ring_quorate && group->ring == group->quorum_ring;
 }
 
-/* The lowest member in sync: it tells its table to those who are not. */
-static const group_member_t *sync_source(const group_t *group)
-{
-    for (guint i = 0; i < group->members->len; i++) {
-        const group_member_t *member = &g_array_index(group->members, group_member_t, i);
-
-        if (member->hello && member->in_sync) {
-            return member;
-        }
-    }
-    return NULL;
-}
-
-/* Of the members in sync, the lowest of those that can do most. */
-static const group_member_t *leader(const group_t *group)
+const group_member_t *group_leader(const group_t *group)
 {
     const group_member_t *best = NULL;
 
     for (guint i = 0; i < group->members->len; i++) {
         const group_member_t *member = &g_array_index(group->members, group_member_t, i);
 
-        if (member->hello && member->in_sync && (best == NULL || member->ability > best->ability)) {
+        if (member->hello && member->in_sync && !member->silent
+            && (best == NULL || member->ability > best->ability)) {
             best = member;
         }
     }
@@ -120,7 +106,7 @@ static void refresh_all(group_t *group, gint64 now_ms)
     }
 }
 
-static void forget_leading_all(group_t *group)
+void group_forget_leading_all(group_t *group)
 {
     GHashTableIter iter;
     gpointer server = NULL;
@@ -131,23 +117,26 @@ static void forget_leading_all(group_t *group)
     }
 }
 
-static void note_leader(group_t *group)
+/* While it is agreed who is in sync nobody leads: who led before goes on with what he has under way. */
+static void note_leader(group_t *group, gint64 now_ms)
 {
-    const group_member_t *now = leader(group);
-    guint32 node_id = (now != NULL) ? now->node_id : 0;
+    const group_member_t *now = group_leader(group);
 
-    if (node_id == group->leader_noted) {
+    if (now == NULL || now->node_id == group->leader_noted) {
         return;
     }
     if (group->leader_noted == group->node_id) {
-        forget_leading_all(group); /* another one goes on; what is isolated twice is isolated */
+        group_forget_leading_all(group); /* another one goes on; what is isolated twice is isolated */
     }
-    group->leader_noted = node_id;
-    if (now != NULL) {
-        note(group, "%s leads the observers", now->name);
-    } else {
-        note(group, "The observers have no leader: nothing is decided until a majority of the hosts is in sync");
-    }
+    group->leader_noted = now->node_id;
+    group->leader_heard_ms = now_ms;
+    group_note(group, "%s leads the observers", now->name);
+}
+
+void group_follow_members(group_t *group, gint64 now_ms)
+{
+    refresh_all(group, now_ms);
+    note_leader(group, now_ms);
 }
 
 static void drop_votes(group_t *group, guint32 node_id)
@@ -179,10 +168,20 @@ static int compare_members(gconstpointer a, gconstpointer b)
     return (id_a > id_b) - (id_a < id_b);
 }
 
-static void say_hello(group_t *group)
+void group_say_hello(group_t *group)
 {
     group->hello_due = TRUE;
     group->all_votes_due = TRUE;
+}
+
+gboolean group_is_member_unknown(const group_t *group)
+{
+    for (guint i = 0; i < group->members->len; i++) {
+        if (!g_array_index(group->members, group_member_t, i).hello) {
+            return TRUE;
+        }
+    }
+    return FALSE;
 }
 
 void group_on_members(group_t *group, const guint32 *node_ids, guint count, gint64 now_ms)
@@ -191,347 +190,124 @@ void group_on_members(group_t *group, const guint32 *node_ids, guint count, gint
         const group_member_t *member = &g_array_index(group->members, group_member_t, i - 1);
 
         if (!contains(node_ids, count, member->node_id)) {
-            note(group, "The observer of %s has left", member->name != NULL ? member->name : "a host");
+            group_note(group, "The observer of %s has left", member->name != NULL ? member->name : "a host");
             drop_votes(group, member->node_id);
+            group_sync_member_gone(group, member->node_id);
             g_array_remove_index(group->members, i - 1);
         }
     }
     for (guint i = 0; i < count; i++) {
         group_member_t joined = { .node_id = node_ids[i] };
 
-        if (find_member(group, node_ids[i]) == NULL) {
+        if (group_find_member(group, node_ids[i]) == NULL) {
             g_array_append_val(group->members, joined);
-            say_hello(group);
+            group_say_hello(group);
         }
     }
     g_array_sort(group->members, compare_members);
     group->members_since_ms = now_ms;
-    refresh_all(group, now_ms);
-    note_leader(group);
-}
-
-/* Quorum ----------------------------------------------------------------------*/
-
-static void on_ring_settled(group_t *group)
-{
-    if (group->ring != group->quorum_ring || group->ring_quorate || !group->in_sync) {
-        return;
-    }
-    /* Without quorum the others may decide without us: what we hold is history. */
-    note(group, "Quorum is lost: nothing is decided here");
-    group->in_sync = FALSE;
-    group->incarnation++;
-    group->hello_delivered = FALSE;
-    g_ptr_array_set_size(group->held_back, 0);
-    forget_leading_all(group);
-    say_hello(group);
+    group_follow_members(group, now_ms);
 }
 
 void group_on_ring(group_t *group, guint64 ring, gint64 now_ms)
 {
-    (void) now_ms;
+    if (group->ring == ring) {
+        return;
+    }
     group->ring = ring;
-    on_ring_settled(group);
+    /* What was said in another ring may be of before a partition. */
+    for (guint i = 0; i < group->members->len; i++) {
+        group_member_t *member = &g_array_index(group->members, group_member_t, i);
+
+        member->hello = FALSE;
+        member->in_sync = FALSE;
+    }
+    group->members_since_ms = now_ms;
+    group_sync_begin(group);
+    group_say_hello(group);
+    group_follow_members(group, now_ms);
 }
 
 void group_on_quorum(group_t *group, guint64 ring, gboolean quorate, gint64 now_ms)
 {
-    (void) now_ms;
     if (quorate && !group->ring_quorate) {
-        note(group, "The cluster has quorum");
+        group_note(group, "The cluster has quorum");
     }
     group->quorum_ring = ring;
     group->ring_quorate = quorate;
-    on_ring_settled(group);
-}
-
-/* Synchronization -------------------------------------------------------------*/
-
-static guint64 table_version(const group_t *group)
-{
-    guint64 version = 0;
-    GHashTableIter iter;
-    gpointer value = NULL;
-
-    g_hash_table_iter_init(&iter, group->servers);
-    while (g_hash_table_iter_next(&iter, NULL, &value)) {
-        version += ((const group_server_t *) value)->record.epoch;
+    if (!quorate) {
+        group_sync_lose(group); /* whatever ring it is said of: it may be said late */
+        group_follow_members(group, now_ms);
     }
-    return version;
 }
 
-static void send_hello(group_t *group)
+/* Introductions -----------------------------------------------------------------*/
+
+static void send_hello(group_t *group, gboolean asks_who)
 {
-    message_t message = { .type = MESSAGE_HELLO, .node = group->node_name, .incarnation = group->incarnation,
-                          .version = table_version(group), .in_sync = group->in_sync, .ability = group->ability,
-                          .blind = group->blind };
+    message_t message = { .type = MESSAGE_HELLO, .node = group->node_name, .ring = group->ring,
+                          .incarnation = group->incarnation, .stamp = group_stamp(group), .known = group->known,
+                          .in_sync = group->in_sync,
+                          .ability = group->ability, .asks_who = asks_who, .blind = group->blind };
 
     group->hello_due = FALSE;
     group->blind_changed = FALSE;
     group_send(group, &message);
 }
 
-static GPtrArray *copy_takeovers(const history_t *history)
-{
-    const GPtrArray *takeovers = history_takeovers(history);
-    GPtrArray *copies = g_ptr_array_new_with_free_func((GDestroyNotify) history_takeover_free);
-
-    for (guint i = 0; i < takeovers->len; i++) {
-        const history_takeover_t *takeover = g_ptr_array_index(takeovers, i);
-        history_takeover_t *copy = history_takeover_new();
-
-        for (guint j = 0; j < takeover->events->len; j++) {
-            const history_event_t *event = g_ptr_array_index(takeover->events, j);
-
-            history_takeover_append(copy, event->event, event->at_ms, event->host, event->detail);
-        }
-        copy->latched = takeover->latched;
-        copy->closed = takeover->closed;
-        g_ptr_array_add(copies, copy);
-    }
-    return copies;
-}
-
-static gsize entry_size_bytes(const message_entry_t *entry)
-{
-    gsize size_bytes = 128 + strlen(entry->record.reason != NULL ? entry->record.reason : "");
-
-    for (guint i = 0; i < entry->takeovers->len; i++) {
-        const history_takeover_t *takeover = g_ptr_array_index(entry->takeovers, i);
-
-        size_bytes += 16;
-        for (guint j = 0; j < takeover->events->len; j++) {
-            const history_event_t *event = g_ptr_array_index(takeover->events, j);
-
-            size_bytes += 48 + strlen(event->detail);
-        }
-    }
-    return size_bytes;
-}
-
-static void send_snapshot_part(group_t *group, message_t *message)
-{
-    group_send(group, message);
-    g_ptr_array_set_size(message->entries, 0);
-    message->first = FALSE;
-}
-
-/* The table as it stands at this point of the stream of messages. */
-static void send_snapshot(group_t *group, GArray *targets, gint64 now_ms)
-{
-    message_t message = { .type = MESSAGE_SNAPSHOT, .targets = targets, .first = TRUE,
-                          .entries = g_ptr_array_new_with_free_func((GDestroyNotify) message_entry_free) };
-    gsize part_bytes = 0;
-    GHashTableIter iter;
-    gpointer value = NULL;
-
-    g_hash_table_iter_init(&iter, group->servers);
-    while (g_hash_table_iter_next(&iter, NULL, &value)) {
-        const group_server_t *server = value;
-        message_entry_t *entry = NULL;
-
-        if (server->record.epoch == 0) {
-            continue;
-        }
-        entry = message_entry_new(server->name, &server->record, MAX(0, now_ms - server->verdict_since_ms));
-        entry->takeovers = copy_takeovers(server->history);
-        if (part_bytes + entry_size_bytes(entry) > SNAPSHOT_PART_BYTES && message.entries->len > 0) {
-            send_snapshot_part(group, &message);
-            part_bytes = 0;
-        }
-        part_bytes += entry_size_bytes(entry);
-        g_ptr_array_add(message.entries, entry);
-    }
-    message.last = TRUE;
-    send_snapshot_part(group, &message);
-    g_ptr_array_unref(message.entries);
-}
-
-/* Who begins if nobody is in sync: the newest table, then the lowest node id. */
-static const group_member_t *elect(const group_t *group, gint64 now_ms)
-{
-    const group_member_t *best = NULL;
-
-    for (guint i = 0; i < group->members->len; i++) {
-        const group_member_t *member = &g_array_index(group->members, group_member_t, i);
-
-        if (!member->hello) {
-            if (now_ms < group->members_since_ms + GROUP_HELLO_TIMEOUT_MS) {
-                return NULL; /* it may know more */
-            }
-            continue;
-        }
-        if (best == NULL || member->version > best->version) {
-            best = member;
-        }
-    }
-    return best;
-}
-
-static void bring_into_sync(group_t *group, gint64 now_ms)
-{
-    const group_member_t *source = NULL;
-    g_autoptr(GArray) targets = NULL;
-
-    if (!is_quorate(group) || !group->hello_delivered) {
-        return;
-    }
-    source = sync_source(group);
-    if (source == NULL) {
-        source = elect(group, now_ms);
-    }
-    if (source == NULL || source->node_id != group->node_id) {
-        return;
-    }
-    targets = g_array_new(FALSE, FALSE, sizeof(guint64));
-    for (guint i = 0; i < group->members->len; i++) {
-        group_member_t *member = &g_array_index(group->members, group_member_t, i);
-
-        if (member->hello && !member->in_sync && member->served != member->incarnation) {
-            member->served = member->incarnation;
-            g_array_append_val(targets, member->incarnation);
-        }
-    }
-    if (targets->len > 0) {
-        send_snapshot(group, targets, now_ms);
-    }
-}
-
-/* What hangs on who is a member and in sync. */
-static void follow_members(group_t *group, gint64 now_ms)
-{
-    refresh_all(group, now_ms);
-    note_leader(group);
-    bring_into_sync(group, now_ms);
-}
-
-static gboolean is_target(const message_t *message, guint64 incarnation)
-{
-    for (guint i = 0; i < message->targets->len; i++) {
-        if (g_array_index(message->targets, guint64, i) == incarnation) {
-            return TRUE;
-        }
-    }
-    return FALSE;
-}
-
-static void dispatch(group_t *group, guint32 node_id, message_t *message, gint64 now_ms);
-
-static void replay_held_back(group_t *group, gint64 now_ms)
-{
-    g_autoptr(GPtrArray) held_back = g_steal_pointer(&group->held_back);
-
-    group->held_back = g_ptr_array_new_with_free_func((GDestroyNotify) g_bytes_unref);
-    for (guint i = 0; i < held_back->len; i++) {
-        gsize size_bytes = 0;
-        gconstpointer data = g_bytes_get_data(g_ptr_array_index(held_back, i), &size_bytes);
-        message_t *message = message_decode(data, size_bytes, NULL);
-
-        if (message != NULL) {
-            dispatch(group, 0, message, now_ms);
-            message_free(message);
-        }
-    }
-}
-
-static void load_snapshot(group_t *group, gint64 now_ms)
-{
-    GHashTableIter iter;
-    gpointer value = NULL;
-    g_autoptr(GHashTable) loaded = g_hash_table_new(g_str_hash, g_str_equal);
-
-    for (guint i = 0; i < group->snapshot->len; i++) {
-        message_entry_t *entry = g_ptr_array_index(group->snapshot, i);
-        group_server_t *server = group_server_get(group, entry->server);
-
-        group_server_load(group, server, entry, now_ms);
-        g_hash_table_add(loaded, server->name);
-    }
-    g_hash_table_iter_init(&iter, group->servers);
-    while (g_hash_table_iter_next(&iter, NULL, &value)) {
-        group_server_t *server = value;
-
-        if (!g_hash_table_contains(loaded, server->name) && server->record.epoch != 0) {
-            group_server_load(group, server, NULL, now_ms);
-        }
-    }
-}
-
-static void keep_snapshot_part(group_t *group, guint32 node_id, message_t *message)
-{
-    if (message->first || group->snapshot == NULL || group->snapshot_node_id != node_id) {
-        g_clear_pointer(&group->snapshot, g_ptr_array_unref);
-        if (!message->first) {
-            return; /* its beginning was for others */
-        }
-        group->snapshot = g_ptr_array_new_with_free_func((GDestroyNotify) message_entry_free);
-        group->snapshot_node_id = node_id;
-    }
-    while (message->entries->len > 0) {
-        g_ptr_array_add(group->snapshot, g_ptr_array_steal_index(message->entries, 0));
-    }
-}
-
-static void on_snapshot(group_t *group, guint32 node_id, message_t *message, gint64 now_ms)
-{
-    gboolean is_for_us = !group->in_sync && group->hello_delivered && is_target(message, group->incarnation);
-
-    if (is_for_us && node_id != group->node_id) {
-        keep_snapshot_part(group, node_id, message);
-        is_for_us = group->snapshot != NULL;
-    }
-    if (!message->last) {
-        return;
-    }
-    for (guint i = 0; i < group->members->len; i++) {
-        group_member_t *member = &g_array_index(group->members, group_member_t, i);
-
-        if (member->hello && is_target(message, member->incarnation)) {
-            member->in_sync = TRUE;
-        }
-    }
-    if (is_for_us) {
-        group->in_sync = TRUE;
-        if (group->snapshot != NULL) {
-            load_snapshot(group, now_ms);
-            g_clear_pointer(&group->snapshot, g_ptr_array_unref);
-        }
-        replay_held_back(group, now_ms);
-        note(group, "In sync with the other observers");
-    }
-    follow_members(group, now_ms);
-}
-
 static void on_hello(group_t *group, guint32 node_id, message_t *message, gint64 now_ms)
 {
-    group_member_t *member = find_member(group, node_id);
+    group_member_t *member = group_find_member(group, node_id);
 
-    if (member == NULL) {
-        return; /* it has left already */
+    if (member == NULL || message->ring != group->ring) {
+        return; /* it has left already, or says it again in this ring */
     }
-    if (node_id == group->node_id && message->incarnation == group->incarnation) {
-        group->hello_delivered = TRUE;
+    if (node_id == group->node_id && message->incarnation != group->incarnation) {
+        return; /* of the process before this one */
     }
-    if (node_id != group->node_id && (!member->hello || member->incarnation != message->incarnation)) {
-        say_hello(group); /* a new process does not know us yet, even if its predecessor did */
+    if (member->incarnation != message->incarnation) {
+        group_sync_member_gone(group, node_id);
+        member->silent = FALSE;
+    }
+    /* A new process does not know us yet, even if its predecessor did. */
+    if (node_id != group->node_id
+        && (!member->hello || member->incarnation != message->incarnation || message->asks_who)) {
+        group_say_hello(group);
     }
     g_free(member->name);
     member->name = g_strdup(message->node);
-    member->in_sync = message->in_sync
-                      || (member->hello && member->in_sync && member->incarnation == message->incarnation);
     member->hello = TRUE;
+    member->silent = FALSE;
+    member->in_sync = message->in_sync && (node_id != group->node_id || group->in_sync);
     member->incarnation = message->incarnation;
-    member->version = message->version;
+    member->stamp = message->stamp;
+    member->known = message->known;
     member->ability = (group_ability_t) MIN(message->ability, (guint) GROUP_ABLE);
     member->blind = message->blind;
-    follow_members(group, now_ms);
+    group_follow_members(group, now_ms);
+}
+
+/* Somebody's HELLO may have been lost between two rings. */
+static gint64 ask_who(group_t *group, gint64 now_ms)
+{
+    for (guint i = 0; i < group->members->len; i++) {
+        if (!g_array_index(group->members, group_member_t, i).hello) {
+            if (group->hello_asked_ms == VERDICT_NEVER || now_ms >= group->hello_asked_ms + HELLO_ASK_MS) {
+                group->hello_asked_ms = now_ms;
+                send_hello(group, TRUE);
+            }
+            return group->hello_asked_ms + HELLO_ASK_MS;
+        }
+    }
+    group->hello_asked_ms = VERDICT_NEVER;
+    return VERDICT_NEVER;
 }
 
 /* Messages --------------------------------------------------------------------*/
 
 static void on_votes(group_t *group, guint32 node_id, message_t *message, gint64 now_ms)
 {
-    group_member_t *member = find_member(group, node_id);
+    group_member_t *member = group_find_member(group, node_id);
 
     if (member == NULL) {
         return;
@@ -581,7 +357,7 @@ static void on_answer(group_t *group, guint32 node_id, message_t *message, gint6
     group_vote_t *vote = NULL;
 
     (void) now_ms;
-    if (server == NULL || find_member(group, node_id) == NULL) {
+    if (server == NULL || group_find_member(group, node_id) == NULL) {
         return;
     }
     vote = group_server_vote(server, node_id);
@@ -644,23 +420,36 @@ static void on_forget(group_t *group, guint32 node_id, message_t *message, gint6
 }
 
 static const struct {
-    gboolean needs_sync; /* changes the table: held back until we are in sync */
+    gboolean is_change;     /* of the table: held back until we are in sync */
+    gboolean of_generation; /* ignored in another one than that in which it was sent */
+    gboolean is_paced;
     void (*handle)(group_t *group, guint32 node_id, message_t *message, gint64 now_ms);
 } handlers[MESSAGE_TYPE_COUNT] = {
-    [MESSAGE_HELLO] = { FALSE, on_hello },
-    [MESSAGE_VOTES] = { FALSE, on_votes },
-    [MESSAGE_ASK] = { TRUE, on_ask },
-    [MESSAGE_ANSWER] = { FALSE, on_answer },
-    [MESSAGE_RECORD] = { TRUE, on_record },
-    [MESSAGE_EVENT] = { TRUE, on_event },
-    [MESSAGE_REQUEST] = { TRUE, on_request },
-    [MESSAGE_SNAPSHOT] = { FALSE, on_snapshot },
-    [MESSAGE_FORGET] = { TRUE, on_forget },
+    [MESSAGE_HELLO] = { FALSE, FALSE, FALSE, on_hello },
+    [MESSAGE_AGREE] = { FALSE, FALSE, FALSE, group_sync_on_agree },
+    [MESSAGE_WANT] = { FALSE, FALSE, FALSE, group_sync_on_want },
+    [MESSAGE_SNAPSHOT] = { FALSE, FALSE, TRUE, group_sync_on_snapshot },
+    [MESSAGE_PULSE] = { FALSE, FALSE, FALSE, group_on_pulse },
+    [MESSAGE_SILENT] = { FALSE, FALSE, FALSE, group_on_silent },
+    [MESSAGE_VOTES] = { FALSE, FALSE, TRUE, on_votes },
+    [MESSAGE_ASK] = { TRUE, TRUE, FALSE, on_ask },
+    [MESSAGE_ANSWER] = { FALSE, FALSE, FALSE, on_answer },
+    [MESSAGE_RECORD] = { TRUE, TRUE, FALSE, on_record },
+    [MESSAGE_EVENT] = { TRUE, FALSE, FALSE, on_event },
+    [MESSAGE_REQUEST] = { TRUE, FALSE, FALSE, on_request },
+    [MESSAGE_FORGET] = { TRUE, TRUE, FALSE, on_forget },
+    [MESSAGE_HISTORY_ASK] = { FALSE, FALSE, TRUE, group_on_history_ask },
+    [MESSAGE_HISTORY] = { FALSE, FALSE, TRUE, group_on_history },
 };
 
-static void dispatch(group_t *group, guint32 node_id, message_t *message, gint64 now_ms)
+void group_dispatch(group_t *group, guint32 node_id, message_t *message, gint64 now_ms)
 {
-    handlers[message->type].handle(group, node_id, message, now_ms);
+    if (handlers[message->type].is_change) {
+        group->version++;
+    }
+    if (!handlers[message->type].of_generation || message->stamp.generation == group->generation) {
+        handlers[message->type].handle(group, node_id, message, now_ms);
+    }
 }
 
 void group_on_message(group_t *group, guint32 node_id, const void *data, gsize size_bytes, gint64 now_ms)
@@ -669,13 +458,16 @@ void group_on_message(group_t *group, guint32 node_id, const void *data, gsize s
     message_t *message = message_decode(data, size_bytes, &error);
 
     if (message == NULL) {
-        note(group, "%s", error->message);
+        group_note(group, "%s", error->message);
         return;
     }
-    if (!handlers[message->type].needs_sync || group->in_sync) {
-        dispatch(group, node_id, message, now_ms);
-    } else if (group->hello_delivered) {
-        g_ptr_array_add(group->held_back, g_bytes_new(data, size_bytes));
+    if (handlers[message->type].is_paced && node_id == group->node_id) {
+        group_outbox_delivered(group, message->serial);
+    }
+    if (!handlers[message->type].is_change || group->in_sync) {
+        group_dispatch(group, node_id, message, now_ms);
+    } else {
+        group_sync_hold_back(group, node_id, data, size_bytes);
     }
     message_free(message);
 }
@@ -715,6 +507,9 @@ void group_set_blind(group_t *group, gboolean blind)
     group->blind = blind;
 }
 
+/* About what one vote takes in a message, at most. */
+#define VOTE_BYTES 200
+
 static void send_votes(group_t *group)
 {
     message_t message = { .type = MESSAGE_VOTES, .blind = group->blind,
@@ -726,16 +521,21 @@ static void send_votes(group_t *group)
     while (g_hash_table_iter_next(&iter, NULL, &value)) {
         group_server_t *server = value;
 
-        if (server->own_vote_changed || (group->all_votes_due && server->own_vote.service != VOTE_NONE)) {
-            server->own_vote.probes_mark = server->config != NULL ? server->config->probes_mark : 0;
-            g_array_append_val(message.votes, server->own_vote);
-            server->own_vote_changed = FALSE;
+        if (!server->own_vote_changed && !(group->all_votes_due && server->own_vote.service != VOTE_NONE)) {
+            continue;
+        }
+        server->own_vote.probes_mark = server->config != NULL ? server->config->probes_mark : 0;
+        g_array_append_val(message.votes, server->own_vote);
+        server->own_vote_changed = FALSE;
+        if (message.votes->len * VOTE_BYTES >= group->part_bytes) {
+            group_send_paced(group, &message);
+            g_array_set_size(message.votes, 0);
         }
     }
     group->all_votes_due = FALSE;
     if (message.votes->len > 0 || group->blind_changed) {
         group->blind_changed = FALSE;
-        group_send(group, &message);
+        group_send_paced(group, &message);
     }
     g_array_unref(message.votes);
 }
@@ -756,7 +556,7 @@ char *group_request_refusal(const group_t *group, const char *server, verdict_re
     const group_server_t *known = group_server_find(group, server);
     char *refusal = NULL;
 
-    if (!group->in_sync || !is_quorate(group)) {
+    if (!group->in_sync || !group_is_quorate(group)) {
         return g_strdup("This host has no quorum, or its observer is not in sync yet: nothing can be decided here");
     }
     refusal = verdict_request_refusal(request, server, known != NULL ? &known->record : NULL);
@@ -783,6 +583,11 @@ char *group_request(group_t *group, const char *server, verdict_request_t reques
         group_send(group, &message);
     }
     return refusal;
+}
+
+void group_set_known(group_t *group, guint64 generation)
+{
+    group->known = generation;
 }
 
 /* What the store remembers -------------------------------------------------------*/
@@ -988,7 +793,7 @@ char **group_servers_isolating(const group_t *group)
 
 gboolean group_is_leader(const group_t *group)
 {
-    const group_member_t *now = leader(group);
+    const group_member_t *now = group_leader(group);
 
     return group->in_sync && now != NULL && now->node_id == group->node_id;
 }
@@ -1024,37 +829,30 @@ static gint64 lead(group_t *group, gint64 now_ms)
     return wake_ms;
 }
 
-/* TRUE if no member is left that may still introduce itself. */
-static gboolean are_members_known(const group_t *group, gint64 now_ms)
-{
-    for (guint i = 0; i < group->members->len; i++) {
-        if (!g_array_index(group->members, group_member_t, i).hello) {
-            return now_ms >= group->members_since_ms + GROUP_HELLO_TIMEOUT_MS;
-        }
-    }
-    return TRUE;
-}
-
 gint64 group_run(group_t *group, gint64 now_ms)
 {
+    gint64 wake_ms = VERDICT_NEVER;
+
     if (group->members->len == 0 || group->ring != group->quorum_ring) {
         return VERDICT_NEVER; /* what holds of this ring is not known yet */
     }
     if (group->hello_due) {
-        send_hello(group);
+        send_hello(group, FALSE);
+    }
+    if (now_ms >= group->members_since_ms + GROUP_HELLO_TIMEOUT_MS) {
+        wake_ms = ask_who(group, now_ms);
+    } else {
+        wake_ms = group->members_since_ms + GROUP_HELLO_TIMEOUT_MS;
     }
     send_votes(group);
-    if (!is_quorate(group)) {
-        return VERDICT_NEVER;
+    if (group_is_quorate(group)) {
+        wake_ms = MIN(wake_ms, group_sync_run(group, now_ms));
+        wake_ms = MIN(wake_ms, group_pulse_run(group, now_ms));
     }
-    bring_into_sync(group, now_ms);
-    if (!are_members_known(group, now_ms)) {
-        return group->members_since_ms + GROUP_HELLO_TIMEOUT_MS;
+    if (group_is_quorate(group) && group_is_leader(group) && (!group_is_member_unknown(group) || now_ms >= group->members_since_ms + GROUP_HELLO_TIMEOUT_MS)) {
+        wake_ms = MIN(wake_ms, group_is_awake(group, now_ms) ? lead(group, now_ms) : group_wake(group, now_ms));
     }
-    if (!group_is_leader(group)) {
-        return VERDICT_NEVER;
-    }
-    return lead(group, now_ms);
+    return MIN(wake_ms, group_outbox_run(group, now_ms));
 }
 
 const verdict_record_t *group_record(const group_t *group, const char *name)
@@ -1096,12 +894,12 @@ static JsonArray *servers_to_json(const group_t *group)
 void group_status_to_json(const group_t *group, JsonObject *object)
 {
     JsonArray *members = json_array_new();
-    const group_member_t *now = leader(group);
+    const group_member_t *now = group_leader(group);
 
     json_object_set_string_member(object, "node", group->node_name);
     json_object_set_string_member(object, "leader", (group->in_sync && now != NULL) ? now->name : "");
     json_object_set_boolean_member(object, "in_sync", group->in_sync);
-    json_object_set_boolean_member(object, "quorate", is_quorate(group));
+    json_object_set_boolean_member(object, "quorate", group_is_quorate(group));
     for (guint i = 0; i < group->members->len; i++) {
         const group_member_t *member = &g_array_index(group->members, group_member_t, i);
         JsonObject *element = NULL;

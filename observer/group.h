@@ -17,6 +17,47 @@
  * the same table.
  *
  * Times are milliseconds of this host's monotonic clock, except wall times.
+ *
+ * How the table stays the same on all:
+ *
+ * A table has a stamp: a generation, a version and a digest. The generation is
+ * the last ring in which observers with quorum agreed on the table. Corosync's
+ * rings only go up, and any two majorities have a host in common, so a table
+ * of a partition without quorum is never newer than one of a partition with
+ * it. The version grows with every message that changes the table.
+ *
+ * Ring. In a new ring nobody is in sync. Each member says HELLO with its stamp.
+ * When all are known, the lowest of those with the newest table says AGREE with
+ * its stamp. Whose table has that very stamp is in sync when AGREE comes back,
+ * and the ring is its generation from then on. A member that says nothing may
+ * hold a newer table: it is waited for as long as Pacemaker needs to end it.
+ *
+ * Joining. Who is not in sync, while others are, says WANT to one of them. That
+ * one sends the table as it was when WANT was delivered, in numbered SNAPSHOT
+ * parts. The joiner holds back what changes the table after its WANT, loads the
+ * parts, applies what it held back, and says HELLO: in sync. Nobody counts it in
+ * before. A part that is missing, a source that has gone, or 5 s of silence
+ * lead to another WANT, of another member.
+ *
+ * Quorum. Every notification that quorum is lost puts a member out of sync,
+ * whatever ring it is said of: such notifications may come late.
+ *
+ * Acting. The leader does nothing before a PULSE of its own that it sent within
+ * the last 2 s has come back: so all that happened while its process slept has
+ * come to it first. Records, rounds and FORGET carry the generation in which
+ * they were sent, and are ignored in another. A leader that says nothing for
+ * 16 s is called SILENT by another member, and does not lead until it speaks.
+ *
+ * Checking. At each PULSE of the leader all take the digest of their tables; the
+ * next PULSE says what the leader's was. Who differs asks for the table again.
+ *
+ * Memory. The generation is kept on disk. If all who agreed on the newest table
+ * have lost it, an older one does not come back: all begin anew from the tickets.
+ *
+ * Pace. Votes, snapshots and histories are cut into messages of about 16 KiB, and
+ * the next is sent when the one before has come back. Histories are no part of
+ * a snapshot, but for a takeover that is under way: a joiner tells the digests of what it has
+ * (HISTORY_ASK), and is sent what it lacks, with pauses (HISTORY).
  */
 typedef struct group group_t;
 
@@ -41,6 +82,8 @@ typedef struct group_ops {
     void (*request_answered)(guint64 request_id, const char *error, gpointer user_data);
     /* An event became part of the history of a takeover that began at `started_ms`. */
     void (*event_stored)(const char *server, gint64 started_ms, const history_event_t *event, gpointer user_data);
+    /* The table was agreed on in this generation: to be kept for group_set_known() over a restart. */
+    void (*generation_agreed)(guint64 generation, gpointer user_data);
     /* For the log: who leads, who is in sync. */
     void (*note)(const char *sentence, gpointer user_data);
     gint64 (*wall_ms)(gpointer user_data);
@@ -113,6 +156,9 @@ char **group_servers_isolating(const group_t *group);
 char *group_request_refusal(const group_t *group, const char *server, verdict_request_t request);
 /* A wish of an operator on this host: NULL, and ops->request_answered() follows; or why not, to be g_free()d. */
 char *group_request(group_t *group, const char *server, verdict_request_t request, guint64 request_id);
+
+/* The last generation that an observer of this host has agreed on, as kept; 0: none. */
+void group_set_known(group_t *group, guint64 generation);
 
 /* History read from a file at start; takes the takeover over. */
 void group_load_takeover(group_t *group, const char *server, history_takeover_t *takeover);

@@ -4,18 +4,20 @@
 
 #include "group.h"
 
-/* group.c keeps the members and the table in step, group_server.c one server of it. */
+/* group.c keeps the members and takes what comes in, group_sync.c keeps the table the same on all, group_outbox.c
+ * sends, group_server.c keeps one server of the table. */
 
 typedef struct group_member {
     guint32 node_id;
     gboolean hello;       /* it has introduced itself; what follows is valid */
     char *name;
     guint64 incarnation;
-    guint64 version;
-    gboolean in_sync;
+    message_stamp_t stamp;
+    guint64 known;
+    gboolean in_sync;     /* it says so itself */
     group_ability_t ability;
     gboolean blind;
-    guint64 served;       /* incarnation that a snapshot of ours is on its way to */
+    gboolean silent;      /* the others say so */
 } group_member_t;
 
 /* What one member holds of a server. */
@@ -101,28 +103,113 @@ struct group {
     gint64 members_since_ms;
 
     guint64 incarnation;
-    gboolean in_sync;
     group_ability_t ability;
     gboolean blind;
     gboolean blind_changed;
     gboolean cluster_known;  /* the CIB has been read at least once */
     gboolean hello_due;
-    gboolean hello_delivered;
+    gint64 hello_asked_ms;   /* when somebody's HELLO was asked for last */
     gboolean all_votes_due;
+    guint32 leader_noted;
+    guint32 rounds_asked;
 
     guint64 ring;
     guint64 quorum_ring;
     gboolean ring_quorate;   /* as said of quorum_ring */
 
-    GPtrArray *held_back;    /* GBytes*: what changed the table since this host's HELLO, until it is in sync */
-    GPtrArray *snapshot;     /* message_entry_t*: parts so far, NULL: none begun */
-    guint32 snapshot_node_id;
-    guint32 leader_noted;
-    guint32 rounds_asked;
+    /* The table: group_sync.c */
+    gboolean in_sync;
+    guint64 generation;
+    guint64 version;
+    guint64 known;           /* the last generation of this host, whatever became of its table */
+    gint64 agree_sent_ms;    /* VERDICT_NEVER: not in this ring */
+
+    guint64 want;            /* the question for a snapshot, 0: none was asked */
+    guint32 want_source;     /* who was asked last */
+    gboolean want_delivered; /* from here on what changes the table is held back */
+    gint64 want_ms;          /* when it was asked, or its last part came */
+    guint32 want_part;       /* the next one */
+    GPtrArray *snapshot;     /* message_entry_t*: parts so far */
+    GPtrArray *held_back;    /* group_held_t* */
+
+    guint64 pulse;           /* the last one sent */
+    gint64 pulse_sent_ms;    /* VERDICT_NEVER: none is on its way */
+    gint64 awake_ms;         /* when the last one that came back was sent; VERDICT_NEVER: none in this ring */
+    gint64 leader_heard_ms;
+    gint64 silent_said_ms;
+    guint32 checked_member;  /* whose pulse the digest was taken at */
+    guint64 checked;
+    guint64 checked_digest;
+
+    /* What is sent: group_outbox.c */
+    GQueue *outbox;          /* outbox_item_t*: paced */
+    GQueue *histories;       /* char*: names of servers whose histories somebody lacks */
+    GQueue *history_parts;   /* GBytes*, with their serials */
+    gint64 history_next_ms;
+    guint64 serial;          /* the last one given */
+    guint64 serial_on_way;   /* 0: nothing is on its way */
+    gint64 serial_sent_ms;
+    gsize part_bytes;        /* a paced message is not much larger */
+    guint64 bytes_sent;
 };
 
 /* group.c ---------------------------------------------------------------------*/
+group_member_t *group_find_member(const group_t *group, guint32 node_id);
+gboolean group_is_quorate(const group_t *group);
+/* Of the members in sync, the lowest of those that can do most; NULL: there is none. */
+const group_member_t *group_leader(const group_t *group);
+/* Somebody has not introduced himself in this ring. */
+gboolean group_is_member_unknown(const group_t *group);
+/* To be said by the next group_run(). */
+void group_say_hello(group_t *group);
+/* After a change of who is a member, or in sync. */
+void group_follow_members(group_t *group, gint64 now_ms);
+void group_forget_leading_all(group_t *group);
+void group_dispatch(group_t *group, guint32 node_id, message_t *message, gint64 now_ms);
+void group_note(const group_t *group, const char *format, ...) G_GNUC_PRINTF(2, 3);
+
+/* group_sync.c ----------------------------------------------------------------*/
+message_stamp_t group_stamp(const group_t *group);
+/* Another ring: what the table is is agreed on anew. */
+void group_sync_begin(group_t *group);
+/* Without quorum the others may decide without us: what we hold is history. */
+void group_sync_lose(group_t *group);
+/* Another process is, or may be, behind a member: what was asked of it won't come. */
+void group_sync_member_gone(group_t *group, guint32 node_id);
+/* Send what is due; returns when to call again. */
+gint64 group_sync_run(group_t *group, gint64 now_ms);
+void group_sync_hold_back(group_t *group, guint32 node_id, gconstpointer data, gsize size_bytes);
+void group_sync_on_agree(group_t *group, guint32 node_id, message_t *message, gint64 now_ms);
+void group_sync_on_want(group_t *group, guint32 node_id, message_t *message, gint64 now_ms);
+void group_sync_on_snapshot(group_t *group, guint32 node_id, message_t *message, gint64 now_ms);
+void group_sync_free(group_t *group);
+
+/* A message of our own, sent a moment ago, has come back: nothing that others did before it is unknown here. */
+gboolean group_is_awake(const group_t *group, gint64 now_ms);
+/* Make sure of that; returns when to look again. */
+gint64 group_wake(group_t *group, gint64 now_ms);
+/* As the leader: say that we live, and what our table is. As another: say if the leader does not. */
+gint64 group_pulse_run(group_t *group, gint64 now_ms);
+void group_on_pulse(group_t *group, guint32 node_id, message_t *message, gint64 now_ms);
+void group_on_silent(group_t *group, guint32 node_id, message_t *message, gint64 now_ms);
+
+/* group_outbox.c --------------------------------------------------------------*/
+/* At once, in the order of the calls. */
 void group_send(group_t *group, const message_t *message);
+/* Small enough for one message, and only when the one before has come back: Corosync has
+ * no room for all that 1,000 servers have to say, and gives up its token. */
+void group_send_paced(group_t *group, message_t *message);
+/* Send what is due; returns when to call again. */
+gint64 group_outbox_run(group_t *group, gint64 now_ms);
+/* A paced message of our own has come back. */
+void group_outbox_delivered(group_t *group, guint64 serial);
+void group_outbox_free(group_t *group);
+/* Ask a member for what our histories lack. */
+void group_history_ask(group_t *group, guint32 node_id);
+/* Go on with the takeover that is under way as a snapshot has it, or NULL; taken over. */
+void group_history_resume(group_t *group, const group_server_t *server, history_takeover_t *takeover);
+void group_on_history_ask(group_t *group, guint32 node_id, message_t *message, gint64 now_ms);
+void group_on_history(group_t *group, guint32 node_id, message_t *message, gint64 now_ms);
 
 /* group_server.c --------------------------------------------------------------*/
 group_server_t *group_server_new(const char *name);
@@ -136,7 +223,7 @@ void group_server_drop_vote(group_server_t *server, guint32 node_id);
 void group_server_refresh(const group_t *group, group_server_t *server, gint64 now_ms);
 /* As delivered: applied if it is the next one. */
 void group_server_apply(group_t *group, group_server_t *server, const verdict_record_t *record, gint64 now_ms);
-/* As a snapshot has it. */
+/* As a snapshot has it; NULL: it has no record. */
 void group_server_load(group_t *group, group_server_t *server, message_entry_t *entry, gint64 now_ms);
 void group_server_add_event(group_t *group, group_server_t *server, const char *event, gint64 at_ms,
                             const char *host, const char *detail);

@@ -325,21 +325,16 @@ void group_server_load(group_t *group, group_server_t *server, message_entry_t *
     set_record(group, server, entry != NULL ? &entry->record : NULL, now_ms - (entry != NULL ? entry->age_ms : 0),
                now_ms);
     server->verdict_since_ms = now_ms - (entry != NULL ? entry->age_ms : 0);
-    server->request = VERDICT_REQUEST_NONE;
-    if (entry != NULL && entry->takeovers != NULL && entry->takeovers->len > 0) {
-        history_free(server->history);
-        server->history = history_new();
-        while (entry->takeovers->len > 0) {
-            history_append_takeover(server->history, g_ptr_array_steal_index(entry->takeovers, 0));
-        }
-    }
+    server->request = (entry != NULL) ? entry->request : VERDICT_REQUEST_NONE;
+    group_history_resume(group, server, entry != NULL ? g_steal_pointer(&entry->takeover) : NULL);
 }
 
 /* Leading ---------------------------------------------------------------------*/
 
 static void propose(group_t *group, group_server_t *server, const verdict_record_t *record, gint64 now_ms)
 {
-    message_t message = { .type = MESSAGE_RECORD, .server = server->name, .record = *record };
+    message_t message = { .type = MESSAGE_RECORD, .server = server->name, .stamp.generation = group->generation,
+                          .record = *record };
 
     if (server->record.epoch == 0 || server->record.verdict != record->verdict) {
         message.record.since_wall_ms = group->ops.wall_ms(group->user_data);
@@ -556,7 +551,8 @@ static gint64 carry_out(group_t *group, group_server_t *server, const verdict_de
         return now_ms + RESEND_MS;
     }
     if (decision->ask_round && !is_on_its_way(&server->asked_ms, now_ms)) {
-        message_t message = { .type = MESSAGE_ASK, .server = server->name, .epoch = server->record.epoch,
+        message_t message = { .type = MESSAGE_ASK, .server = server->name,
+                              .stamp.generation = group->generation, .epoch = server->record.epoch,
                               .round = (guint32) group->incarnation + ++group->rounds_asked };
 
         server->asked_ms = now_ms;
@@ -579,7 +575,7 @@ gint64 group_server_lead(group_t *group, group_server_t *server, gint64 now_ms, 
         return VERDICT_NEVER;
     }
     if (!server->in_cib) {
-        message_t message = { .type = MESSAGE_FORGET, .server = server->name };
+        message_t message = { .type = MESSAGE_FORGET, .server = server->name, .stamp.generation = group->generation };
 
         if (server->record.epoch != 0) {
             server->proposed_ms = now_ms;

@@ -48,12 +48,24 @@ const GPtrArray *history_takeovers(const history_t *history)
     return history->takeovers;
 }
 
+static gint64 started_ms(const history_takeover_t *takeover)
+{
+    return takeover->events->len > 0 ? ((const history_event_t *) g_ptr_array_index(takeover->events, 0))->at_ms : 0;
+}
+
+/* In the order in which they began, whatever the order in which they become known. */
 void history_append_takeover(history_t *history, history_takeover_t *takeover)
 {
-    if (history->takeovers->len >= HISTORY_TAKEOVERS_MAX) {
-        g_ptr_array_remove_index(history->takeovers, 0);
+    GPtrArray *all = history->takeovers;
+    guint at = all->len;
+
+    while (takeover->events->len > 0 && at > 0 && started_ms(g_ptr_array_index(all, at - 1)) > started_ms(takeover)) {
+        at--;
     }
-    g_ptr_array_add(history->takeovers, takeover);
+    g_ptr_array_insert(all, (gint) at, takeover);
+    if (all->len > HISTORY_TAKEOVERS_MAX) {
+        g_ptr_array_remove_index(all, 0);
+    }
 }
 
 static history_takeover_t *current_takeover(const history_t *history)
@@ -145,6 +157,96 @@ gboolean history_has(const history_t *history, const char *event, const char *ho
     const history_takeover_t *takeover = current_takeover(history);
 
     return takeover != NULL && takeover_has(takeover, event, host);
+}
+
+static history_takeover_t *find_started(const history_t *history, gint64 at_ms)
+{
+    for (guint i = 0; i < history->takeovers->len; i++) {
+        if (started_ms(g_ptr_array_index(history->takeovers, i)) == at_ms) {
+            return g_ptr_array_index(history->takeovers, i);
+        }
+    }
+    return NULL;
+}
+
+void history_merge(history_t *history, history_takeover_t *takeover, history_added_fn added, gpointer user_data)
+{
+    history_takeover_t *known = find_started(history, started_ms(takeover));
+    gint64 start_ms = started_ms(takeover);
+
+    for (guint i = 0; i < takeover->events->len; i++) {
+        const history_event_t *event = g_ptr_array_index(takeover->events, i);
+
+        if (known != NULL && takeover_has(known, event->event, event->host)) {
+            continue;
+        }
+        if (known != NULL) {
+            history_takeover_append(known, event->event, event->at_ms, event->host, event->detail);
+        }
+        if (added != NULL && takeover->latched) {
+            added(start_ms, event, user_data);
+        }
+    }
+    if (known == NULL && takeover->events->len > 0) {
+        history_append_takeover(history, takeover);
+        return;
+    }
+    if (known != NULL) {
+        known->latched = known->latched || takeover->latched;
+        known->closed = known->closed || takeover->closed;
+    }
+    history_takeover_free(takeover);
+}
+
+const history_takeover_t *history_current(const history_t *history)
+{
+    return current_takeover(history);
+}
+
+void history_resume(history_t *history, history_takeover_t *takeover, history_added_fn added, gpointer user_data)
+{
+    for (guint i = history->takeovers->len; i > 0; i--) {
+        history_takeover_t *known = g_ptr_array_index(history->takeovers, i - 1);
+
+        if (known->closed || (takeover != NULL && started_ms(known) == started_ms(takeover))) {
+            continue;
+        }
+        known->closed = TRUE; /* of a table that this one has replaced */
+        if (!known->latched) {
+            g_ptr_array_remove_index(history->takeovers, i - 1);
+        }
+    }
+    if (takeover != NULL) {
+        history_merge(history, takeover, added, user_data);
+    }
+}
+
+history_takeover_t *history_takeover_copy(const history_takeover_t *takeover)
+{
+    history_takeover_t *copy = history_takeover_new();
+
+    for (guint i = 0; i < takeover->events->len; i++) {
+        const history_event_t *event = g_ptr_array_index(takeover->events, i);
+
+        history_takeover_append(copy, event->event, event->at_ms, event->host, event->detail);
+    }
+    copy->latched = takeover->latched;
+    copy->closed = takeover->closed;
+    return copy;
+}
+
+guint64 history_digest(const history_t *history)
+{
+    guint64 digest = 0;
+
+    for (guint i = 0; i < history->takeovers->len; i++) {
+        const history_takeover_t *takeover = g_ptr_array_index(history->takeovers, i);
+
+        if (takeover->latched) {
+            digest = digest * 31 + (guint64) started_ms(takeover) * 7 + takeover->events->len;
+        }
+    }
+    return digest;
 }
 
 static JsonObject *event_to_json(const history_event_t *event)

@@ -47,8 +47,28 @@ gboolean history_has(const history_t *history, const char *event, const char *ho
 /* history_takeover_t*, oldest first; the history's own. */
 const GPtrArray *history_takeovers(const history_t *history);
 
-/* Whole takeovers, as another member or a file has them: takes the takeover over. */
+/* A whole takeover, as a file has it: takes the takeover over. */
 void history_append_takeover(history_t *history, history_takeover_t *takeover);
+
+/*!
+ * \brief Add what another member knows of a takeover
+ *
+ * \param[in] takeover  taken over
+ * \param[in] added     called for each event that was not known, or NULL
+ */
+typedef void (*history_added_fn)(gint64 started_ms, const history_event_t *event, gpointer user_data);
+void history_merge(history_t *history, history_takeover_t *takeover, history_added_fn added, gpointer user_data);
+
+/* The takeover that is under way, or NULL; the history's own. */
+const history_takeover_t *history_current(const history_t *history);
+
+/* As history_merge() with the takeover that is under way as another member has it, which is the only one; NULL: none is. */
+void history_resume(history_t *history, history_takeover_t *takeover, history_added_fn added, gpointer user_data);
+
+history_takeover_t *history_takeover_copy(const history_takeover_t *takeover);
+
+/* A number that two histories in which the same happened have in common; 0: nothing happened. */
+guint64 history_digest(const history_t *history);
 
 history_takeover_t *history_takeover_new(void);
 void history_takeover_free(history_takeover_t *takeover);

@@ -212,6 +212,27 @@ static void op_event_stored(const char *server, gint64 started_ms, const history
     }
 }
 
+/* So that a table which this host has lost is not taken for one that never was. */
+static void op_generation_agreed(guint64 generation, gpointer user_data)
+{
+    g_autofree char *path = g_build_filename(options.state_dir, "generation", NULL);
+    g_autofree char *text = g_strdup_printf("%" G_GUINT64_FORMAT "\n", generation);
+    g_autoptr(GError) error = NULL;
+
+    (void) user_data;
+    if (!g_file_set_contents(path, text, -1, &error)) {
+        log_line(LOG_ERR, "The generation of the table can't be kept (%s): make room on the disk", error->message);
+    }
+}
+
+static guint64 read_generation(void)
+{
+    g_autofree char *path = g_build_filename(options.state_dir, "generation", NULL);
+    g_autofree char *text = NULL;
+
+    return g_file_get_contents(path, &text, NULL, NULL) ? g_ascii_strtoull(text, NULL, 10) : 0;
+}
+
 static void op_note(const char *sentence, gpointer user_data)
 {
     (void) user_data;
@@ -225,8 +246,9 @@ static gint64 op_wall_ms(gpointer user_data)
 }
 
 static const group_ops_t group_ops = {
-    op_send, op_round_start, op_isolation_start, op_isolation_cancel, op_start_check, op_starts_clean_up, op_tickets_set, op_record_applied,
-    op_request_answered, op_event_stored, op_note, op_wall_ms,
+    op_send, op_round_start, op_isolation_start, op_isolation_cancel, op_start_check, op_starts_clean_up,
+    op_tickets_set, op_record_applied, op_request_answered, op_event_stored, op_generation_agreed, op_note,
+    op_wall_ms,
 };
 
 /* What is seen to group -----------------------------------------------------------*/
@@ -572,6 +594,7 @@ static gboolean observer_start(observer_t *observer, GError **error)
     }
     node_name = (options.node != NULL) ? g_strdup(options.node) : corosync_node_name(observer->corosync);
     observer->group = group_new(corosync_node_id(observer->corosync), node_name, &group_ops, observer);
+    group_set_known(observer->group, read_generation());
     observer->history_file = history_file_open(history_path, on_takeover_found, observer, &history_error);
     if (observer->history_file == NULL) {
         log_line(LOG_ERR, "%s", history_error->message);

@@ -33,6 +33,8 @@ typedef struct {
     guint count; /* of an enumeration's values */
 } field_t;
 
+#define MESSAGE_FIELD(key, kind, member) { key, kind, G_STRUCT_OFFSET(message_t, member), 0 }
+
 typedef struct {
     const field_t *fields;
     guint count;
@@ -88,58 +90,113 @@ static const fields_t takeover_fields = FIELDS(takeover_rows);
 static const field_t entry_rows[] = {
     { "server", FIELD_OWN_TEXT, G_STRUCT_OFFSET(message_entry_t, server), 0 },
     { "age", FIELD_TIME, G_STRUCT_OFFSET(message_entry_t, age_ms), 0 },
+    { "request", FIELD_ENUM, G_STRUCT_OFFSET(message_entry_t, request), VERDICT_REQUEST_COUNT },
 };
 static const fields_t entry_fields = FIELDS(entry_rows);
 
+static const field_t history_rows[] = {
+    { "server", FIELD_TEXT, G_STRUCT_OFFSET(message_history_t, server), 0 },
+    { "digest", FIELD_NUMBER64, G_STRUCT_OFFSET(message_history_t, digest), 0 },
+};
+static const fields_t history_fields = FIELDS(history_rows);
+
 static const field_t hello_rows[] = {
-    { "node", FIELD_TEXT, G_STRUCT_OFFSET(message_t, node), 0 },
-    { "incarnation", FIELD_NUMBER64, G_STRUCT_OFFSET(message_t, incarnation), 0 },
-    { "version", FIELD_NUMBER64, G_STRUCT_OFFSET(message_t, version), 0 },
-    { "in-sync", FIELD_FLAG, G_STRUCT_OFFSET(message_t, in_sync), 0 },
-    { "ability", FIELD_NUMBER, G_STRUCT_OFFSET(message_t, ability), 0 },
-    { "blind", FIELD_FLAG, G_STRUCT_OFFSET(message_t, blind), 0 },
+    MESSAGE_FIELD("node", FIELD_TEXT, node),
+    MESSAGE_FIELD("ring", FIELD_NUMBER64, ring),
+    MESSAGE_FIELD("incarnation", FIELD_NUMBER64, incarnation),
+    MESSAGE_FIELD("generation", FIELD_NUMBER64, stamp.generation),
+    MESSAGE_FIELD("version", FIELD_NUMBER64, stamp.version),
+    MESSAGE_FIELD("digest", FIELD_NUMBER64, stamp.digest),
+    MESSAGE_FIELD("known", FIELD_NUMBER64, known),
+    MESSAGE_FIELD("in-sync", FIELD_FLAG, in_sync),
+    MESSAGE_FIELD("ability", FIELD_NUMBER, ability),
+    MESSAGE_FIELD("asks-who", FIELD_FLAG, asks_who),
+    MESSAGE_FIELD("blind", FIELD_FLAG, blind),
+};
+
+static const field_t agree_rows[] = {
+    MESSAGE_FIELD("ring", FIELD_NUMBER64, ring),
+    MESSAGE_FIELD("generation", FIELD_NUMBER64, stamp.generation),
+    MESSAGE_FIELD("version", FIELD_NUMBER64, stamp.version),
+    MESSAGE_FIELD("digest", FIELD_NUMBER64, stamp.digest),
+};
+
+static const field_t want_rows[] = {
+    MESSAGE_FIELD("member", FIELD_NUMBER, member),
+    MESSAGE_FIELD("want", FIELD_NUMBER64, want),
+};
+
+static const field_t snapshot_rows[] = {
+    MESSAGE_FIELD("serial", FIELD_NUMBER64, serial),
+    MESSAGE_FIELD("want", FIELD_NUMBER64, want),
+    MESSAGE_FIELD("part", FIELD_NUMBER, part),
+    MESSAGE_FIELD("last", FIELD_FLAG, last),
+    MESSAGE_FIELD("generation", FIELD_NUMBER64, stamp.generation),
+    MESSAGE_FIELD("version", FIELD_NUMBER64, stamp.version),
+    MESSAGE_FIELD("digest", FIELD_NUMBER64, stamp.digest),
+};
+
+static const field_t pulse_rows[] = {
+    MESSAGE_FIELD("incarnation", FIELD_NUMBER64, incarnation),
+    MESSAGE_FIELD("pulse", FIELD_NUMBER64, pulse),
+    MESSAGE_FIELD("checked", FIELD_NUMBER64, checked),
+    MESSAGE_FIELD("digest", FIELD_NUMBER64, digest),
+};
+
+static const field_t silent_rows[] = {
+    MESSAGE_FIELD("member", FIELD_NUMBER, member),
+    MESSAGE_FIELD("incarnation", FIELD_NUMBER64, incarnation),
 };
 
 static const field_t votes_rows[] = {
-    { "blind", FIELD_FLAG, G_STRUCT_OFFSET(message_t, blind), 0 },
+    MESSAGE_FIELD("serial", FIELD_NUMBER64, serial),
+    MESSAGE_FIELD("blind", FIELD_FLAG, blind),
 };
 
 static const field_t ask_rows[] = {
-    { "server", FIELD_TEXT, G_STRUCT_OFFSET(message_t, server), 0 },
-    { "epoch", FIELD_NUMBER64, G_STRUCT_OFFSET(message_t, epoch), 0 },
-    { "round", FIELD_NUMBER, G_STRUCT_OFFSET(message_t, round), 0 },
+    MESSAGE_FIELD("server", FIELD_TEXT, server),
+    MESSAGE_FIELD("generation", FIELD_NUMBER64, stamp.generation),
+    MESSAGE_FIELD("epoch", FIELD_NUMBER64, epoch),
+    MESSAGE_FIELD("round", FIELD_NUMBER, round),
 };
 
 static const field_t answer_rows[] = {
-    { "server", FIELD_TEXT, G_STRUCT_OFFSET(message_t, server), 0 },
-    { "epoch", FIELD_NUMBER64, G_STRUCT_OFFSET(message_t, epoch), 0 },
-    { "round", FIELD_NUMBER, G_STRUCT_OFFSET(message_t, round), 0 },
+    MESSAGE_FIELD("server", FIELD_TEXT, server),
+    MESSAGE_FIELD("epoch", FIELD_NUMBER64, epoch),
+    MESSAGE_FIELD("round", FIELD_NUMBER, round),
     { "service", FIELD_ENUM, G_STRUCT_OFFSET(message_t, service), VOTE_COUNT },
     { "management", FIELD_ENUM, G_STRUCT_OFFSET(message_t, management), VOTE_COUNT },
     { "probes", FIELD_NUMBER, G_STRUCT_OFFSET(message_t, probes_mark), 0 },
 };
 
-static const field_t server_rows[] = {
-    { "server", FIELD_TEXT, G_STRUCT_OFFSET(message_t, server), 0 },
+/* RECORD, FORGET */
+static const field_t change_rows[] = {
+    MESSAGE_FIELD("server", FIELD_TEXT, server),
+    MESSAGE_FIELD("generation", FIELD_NUMBER64, stamp.generation),
 };
 
 static const field_t noted_rows[] = {
-    { "server", FIELD_TEXT, G_STRUCT_OFFSET(message_t, server), 0 },
-    { "event", FIELD_TEXT, G_STRUCT_OFFSET(message_t, event), 0 },
-    { "at", FIELD_TIME, G_STRUCT_OFFSET(message_t, at_ms), 0 },
-    { "host", FIELD_TEXT, G_STRUCT_OFFSET(message_t, host), 0 },
-    { "detail", FIELD_TEXT, G_STRUCT_OFFSET(message_t, detail), 0 },
+    MESSAGE_FIELD("server", FIELD_TEXT, server),
+    MESSAGE_FIELD("event", FIELD_TEXT, event),
+    MESSAGE_FIELD("at", FIELD_TIME, at_ms),
+    MESSAGE_FIELD("host", FIELD_TEXT, host),
+    MESSAGE_FIELD("detail", FIELD_TEXT, detail),
 };
 
 static const field_t request_rows[] = {
-    { "server", FIELD_TEXT, G_STRUCT_OFFSET(message_t, server), 0 },
+    MESSAGE_FIELD("server", FIELD_TEXT, server),
     { "request", FIELD_ENUM_ONLY, G_STRUCT_OFFSET(message_t, request), VERDICT_REQUEST_COUNT },
-    { "request-id", FIELD_NUMBER64, G_STRUCT_OFFSET(message_t, request_id), 0 },
+    MESSAGE_FIELD("request-id", FIELD_NUMBER64, request_id),
 };
 
-static const field_t snapshot_rows[] = {
-    { "first", FIELD_FLAG, G_STRUCT_OFFSET(message_t, first), 0 },
-    { "last", FIELD_FLAG, G_STRUCT_OFFSET(message_t, last), 0 },
+static const field_t history_ask_rows[] = {
+    MESSAGE_FIELD("serial", FIELD_NUMBER64, serial),
+    MESSAGE_FIELD("member", FIELD_NUMBER, member),
+};
+
+static const field_t takeovers_rows[] = {
+    MESSAGE_FIELD("serial", FIELD_NUMBER64, serial),
+    MESSAGE_FIELD("server", FIELD_TEXT, server),
 };
 
 static const GVariantType *field_type(field_kind_t kind)
@@ -152,11 +209,22 @@ static const GVariantType *field_type(field_kind_t kind)
     return G_VARIANT_TYPE(types[kind]);
 }
 
+/* What a program said may be of any length and no UTF-8 at all. */
+static GVariant *text_encode(const char *text)
+{
+    g_autofree char *valid = NULL;
+
+    if (text == NULL || text[0] == '\0') {
+        return NULL;
+    }
+    valid = g_utf8_make_valid(text, (gssize) strnlen(text, MESSAGE_TEXT_MAX_BYTES));
+    return g_variant_new_string(valid);
+}
+
 /* NULL: it has its default (zero, FALSE, no text), which is not sent. */
 static GVariant *field_encode(const field_t *field, gconstpointer from)
 {
     gconstpointer at = (const char *) from + field->offset;
-    const char *text = NULL;
 
     switch (field->kind) {
         case FIELD_FLAG:
@@ -167,8 +235,7 @@ static GVariant *field_encode(const field_t *field, gconstpointer from)
             return *(const gint64 *) at != 0 ? g_variant_new_int64(*(const gint64 *) at) : NULL;
         case FIELD_TEXT:
         case FIELD_OWN_TEXT:
-            text = *(const char *const *) at;
-            return (text != NULL && text[0] != '\0') ? g_variant_new_string(text) : NULL;
+            return text_encode(*(const char *const *) at);
         default:
             return *(const guint *) at != 0 ? g_variant_new_uint32(*(const guint *) at) : NULL;
     }
@@ -317,7 +384,7 @@ static gboolean votes_decode(message_t *message)
     return list_decode(message->body, "votes", vote_decode, message->votes);
 }
 
-/* Snapshots ---------------------------------------------------------------*/
+/* Histories ---------------------------------------------------------------*/
 
 static GVariant *takeover_encode(const history_takeover_t *takeover)
 {
@@ -349,50 +416,102 @@ static gboolean event_decode(GVariant *dictionary, gpointer takeover)
     return valid;
 }
 
-static gboolean takeover_decode(GVariant *dictionary, gpointer takeovers)
+static gboolean takeover_read(GVariant *dictionary, history_takeover_t *takeover)
 {
-    history_takeover_t *takeover = history_takeover_new();
-
-    g_ptr_array_add(takeovers, takeover);
     /* What was noted of it says more than what its events imply. */
     return list_decode(dictionary, "events", event_decode, takeover)
            && fields_decode(&takeover_fields, dictionary, takeover);
 }
 
+static gboolean takeover_decode(GVariant *dictionary, gpointer takeovers)
+{
+    history_takeover_t *takeover = history_takeover_new();
+
+    g_ptr_array_add(takeovers, takeover);
+    return takeover_read(dictionary, takeover);
+}
+
+static void takeovers_encode(const message_t *message, GVariantBuilder *builder)
+{
+    GVariantBuilder list;
+
+    g_variant_builder_init(&list, G_VARIANT_TYPE(LIST_TYPE));
+    for (guint i = 0; i < message->takeovers->len; i++) {
+        g_variant_builder_add_value(&list, takeover_encode(g_ptr_array_index(message->takeovers, i)));
+    }
+    g_variant_builder_add(builder, "{sv}", "takeovers", g_variant_builder_end(&list));
+}
+
+static gboolean takeovers_decode(message_t *message)
+{
+    message->takeovers = g_ptr_array_new_with_free_func((GDestroyNotify) history_takeover_free);
+    return list_decode(message->body, "takeovers", takeover_decode, message->takeovers);
+}
+
+static void histories_encode(const message_t *message, GVariantBuilder *builder)
+{
+    GVariantBuilder list;
+
+    g_variant_builder_init(&list, G_VARIANT_TYPE(LIST_TYPE));
+    for (guint i = 0; i < message->histories->len; i++) {
+        g_variant_builder_add_value(&list, dictionary_encode(&history_fields, &g_array_index(message->histories,
+                                                                                             message_history_t, i)));
+    }
+    g_variant_builder_add(builder, "{sv}", "histories", g_variant_builder_end(&list));
+}
+
+static gboolean history_decode(GVariant *dictionary, gpointer histories)
+{
+    message_history_t history = { 0 };
+    gboolean valid = fields_decode(&history_fields, dictionary, &history) && server_name_is_valid(history.server);
+
+    if (valid) {
+        g_array_append_val((GArray *) histories, history);
+    }
+    return valid;
+}
+
+static gboolean histories_decode(message_t *message)
+{
+    message->histories = g_array_new(FALSE, TRUE, sizeof(message_history_t));
+    return list_decode(message->body, "histories", history_decode, message->histories);
+}
+
+/* Snapshots ---------------------------------------------------------------*/
+
 static GVariant *entry_encode(const message_entry_t *entry)
 {
     GVariantBuilder builder;
-    GVariantBuilder takeovers;
 
     g_variant_builder_init(&builder, G_VARIANT_TYPE(DICTIONARY_TYPE));
     fields_encode(&entry_fields, entry, &builder);
     record_encode(&entry->record, &builder);
-    g_variant_builder_init(&takeovers, G_VARIANT_TYPE(LIST_TYPE));
-    for (guint i = 0; entry->takeovers != NULL && i < entry->takeovers->len; i++) {
-        g_variant_builder_add_value(&takeovers, takeover_encode(g_ptr_array_index(entry->takeovers, i)));
+    if (entry->takeover != NULL) {
+        g_variant_builder_add(&builder, "{sv}", "takeover", takeover_encode(entry->takeover));
     }
-    g_variant_builder_add(&builder, "{sv}", "takeovers", g_variant_builder_end(&takeovers));
     return g_variant_builder_end(&builder);
 }
 
 static gboolean entry_decode(GVariant *dictionary, gpointer entries)
 {
     message_entry_t *entry = g_new0(message_entry_t, 1);
+    g_autoptr(GVariant) takeover = g_variant_lookup_value(dictionary, "takeover", G_VARIANT_TYPE(DICTIONARY_TYPE));
 
     g_ptr_array_add(entries, entry);
-    entry->takeovers = g_ptr_array_new_with_free_func((GDestroyNotify) history_takeover_free);
+    if (takeover != NULL) {
+        entry->takeover = history_takeover_new();
+        if (!takeover_read(takeover, entry->takeover)) {
+            return FALSE;
+        }
+    }
     return fields_decode(&entry_fields, dictionary, entry) && server_name_is_valid(entry->server)
-           && entry->age_ms >= 0 && record_decode(dictionary, &entry->record)
-           && list_decode(dictionary, "takeovers", takeover_decode, entry->takeovers);
+           && entry->age_ms >= 0 && record_decode(dictionary, &entry->record);
 }
 
 static void snapshot_encode(const message_t *message, GVariantBuilder *builder)
 {
     GVariantBuilder entries;
 
-    g_variant_builder_add(builder, "{sv}", "targets",
-                          g_variant_new_fixed_array(G_VARIANT_TYPE_UINT64, message->targets->data,
-                                                    message->targets->len, sizeof(guint64)));
     g_variant_builder_init(&entries, G_VARIANT_TYPE(LIST_TYPE));
     for (guint i = 0; i < message->entries->len; i++) {
         g_variant_builder_add_value(&entries, entry_encode(g_ptr_array_index(message->entries, i)));
@@ -402,16 +521,7 @@ static void snapshot_encode(const message_t *message, GVariantBuilder *builder)
 
 static gboolean snapshot_decode(message_t *message)
 {
-    g_autoptr(GVariant) targets = g_variant_lookup_value(message->body, "targets", G_VARIANT_TYPE("at"));
-    gsize count = 0;
-    gconstpointer values = NULL;
-
     message->entries = g_ptr_array_new_with_free_func((GDestroyNotify) message_entry_free);
-    message->targets = g_array_new(FALSE, FALSE, sizeof(guint64));
-    if (targets != NULL) {
-        values = g_variant_get_fixed_array(targets, &count, sizeof(guint64));
-        g_array_append_vals(message->targets, values, (guint) count);
-    }
     return list_decode(message->body, "entries", entry_decode, message->entries);
 }
 
@@ -420,6 +530,11 @@ static gboolean snapshot_decode(message_t *message)
 static gboolean hello_check(message_t *message)
 {
     return message->node[0] != '\0';
+}
+
+static gboolean want_check(message_t *message)
+{
+    return message->want != 0;
 }
 
 static gboolean event_check(message_t *message)
@@ -438,14 +553,20 @@ static const struct {
     gboolean (*decode)(message_t *message); /* the same, or NULL. FALSE: a value is out of its range */
 } bodies[MESSAGE_TYPE_COUNT] = {
     [MESSAGE_HELLO] = { FIELDS(hello_rows), NULL, hello_check },
+    [MESSAGE_AGREE] = { FIELDS(agree_rows), NULL, NULL },
+    [MESSAGE_WANT] = { FIELDS(want_rows), NULL, want_check },
+    [MESSAGE_SNAPSHOT] = { FIELDS(snapshot_rows), snapshot_encode, snapshot_decode },
+    [MESSAGE_PULSE] = { FIELDS(pulse_rows), NULL, NULL },
+    [MESSAGE_SILENT] = { FIELDS(silent_rows), NULL, NULL },
     [MESSAGE_VOTES] = { FIELDS(votes_rows), votes_encode, votes_decode },
     [MESSAGE_ASK] = { FIELDS(ask_rows), NULL, NULL },
     [MESSAGE_ANSWER] = { FIELDS(answer_rows), NULL, NULL },
-    [MESSAGE_RECORD] = { FIELDS(server_rows), record_message_encode, record_message_decode },
+    [MESSAGE_RECORD] = { FIELDS(change_rows), record_message_encode, record_message_decode },
     [MESSAGE_EVENT] = { FIELDS(noted_rows), NULL, event_check },
     [MESSAGE_REQUEST] = { FIELDS(request_rows), NULL, request_check },
-    [MESSAGE_SNAPSHOT] = { FIELDS(snapshot_rows), snapshot_encode, snapshot_decode },
-    [MESSAGE_FORGET] = { FIELDS(server_rows), NULL, NULL },
+    [MESSAGE_FORGET] = { FIELDS(change_rows), NULL, NULL },
+    [MESSAGE_HISTORY_ASK] = { FIELDS(history_ask_rows), histories_encode, histories_decode },
+    [MESSAGE_HISTORY] = { FIELDS(takeovers_rows), takeovers_encode, takeovers_decode },
 };
 
 /* Envelope ----------------------------------------------------------------*/
@@ -529,10 +650,34 @@ void message_free(message_t *message)
     }
     g_clear_pointer(&message->votes, g_array_unref);
     g_clear_pointer(&message->entries, g_ptr_array_unref);
-    g_clear_pointer(&message->targets, g_array_unref);
+    g_clear_pointer(&message->histories, g_array_unref);
+    g_clear_pointer(&message->takeovers, g_ptr_array_unref);
     verdict_record_clear(&message->record);
     g_clear_pointer(&message->body, g_variant_unref);
     g_free(message);
+}
+
+void message_record_digest(const verdict_record_t *record, GChecksum *sum)
+{
+    g_autofree char *text = g_strdup_printf("%" G_GUINT64_FORMAT " %u %" G_GINT64_FORMAT " %d %d %u %s", record->epoch,
+                                            (guint) record->verdict, record->since_wall_ms, record->by_operator != 0,
+                                            record->seen_away != 0, record->quiet_rounds,
+                                            record->reason != NULL ? record->reason : "");
+
+    g_checksum_update(sum, (const guchar *) text, (gssize) strlen(text) + 1);
+}
+
+guint64 message_digest_end(GChecksum *sum)
+{
+    guint8 bytes[32];
+    gsize size_bytes = sizeof(bytes);
+    guint64 digest = 0;
+
+    g_checksum_get_digest(sum, bytes, &size_bytes);
+    for (guint i = 0; i < sizeof(digest); i++) {
+        digest = digest << 8 | bytes[i];
+    }
+    return digest;
 }
 
 message_entry_t *message_entry_new(const char *server, const verdict_record_t *record, gint64 age_ms)
@@ -548,7 +693,7 @@ message_entry_t *message_entry_new(const char *server, const verdict_record_t *r
 void message_entry_free(message_entry_t *entry)
 {
     verdict_record_clear(&entry->record);
-    g_clear_pointer(&entry->takeovers, g_ptr_array_unref);
+    g_clear_pointer(&entry->takeover, history_takeover_free);
     g_free(entry->server);
     g_free(entry);
 }

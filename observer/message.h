@@ -23,17 +23,33 @@
  * A new field is a member of its structure and a row in message.c's tables.
  */
 typedef enum {
-    MESSAGE_HELLO = 1,  /* who I am; sent by all when the group changes, and when it changes itself */
-    MESSAGE_VOTES,      /* some votes of the sender */
-    MESSAGE_ASK,        /* a round: everybody probes the server at once */
-    MESSAGE_ANSWER,     /* to a round */
-    MESSAGE_RECORD,     /* a transition, or something noted */
-    MESSAGE_EVENT,      /* for the history */
-    MESSAGE_REQUEST,    /* of an operator, from any host */
-    MESSAGE_SNAPSHOT,   /* the table, in one or more parts */
-    MESSAGE_FORGET,     /* the server is no longer in the configuration */
+    MESSAGE_HELLO = 1,   /* who I am and what table I have; sent by all when the group changes, and when it changes itself */
+    MESSAGE_AGREE,       /* in this ring the table that has this stamp is the table */
+    MESSAGE_WANT,        /* the sender is out of sync and asks one member for its table */
+    MESSAGE_SNAPSHOT,    /* a part of the table as it was when it was asked for */
+    MESSAGE_PULSE,       /* the sender is awake; what its table was at its last pulse */
+    MESSAGE_SILENT,      /* a member has said nothing for long: it does not lead */
+    MESSAGE_VOTES,       /* some votes of the sender */
+    MESSAGE_ASK,         /* a round: everybody probes the server at once */
+    MESSAGE_ANSWER,      /* to a round */
+    MESSAGE_RECORD,      /* a transition, or something noted */
+    MESSAGE_EVENT,       /* for the history */
+    MESSAGE_REQUEST,     /* of an operator, from any host */
+    MESSAGE_FORGET,      /* the server is no longer in the configuration */
+    MESSAGE_HISTORY_ASK, /* digests of the histories that the sender has: one member sends it what is missing */
+    MESSAGE_HISTORY,     /* takeovers of one server */
 } message_type_t;
-#define MESSAGE_TYPE_COUNT (MESSAGE_FORGET + 1)
+#define MESSAGE_TYPE_COUNT (MESSAGE_HISTORY + 1)
+
+/* Longer texts are cut when they are sent, so that a table has a size that is known. */
+#define MESSAGE_TEXT_MAX_BYTES 500
+
+/* Which of two tables is the newer one, and whether two are the same: see group.h. */
+typedef struct message_stamp {
+    guint64 generation; /* the last ring with quorum in which the table was agreed on; 0: there is none */
+    guint64 version;    /* grows with each change of it since */
+    guint64 digest;     /* of its content */
+} message_stamp_t;
 
 typedef struct message_vote {
     const char *server;
@@ -48,21 +64,41 @@ typedef struct message_entry {
     char *server;
     verdict_record_t record;
     gint64 age_ms;         /* how long the verdict has lasted */
-    GPtrArray *takeovers;  /* history_takeover_t*, or NULL */
+    verdict_request_t request; /* of an operator, not yet carried out */
+    history_takeover_t *takeover; /* that is under way, or NULL */
 } message_entry_t;
+
+typedef struct message_history {
+    const char *server;
+    guint64 digest; /* of what happened, see history_digest() */
+} message_history_t;
 
 /* Which members are used depends on the type. Texts of a decoded message live as
  * long as the message does, those of an entry as long as the entry. */
 typedef struct message {
     message_type_t type;
-    const char *server;             /* ASK, ANSWER, RECORD, EVENT, REQUEST, FORGET */
+    const char *server;             /* ASK, ANSWER, RECORD, EVENT, REQUEST, FORGET, HISTORY */
+    guint64 serial;                 /* VOTES, SNAPSHOT, HISTORY_ASK, HISTORY: the sender's own count of what is paced */
+    guint32 member;                 /* WANT, HISTORY_ASK: who is asked; SILENT: who it is */
+    message_stamp_t stamp;          /* HELLO, AGREE, SNAPSHOT: of the table; ASK, RECORD, FORGET: the generation alone */
+    guint64 incarnation;            /* HELLO, PULSE, SILENT: a number for as long as the process lives */
 
     const char *node;               /* HELLO */
-    guint64 incarnation;            /* HELLO: a number for as long as the sender keeps its table */
-    guint64 version;                /* HELLO: of the sender's table */
+    guint64 ring;                   /* HELLO, AGREE: as the sender knows it */
+    guint64 known;                  /* HELLO: the last generation that an observer of this host has agreed on */
     gboolean in_sync;               /* HELLO */
     guint ability;                  /* HELLO: what it could do as the leader, the more the higher */
+    gboolean asks_who;              /* HELLO: the sender lacks somebody's */
     gboolean blind;                 /* HELLO, VOTES */
+
+    guint64 want;                   /* WANT, SNAPSHOT: tells one question from the next */
+    guint32 part;                   /* SNAPSHOT: its number, from 0 */
+    gboolean last;                  /* SNAPSHOT: the last part */
+    GPtrArray *entries;             /* SNAPSHOT: message_entry_t* */
+
+    guint64 pulse;                  /* PULSE: its number */
+    guint64 checked;                /* PULSE: an earlier pulse, 0: none */
+    guint64 digest;                 /* PULSE: of the sender's table when that pulse came back to it */
 
     GArray *votes;                  /* VOTES: message_vote_t */
 
@@ -82,10 +118,8 @@ typedef struct message {
     verdict_request_t request;      /* REQUEST */
     guint64 request_id;             /* REQUEST: tells the sender which question it answers */
 
-    GArray *targets;                /* SNAPSHOT: guint64, incarnations that are in sync with it */
-    gboolean first;                 /* SNAPSHOT: the first part */
-    gboolean last;                  /* SNAPSHOT: the last part */
-    GPtrArray *entries;             /* SNAPSHOT: message_entry_t* */
+    GArray *histories;              /* HISTORY_ASK: message_history_t */
+    GPtrArray *takeovers;           /* HISTORY: history_takeover_t* */
 
     GVariant *body;                 /* of a decoded message: holds its texts */
 } message_t;
@@ -103,5 +137,10 @@ void message_free(message_t *message);
 
 message_entry_t *message_entry_new(const char *server, const verdict_record_t *record, gint64 age_ms);
 void message_entry_free(message_entry_t *entry);
+
+/* A number that two tables (or two records) of the same content have in common. What a
+ * later release adds to records is not in it: not all members know that. */
+void message_record_digest(const verdict_record_t *record, GChecksum *sum);
+guint64 message_digest_end(GChecksum *sum);
 
 #endif

@@ -100,6 +100,11 @@ static void op_event_stored(const char *server, gint64 started_ms, const history
     FUZZ_CHECK(server != NULL && event->event != NULL);
 }
 
+static void op_generation_agreed(guint64 generation, gpointer user_data)
+{
+    FUZZ_CHECK(generation == ((const script_t *) user_data)->group->generation);
+}
+
 static void op_note(const char *sentence, gpointer user_data)
 {
     (void) user_data;
@@ -120,6 +125,7 @@ static const group_ops_t ops = {
     .record_applied = op_record_applied,
     .request_answered = op_request_answered,
     .event_stored = op_event_stored,
+    .generation_agreed = op_generation_agreed,
     .note = op_note,
     .wall_ms = op_wall_ms,
 };
@@ -139,35 +145,59 @@ static verdict_record_t next_record(script_t *script)
     };
 }
 
+static history_takeover_t *next_takeover(script_t *script);
+
 static message_entry_t *next_entry(script_t *script)
 {
     const char *server = next_server(script);
     verdict_record_t record = next_record(script);
     message_entry_t *entry = message_entry_new(server, &record, next_time(script));
-    guint8 takeovers = next(script) % 4;
 
-    entry->takeovers = g_ptr_array_new_with_free_func((GDestroyNotify) history_takeover_free);
-    for (guint8 i = 0; i < takeovers; i++) {
-        history_takeover_t *takeover = history_takeover_new();
-
-        for (guint8 count = next(script) % 4; count > 0; count--) {
-            const char *event = events[next(script) % G_N_ELEMENTS(events)];
-
-            history_takeover_append(takeover, event, next_time(script), "host2", "");
-        }
-        g_ptr_array_add(entry->takeovers, takeover);
-    }
+    entry->request = (verdict_request_t) (next(script) % VERDICT_REQUEST_COUNT);
+    entry->takeover = (next(script) & 1) != 0 ? next_takeover(script) : NULL;
     return entry;
+}
+
+static history_takeover_t *next_takeover(script_t *script)
+{
+    history_takeover_t *takeover = history_takeover_new();
+
+    for (guint8 count = next(script) % 4; count > 0; count--) {
+        const char *event = events[next(script) % G_N_ELEMENTS(events)];
+
+        history_takeover_append(takeover, event, next_time(script), "host2", "");
+    }
+    return takeover;
+}
+
+static message_stamp_t next_stamp(script_t *script)
+{
+    message_stamp_t own = group_stamp(script->group);
+
+    if ((next(script) & 1) != 0) {
+        return own;
+    }
+    return (message_stamp_t) { next(script) % 4, next(script), (next(script) & 1) != 0 ? own.digest : 1 };
 }
 
 static void fill_body(script_t *script, message_t *message)
 {
     message->node = "host2";
     message->incarnation = next(script);
-    message->version = next(script);
+    message->stamp = next_stamp(script);
+    message->ring = next(script) % 4;
+    message->known = next(script) % 4;
     message->in_sync = (next(script) & 1) != 0;
     message->ability = next(script) & 3;
     message->blind = (next(script) & 1) != 0;
+    message->member = 1 + next(script) % NODES;
+    message->want = (next(script) & 1) != 0 ? script->group->want : next(script);
+    message->want |= (message->want == 0);
+    message->part = (next(script) & 3) != 0 ? script->group->want_part : next(script);
+    message->last = (next(script) & 1) != 0;
+    message->pulse = next(script) % 4;
+    message->checked = next(script) % 4;
+    message->digest = next(script);
     message->epoch = next(script);
     message->round = next(script) % 8;
     message->service = (vote_t) (next(script) % VOTE_COUNT);
@@ -177,8 +207,6 @@ static void fill_body(script_t *script, message_t *message)
     message->host = "host3";
     message->detail = "";
     message->request = (next(script) & 1) != 0 ? VERDICT_REQUEST_TAKEOVER : VERDICT_REQUEST_RELEASE;
-    message->first = (next(script) & 1) != 0;
-    message->last = (next(script) & 1) != 0;
 }
 
 static void peer_says(script_t *script)
@@ -186,7 +214,7 @@ static void peer_says(script_t *script)
     guint32 from = 1 + next(script) % NODES;
     message_t message = { .type = (message_type_t) (MESSAGE_HELLO + next(script) % (MESSAGE_TYPE_COUNT - 1)),
                           .server = next_server(script) };
-    guint64 target = (next(script) & 1) != 0 ? script->group->incarnation : next(script);
+    message_history_t history = { next_server(script), next(script) };
     message_vote_t vote = { next_server(script), (vote_t) (next(script) % VOTE_COUNT),
                             (vote_t) (next(script) % VOTE_COUNT), next_time(script) };
     g_autoptr(GBytes) bytes = NULL;
@@ -197,8 +225,12 @@ static void peer_says(script_t *script)
     message.record = next_record(script);
     message.votes = g_array_new(FALSE, FALSE, sizeof(message_vote_t));
     g_array_append_val(message.votes, vote);
-    message.targets = g_array_new(FALSE, FALSE, sizeof(guint64));
-    g_array_append_val(message.targets, target);
+    message.histories = g_array_new(FALSE, FALSE, sizeof(message_history_t));
+    g_array_append_val(message.histories, history);
+    message.takeovers = g_ptr_array_new_with_free_func((GDestroyNotify) history_takeover_free);
+    for (guint8 count = message.type == MESSAGE_HISTORY ? next(script) % 4 : 0; count > 0; count--) {
+        g_ptr_array_add(message.takeovers, next_takeover(script));
+    }
     message.entries = g_ptr_array_new_with_free_func((GDestroyNotify) message_entry_free);
     for (guint8 count = message.type == MESSAGE_SNAPSHOT ? next(script) % 4 : 0; count > 0; count--) {
         g_ptr_array_add(message.entries, next_entry(script));
@@ -207,7 +239,8 @@ static void peer_says(script_t *script)
     data = g_bytes_get_data(bytes, &size_bytes);
     group_on_message(script->group, from, data, size_bytes, script->now_ms);
     g_array_unref(message.votes);
-    g_array_unref(message.targets);
+    g_array_unref(message.histories);
+    g_ptr_array_unref(message.takeovers);
     g_ptr_array_unref(message.entries);
 }
 

@@ -1,17 +1,32 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "group_world.h"
 
+#include <stdarg.h>
 #include <string.h>
+
+#include "group_private.h"
 
 #define ISOLATION_MS    300
 #define IMAGE_START_MS  200
 #define IMAGE_STOP_MS   300
 #define PROBE_MISSES_MS 3000
 
+typedef enum {
+    EVENT_MESSAGE,
+    EVENT_MEMBERS,
+    EVENT_RING,
+    EVENT_QUORUM,
+} world_event_type_t;
+
 typedef struct {
+    world_event_type_t type;
     guint32 from;
     GBytes *bytes;
-} world_message_t;
+    guint32 node_ids[WORLD_HOSTS_MAX];
+    guint count;
+    guint64 ring;
+    gboolean quorate;
+} world_event_t;
 
 typedef struct {
     guint server;
@@ -83,16 +98,71 @@ static void host_probe(world_host_t *host)
     }
 }
 
+/* Invariants -------------------------------------------------------------------------*/
+
+/* Corosync and the rest need longer than this to go on without a host. */
+#define CUT_GRACE_MS 2500
+
+static void violate(world_t *world, const char *format, ...) G_GNUC_PRINTF(2, 3);
+static void violate(world_t *world, const char *format, ...)
+{
+    va_list args;
+
+    if (world->violation == NULL) {
+        va_start(args, format);
+        world->violation = g_strdup_vprintf(format, args);
+        va_end(args);
+    }
+}
+
+gboolean world_has_quorum(const world_t *world, guint host)
+{
+    guint together = 0;
+
+    for (guint i = 0; i < world->host_count; i++) {
+        together += world->hosts[i].partition == world->hosts[host].partition ? 1 : 0;
+    }
+    return together * 2 > world->host_count && !world->no_quorum;
+}
+
+static gboolean is_up_to_date(const world_host_t *host)
+{
+    return host->group != NULL && !host->asleep && g_queue_is_empty(host->events)
+           && g_queue_is_empty(host->quorum_events) && group_in_sync(host->group)
+           && world_has_quorum(host->world, host->node_id - 1);
+}
+
+/* Who acts on a server has quorum, and knows no less of it than anybody in sync. */
+static void check_act(const world_host_t *host, guint index, const char *act)
+{
+    world_t *world = host->world;
+    const verdict_record_t *own = group_record(host->group, world->servers[index].name);
+
+    if (!world_has_quorum(world, host->node_id - 1) && world->now_ms > host->cut_ms + CUT_GRACE_MS) {
+        violate(world, "%" G_GINT64_FORMAT ": %s %s %s without quorum", world->now_ms, host->name, act,
+                world->servers[index].name);
+    }
+    for (guint i = 0; i < world->host_count; i++) {
+        const world_host_t *other = &world->hosts[i];
+        const verdict_record_t *record = NULL;
+
+        if (other == host || other->partition != host->partition || !is_up_to_date(other)) {
+            continue;
+        }
+        record = group_record(other->group, world->servers[index].name);
+        if (record != NULL && (own == NULL || own->epoch < record->epoch)) {
+            violate(world, "%" G_GINT64_FORMAT ": %s %s %s at epoch %" G_GUINT64_FORMAT ", %s has %" G_GUINT64_FORMAT,
+                    world->now_ms, host->name, act, world->servers[index].name, own != NULL ? own->epoch : 0,
+                    other->name, record->epoch);
+        }
+    }
+}
+
 /* What the observers do ----------------------------------------------------------*/
 
 static void op_send(GBytes *bytes, gpointer user_data)
 {
-    world_host_t *host = user_data;
-    world_message_t *message = g_new0(world_message_t, 1);
-
-    message->from = host->node_id;
-    message->bytes = g_bytes_ref(bytes);
-    g_queue_push_tail(host->world->bus[host->cut_off ? 1 : 0], message);
+    g_queue_push_tail(((world_host_t *) user_data)->sent, g_bytes_ref(bytes));
 }
 
 static void op_round_start(const char *server, guint64 epoch, guint32 round, gpointer user_data)
@@ -109,6 +179,7 @@ static void op_isolation_start(const server_config_t *config, gpointer user_data
     world_host_t *host = user_data;
     guint index = server_index(config->name);
 
+    check_act(host, index, "isolates");
     host->world->servers[index].isolations++;
     host->isolation_ends_ms[index] = host->world->now_ms + ISOLATION_MS;
 }
@@ -144,6 +215,7 @@ static void op_tickets_set(const char *const *servers, gboolean granted, gpointe
     for (; *servers != NULL; servers++) {
         world_server_t *server = &host->world->servers[server_index(*servers)];
 
+        check_act(host, server_index(*servers), granted ? "grants" : "revokes");
         if (server->ticket != granted) {
             server->ticket = granted;
             server->grants += granted ? 1 : 0;
@@ -176,6 +248,11 @@ static void op_event_stored(const char *server, gint64 started_ms, const history
     (void) user_data;
 }
 
+static void op_generation_agreed(guint64 generation, gpointer user_data)
+{
+    ((world_host_t *) user_data)->known = generation;
+}
+
 static void op_note(const char *sentence, gpointer user_data)
 {
     const world_host_t *host = user_data;
@@ -191,8 +268,9 @@ static gint64 op_wall_ms(gpointer user_data)
 }
 
 static const group_ops_t ops = {
-    op_send, op_round_start, op_isolation_start, op_isolation_cancel, op_start_check, op_starts_clean_up, op_tickets_set, op_record_applied,
-    op_request_answered, op_event_stored, op_note, op_wall_ms,
+    op_send, op_round_start, op_isolation_start, op_isolation_cancel, op_start_check, op_starts_clean_up,
+    op_tickets_set, op_record_applied, op_request_answered, op_event_stored, op_generation_agreed, op_note,
+    op_wall_ms,
 };
 
 /* The CIB and the servers ----------------------------------------------------------*/
@@ -212,17 +290,17 @@ static server_config_t *config_new(const world_t *world, const char *name)
 /* Corosync runs on every host, whatever becomes of the daemon. */
 static void host_read_voters(world_host_t *host)
 {
-    const char *names[WORLD_HOSTS + 1] = { NULL };
+    const char *names[WORLD_HOSTS_MAX + 1] = { NULL };
     guint count = 0;
 
-    for (guint i = 0; i < WORLD_HOSTS; i++) {
+    for (guint i = 0; i < host->world->host_count; i++) {
         const world_host_t *other = &host->world->hosts[i];
 
-        if (other->cut_off == host->cut_off && !other->in_standby) {
+        if (other->partition == host->partition && !other->in_standby) {
             names[count++] = other->name;
         }
     }
-    group_cluster_voters(host->group, names, WORLD_HOSTS >= 3 ? 2 : 1);
+    group_cluster_voters(host->group, names, host->world->host_count >= 3 ? 2 : 1);
 }
 
 static void host_read_cib(world_host_t *host)
@@ -323,6 +401,9 @@ static void host_end_isolations(world_host_t *host)
         if (host->isolation_ends_ms[i] == 0 || host->world->now_ms < host->isolation_ends_ms[i]) {
             continue;
         }
+        if (host->asleep) {
+            continue; /* reported when it wakes up */
+        }
         host->isolation_ends_ms[i] = 0;
         if (server->store_open) {
             result = ISOLATION_STORE_OPEN;
@@ -337,66 +418,164 @@ static void host_end_isolations(world_host_t *host)
 
 /* Membership -------------------------------------------------------------------------*/
 
-static void announce_members(world_t *world, gboolean cut_off, gboolean new_ring)
+static void event_free(gpointer data)
 {
-    guint32 node_ids[WORLD_HOSTS];
-    guint count = 0;
-    guint hosts = 0;
+    world_event_t *event = data;
 
-    for (guint i = 0; i < WORLD_HOSTS; i++) {
-        if (world->hosts[i].cut_off == cut_off) {
-            hosts++; /* Corosync runs on, whatever becomes of the daemon */
-            if (world->hosts[i].group != NULL) {
-                node_ids[count++] = world->hosts[i].node_id;
-            }
+    g_clear_pointer(&event->bytes, g_bytes_unref);
+    g_free(event);
+}
+
+static void push_event(GQueue *queue, const world_event_t *event)
+{
+    world_event_t *copy = g_memdup2(event, sizeof(*event));
+
+    if (copy->bytes != NULL) {
+        g_bytes_ref(copy->bytes);
+    }
+    g_queue_push_tail(queue, copy);
+}
+
+static void tell_members(world_t *world, guint partition)
+{
+    world_event_t event = { .type = EVENT_MEMBERS };
+
+    for (guint i = 0; i < world->host_count; i++) {
+        if (world->hosts[i].partition == partition && world->hosts[i].group != NULL) {
+            event.node_ids[event.count++] = world->hosts[i].node_id;
         }
     }
-    for (guint i = 0; i < WORLD_HOSTS; i++) {
-        world_host_t *host = &world->hosts[i];
-
-        if (host->group == NULL || host->cut_off != cut_off) {
-            continue;
+    for (guint i = 0; i < world->host_count; i++) {
+        if (world->hosts[i].partition == partition && world->hosts[i].group != NULL) {
+            push_event(world->hosts[i].events, &event);
         }
-        if (new_ring) {
-            group_on_ring(host->group, world->ring, world->now_ms);
-        }
-        group_on_members(host->group, node_ids, count, world->now_ms);
-        group_on_quorum(host->group, world->ring, hosts * 2 > WORLD_HOSTS && !world->no_quorum, world->now_ms);
     }
+}
+
+/* Corosync runs on, whatever becomes of the daemon. */
+static void tell_ring(world_host_t *host)
+{
+    world_event_t event = { .type = EVENT_RING, .ring = host->world->ring };
+
+    if (host->group == NULL) {
+        return;
+    }
+    push_event(host->events, &event);
+    event.type = EVENT_QUORUM;
+    event.quorate = world_has_quorum(host->world, host->node_id - 1);
+    push_event(host->quorum_events, &event);
 }
 
 static void new_ring(world_t *world)
 {
     world->ring += 4;
-    announce_members(world, FALSE, TRUE);
-    announce_members(world, TRUE, TRUE);
+    for (guint partition = 0; partition < world->host_count; partition++) {
+        tell_members(world, partition);
+    }
+    for (guint i = 0; i < world->host_count; i++) {
+        world_host_t *host = &world->hosts[i];
+
+        tell_ring(host);
+        if (world_has_quorum(world, i)) {
+            host->cut_ms = 0;
+        } else if (host->cut_ms == 0) {
+            host->cut_ms = world->now_ms;
+        }
+    }
 }
 
-static void free_message(gpointer data)
+static void handle_event(world_host_t *host, GQueue *queue)
 {
-    world_message_t *message = data;
+    world_event_t *event = g_queue_pop_head(queue);
+    gint64 now_ms = host->world->now_ms;
+    gsize size_bytes = 0;
+    gconstpointer data = NULL;
 
-    g_bytes_unref(message->bytes);
-    g_free(message);
+    switch (event->type) {
+        case EVENT_MESSAGE:
+            data = g_bytes_get_data(event->bytes, &size_bytes);
+            group_on_message(host->group, event->from, data, size_bytes, now_ms);
+            break;
+        case EVENT_MEMBERS:
+            group_on_members(host->group, event->node_ids, event->count, now_ms);
+            break;
+        case EVENT_RING:
+            group_on_ring(host->group, event->ring, now_ms);
+            break;
+        case EVENT_QUORUM:
+            group_on_quorum(host->group, event->ring, event->quorate, now_ms);
+            break;
+    }
+    event_free(event);
+}
+
+/* Puts the next message of a host into the order of all messages of its partition. */
+static gboolean order_one(world_t *world, guint index)
+{
+    world_host_t *sender = &world->hosts[index];
+    world_event_t event = { .type = EVENT_MESSAGE, .from = sender->node_id };
+
+    if (g_queue_is_empty(sender->sent)) {
+        return FALSE;
+    }
+    event.bytes = g_queue_pop_head(sender->sent);
+    for (guint i = 0; i < world->host_count; i++) {
+        if (world->hosts[i].group != NULL && world->hosts[i].partition == sender->partition) {
+            push_event(world->hosts[i].events, &event);
+        }
+    }
+    g_bytes_unref(event.bytes);
+    world->messages++;
+    return TRUE;
+}
+
+static void handle_events(world_host_t *host, guint limit)
+{
+    if (host->group == NULL || host->asleep) {
+        return;
+    }
+    if (host->world->now_ms >= host->quorum_late_ms) {
+        while (!g_queue_is_empty(host->quorum_events)) {
+            handle_event(host, host->quorum_events);
+        }
+    }
+    for (guint i = 0; i < limit && !g_queue_is_empty(host->events); i++) {
+        handle_event(host, host->events);
+    }
+}
+
+static void deliver_all(world_t *world)
+{
+    gboolean more = TRUE;
+
+    while (more) {
+        more = FALSE;
+        for (guint i = 0; i < world->host_count; i++) {
+            more = order_one(world, i) || more;
+        }
+        for (guint i = 0; i < world->host_count; i++) {
+            handle_events(&world->hosts[i], G_MAXUINT);
+        }
+    }
+}
+
+/* Some of what was sent, some of what has arrived: no two hosts are equally far. */
+static void deliver_some(world_t *world)
+{
+    for (guint i = 0; i < 30; i++) {
+        order_one(world, (guint) g_rand_int_range(world->random, 0, (gint32) world->host_count));
+    }
+    for (guint i = 0; i < world->host_count; i++) {
+        handle_events(&world->hosts[i], (guint) g_rand_int_range(world->random, 0, 60));
+    }
 }
 
 static void deliver(world_t *world)
 {
-    for (guint bus = 0; bus < 2; bus++) {
-        while (!g_queue_is_empty(world->bus[bus])) {
-            world_message_t *message = g_queue_pop_head(world->bus[bus]);
-
-            for (guint i = 0; i < WORLD_HOSTS; i++) {
-                world_host_t *host = &world->hosts[i];
-                gsize size_bytes = 0;
-                gconstpointer data = g_bytes_get_data(message->bytes, &size_bytes);
-
-                if (host->group != NULL && host->cut_off == (bus == 1)) {
-                    group_on_message(host->group, message->from, data, size_bytes, world->now_ms);
-                }
-            }
-            free_message(message);
-        }
+    if (world->random != NULL) {
+        deliver_some(world);
+    } else {
+        deliver_all(world);
     }
 }
 
@@ -405,9 +584,16 @@ void world_start(world_t *world, guint index)
     world_host_t *host = &world->hosts[index];
 
     host->group = group_new(host->node_id, host->name, &ops, host);
+    if (world->part_bytes != 0) {
+        host->group->part_bytes = world->part_bytes;
+    }
+    group_set_known(host->group, host->known);
     group_set_ability(host->group, GROUP_ABLE);
-    group_on_ring(host->group, world->ring, world->now_ms);
-    announce_members(world, host->cut_off, FALSE);
+    tell_ring(host);
+    tell_members(world, host->partition);
+    if (world->random == NULL) {
+        handle_events(host, G_MAXUINT);
+    }
 }
 
 void world_kill(world_t *world, guint index)
@@ -421,36 +607,64 @@ void world_kill(world_t *world, guint index)
     memset(host->knows, 0, sizeof(host->knows));
     host->store_was_read = FALSE;
     memset(host->checks_start, 0, sizeof(host->checks_start));
+    host->asleep = FALSE;
     /* What it sent and nobody has got yet is lost with it: the hardest case. */
-    for (GList *link = world->bus[host->cut_off ? 1 : 0]->head; link != NULL;) {
-        GList *next = link->next;
-        world_message_t *message = link->data;
-
-        if (message->from == host->node_id) {
-            free_message(message);
-            g_queue_delete_link(world->bus[host->cut_off ? 1 : 0], link);
-        }
-        link = next;
-    }
-    announce_members(world, host->cut_off, FALSE);
+    g_queue_clear_full(host->sent, (GDestroyNotify) g_bytes_unref);
+    g_queue_clear_full(host->events, event_free);
+    g_queue_clear_full(host->quorum_events, event_free);
+    tell_members(world, host->partition);
 }
 
 void world_cut_off(world_t *world, guint index)
 {
-    world->hosts[index].cut_off = TRUE;
+    world->hosts[index].partition = 1;
     new_ring(world);
 }
 
 void world_join(world_t *world, guint index)
 {
     deliver(world);
-    world->hosts[index].cut_off = FALSE;
+    world->hosts[index].partition = 0;
     new_ring(world);
+}
+
+void world_split(world_t *world, const guint *partitions)
+{
+    for (guint i = 0; i < world->host_count; i++) {
+        world->hosts[i].partition = partitions[i];
+    }
+    new_ring(world);
+}
+
+void world_sleep(world_t *world, guint index)
+{
+    world_host_t *host = &world->hosts[index];
+
+    if (!host->asleep) {
+        host->asleep = TRUE;
+        host->asleep_ms = world->now_ms;
+    }
+}
+
+/* The worst order: its timers are due before it reads what has happened. */
+void world_wake(world_t *world, guint index)
+{
+    world_host_t *host = &world->hosts[index];
+
+    host->asleep = FALSE;
+    if (host->group != NULL) {
+        group_run(host->group, world->now_ms);
+    }
 }
 
 /* Running ------------------------------------------------------------------------------*/
 
 world_t *world_new(const char *isolate)
+{
+    return world_new_sized(isolate, WORLD_HOSTS, 0);
+}
+
+world_t *world_new_sized(const char *isolate, guint hosts, guint32 seed)
 {
     world_t *world = g_new0(world_t, 1);
 
@@ -459,22 +673,28 @@ world_t *world_new(const char *isolate)
     world->store = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
     world->now_ms = 1000000;
     world->ring = 4;
-    world->bus[0] = g_queue_new();
-    world->bus[1] = g_queue_new();
+    world->host_count = hosts;
+    if (seed != 0) {
+        world->random = g_rand_new_with_seed(seed);
+        world->part_bytes = 1; /* a part for each server */
+    }
     for (guint i = 0; i < WORLD_SERVERS; i++) {
         g_snprintf(world->servers[i].name, sizeof(world->servers[i].name), "db%u", i + 1);
         world->servers[i].powered = TRUE;
         world->servers[i].waits = TRUE;
     }
-    for (guint i = 0; i < WORLD_HOSTS; i++) {
+    for (guint i = 0; i < world->host_count; i++) {
         world_host_t *host = &world->hosts[i];
 
         host->world = world;
         host->node_id = i + 1;
         host->rounds = g_queue_new();
+        host->sent = g_queue_new();
+        host->events = g_queue_new();
+        host->quorum_events = g_queue_new();
         g_snprintf(host->name, sizeof(host->name), "host%u", i + 1);
     }
-    for (guint i = 0; i < WORLD_HOSTS; i++) {
+    for (guint i = 0; i < world->host_count; i++) {
         world_start(world, i);
     }
     return world;
@@ -482,13 +702,18 @@ world_t *world_new(const char *isolate)
 
 void world_free(world_t *world)
 {
-    for (guint i = 0; i < WORLD_HOSTS; i++) {
+    for (guint i = 0; i < world->host_count; i++) {
         group_free(world->hosts[i].group);
         g_queue_free_full(world->hosts[i].rounds, g_free);
+        g_queue_free_full(world->hosts[i].sent, (GDestroyNotify) g_bytes_unref);
+        g_queue_free_full(world->hosts[i].events, event_free);
+        g_queue_free_full(world->hosts[i].quorum_events, event_free);
     }
     g_hash_table_unref(world->store);
-    g_queue_free_full(world->bus[0], free_message);
-    g_queue_free_full(world->bus[1], free_message);
+    if (world->random != NULL) {
+        g_rand_free(world->random);
+    }
+    g_free(world->violation);
     g_free(world);
 }
 
@@ -496,8 +721,8 @@ static void world_step(world_t *world)
 {
     world->now_ms += WORLD_STEP_MS;
     servers_step(world);
-    for (guint i = 0; i < WORLD_HOSTS; i++) {
-        if (world->hosts[i].group != NULL) {
+    for (guint i = 0; i < world->host_count; i++) {
+        if (world->hosts[i].group != NULL && !world->hosts[i].asleep) {
             host_read_cib(&world->hosts[i]);
             host_probe(&world->hosts[i]);
             host_end_isolations(&world->hosts[i]);
@@ -506,8 +731,8 @@ static void world_step(world_t *world)
         }
     }
     deliver(world);
-    for (guint i = 0; i < WORLD_HOSTS; i++) {
-        if (world->hosts[i].group != NULL) {
+    for (guint i = 0; i < world->host_count; i++) {
+        if (world->hosts[i].group != NULL && !world->hosts[i].asleep) {
             group_run(world->hosts[i].group, world->now_ms);
         }
     }
@@ -522,8 +747,9 @@ void world_run(world_t *world, gint64 duration_ms)
 
 int world_leader(const world_t *world)
 {
-    for (guint i = 0; i < WORLD_HOSTS; i++) {
-        if (world->hosts[i].group != NULL && !world->hosts[i].cut_off && group_is_leader(world->hosts[i].group)) {
+    for (guint i = 0; i < world->host_count; i++) {
+        if (world->hosts[i].group != NULL && world->hosts[i].partition == 0 && !world->hosts[i].asleep
+            && group_is_leader(world->hosts[i].group)) {
             return (int) i;
         }
     }
@@ -565,11 +791,11 @@ gboolean world_agrees(const world_t *world)
     for (guint server = 0; server < WORLD_SERVERS; server++) {
         const verdict_record_t *first = NULL;
 
-        for (guint i = 0; i < WORLD_HOSTS; i++) {
+        for (guint i = 0; i < world->host_count; i++) {
             const world_host_t *host = &world->hosts[i];
             const verdict_record_t *record = NULL;
 
-            if (host->group == NULL || host->cut_off) {
+            if (host->group == NULL || host->partition != 0) {
                 continue;
             }
             record = group_record(host->group, world->servers[server].name);

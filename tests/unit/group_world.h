@@ -8,8 +8,13 @@
  * A cluster of observers in one process with a clock of its own: messages are
  * delivered to all in one order, servers live and die, isolation takes its time,
  * the CIB grants, starts and stops. Invariants are looked at after every step.
+ *
+ * With a source of chance (world->random) each host gets what was sent, and what
+ * happens to the ring, in the same order as all others of its partition, but in its own time,
+ * and what the quorum service says is in no order with either.
  */
 #define WORLD_HOSTS   3
+#define WORLD_HOSTS_MAX 5
 #define WORLD_SERVERS 3
 #define WORLD_STEP_MS 50
 
@@ -46,7 +51,15 @@ typedef struct world_host {
     guint32 node_id;
     char name[8];
     group_t *group;          /* NULL: its daemon does not run */
-    gboolean cut_off;        /* in a partition of its own */
+    guint partition;         /* 0: the main one */
+    gboolean asleep;         /* its main loop does not run */
+    gint64 asleep_ms;        /* since */
+    gint64 quorum_late_ms;   /* it hears from the quorum service only then */
+    gint64 cut_ms;           /* when its partition last lost quorum, 0: it has it */
+    guint64 known;           /* generation, on its disk */
+    GQueue *sent;            /* GBytes*: multicast, and not yet in the order of all messages */
+    GQueue *events;          /* world_event_t*: of Corosync's group, in order */
+    GQueue *quorum_events;   /* world_event_t* */
     gboolean in_standby;     /* not counted */
     gboolean service_cut;    /* does not reach the service network; its references neither */
     gboolean sees_nothing_of[WORLD_SERVERS]; /* has no way to the server, but is not blind */
@@ -67,13 +80,19 @@ struct world {
     const char *probes;      /* of every server */
     gboolean store_is_silent;
     GHashTable *store;       /* what it remembers: server -> digest of probes */
-    world_host_t hosts[WORLD_HOSTS];
+    guint host_count;
+    world_host_t hosts[WORLD_HOSTS_MAX];
     world_server_t servers[WORLD_SERVERS];
-    GQueue *bus[2];          /* world_message_t*: of the main partition and of the one cut off */
+    GRand *random;           /* the world's own, or NULL: all that is sent arrives in the same step */
+    gsize part_bytes;        /* of the daemons that start from now on, 0: as they have it */
     guint transitions;
+    guint64 messages;        /* delivered in order, once for all */
+    char *violation;         /* the first invariant that was broken, or NULL */
 };
 
 world_t *world_new(const char *isolate);
+/* With so many hosts, and a source of chance if the seed is not 0. */
+world_t *world_new_sized(const char *isolate, guint hosts, guint32 seed);
 void world_free(world_t *world);
 
 /* Pass time. */
@@ -85,6 +104,11 @@ void world_kill(world_t *world, guint host);   /* its daemon, -9 */
 void world_start(world_t *world, guint host);
 void world_cut_off(world_t *world, guint host);
 void world_join(world_t *world, guint host);
+/* Hosts with the same number are together from now on. */
+void world_split(world_t *world, const guint *partitions);
+void world_sleep(world_t *world, guint host);  /* its daemon, SIGSTOP */
+void world_wake(world_t *world, guint host);   /* and SIGCONT */
+gboolean world_has_quorum(const world_t *world, guint host); /* in truth, whatever it knows */
 
 int world_leader(const world_t *world);        /* index, or -1 */
 verdict_t world_verdict(const world_t *world, guint host, guint server);

@@ -28,6 +28,9 @@ static void assert_sound(const world_t *world)
     for (guint i = 0; i < WORLD_SERVERS; i++) {
         assert_false(world->servers[i].both_served);
     }
+    if (world->violation != NULL) {
+        fail_msg("%s", world->violation);
+    }
 }
 
 static void world_end(world_t *world)
@@ -885,9 +888,9 @@ static void test_random_faults(void **state)
                     }
                     break;
                 case 1:
-                    if (world->hosts[host].cut_off) {
+                    if (world->hosts[host].partition != 0) {
                         world_join(world, host);
-                    } else if (!world->hosts[0].cut_off && !world->hosts[1].cut_off && !world->hosts[2].cut_off) {
+                    } else if (world->hosts[0].partition + world->hosts[1].partition + world->hosts[2].partition == 0) {
                         world_cut_off(world, host);
                     }
                     break;
@@ -915,7 +918,7 @@ static void test_random_faults(void **state)
         }
         for (guint i = 0; i < WORLD_HOSTS; i++) {
             world->hosts[i].service_cut = FALSE;
-            if (world->hosts[i].cut_off) {
+            if (world->hosts[i].partition != 0) {
                 world_join(world, i);
             }
             if (world->hosts[i].group == NULL) {
@@ -968,14 +971,22 @@ static void test_forgetting_what_has_no_record_is_no_change(void **state)
 
 /* A group alone, and a peer that a test plays. */
 
-static void keep_incarnation(GBytes *bytes, gpointer user_data)
+typedef struct {
+    guint64 incarnation;
+    guint64 want;
+} alone_t;
+
+static void keep_sent(GBytes *bytes, gpointer user_data)
 {
+    alone_t *alone = user_data;
     gsize size_bytes = 0;
     gconstpointer data = g_bytes_get_data(bytes, &size_bytes);
     message_t *message = message_decode(data, size_bytes, NULL);
 
     if (message->type == MESSAGE_HELLO) {
-        *(guint64 *) user_data = message->incarnation;
+        alone->incarnation = message->incarnation;
+    } else if (message->type == MESSAGE_WANT) {
+        alone->want = message->want;
     }
     message_free(message);
 }
@@ -986,6 +997,12 @@ static void ignore_record(const char *server, const verdict_record_t *from, cons
     (void) server;
     (void) from;
     (void) to;
+    (void) user_data;
+}
+
+static void ignore_generation(guint64 generation, gpointer user_data)
+{
+    (void) generation;
     (void) user_data;
 }
 
@@ -1001,41 +1018,109 @@ static gint64 one_wall_ms(gpointer user_data)
     return 1000;
 }
 
-static void say_snapshot_part(group_t *group, guint64 target, const char *server, gboolean last)
+static void say_snapshot_part(group_t *group, guint32 from, guint64 want, guint32 part, const char *server,
+                              gboolean last)
 {
     verdict_record_t record = { .epoch = 7, .verdict = VERDICT_FAILED, .reason = (char *) "no power" };
-    message_t message = { .type = MESSAGE_SNAPSHOT, .first = !last, .last = last };
+    message_t message = { .type = MESSAGE_SNAPSHOT, .want = want, .part = part, .last = last, .stamp = { 8, 30, 0 } };
 
-    message.targets = g_array_new(FALSE, FALSE, sizeof(guint64));
-    g_array_append_val(message.targets, target);
     message.entries = g_ptr_array_new_with_free_func((GDestroyNotify) message_entry_free);
     g_ptr_array_add(message.entries, message_entry_new(server, &record, 0));
-    say(group, 2, &message, 0);
-    g_array_unref(message.targets);
+    say(group, from, &message, 0);
     g_ptr_array_unref(message.entries);
+}
+
+/* host1 has joined host2 and host3, who are in sync, and has asked host2 for its table. */
+static group_t *group_that_wants(alone_t *alone)
+{
+    static const group_ops_t ops = { .send = keep_sent, .record_applied = ignore_record,
+                                     .generation_agreed = ignore_generation, .note = ignore_note,
+                                     .wall_ms = one_wall_ms };
+    static const guint32 node_ids[] = { 1, 2, 3 };
+    message_t hello = { .type = MESSAGE_HELLO, .node = "host2", .incarnation = 5, .ring = 8, .stamp = { 8, 30, 0 },
+                        .in_sync = TRUE };
+    group_t *group = group_new(1, "host1", &ops, alone);
+
+    group_on_members(group, node_ids, G_N_ELEMENTS(node_ids), 0);
+    group_on_ring(group, 8, 0);
+    group_on_quorum(group, 8, TRUE, 0);
+    say(group, 2, &hello, 0);
+    hello.node = "host3";
+    say(group, 3, &hello, 0);
+    group_run(group, 0);
+    assert_true(alone->incarnation != 0);
+    say(group, 1, &(message_t) { .type = MESSAGE_HELLO, .node = "host1", .incarnation = alone->incarnation, .ring = 8 },
+        0);
+    group_run(group, 0);
+    assert_true(alone->want != 0);
+    say(group, 1, &(message_t) { .type = MESSAGE_WANT, .member = 2, .want = alone->want }, 0);
+    return group;
 }
 
 static void test_cib_without_a_server_between_two_parts_of_a_snapshot(void **state)
 {
-    static const group_ops_t ops = { .send = keep_incarnation, .record_applied = ignore_record, .note = ignore_note,
-                                     .wall_ms = one_wall_ms };
-    static const guint32 node_ids[] = { 1, 2 };
-    guint64 incarnation = 0;
-    message_t hello = { .type = MESSAGE_HELLO, .node = "host2", .incarnation = 5, .version = 9, .in_sync = TRUE };
-    group_t *group = group_new(1, "host1", &ops, &incarnation);
+    alone_t alone = { 0 };
+    group_t *group = group_that_wants(&alone);
 
     (void) state;
-    group_on_members(group, node_ids, G_N_ELEMENTS(node_ids), 0);
-    say(group, 2, &hello, 0);
-    group_run(group, 0);
-    assert_true(incarnation != 0);
-    say(group, 1, &(message_t) { .type = MESSAGE_HELLO, .node = "host1", .incarnation = incarnation }, 0);
-    say_snapshot_part(group, incarnation, "db1", FALSE);
+    say_snapshot_part(group, 2, alone.want, 0, "db1", FALSE);
     group_cluster_begin(group);
     group_cluster_end(group, 0);
-    say_snapshot_part(group, incarnation, "db2", TRUE);
+    assert_false(group_in_sync(group));
+    say_snapshot_part(group, 2, alone.want, 1, "db2", TRUE);
+    assert_true(group_in_sync(group));
     assert_int_equal(group_record(group, "db1")->verdict, VERDICT_FAILED);
     assert_int_equal(group_record(group, "db2")->verdict, VERDICT_FAILED);
+    group_free(group);
+}
+
+static void test_parts_for_others_between_two_parts_of_a_snapshot(void **state)
+{
+    alone_t alone = { 0 };
+    group_t *group = group_that_wants(&alone);
+
+    (void) state;
+    say_snapshot_part(group, 2, alone.want, 0, "db1", FALSE);
+    say_snapshot_part(group, 2, alone.want + 1, 0, "db8", FALSE);
+    say_snapshot_part(group, 3, alone.want + 2, 0, "db9", TRUE);
+    say_snapshot_part(group, 2, alone.want + 1, 1, "db9", TRUE);
+    assert_false(group_in_sync(group));
+    say_snapshot_part(group, 2, alone.want, 1, "db2", TRUE);
+    assert_true(group_in_sync(group));
+    assert_non_null(group_record(group, "db1"));
+    assert_null(group_record(group, "db8"));
+    group_free(group);
+}
+
+static void test_snapshot_is_asked_for_again(void **state)
+{
+    static const guint32 without_host2[] = { 1, 3 };
+    alone_t alone = { 0 };
+    group_t *group = group_that_wants(&alone);
+    guint64 first = alone.want;
+
+    (void) state;
+    say_snapshot_part(group, 2, alone.want, 0, "db1", FALSE);
+    say_snapshot_part(group, 2, alone.want, 2, "db3", TRUE); /* one is missing */
+    assert_false(group_in_sync(group));
+    group_run(group, 0);
+    assert_int_not_equal(alone.want, first);
+
+    first = alone.want;
+    group_run(group, 4000);
+    assert_int_equal(alone.want, first);
+    group_run(group, 6000); /* nothing came */
+    assert_int_not_equal(alone.want, first);
+
+    say(group, 1, &(message_t) { .type = MESSAGE_WANT, .member = 2, .want = alone.want }, 6000);
+    first = alone.want;
+    group_on_members(group, without_host2, G_N_ELEMENTS(without_host2), 6000); /* its source may have gone */
+    group_run(group, 6000);
+    if (alone.want != first) {
+        say(group, 1, &(message_t) { .type = MESSAGE_WANT, .member = 3, .want = alone.want }, 6000);
+    }
+    say_snapshot_part(group, 3, alone.want, 0, "db1", TRUE);
+    assert_true(group_in_sync(group));
     group_free(group);
 }
 
@@ -1082,6 +1167,8 @@ int main(void)
         cmocka_unit_test(test_forgetting_what_has_no_record_is_no_change),
         cmocka_unit_test(test_server_is_forgotten_and_adopted_again),
         cmocka_unit_test(test_cib_without_a_server_between_two_parts_of_a_snapshot),
+        cmocka_unit_test(test_parts_for_others_between_two_parts_of_a_snapshot),
+        cmocka_unit_test(test_snapshot_is_asked_for_again),
         cmocka_unit_test(test_random_faults),
     };
 

@@ -27,14 +27,17 @@ static message_t *there_and_back(const message_t *message)
 
 static void test_hello(void **state)
 {
-    message_t message = { .type = MESSAGE_HELLO, .node = "host1", .incarnation = 5, .version = 77, .in_sync = TRUE,
-                          .ability = 2, .blind = TRUE };
+    message_t message = { .type = MESSAGE_HELLO, .node = "host1", .incarnation = 5, .ring = 8, .in_sync = TRUE,
+                          .stamp = { 4, 77, 12345 }, .ability = 2, .blind = TRUE };
     message_t *back = there_and_back(&message);
 
     (void) state;
     assert_string_equal(back->node, "host1");
     assert_int_equal(back->incarnation, 5);
-    assert_int_equal(back->version, 77);
+    assert_int_equal(back->ring, 8);
+    assert_int_equal(back->stamp.generation, 4);
+    assert_int_equal(back->stamp.version, 77);
+    assert_int_equal(back->stamp.digest, 12345);
     assert_true(back->in_sync);
     assert_int_equal(back->ability, 2);
     assert_true(back->blind);
@@ -127,43 +130,105 @@ static void test_event_request_and_forget(void **state)
     message_free(there_and_back(&forget));
 }
 
-static void test_snapshot_carries_records_and_history(void **state)
+static void test_sync(void **state)
 {
-    verdict_record_t record = { .epoch = 3, .verdict = VERDICT_FAILED, .reason = (char *) "r" };
-    message_t message = { .type = MESSAGE_SNAPSHOT, .first = TRUE,
-                          .entries = g_ptr_array_new_with_free_func((GDestroyNotify) message_entry_free) };
-    message_entry_t *entry = message_entry_new("db1", &record, 1500);
-    history_takeover_t *takeover = history_takeover_new();
-    message_t *back = NULL;
-    guint64 target = 99;
+    message_t agree = { .type = MESSAGE_AGREE, .ring = 8, .stamp = { 4, 77, 12345 } };
+    message_t want = { .type = MESSAGE_WANT, .member = 3, .want = 99 };
+    message_t pulse = { .type = MESSAGE_PULSE, .incarnation = 5, .pulse = 7, .checked = 6, .digest = 12345 };
+    message_t silent = { .type = MESSAGE_SILENT, .member = 3, .incarnation = 5 };
+    message_t *back = there_and_back(&agree);
 
     (void) state;
-    message.targets = g_array_new(FALSE, FALSE, sizeof(guint64));
-    g_array_append_val(message.targets, target);
-    history_takeover_append(takeover, "isolating", 10, "", "why");
-    history_takeover_append(takeover, "started", 20, "host1", "");
-    entry->takeovers = g_ptr_array_new_with_free_func((GDestroyNotify) history_takeover_free);
-    g_ptr_array_add(entry->takeovers, takeover);
+    assert_int_equal(back->ring, 8);
+    assert_int_equal(back->stamp.version, 77);
+    message_free(back);
+    back = there_and_back(&want);
+    assert_int_equal(back->member, 3);
+    assert_int_equal(back->want, 99);
+    message_free(back);
+    back = there_and_back(&pulse);
+    assert_int_equal(back->pulse, 7);
+    assert_int_equal(back->checked, 6);
+    assert_int_equal(back->digest, 12345);
+    message_free(back);
+    back = there_and_back(&silent);
+    assert_int_equal(back->member, 3);
+    message_free(back);
+}
+
+static void test_snapshot_carries_records(void **state)
+{
+    verdict_record_t record = { .epoch = 3, .verdict = VERDICT_FAILED, .reason = (char *) "r" };
+    message_t message = { .type = MESSAGE_SNAPSHOT, .want = 99, .part = 2, .last = TRUE, .stamp = { 4, 77, 12345 },
+                          .entries = g_ptr_array_new_with_free_func((GDestroyNotify) message_entry_free) };
+    message_entry_t *entry = message_entry_new("db1", &record, 1500);
+    message_t *back = NULL;
+
+    (void) state;
+    entry->request = VERDICT_REQUEST_RELEASE;
+    entry->takeover = history_takeover_new();
+    history_takeover_append(entry->takeover, "isolating", 10, "host1", "why");
     g_ptr_array_add(message.entries, entry);
     g_ptr_array_add(message.entries, message_entry_new("db2", &record, 0));
-
     back = there_and_back(&message);
-    assert_int_equal(back->targets->len, 1);
-    assert_int_equal(g_array_index(back->targets, guint64, 0), 99);
-    assert_true(back->first);
-    assert_false(back->last);
+    assert_int_equal(back->want, 99);
+    assert_int_equal(back->part, 2);
+    assert_true(back->last);
+    assert_int_equal(back->stamp.digest, 12345);
     assert_int_equal(back->entries->len, 2);
     entry = g_ptr_array_index(back->entries, 0);
     assert_string_equal(entry->server, "db1");
     assert_int_equal(entry->age_ms, 1500);
     assert_int_equal(entry->record.verdict, VERDICT_FAILED);
-    takeover = g_ptr_array_index(entry->takeovers, 0);
+    assert_int_equal(entry->request, VERDICT_REQUEST_RELEASE);
+    assert_true(entry->takeover->latched);
+    assert_int_equal(entry->takeover->events->len, 1);
+    message_free(back);
+    g_ptr_array_unref(message.entries);
+}
+
+static void test_histories(void **state)
+{
+    message_history_t history = { "db1", 77 };
+    message_t ask = { .type = MESSAGE_HISTORY_ASK, .member = 2,
+                      .histories = g_array_new(FALSE, FALSE, sizeof(message_history_t)) };
+    message_t message = { .type = MESSAGE_HISTORY, .server = "db1",
+                          .takeovers = g_ptr_array_new_with_free_func((GDestroyNotify) history_takeover_free) };
+    history_takeover_t *takeover = history_takeover_new();
+    message_t *back = NULL;
+
+    (void) state;
+    g_array_append_val(ask.histories, history);
+    back = there_and_back(&ask);
+    assert_int_equal(back->member, 2);
+    assert_int_equal(g_array_index(back->histories, message_history_t, 0).digest, 77);
+    message_free(back);
+    history_takeover_append(takeover, "isolating", 10, "", "why");
+    history_takeover_append(takeover, "started", 20, "host1", "");
+    g_ptr_array_add(message.takeovers, takeover);
+    back = there_and_back(&message);
+    takeover = g_ptr_array_index(back->takeovers, 0);
     assert_true(takeover->latched);
     assert_int_equal(takeover->events->len, 2);
     assert_string_equal(((history_event_t *) g_ptr_array_index(takeover->events, 1))->host, "host1");
     message_free(back);
-    g_ptr_array_unref(message.entries);
-    g_array_unref(message.targets);
+    g_ptr_array_unref(message.takeovers);
+    g_array_unref(ask.histories);
+}
+
+/* What a program said is of any length, and may be no text at all. */
+static void test_texts_are_cut_and_valid(void **state)
+{
+    g_autofree char *text = g_strnfill(4 * MESSAGE_TEXT_MAX_BYTES, 'x');
+    message_t message = { .type = MESSAGE_RECORD, .server = "db1", .record = { .epoch = 1, .reason = text } };
+    message_t *back = NULL;
+
+    (void) state;
+    text[0] = (char) 0xff;
+    back = there_and_back(&message);
+    assert_in_range(strlen(back->record.reason), MESSAGE_TEXT_MAX_BYTES, MESSAGE_TEXT_MAX_BYTES + 8);
+    assert_true(g_utf8_validate(back->record.reason, -1, NULL));
+    message_free(back);
 }
 
 static void assert_refused(gconstpointer data, gsize size_bytes)
@@ -264,15 +329,13 @@ static void test_what_an_older_observer_does_not_say_has_its_default(void **stat
 static void test_damage_does_not_crash(void **state)
 {
     verdict_record_t record = { .epoch = 3, .verdict = VERDICT_FAILED, .reason = (char *) "reason" };
-    message_t message = { .type = MESSAGE_SNAPSHOT, .first = TRUE, .last = TRUE,
+    message_t message = { .type = MESSAGE_SNAPSHOT, .want = 5, .last = TRUE,
                           .entries = g_ptr_array_new_with_free_func((GDestroyNotify) message_entry_free) };
     GBytes *bytes = NULL;
     gsize size_bytes = 0;
     const guchar *data = NULL;
 
     (void) state;
-    message.targets = g_array_new(FALSE, FALSE, sizeof(guint64));
-    g_array_set_size(message.targets, 2);
     g_ptr_array_add(message.entries, message_entry_new("db1", &record, 1500));
     bytes = message_encode(&message);
     data = g_bytes_get_data(bytes, &size_bytes);
@@ -287,7 +350,6 @@ static void test_damage_does_not_crash(void **state)
     }
     g_bytes_unref(bytes);
     g_ptr_array_unref(message.entries);
-    g_array_unref(message.targets);
 }
 
 static void test_history_keeps_takeovers_apart(void **state)
@@ -320,6 +382,45 @@ static void test_history_keeps_takeovers_apart(void **state)
     history_free(history);
 }
 
+static void count_added(gint64 started_ms, const history_event_t *event, gpointer user_data)
+{
+    (void) event;
+    assert_int_equal(started_ms, 20);
+    ++*(guint *) user_data;
+}
+
+/* What others saw while a member was away, in any order, and again. */
+static void test_histories_are_merged(void **state)
+{
+    history_t *history = history_new();
+    history_t *whole = history_new();
+    guint added = 0;
+
+    (void) state;
+    for (guint round = 0; round < 2; round++) {
+        for (gint64 start_ms = 30; start_ms >= 10; start_ms -= 10) {
+            history_takeover_t *takeover = history_takeover_new();
+
+            history_takeover_append(takeover, "isolating", start_ms, "", "");
+            history_takeover_append(takeover, "started", start_ms + 1, "host1", "");
+            history_merge(history, takeover, start_ms == 20 ? count_added : NULL, &added);
+        }
+    }
+    assert_int_equal(added, 2);
+    assert_int_equal(history_takeovers(history)->len, 3);
+    for (gint64 start_ms = 10; start_ms <= 30; start_ms += 10) {
+        assert_true(history_add(whole, "isolating", start_ms, "", ""));
+        assert_true(history_add(whole, "started", start_ms + 1, "host1", ""));
+    }
+    assert_int_equal(history_digest(history), history_digest(whole));
+    assert_non_null(history_current(history));
+    history_resume(history, NULL, NULL, NULL); /* the others saw nothing of it */
+    assert_int_equal(history_digest(history), history_digest(whole));
+    assert_null(history_current(history));
+    history_free(history);
+    history_free(whole);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -328,12 +429,16 @@ int main(void)
         cmocka_unit_test(test_rounds),
         cmocka_unit_test(test_record),
         cmocka_unit_test(test_event_request_and_forget),
-        cmocka_unit_test(test_snapshot_carries_records_and_history),
+        cmocka_unit_test(test_sync),
+        cmocka_unit_test(test_snapshot_carries_records),
+        cmocka_unit_test(test_histories),
+        cmocka_unit_test(test_texts_are_cut_and_valid),
         cmocka_unit_test(test_strangers_are_refused),
         cmocka_unit_test(test_what_a_newer_observer_adds_is_ignored),
         cmocka_unit_test(test_what_an_older_observer_does_not_say_has_its_default),
         cmocka_unit_test(test_damage_does_not_crash),
         cmocka_unit_test(test_history_keeps_takeovers_apart),
+        cmocka_unit_test(test_histories_are_merged),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
