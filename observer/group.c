@@ -674,6 +674,12 @@ void group_cluster_server(group_t *group, const group_server_facts_t *facts, gin
 
     server->in_cib = TRUE;
     if (facts->config != NULL) {
+        if (server->config != NULL && server->config->probes_mark != facts->config->probes_mark
+            && server->own_vote.service != VOTE_NONE) {
+            /* On other probes: it says nothing of these. */
+            server->own_vote.service = VOTE_NONE;
+            server->own_vote_changed = TRUE;
+        }
         server_config_free(server->config);
         server->config = facts->config;
     }
