@@ -148,7 +148,7 @@ neighbour_sight_t address_probe_hear(address_probe_t *probe, char *mac, gboolean
     for (;;) {
         guint8 bytes[NEIGHBOUR_FRAME_MAX_BYTES];
         guint8 sender[NEIGHBOUR_MAC_BYTES];
-        struct sockaddr_ll from;
+        struct sockaddr_ll from = { .sll_pkttype = PACKET_HOST };
         socklen_t from_length = sizeof from;
         neighbour_sight_t sight = NEIGHBOUR_NOTHING;
         ssize_t length = recvfrom(probe->fd, bytes, sizeof bytes, 0, (struct sockaddr *) &from, &from_length);
