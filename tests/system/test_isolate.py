@@ -93,9 +93,19 @@ def test_confirmed_waits_as_long_as_the_original_shows_life(protected):
         assert reason(protected, "db1").startswith("isolated: it is powered off")
 
 
+@contextlib.contextmanager
+def no_store_address(protected, server):
+    """The server has no address on the storage network: power is the only way to isolate it."""
+    protected.understudy("adopt", server, "--set", "store_address=", "--no-store")
+    try:
+        yield
+    finally:
+        protected.understudy("adopt", server, "--store-address", protected.site.address(server, "store"), "--no-store")
+
+
 def test_a_server_that_recovers_before_anything_was_done_to_it_is_left_alone(protected):
     """The power switch is away for a while, and so is the service; both come back, the service first."""
-    with tuned(protected, "db1", isolate_timeout=ATTEMPT):
+    with no_store_address(protected, "db1"), tuned(protected, "db1", isolate_timeout=ATTEMPT):
         with no_power_switch(protected, "db1"):
             protected.lab.service("db1", "stop", "postgresql")
             wait_until(lambda: reason(protected, "db1").startswith("not isolated"), 60, "status to say why", poll_s=0.5)
