@@ -185,6 +185,7 @@ static gboolean parse_rest(server_config_t *config, GHashTable *params, GError *
         return FALSE;
     }
     config->store_address = g_strdup(store_address);
+    config->disks = g_strdup(param_text(params, "disks", NULL));
     return TRUE;
 }
 
@@ -234,7 +235,7 @@ gboolean server_config_equal(const server_config_t *a, const server_config_t *b)
     if (g_strcmp0(a->name, b->name) != 0 || g_strcmp0(a->resource_id, b->resource_id) != 0
         || a->probes->len != b->probes->len || !probe_equal(a->recover_probe, b->recover_probe)
         || a->probe_misses != b->probe_misses || a->unknown_is_down != b->unknown_is_down || a->isolate != b->isolate
-        || g_strcmp0(a->store_address, b->store_address) != 0) {
+        || g_strcmp0(a->store_address, b->store_address) != 0 || g_strcmp0(a->disks, b->disks) != 0) {
         return FALSE;
     }
     for (gsize i = 0; i < G_N_ELEMENTS(duration_fields); i++) {
@@ -263,5 +264,6 @@ void server_config_free(server_config_t *config)
     g_free(config->probes_digest);
     probe_spec_free(config->recover_probe);
     g_free(config->store_address);
+    g_free(config->disks);
     g_free(config);
 }

@@ -29,6 +29,7 @@ typedef struct server_config {
     guint64 hold_down_ms;
     guint64 recover_after_ms;
     isolate_policy_t isolate;
+    char *disks;                 /* as the image's parameter has it, or NULL */
     char *store_address;         /* the server's own address on the storage network, or NULL */
     guint64 isolate_timeout_ms;
     guint64 gate_quiet_ms;       /* how long its gate wants nobody to answer for its address before it takes it */

@@ -63,6 +63,7 @@ void isolation_start(isolation_t *isolation, const server_config_t *config)
     const char *argv[] = {
         isolation->helper, "--server", config->name, "--timeout-ms", timeout_ms, "--ceph-conf", isolation->ceph_conf,
         "--ceph-user", isolation->ceph_user,
+        "--disks", config->disks != NULL ? config->disks : "",
         config->store_address != NULL ? "--store-address" : NULL, config->store_address, NULL,
     };
     attempt_t *attempt = g_new0(attempt_t, 1);

@@ -28,6 +28,7 @@
 #include "seen.h"
 #include "site_check.h"
 #include "store_sight.h"
+#include "upkeep.h"
 #include "watch.h"
 
 #define PROGRAM_NAME "understudy-observerd"
@@ -46,6 +47,7 @@ typedef struct {
     isolation_t *isolation;
     reach_t *reach;
     store_sight_t *store_sight;
+    upkeep_t *upkeep;
     seen_t *seen;
     gboolean is_blind;
     gboolean has_lost_store;
@@ -188,6 +190,9 @@ static void op_record_applied(const char *server, const verdict_record_t *from, 
         return;
     }
     watch_set_management(observer->watch, server, to->verdict != VERDICT_HEALTHY);
+    if (from == NULL || from->verdict != to->verdict) {
+        upkeep_on_verdict(observer->upkeep, server, to->verdict);
+    }
     if (from == NULL || g_strcmp0(from->seen_probes, to->seen_probes) != 0) {
         seen_look(observer->seen);
     }
@@ -338,9 +343,32 @@ static void on_isolated(const char *server, isolation_result_t result, const cha
 
     log_line(result == ISOLATION_DONE ? LOG_NOTICE : LOG_WARNING, "Server %s: %s: %s", server,
            result == ISOLATION_DONE ? "isolated" : "not isolated", sentence);
+    if (result == ISOLATION_DONE) {
+        upkeep_on_off(observer->upkeep, server);
+    }
     group_isolation_ended(observer->group, server, result, sentence, now_ms());
     run_soon(observer);
 }
+
+static gboolean on_upkeep_leads(gpointer user_data)
+{
+    const observer_t *observer = user_data;
+
+    return group_is_leader(observer->group) && group_in_sync(observer->group);
+}
+
+static const verdict_record_t *on_upkeep_record(const char *server, gpointer user_data)
+{
+    return group_record(((observer_t *) user_data)->group, server);
+}
+
+static void on_upkeep_said(const char *sentence, gpointer user_data)
+{
+    (void) user_data;
+    log_line(LOG_NOTICE, "Blocklist: %s", sentence);
+}
+
+static const upkeep_ops_t upkeep_ops = { on_upkeep_leads, on_upkeep_record, on_upkeep_said };
 
 /* CIB to group ----------------------------------------------------------------------*/
 
@@ -378,6 +406,7 @@ static void follow_server(observer_t *observer, const cluster_server_t *found, c
     if (facts.config != NULL) {
         /* The group and the probes each keep their own. */
         watch_set_server(observer->watch, server_config_parse(found->resource_id, found->params, NULL));
+        upkeep_set_server(observer->upkeep, found->name, facts.config->store_address);
     }
     group_cluster_server(observer->group, &facts, now_ms());
     record = group_record(observer->group, found->name);
@@ -452,6 +481,7 @@ static void on_cluster_read(const cluster_state_t *state, gpointer user_data)
     for (GList *link = watched; link != NULL; link = link->next) {
         if (cluster_state_server(state, link->data) == NULL) {
             watch_remove_server(observer->watch, link->data);
+            upkeep_set_server(observer->upkeep, link->data, NULL);
         }
     }
     group_cluster_end(observer->group, now_ms());
@@ -605,6 +635,7 @@ static gboolean observer_start(observer_t *observer, GError **error)
     tell_reach(observer);
     observer->store_sight = store_sight_new(options.monitors_helper, options.ceph_conf, options.ceph_user,
                                             on_store_sight, observer);
+    observer->upkeep = upkeep_new(options.entries_helper, options.ceph_conf, options.ceph_user, &upkeep_ops, observer);
     observer->seen = seen_new(options.seen_helper, options.ceph_conf, options.ceph_user, &seen_callbacks, observer);
     observer->cluster = cluster_new(&cluster_callbacks, observer);
     observer->asked_takeovers = g_hash_table_new_full(g_int64_hash, g_int64_equal, g_free, g_free);
@@ -627,6 +658,7 @@ static void observer_end(observer_t *observer)
     isolation_free(observer->isolation);
     store_sight_free(observer->store_sight);
     seen_free(observer->seen);
+    upkeep_free(observer->upkeep);
     g_clear_handle_id(&observer->run_source, g_source_remove);
     group_free(observer->group);
     reach_free(observer->reach);

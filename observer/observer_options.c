@@ -31,6 +31,7 @@ static const option_row_t rows[] = {
     { "isolate-helper", "PATH", AT(isolate_helper), ISOLATE_HELPER, "Program that isolates a server" },
     { "monitors-helper", "PATH", AT(monitors_helper), MONITORS_HELPER, "Program that finds the store's monitors" },
     { "seen-helper", "PATH", AT(seen_helper), SEEN_HELPER, "Program that remembers which servers were seen up" },
+    { "entries-helper", "PATH", AT(entries_helper), ENTRIES_HELPER, "Program that sees to servers' entries on the blocklist" },
     { "man", NULL, AT(man), NULL, "Print the man page, for troff" },
     { "version", NULL, AT(version), NULL, "Print the version" },
 };
@@ -125,6 +126,7 @@ static const struct {
     { "/run/understudy/observer.pid", "the process; locked while it runs" },
     { ISOLATE_HELPER, "isolates one server: fences it through Pacemaker, and puts its storage address on Ceph's "
                       "blocklist" },
+    { ENTRIES_HELPER, "keeps failed servers' addresses on Ceph's blocklist, and takes off those of servers that serve again" },
     { SEEN_HELPER, "keeps in the store which servers were seen up, and with which probes" },
     { MONITORS_HELPER, "finds the store's monitors, which the daemon then asks whether this host reaches the store" },
 };

@@ -17,6 +17,7 @@ typedef struct observer_options {
     char *isolate_helper;
     char *monitors_helper;
     char *seen_helper;
+    char *entries_helper;
     gboolean daemonize;
     gboolean version;
     gboolean man;

@@ -182,6 +182,32 @@ def test_best_effort_powers_the_original_off_if_it_can(protected):
         assert on_blocklist(protected, "db1")
 
 
+def test_a_short_outage_while_the_switch_is_away_does_no_harm(protected):
+    """Nothing has touched the server: it is well again, and is not powered off when the switch is back."""
+    with tuned(protected, "db1", isolate_timeout=ATTEMPT):
+        with no_power_switch(protected, "db1"):
+            protected.lab.service("db1", "stop", "postgresql")
+            wait_until(lambda: on_blocklist(protected, "db1"), 60, "an attempt")
+            protected.lab.service("db1", "start", "postgresql")
+            protected.wait_verdict("db1", "healthy", timeout_s=90)
+            wait_until(lambda: not on_blocklist(protected, "db1"), 40, "the entry to come off", poll_s=0.5)
+        stays(lambda: protected.lab.node("db1").state() == "running" and protected.verdict("db1") == "healthy",
+              "db1 on", seconds=5)
+
+
+def test_a_recovered_servers_address_comes_off_the_blocklist(protected):
+    """While it is failed an entry that somebody takes off is put back."""
+    protected.lab.crash("db1")
+    protected.wait_taken_over("db1")
+    assert on_blocklist(protected, "db1")
+    entry = f"{protected.site.address('db1', 'store')}:0/0"
+    protected.lab.exec("store", "ceph", "osd", "blocklist", "rm", entry)
+    wait_until(lambda: on_blocklist(protected, "db1"), 40, "the entry to be put back", poll_s=0.5)
+    protected.lab.boot("db1")
+    protected.wait_returned("db1")
+    wait_until(lambda: not on_blocklist(protected, "db1"), 40, "the entry to come off", poll_s=0.5)
+
+
 def test_an_observer_that_has_lost_the_store_hands_over(protected):
     """It could not close the store to the original."""
     first = protected.status()["leader"]

@@ -12,6 +12,7 @@
 
 #include "fence_devices.h"
 #include "isolate_judge.h"
+#include "server_entry.h"
 
 /* The ways --------------------------------------------------------------------------*/
 
@@ -143,6 +144,58 @@ static void test_agents_by_their_metadata(void **state)
     assert_int_equal(fence_agent_kind_by_metadata("rbd", NULL), FENCE_AGENT_FABRIC);
 }
 
+/* The address on the blocklist ----------------------------------------------------------*/
+
+static gboolean may_lift(const char *json, const char *blocklisted)
+{
+    g_autoptr(server_entry_t) entry = server_entry_parse("db1", json, NULL);
+    g_autoptr(GHashTable) blocklist = g_hash_table_new(g_str_hash, g_str_equal);
+
+    assert_non_null(entry);
+    g_hash_table_add(blocklist, (gpointer) "10.0.2.101:0/0");
+    if (blocklisted != NULL) {
+        g_hash_table_add(blocklist, (gpointer) blocklisted);
+    }
+    return server_entry_may_lift(entry, blocklist);
+}
+
+/* It comes off when nothing from before the isolation can write again. */
+static void test_when_an_address_comes_off(void **state)
+{
+    (void) state;
+    assert_true(may_lift("{\"address\":\"10.0.2.101\",\"known\":true,\"clients\":[]}", NULL));
+    assert_false(may_lift("{\"address\":\"10.0.2.101\",\"known\":false,\"clients\":[]}", NULL));
+    assert_false(may_lift("{\"address\":\"10.0.2.101\",\"known\":true,\"clients\":[\"10.0.2.101:0/7\"]}", NULL));
+    assert_true(may_lift("{\"address\":\"10.0.2.101\",\"known\":true,\"clients\":[\"10.0.2.101:0/7\"]}", "10.0.2.101:0/7"));
+    assert_true(may_lift("{\"address\":\"10.0.2.101\",\"off\":true,\"clients\":[\"10.0.2.101:0/7\"]}", NULL));
+}
+
+static void test_entries_are_kept(void **state)
+{
+    g_autoptr(server_entry_t) entry = server_entry_new("10.0.2.101");
+    g_autoptr(server_entry_t) again = NULL;
+    g_autofree char *json = NULL;
+    static const char *const bad[] = { "", "{}", "{\"address\":\"db1\"}",
+                                       "{\"address\":\"10.0.2.101\",\"clients\":[\"clear\"]}",
+                                       "{\"address\":\"10.0.2.101\",\"clients\":[\"10.0.2.1:0/0\"]}" };
+
+    (void) state;
+    entry->is_known = TRUE;
+    assert_true(server_entry_is_idle(entry));
+    g_ptr_array_add(entry->clients, g_strdup("10.0.2.101:0/7"));
+    assert_false(server_entry_is_idle(entry));
+    json = server_entry_json(entry);
+    again = server_entry_parse("db1", json, NULL);
+    assert_true(again->is_known && !again->is_off && again->clients->len == 1);
+    for (gsize i = 0; i < G_N_ELEMENTS(bad); i++) {
+        GError *error = NULL;
+
+        assert_null(server_entry_parse("db1", bad[i], &error));
+        assert_non_null(error);
+        g_error_free(error);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -151,6 +204,8 @@ int main(void)
         cmocka_unit_test(test_devices_of_a_server),
         cmocka_unit_test(test_topology_of_a_server),
         cmocka_unit_test(test_agents_by_their_metadata),
+        cmocka_unit_test(test_when_an_address_comes_off),
+        cmocka_unit_test(test_entries_are_kept),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

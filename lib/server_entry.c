@@ -1,0 +1,139 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "server_entry.h"
+
+#include <string.h>
+
+#include <json-glib/json-glib.h>
+
+#include "error.h"
+#include "json_read.h"
+#include "registry.h"
+#include "store_address.h"
+
+char *server_entry_key(const char *server)
+{
+    return g_strconcat(REGISTRY_SERVER_PREFIX, server, "/blocklist", NULL);
+}
+
+server_entry_t *server_entry_new(const char *address)
+{
+    server_entry_t *entry = g_new0(server_entry_t, 1);
+
+    entry->address = g_strdup(address);
+    entry->clients = g_ptr_array_new_with_free_func(g_free);
+    return entry;
+}
+
+void server_entry_free(server_entry_t *entry)
+{
+    if (entry != NULL) {
+        g_free(entry->address);
+        g_ptr_array_unref(entry->clients);
+        g_free(entry);
+    }
+}
+
+/* They go into commands to the monitors: nothing but an address may pass. */
+static gboolean client_is_good(const char *client)
+{
+    g_autofree char *spelled = store_address_blocklist_text(client, NULL);
+
+    return g_strcmp0(spelled, client) == 0 && strpbrk(client, "\"\\") == NULL && !g_str_has_suffix(client, ":0/0");
+}
+
+server_entry_t *server_entry_parse(const char *server, const char *json, GError **error)
+{
+    g_autofree char *what = g_strconcat("the record " REGISTRY_SERVER_PREFIX, server, "/blocklist", NULL);
+    g_autoptr(JsonObject) object = json_read_object_text(json, what, error);
+    g_autoptr(server_entry_t) entry = NULL;
+    g_auto(GStrv) clients = NULL;
+
+    if (object == NULL) {
+        return NULL;
+    }
+    entry = server_entry_new(json_read_string(object, "address"));
+    entry->is_known = json_read_boolean(object, "known", FALSE);
+    entry->is_off = json_read_boolean(object, "off", FALSE);
+    clients = json_read_strings(object, "clients");
+    for (char **client = clients; *client != NULL; client++) {
+        if (!client_is_good(*client)) {
+            g_set_error(error, UNDERSTUDY_ERROR, UNDERSTUDY_ERROR_CONFIG,
+                        "%s holds '%s', which is no client: correct it with ceph config-key set", what, *client);
+            return NULL;
+        }
+        g_ptr_array_add(entry->clients, g_strdup(*client));
+    }
+    if (entry->address == NULL || !g_hostname_is_ip_address(entry->address)) {
+        g_set_error(error, UNDERSTUDY_ERROR, UNDERSTUDY_ERROR_CONFIG,
+                    "%s names no address: correct it with ceph config-key set", what);
+        return NULL;
+    }
+    return g_steal_pointer(&entry);
+}
+
+char *server_entry_json(const server_entry_t *entry)
+{
+    g_autoptr(JsonBuilder) builder = json_builder_new();
+    g_autoptr(JsonNode) root = NULL;
+
+    json_builder_begin_object(builder);
+    json_builder_set_member_name(builder, "address");
+    json_builder_add_string_value(builder, entry->address);
+    json_builder_set_member_name(builder, "known");
+    json_builder_add_boolean_value(builder, entry->is_known);
+    json_builder_set_member_name(builder, "off");
+    json_builder_add_boolean_value(builder, entry->is_off);
+    json_builder_set_member_name(builder, "clients");
+    json_builder_begin_array(builder);
+    for (guint i = 0; i < entry->clients->len; i++) {
+        json_builder_add_string_value(builder, g_ptr_array_index(entry->clients, i));
+    }
+    json_builder_end_array(builder);
+    json_builder_end_object(builder);
+    root = json_builder_get_root(builder);
+    return json_to_string(root, FALSE);
+}
+
+gboolean server_entry_read(store_t *store, const char *server, server_entry_t **entry, GError **error)
+{
+    g_autofree char *key = server_entry_key(server);
+    g_autoptr(GError) get_error = NULL;
+    g_autofree char *json = config_key_get(store, key, &get_error);
+
+    *entry = NULL;
+    if (json != NULL) {
+        *entry = server_entry_parse(server, json, error);
+        return *entry != NULL;
+    }
+    if (g_error_matches(get_error, UNDERSTUDY_ERROR, UNDERSTUDY_ERROR_NOT_FOUND)) {
+        return TRUE;
+    }
+    g_propagate_prefixed_error(error, g_steal_pointer(&get_error), "can't read %s: ", key);
+    return FALSE;
+}
+
+gboolean server_entry_write(store_t *store, const char *server, const server_entry_t *entry, GError **error)
+{
+    g_autofree char *key = server_entry_key(server);
+    g_autofree char *json = server_entry_json(entry);
+
+    return config_key_set(store, key, json, error);
+}
+
+gboolean server_entry_may_lift(const server_entry_t *entry, GHashTable *blocklist)
+{
+    if (entry->is_off) {
+        return TRUE;
+    }
+    for (guint i = 0; i < entry->clients->len; i++) {
+        if (!g_hash_table_contains(blocklist, g_ptr_array_index(entry->clients, i))) {
+            return FALSE;
+        }
+    }
+    return entry->is_known;
+}
+
+gboolean server_entry_is_idle(const server_entry_t *entry)
+{
+    return entry->is_known && entry->clients->len == 0;
+}

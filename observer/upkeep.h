@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The upkeep of the servers' entries on the store's blocklist, by a helper program, for the leader. */
+#ifndef UNDERSTUDY_UPKEEP_H
+#define UNDERSTUDY_UPKEEP_H
+
+#include <glib.h>
+
+#include "verdict.h"
+
+typedef struct upkeep upkeep_t;
+
+/* What it asks for: the verdict on a server as all observers hold it, and whether this one leads. */
+typedef struct upkeep_ops {
+    gboolean (*leads)(gpointer user_data);
+    const verdict_record_t *(*record)(const char *server, gpointer user_data);
+    void (*said)(const char *sentence, gpointer user_data);
+} upkeep_ops_t;
+
+/* Paths and names may not be NULL; helper: path of the `server-entries` program. */
+upkeep_t *upkeep_new(const char *helper, const char *ceph_conf, const char *ceph_user, const upkeep_ops_t *ops,
+                     gpointer user_data);
+/* Ends the helper. */
+void upkeep_free(upkeep_t *upkeep);
+
+/* A server of the configuration; address NULL: it has none, or is gone. */
+void upkeep_set_server(upkeep_t *upkeep, const char *server, const char *address);
+/* The verdict on a server has changed: what was put on the blocklist comes off when it is healthy, after that was applied. */
+void upkeep_on_verdict(upkeep_t *upkeep, const char *server, verdict_t verdict);
+/* An attempt of this observer has switched it off. */
+void upkeep_on_off(upkeep_t *upkeep, const char *server);
+
+#endif
