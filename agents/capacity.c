@@ -336,6 +336,15 @@ static void host_register(const ocf_call_t *call, gboolean always)
     }
 }
 
+static void host_look_at_fence(const ocf_call_t *call)
+{
+    const store_options_t options = { .conf = ocf_value_string(call->values, "ceph_conf"),
+                                      .user = ocf_value_string(call->values, "ceph_user"),
+                                      .timeout_ms = REGISTRY_TIMEOUT_MS };
+
+    fenced_host_look(call->node, &options, FENCE_TIMEOUT_S);
+}
+
 static gboolean is_started(void)
 {
     return g_file_test(STATE_FILE, G_FILE_TEST_EXISTS);
@@ -353,6 +362,7 @@ static ocf_rc_t capacity_start(const ocf_call_t *call)
         return ocf_fail(error);
     }
     host_register(call, TRUE);
+    host_look_at_fence(call);
     return OCF_RC_SUCCESS;
 }
 
@@ -376,7 +386,7 @@ static ocf_rc_t capacity_monitor(const ocf_call_t *call)
     if (call->is_probe || call->params_error != NULL) {
         return OCF_RC_SUCCESS;
     }
-    fenced_host_outlived(call->node, FENCE_TIMEOUT_S);
+    host_look_at_fence(call);
     host_register(call, FALSE);
     if (look_and_publish(call, FALSE, &error)) {
         return OCF_RC_SUCCESS;

@@ -5,17 +5,13 @@
 #include <crm/stonith-ng.h>
 #include <glib.h>
 
-/* What the cluster's fencer remembers of one host. Pure. The history holds unfencing ("on") too: that is no fencing. */
-
-/* Unix time of the last successful fencing, 0 if there was none. */
-gint64 fence_history_fenced_s(const stonith_history_t *history);
-
 /*!
- * \brief Whether what has run on the host since some moment has outlived a fencing
+ * \brief The successful fencings of a host that the fencer here remembers; pure
  *
- * \param[in] since_s  Unix time
- * \return TRUE if the host was fenced then or later, and has not been unfenced since
+ * Each as a text that only tells it from others: each fencer notes the time by its own clock. Unfencing ("on") is none.
+ *
+ * \return to be freed with g_strfreev()
  */
-gboolean fence_history_outlived(const stonith_history_t *history, gint64 since_s);
+char **fence_history_successes(const stonith_history_t *history);
 
 #endif

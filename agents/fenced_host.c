@@ -2,7 +2,6 @@
 #include "fenced_host.h"
 
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "error.h"
@@ -44,42 +43,33 @@ void fenced_host_holder(const store_options_t *options, const char *host, const 
  * that may hold blanks; what stands there before the first blank is empty. */
 #define START_FIELD 20
 
-static gboolean process_started_s(pid_t pid, gint64 *started_s, GError **error)
+/* Pid and start time: no two processes of a boot have both. NULL with an error. */
+static char *process_identity(pid_t pid, GError **error)
 {
     g_autofree char *path = g_strdup_printf("/proc/%d/stat", (int) pid);
     g_autofree char *text = NULL;
     const char *bracket = NULL;
     g_auto(GStrv) fields = NULL;
-    struct timespec up;
 
     if (!g_file_get_contents(path, &text, NULL, error)) {
-        return FALSE;
+        return NULL;
     }
     bracket = strrchr(text, ')');
     fields = g_strsplit(bracket != NULL ? bracket + 1 : "", " ", -1);
-    if (g_strv_length(fields) <= START_FIELD || clock_gettime(CLOCK_BOOTTIME, &up) != 0) {
+    if (g_strv_length(fields) <= START_FIELD) {
         g_set_error(error, UNDERSTUDY_ERROR, UNDERSTUDY_ERROR_FAILED, "%s can't be read", path);
-        return FALSE;
+        return NULL;
     }
-    *started_s = g_get_real_time() / G_USEC_PER_SEC - up.tv_sec
-                 + g_ascii_strtoll(fields[START_FIELD], NULL, 10) / sysconf(_SC_CLK_TCK);
-    return TRUE;
+    return g_strdup_printf("%d:%s", (int) pid, fields[START_FIELD]);
 }
 
-void fenced_host_outlived(const char *name, guint timeout_s)
+void fenced_host_look(const char *name, const store_options_t *options, guint timeout_s)
 {
     g_autoptr(GError) error = NULL;
     const fenced_host_ops_t *ops = module_load(FENCED_HOST_MODULE_FILE, FENCED_HOST_MODULE_SYMBOL, &error);
-    gint64 since_s = 0;
-    gboolean outlived = FALSE;
+    g_autofree char *executor = ops != NULL ? process_identity(getppid(), &error) : NULL;
 
-    if (ops != NULL && process_started_s(getppid(), &since_s, &error) && ops->outlived(name, since_s, &outlived, &error)
-        && outlived) {
-        ocf_log("%s was fenced while it was frozen or cut off, and Pacemaker here was not told: having it fenced again",
-                name);
-        (void) ops->fence(name, timeout_s, &error);
-    }
-    if (error != NULL) {
-        ocf_log("whether %s has outlived a fencing, and must be fenced again: %s", name, error->message);
+    if (executor == NULL || !ops->look(name, options, executor, timeout_s, &error)) {
+        ocf_log("whether %s was fenced, and what follows from it: %s", name, error->message);
     }
 }

@@ -7,15 +7,15 @@
 /*
  * A host that has lost its power leaves watches in the store for 30 s. When
  * Pacemaker has fenced it, what it had open is known to be dead, and need not be
- * waited for. In a module: it links Pacemaker's fencing library.
+ * waited for. In a module: it links Pacemaker's libraries.
  */
 #define FENCED_HOST_MODULE_FILE   "fenced_host.so"
 #define FENCED_HOST_MODULE_SYMBOL "understudy_fenced_host_ops"
 
 typedef struct fenced_host_ops {
     char *(*find)(const store_options_t *options, const char *ip, GError **error);
-    gboolean (*outlived)(const char *name, gint64 since_s, gboolean *outlived, GError **error);
-    gboolean (*fence)(const char *name, guint timeout_s, GError **error);
+    gboolean (*look)(const char *name, const store_options_t *options, const char *executor, guint timeout_s,
+                     GError **error);
     gboolean (*publish)(const char *name, const store_options_t *options, GError **error);
     gboolean (*holder)(const store_options_t *options, const char *host, const char *server, char **boot_id,
                        char **ended_start, gboolean *clean, GError **error);
@@ -24,11 +24,10 @@ typedef struct fenced_host_ops {
 /*!
  * \brief Which fenced host had this address on the storage network
  *
- * Asks the hosts' registry whose the address is, and the cluster's fencer for
- * the last time that it fenced this host with success.
+ * Asks the hosts' registry whose the address is, and the CIB whether Pacemaker has fenced this host and has not let it
+ * in since. A host that is back is not fenced: its old watches end by themselves.
  *
- * \return the host's name (g_free()) if it has been fenced, and has not reported in since or has hardly had the time
- *         to; NULL if not, or if it can't be known
+ * \return the host's name (g_free()); NULL if there is none, or if it can't be known
  */
 char *fenced_host_find(const store_options_t *options, const char *ip);
 
@@ -48,18 +47,23 @@ void fenced_host_holder(const store_options_t *options, const char *host, const 
                         char **ended_start, gboolean *clean);
 
 /*!
- * \brief Have this host fenced again if it has outlived a fencing without being told
+ * \brief Look whether this host was fenced through the store, and do what is to be done then
  *
  * A host that is frozen, or cut off, while it is fenced through the store goes on where it was when that is over:
  * Pacemaker tells members alone that they were fenced. It would be a member that the store refuses, which Pacemaker
- * takes for unfenced, with images that are long running elsewhere. Fenced once more while it is a member, its Pacemaker
+ * takes for unfenced, with images that are long running elsewhere. It is fenced once more, as a member: its Pacemaker
  * hears of it and does what fence-reaction says.
  *
- * Must be called by an agent: its parent is Pacemaker's executor, which has outlived what is older than it.
+ * A host whose Pacemaker has begun anew waits to be unfenced. When no start of an image from before the fence can still
+ * be under way, and no QEMU with an image of the store is left, it says so in the registry: only it can see that.
+ *
+ * Must be called by an agent: its parent is Pacemaker's executor. Costs one question to the fencer here as long as
+ * nothing has happened.
  *
  * \param[in] name       this host's name in the cluster
+ * \param[in] options    the store, and a user that may set keys below understudy/host/
  * \param[in] timeout_s  for the fencing
  */
-void fenced_host_outlived(const char *name, guint timeout_s);
+void fenced_host_look(const char *name, const store_options_t *options, guint timeout_s);
 
 #endif

@@ -1,8 +1,14 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The module fenced_host.so: the hosts' registry, and Pacemaker's fencer. */
+/* The module fenced_host.so: the hosts' registry, the CIB, and Pacemaker's fencer. */
+#include "config.h"
+
 #include "fenced_host.h"
 
 #include <errno.h>
+#include <glib/gstdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
 
 #include <crm/common/results.h>
 #include <crm/stonith-ng.h>
@@ -11,13 +17,16 @@
 #include "cluster_state.h"
 #include "error.h"
 #include "fence_history.h"
+#include "fenced_state.h"
+#include "names.h"
+#include "own_fence.h"
+#include "qemu_process.h"
 #include "registry.h"
-
-/* A watch outlives its client by 30 s (osd_client_watch_timeout). A host that was fenced less than that ago may be
- * up again; what it has opened since can't be told from what it had before, and costs nobody data when it goes. */
-#define WATCH_LIFETIME_S 40
+#include "run_dir.h"
 
 extern const fenced_host_ops_t understudy_fenced_host_ops;
+
+/* Another host ------------------------------------------------------------------*/
 
 static registry_host_t *host_of_address(store_t *store, const char *ip, GError **error)
 {
@@ -40,39 +49,19 @@ static registry_host_t *host_of_address(store_t *store, const char *ip, GError *
     return NULL;
 }
 
-#define HISTORY_TIMEOUT_S 10
-
-/* *history: to be freed with stonith_history_free(), NULL if the host was never fenced. */
-static gboolean history_read(const char *name, stonith_history_t **history, GError **error)
+static gboolean is_fenced(const char *name, GError **error)
 {
-    stonith_t *fencer = stonith_api_new();
-    int rc = fencer != NULL ? stonith_api_connect_retry(fencer, "understudy", 1) : -ENOMEM;
+    cib_connection_t *cib = cib_connection_open("understudy-fenced-host", error);
+    xmlNode *xml = cib != NULL ? cib_connection_query(cib, error) : NULL;
+    gboolean fenced = xml != NULL && fenced_state_is_fenced(xml, name);
 
-    *history = NULL;
-    if (rc == pcmk_ok) {
-        rc = fencer->cmds->history(fencer, st_opt_sync_call, name, history, HISTORY_TIMEOUT_S);
-        fencer->cmds->disconnect(fencer);
+    if (xml != NULL) {
+        cib_xml_free(xml);
     }
-    stonith_api_delete(fencer);
-    if (rc != pcmk_ok) {
-        g_set_error(error, UNDERSTUDY_ERROR, UNDERSTUDY_ERROR_FAILED, "Pacemaker's fencer does not tell: %s",
-                    pcmk_strerror(rc));
+    if (cib != NULL) {
+        cib_connection_close(cib);
     }
-    return rc == pcmk_ok;
-}
-
-static gboolean is_fenced(const registry_host_t *host, GError **error)
-{
-    stonith_history_t *history = NULL;
-    gint64 now_s = g_get_real_time() / G_USEC_PER_SEC;
-    gint64 fenced_s = 0;
-
-    if (!history_read(host->name, &history, error)) {
-        return FALSE;
-    }
-    fenced_s = fence_history_fenced_s(history);
-    stonith_history_free(history);
-    return fenced_s > 0 && (fenced_s >= host->at_s || now_s - fenced_s <= WATCH_LIFETIME_S);
+    return fenced;
 }
 
 static char *find(const store_options_t *options, const char *ip, GError **error)
@@ -84,17 +73,32 @@ static char *find(const store_options_t *options, const char *ip, GError **error
         host = host_of_address(store, ip, error);
     }
     store_close(store);
-    return host != NULL && is_fenced(host, error) ? g_strdup(host->name) : NULL;
+    return host != NULL && is_fenced(host->name, error) ? g_strdup(host->name) : NULL;
 }
 
-static gboolean outlived(const char *name, gint64 since_s, gboolean *has, GError **error)
-{
-    stonith_history_t *history = NULL;
+/* This host ---------------------------------------------------------------------*/
 
-    if (!history_read(name, &history, error)) {
+#define HISTORY_TIMEOUT_S 10
+#define NOTE_FILE UNDERSTUDY_RUN_DIR "/own-fence"
+#define BOOT_ID_FILE "/proc/sys/kernel/random/boot_id"
+
+static gboolean successes_read(const char *name, char ***successes, GError **error)
+{
+    stonith_t *fencer = stonith_api_new();
+    stonith_history_t *history = NULL;
+    int rc = fencer != NULL ? stonith_api_connect_retry(fencer, "understudy", 1) : -ENOMEM;
+
+    if (rc == pcmk_ok) {
+        rc = fencer->cmds->history(fencer, st_opt_sync_call, name, &history, HISTORY_TIMEOUT_S);
+        fencer->cmds->disconnect(fencer);
+    }
+    stonith_api_delete(fencer);
+    if (rc != pcmk_ok) {
+        g_set_error(error, UNDERSTUDY_ERROR, UNDERSTUDY_ERROR_FAILED, "Pacemaker's fencer does not tell: %s",
+                    pcmk_strerror(rc));
         return FALSE;
     }
-    *has = fence_history_outlived(history, since_s);
+    *successes = fence_history_successes(history);
     stonith_history_free(history);
     return TRUE;
 }
@@ -109,6 +113,153 @@ static gboolean fence(const char *name, guint timeout_s, GError **error)
     }
     return rc == pcmk_ok;
 }
+
+/* *fence is NULL if there is no record. */
+static gboolean fence_read(const char *name, const store_options_t *options, registry_fence_t **fence, GError **error)
+{
+    g_autofree char *key = g_strconcat(REGISTRY_FENCE_PREFIX, name, NULL);
+    g_autoptr(GError) get_error = NULL;
+    g_autofree char *json = NULL;
+    store_t *store = store_open(options, error);
+
+    *fence = NULL;
+    if (store == NULL) {
+        return FALSE;
+    }
+    json = config_key_get(store, key, &get_error);
+    store_close(store);
+    if (json != NULL) {
+        *fence = registry_fence_parse(name, json, error);
+        return *fence != NULL;
+    }
+    if (g_error_matches(get_error, UNDERSTUDY_ERROR, UNDERSTUDY_ERROR_NOT_FOUND)) {
+        return TRUE;
+    }
+    g_propagate_error(error, g_steal_pointer(&get_error));
+    return FALSE;
+}
+
+/* Whichever pool: the host is refused as a whole. */
+static gboolean has_store_disk(pid_t pid)
+{
+    static const char driver[] = "\"driver\":\"rbd\"";
+    g_autofree char *path = g_strdup_printf("/proc/%d/cmdline", (int) pid);
+    g_autofree char *bytes = NULL;
+    gsize length = 0;
+
+    return g_file_get_contents(path, &bytes, &length, NULL)
+           && memmem(bytes, length, driver, strlen(driver)) != NULL; /* NULs between the arguments */
+}
+
+static gboolean host_is_empty(GError **error)
+{
+    g_autoptr(GPtrArray) qemus = qemu_process_list(error);
+
+    for (guint i = 0; qemus != NULL && i < qemus->len; i++) {
+        const qemu_shown_t *qemu = g_ptr_array_index(qemus, i);
+
+        if ((qemu->name != NULL && resource_id_server(qemu->name) != NULL) || has_store_disk(qemu->pid)) {
+            g_set_error(error, UNDERSTUDY_ERROR, UNDERSTUDY_ERROR_BUSY,
+                        "a QEMU from before the fence is left here (%s, pid %d): this host is not unfenced before it "
+                        "has ended; end it, or boot the host", qemu->name != NULL ? qemu->name : "?", (int) qemu->pid);
+            return FALSE;
+        }
+    }
+    return qemus != NULL;
+}
+
+static gboolean say_empty(const char *name, const store_options_t *options, own_fence_note_t *note, GError **error)
+{
+    if (!host_is_empty(error) || !g_file_set_contents(REGISTRY_EMPTY_FILE, note->fence_id, -1, error)
+        || !registry_publish(name, options, TRUE, error)) {
+        return FALSE;
+    }
+    note->is_said = TRUE;
+    return TRUE;
+}
+
+static gint64 boottime_s(void)
+{
+    struct timespec now = { 0 };
+
+    clock_gettime(CLOCK_BOOTTIME, &now);
+    return now.tv_sec;
+}
+
+typedef struct {
+    const char *name;
+    const store_options_t *options;
+    const char *executor;
+    char *boot_id;
+    char **events;
+} own_t;
+
+static gboolean step_take(const own_t *own, own_fence_note_t *note, own_fence_step_t *step, GError **error)
+{
+    g_autoptr(registry_fence_t) fence_record = NULL;
+
+    if (!fence_read(own->name, own->options, &fence_record, error)) {
+        return FALSE;
+    }
+    *step = own_fence_step(note, fence_record, own->boot_id, own->executor, own->events, boottime_s());
+    return TRUE;
+}
+
+/* What this makes of the record is known afterwards: once for each fence of somebody else's. */
+static gboolean fence_again(const own_t *own, own_fence_note_t *note, guint timeout_s, GError **error)
+{
+    own_fence_step_t step = OWN_FENCE_NONE;
+
+    return fence(own->name, timeout_s, error) && step_take(own, note, &step, error);
+}
+
+static gboolean look_and_act(const own_t *own, own_fence_note_t *note, guint timeout_s, GError **error)
+{
+    own_fence_step_t step = OWN_FENCE_NONE;
+
+    if (!step_take(own, note, &step, error)) {
+        return FALSE;
+    }
+    switch (step) {
+        case OWN_FENCE_OUTLIVED:
+            g_message("%s was fenced while it was frozen or cut off, and Pacemaker here was not told: having it fenced "
+                      "again", own->name);
+            return fence_again(own, note, timeout_s, error);
+        case OWN_FENCE_SAY_EMPTY:
+            return say_empty(own->name, own->options, note, error);
+        default:
+            return TRUE;
+    }
+}
+
+static gboolean look(const char *name, const store_options_t *options, const char *executor, guint timeout_s,
+                     GError **error)
+{
+    own_t own = { .name = name, .options = options, .executor = executor };
+    g_autofree char *text = NULL;
+    g_autofree char *after = NULL;
+    g_autoptr(own_fence_note_t) note = NULL;
+    g_auto(GStrv) events = NULL;
+    g_autofree char *boot_id = NULL;
+    gboolean good = TRUE;
+
+    (void) g_file_get_contents(NOTE_FILE, &text, NULL, NULL);
+    note = own_fence_note_parse(text != NULL ? text : "");
+    if (!successes_read(name, &events, error) || !g_file_get_contents(BOOT_ID_FILE, &boot_id, NULL, error)) {
+        return FALSE;
+    }
+    if (!own_fence_must_look(note, executor, events)) {
+        return TRUE;
+    }
+    own.events = events;
+    own.boot_id = g_strstrip(boot_id);
+    good = look_and_act(&own, note, timeout_s, error);
+    after = own_fence_note_text(note);
+    g_mkdir_with_parents(UNDERSTUDY_RUN_DIR, 0755);
+    return g_file_set_contents(NOTE_FILE, after, -1, good ? error : NULL) && good;
+}
+
+/* The holder of a claim ---------------------------------------------------------*/
 
 static gboolean publish(const char *name, const store_options_t *options, GError **error)
 {
@@ -172,5 +323,5 @@ static gboolean holder(const store_options_t *options, const char *name, const c
 }
 
 const fenced_host_ops_t understudy_fenced_host_ops = {
-    .find = find, .outlived = outlived, .fence = fence, .publish = publish, .holder = holder,
+    .find = find, .look = look, .publish = publish, .holder = holder,
 };

@@ -219,6 +219,7 @@ fence_target_t *fence_target_resolve(const fence_site_t *site, const char *plug,
     host = g_hash_table_lookup(site->hosts, target->name);
     if (host != NULL) {
         target->boot_id = g_strdup(host->boot_id);
+        target->empty_fence = g_strdup(host->empty_fence);
     }
     if (target->addresses == NULL && host == NULL) {
         g_set_error(error, UNDERSTUDY_ERROR, UNDERSTUDY_ERROR_NOT_FOUND,
@@ -241,6 +242,7 @@ void fence_target_free(fence_target_t *target)
         g_free(target->name);
         g_strfreev(target->addresses);
         g_free(target->boot_id);
+        g_free(target->empty_fence);
         g_free(target);
     }
 }
@@ -355,6 +357,8 @@ fence_record_t *fence_record_new(const char *name)
     record->name = g_strdup(name);
     record->boot_id = g_strdup("");
     record->by = g_strdup("");
+    record->id = g_strdup("");
+    record->start_timeout_s = REGISTRY_START_TIMEOUT_S;
     record->entries = g_ptr_array_new_with_free_func(g_free);
     record->clients = g_ptr_array_new_with_free_func(client_free);
     return record;
@@ -366,6 +370,7 @@ void fence_record_free(fence_record_t *record)
         g_free(record->name);
         g_free(record->boot_id);
         g_free(record->by);
+        g_free(record->id);
         g_ptr_array_unref(record->entries);
         g_ptr_array_unref(record->clients);
         g_free(record);
@@ -425,11 +430,14 @@ fence_record_t *fence_record_parse(const char *name, const char *json, GError **
     g_autofree char *what = g_strconcat("the fence's record " FENCE_RECORD_PREFIX, name, NULL);
     g_autoptr(JsonObject) object = json_read_object_text(json, what, error);
     g_autoptr(fence_record_t) record = fence_record_new(name);
+    g_autoptr(registry_fence_t) fence = object != NULL ? registry_fence_parse(name, json, error) : NULL;
     g_auto(GStrv) entries = NULL;
 
-    if (object == NULL) {
+    if (fence == NULL) {
         return NULL;
     }
+    set_text(&record->id, fence->id);
+    record->start_timeout_s = fence->start_timeout_s;
     set_text(&record->boot_id, json_read_string(object, "boot_id"));
     set_text(&record->by, json_read_string(object, "by"));
     record->at_s = json_read_integer(object, "at", 0);
@@ -458,6 +466,9 @@ char *fence_record_json(const fence_record_t *record)
     member_add(builder, "name", record->name);
     member_add(builder, "boot_id", record->boot_id);
     member_add(builder, "by", record->by);
+    member_add(builder, "id", record->id);
+    json_builder_set_member_name(builder, "start_timeout");
+    json_builder_add_int_value(builder, record->start_timeout_s);
     json_builder_set_member_name(builder, "at");
     json_builder_add_int_value(builder, record->at_s);
     json_builder_set_member_name(builder, "entries");
@@ -618,13 +629,9 @@ gboolean fence_record_may_shrink(const fence_record_t *record, const char *boot_
     return FALSE;
 }
 
-gint64 fence_lift_wait_s(const fence_record_t *record, gint64 now_s, guint start_timeout_s)
+gboolean fence_host_is_empty(const fence_record_t *record, const fence_target_t *target)
 {
-    /* A clock that was set back must not make it wait for ever. */
-    if (record->at_s > now_s) {
-        return start_timeout_s;
-    }
-    return record->at_s <= now_s - start_timeout_s ? 0 : record->at_s + start_timeout_s - now_s;
+    return record->id[0] != '\0' && g_strcmp0(record->id, target->empty_fence) == 0;
 }
 
 /* Two-round confirmation ----------------------------------------------------------*/

@@ -37,6 +37,7 @@ typedef struct fence_target {
     char **addresses;     /* IPs, at least one */
     const char *source;   /* where they are from, for messages */
     char *boot_id;        /* as published last, or NULL */
+    char *empty_fence;    /* id of the fence since which nothing is left on it, by its own word; or NULL */
 } fence_target_t;
 
 /*!
@@ -79,7 +80,7 @@ char **fence_entries(const fence_target_t *target);
 
 /* What a fence has put on the blocklist, kept in the monitors' config-key store under
  * understudy/fence/NAME and written before the entries are, so that a fence that is killed leaves a trace. */
-#define FENCE_RECORD_PREFIX "understudy/fence/"
+#define FENCE_RECORD_PREFIX REGISTRY_FENCE_PREFIX
 
 /* The entry of one client, which stays when its host is unfenced: who it is of may be frozen, or lost to libvirt. */
 typedef struct fence_client {
@@ -91,7 +92,9 @@ typedef struct fence_record {
     char *name;
     char *boot_id;        /* the host's when it was fenced, "" if it was not known */
     char *by;             /* host that did it */
-    gint64 at_s;          /* Unix time of the newest fence */
+    char *id;             /* tells the newest fence from any other */
+    gint64 at_s;          /* Unix time of the newest fence, for people */
+    gint64 start_timeout_s; /* after this time the host may say that nothing from before is left on it */
     GPtrArray *entries;   /* char*: as the OSD map spells them; none: the host is not fenced any more */
     GPtrArray *clients;   /* fence_client_t*: single clients of earlier fences */
 } fence_record_t;
@@ -165,8 +168,8 @@ GPtrArray *fence_record_take_gone(fence_record_t *record, const char *boot_id, c
 /* TRUE if some client in it could be gone: worth a look at the headers. */
 gboolean fence_record_may_shrink(const fence_record_t *record, const char *boot_id);
 
-/* Seconds until every image start that was under way on the host when it was fenced has ended; 0: it has. */
-gint64 fence_lift_wait_s(const fence_record_t *record, gint64 now_s, guint start_timeout_s);
+/* TRUE if the host itself has said that no QEMU from before this fence is left on it. */
+gboolean fence_host_is_empty(const fence_record_t *record, const fence_target_t *target);
 
 /* Two-round confirmation ----------------------------------------------------------*/
 

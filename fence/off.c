@@ -31,6 +31,9 @@ static gboolean record_begin(fence_call_t *call, fence_record_t **record, GError
     (*record)->boot_id = g_strdup(call->target->boot_id != NULL ? call->target->boot_id : "");
     g_free((*record)->by);
     (*record)->by = g_strdup(call->site.own_name);
+    g_free((*record)->id);
+    (*record)->id = g_uuid_string_random();
+    (*record)->start_timeout_s = (gint64) (ocf_value_duration_ms(call->values, "start_timeout") / 1000);
     (*record)->at_s = g_get_real_time() / G_USEC_PER_SEC;
     return TRUE;
 }

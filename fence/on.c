@@ -4,19 +4,20 @@
 #include "fence_private.h"
 
 /* Pacemaker gives up a host whose unfencing has failed ten times (stonith-max-attempts): these must together last until
- * it can succeed. Not longer each: it makes no new decision while an action is under way. */
-#define UNFENCE_ATTEMPTS 10
+ * it can succeed, the host's monitor interval included. Not longer each: it makes no new decision while an action is
+ * under way. */
+#define UNFENCE_ATTEMPTS 8
 
-static void pace_attempts(const fence_call_t *call, guint start_timeout_s)
+static void pace_attempts(const fence_call_t *call)
 {
-    g_usleep((gulong) MIN(start_timeout_s * 1000 / UNFENCE_ATTEMPTS, fence_remaining_ms(call)) * 1000);
+    guint64 pace_ms = ocf_value_duration_ms(call->values, "start_timeout") / UNFENCE_ATTEMPTS;
+
+    g_usleep((gulong) MIN(pace_ms, fence_remaining_ms(call)) * 1000);
 }
 
-/* Without a new boot id nobody knows what goes on there: wait for starts that were under way, then look. */
-static gboolean host_make_empty(fence_call_t *call, const fence_record_t *record, GError **error)
+/* libvirt ends what it knows of. */
+static gboolean domains_end(fence_call_t *call, GError **error)
 {
-    guint start_timeout_s = (guint) (ocf_value_duration_ms(call->values, "start_timeout") / 1000);
-    gint64 wait_s = fence_lift_wait_s(record, g_get_real_time() / G_USEC_PER_SEC, start_timeout_s);
     const planes_ops_t *planes = planes_load(error);
     plane_members_t *members = planes != NULL ? planes->members_read(error) : NULL;
     g_autofree char *address = NULL;
@@ -33,14 +34,6 @@ static gboolean host_make_empty(fence_call_t *call, const fence_record_t *record
     if (address == NULL) {
         return FALSE;
     }
-    if (wait_s * 1000 >= (gint64) fence_remaining_ms(call)) {
-        pace_attempts(call, start_timeout_s);
-        g_set_error(error, UNDERSTUDY_ERROR, UNDERSTUDY_ERROR_BUSY,
-                    "%s has not booted since it was fenced, and a start of an image may still be under way there for "
-                    "%" G_GINT64_FORMAT " s (start_timeout): unfence it then, or boot it", call->target->name, wait_s);
-        return FALSE;
-    }
-    g_usleep((gulong) (wait_s * G_USEC_PER_SEC));
     uri = fence_options_libvirt_uri(call->values, address);
     if (!planes->leftovers_destroy(uri, pools, fence_remaining_ms(call), &destroyed, error)) {
         g_prefix_error(error, "%s has not booted since it was fenced, and what runs there is not known: ",
@@ -51,6 +44,24 @@ static gboolean host_make_empty(fence_call_t *call, const fence_record_t *record
     fence_say(call, FENCE_LOG_NOTICE, "domains left on %s that were destroyed: %s", call->target->name,
               names[0] != '\0' ? names : "none");
     return TRUE;
+}
+
+/* Without a new boot id nobody else knows what goes on there: a QEMU that libvirt has lost is seen by the host alone. */
+static gboolean host_make_empty(fence_call_t *call, const fence_record_t *record, GError **error)
+{
+    if (!domains_end(call, error)) {
+        return FALSE;
+    }
+    if (fence_host_is_empty(record, call->target)) {
+        return TRUE;
+    }
+    pace_attempts(call);
+    g_set_error(error, UNDERSTUDY_ERROR, UNDERSTUDY_ERROR_BUSY,
+                "%s has not booted since it was fenced, and has not said yet that no QEMU is left on it: its "
+                "ocf:understudy:capacity does so %" G_GINT64_FORMAT " s (start_timeout) after it has seen the fence, if it "
+                "may run there (meta requires=quorum); see its log, or boot the host",
+                call->target->name, record->start_timeout_s);
+    return FALSE;
 }
 
 /* Who has the images open now. *is_seen: FALSE if some OSD refuses this host itself. */

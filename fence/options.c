@@ -95,8 +95,8 @@ const fence_option_t fence_option_table[] = {
                               "osd_client_watch_timeout and some" } },
     { .name = "start_timeout", .long_name = "start-timeout", .value_name = "seconds",
       .param = { SECONDS(0, 3600), .default_text = "120",
-                 .shortdesc = "on, for a host that has not booted since: time after which no start of an image that "
-                              "was under way can still be; the start action's timeout" } },
+                 .shortdesc = "on, for a host that has not booted since: the host waits so long, after it has seen "
+                              "the fence, before it says that nothing is left on it; the start action's timeout" } },
     { .name = "store_timeout", .long_name = "store-timeout", .value_name = "seconds",
       .param = { SECONDS(1, 60), .default_text = "5", .shortdesc = "Deadline of each operation of the store" } },
     { .name = "power_timeout", .long_name = "power-timeout", .value_name = "seconds",

@@ -24,6 +24,7 @@ void registry_host_free(registry_host_t *host)
         g_free(host->name);
         g_strfreev(host->store_addresses);
         g_free(host->boot_id);
+        g_free(host->empty_fence);
         g_free(host);
     }
 }
@@ -36,6 +37,7 @@ registry_host_t *registry_host_copy(const registry_host_t *host)
     copy->store_addresses = g_strdupv(host->store_addresses);
     copy->boot_id = g_strdup(host->boot_id);
     copy->at_s = host->at_s;
+    copy->empty_fence = g_strdup(host->empty_fence);
     return copy;
 }
 
@@ -66,6 +68,7 @@ registry_host_t *registry_host_parse(const char *name, const char *json, GError 
         host->store_addresses = json_read_strings(object, "store_addresses");
         host->boot_id = g_strdup(json_read_string(object, "boot_id"));
         host->at_s = json_read_integer(object, "at", 0);
+        host->empty_fence = g_strdup(json_read_string(object, "empty_fence"));
         if (g_strcmp0(host->name, name) != 0) {
             sentence = g_strdup_printf("%s is of host '%s'", what, host->name != NULL ? host->name : "");
         } else if (!addresses_are_good(host->store_addresses)) {
@@ -105,8 +108,52 @@ char *registry_host_json(const registry_host_t *host)
     json_builder_add_string_value(builder, host->boot_id);
     json_builder_set_member_name(builder, "at");
     json_builder_add_int_value(builder, host->at_s);
+    if (host->empty_fence != NULL) {
+        json_builder_set_member_name(builder, "empty_fence");
+        json_builder_add_string_value(builder, host->empty_fence);
+    }
     json_builder_end_object(builder);
     return json_text(builder);
+}
+
+void registry_fence_free(registry_fence_t *fence)
+{
+    if (fence != NULL) {
+        g_free(fence->id);
+        g_free(fence->boot_id);
+        g_free(fence);
+    }
+}
+
+/* Records of fences before 0.2 have no id. */
+static char *fence_id(JsonObject *object)
+{
+    const char *id = json_read_string(object, "id");
+    const char *by = json_read_string(object, "by");
+
+    return id != NULL ? g_strdup(id)
+                      : g_strdup_printf("%s %" G_GINT64_FORMAT, by != NULL ? by : "", json_read_integer(object, "at", 0));
+}
+
+registry_fence_t *registry_fence_parse(const char *name, const char *json, GError **error)
+{
+    g_autofree char *what = g_strconcat("the fence's record " REGISTRY_FENCE_PREFIX, name, NULL);
+    g_autoptr(JsonObject) object = json_read_object_text(json, what, error);
+    g_auto(GStrv) entries = NULL;
+    registry_fence_t *fence = NULL;
+    const char *boot_id = NULL;
+
+    if (object == NULL) {
+        return NULL;
+    }
+    fence = g_new0(registry_fence_t, 1);
+    entries = json_read_strings(object, "entries");
+    boot_id = json_read_string(object, "boot_id");
+    fence->id = fence_id(object);
+    fence->boot_id = g_strdup(boot_id != NULL ? boot_id : "");
+    fence->is_in_force = entries[0] != NULL;
+    fence->start_timeout_s = CLAMP(json_read_integer(object, "start_timeout", REGISTRY_START_TIMEOUT_S), 0, 3600);
+    return fence;
 }
 
 /* The config-key store -----------------------------------------------------------*/
@@ -290,6 +337,7 @@ static gboolean host_publish(const char *name, const char *boot_id, const store_
         host->store_addresses[0] = store_address_ip(address);
         host->boot_id = g_strdup(boot_id);
         host->at_s = g_get_real_time() / G_USEC_PER_SEC;
+        (void) g_file_get_contents(REGISTRY_EMPTY_FILE, &host->empty_fence, NULL, NULL);
         if (host->store_addresses[0] == NULL) {
             g_set_error(error, UNDERSTUDY_ERROR, UNDERSTUDY_ERROR_FAILED, "Ceph says that this host is %s: no IP address",
                         address);

@@ -23,11 +23,31 @@ char *registry_seen_key(const char *server); /* g_free() */
 char *registry_seen_server(const char *name);
 gboolean registry_digest_is_valid(const char *text);
 
+#define REGISTRY_FENCE_PREFIX "understudy/fence/"
+/* Holds the id of the fence since which nothing is left on this host: published with the rest. */
+#define REGISTRY_EMPTY_FILE "/run/understudy/empty"
+
+/* Where a record does not say it: the start action's timeout. */
+#define REGISTRY_START_TIMEOUT_S 120
+
+/* What a host needs to know of its own fence: fence_rbd's record, see fence/core.h. */
+typedef struct registry_fence {
+    char *id;               /* tells it from any other */
+    char *boot_id;          /* of the boot that was fenced, "" if it was not known */
+    gboolean is_in_force;   /* FALSE: it is over, and only what stays of it is recorded */
+    gint64 start_timeout_s; /* after this time no start of an image from before can still be under way */
+} registry_fence_t;
+
+/* Pure. NULL with UNDERSTUDY_ERROR_CONFIG. */
+registry_fence_t *registry_fence_parse(const char *name, const char *json, GError **error);
+void registry_fence_free(registry_fence_t *fence);
+
 typedef struct registry_host {
     char *name;
     char **store_addresses; /* IPs, as the store sees the host's clients; at least one */
     char *boot_id;          /* /proc/sys/kernel/random/boot_id when it was published, or NULL */
-    gint64 at_s;            /* Unix time */
+    gint64 at_s;            /* Unix time, for people */
+    char *empty_fence;      /* id of the fence since which no QEMU is left there, by its own word; or NULL */
 } registry_host_t;
 
 void registry_host_free(registry_host_t *host);
@@ -59,5 +79,6 @@ gboolean config_key_remove(store_t *store, const char *key, GError **error);
 gboolean registry_publish(const char *name, const store_options_t *options, gboolean always, GError **error);
 
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(registry_host_t, registry_host_free)
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(registry_fence_t, registry_fence_free)
 
 #endif

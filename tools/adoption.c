@@ -418,6 +418,8 @@ static gboolean apply_site(const adoption_t *adoption, xmlNode *cib)
 
     changed = add_clone(resources, CAPACITY_CLONE_ID, CAPACITY_RESOURCE_ID, "capacity",
                         adoption->capacity_operations) || changed;
+    /* It speaks for a host that is to be unfenced: it must not wait for that itself. */
+    changed = set_nvpair(find_primitive(resources, "capacity"), "meta_attributes", "requires", "quorum") || changed;
     if (adoption->references != NULL) {
         changed = set_nvpair(find_primitive(resources, "observer"), "instance_attributes", "references",
                              *adoption->references != '\0' ? adoption->references : NULL) || changed;

@@ -92,7 +92,8 @@ class FenceAgent:
         return answer
 
     def on(self, **more: str) -> Answer:
-        """Unfence the target; must work."""
+        """Unfence the target, which has said that nothing is left on it; must work."""
+        self.say_empty()
         answer = self.run("on", **more)
         assert answer.rc == OK, answer.err
         return answer
@@ -162,6 +163,12 @@ class FenceAgent:
         boot_id = self.lab.exec(host, "cat", "/proc/sys/kernel/random/boot_id").stdout.strip()
         self.set_key(HOST_KEY + host, {"name": host, "store_addresses": [self.site.address(host, "store")],
                                        "boot_id": boot_id, "at": int(time.time())} | more)
+
+    def say_empty(self) -> None:
+        """As the target's capacity agent would: no QEMU from before the fence is left on it."""
+        entry, record = self.key(HOST_KEY + self.target), self.record()
+        if entry is not None and record is not None:
+            self.set_key(HOST_KEY + self.target, entry | {"empty_fence": record["id"]})
 
     def watchers(self, image: str = RUN_IMAGE) -> list[str]:
         """Addresses that have an image open."""

@@ -152,10 +152,10 @@ class FencedCluster:
         return f"{self.site.address(host, 'store')}:0/0" in json.loads(done.stdout)["blocklist"]
 
     def records(self) -> list[str]:
-        """Hosts of which a fence is recorded."""
-        done = self.lab.exec("store", "ceph", "config-key", "ls", "--format", "json")
-        return [key.removeprefix("understudy/fence/") for key in json.loads(done.stdout)
-                if key.startswith("understudy/fence/")]
+        """Hosts that are fenced, by their records; what is recorded of single clients is no fence."""
+        done = self.lab.exec("store", "ceph", "config-key", "dump", "understudy/fence/", "--format", "json")
+        return [key.removeprefix("understudy/fence/") for key, value in json.loads(done.stdout).items()
+                if json.loads(value)["entries"]]
 
     def fencings(self, host: str) -> list[ET.Element]:
         """What the fencer has done to a host, newest first."""

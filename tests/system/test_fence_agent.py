@@ -256,13 +256,19 @@ def test_a_host_that_booted_since_is_unfenced_without_asking_it(fence):
     assert "booted" in answer.err
 
 
-def test_unfencing_waits_for_starts_that_were_under_way(fence):
+def test_unfencing_waits_for_the_hosts_own_word(fence):
+    """Nobody else sees a QEMU that libvirt there has lost, or a start that is under way."""
     fence.off()
     answer = fence.run("on", start_timeout="60")
-    assert answer.rc == FAILED and "start_timeout" in answer.err
+    assert answer.rc == FAILED and "has not said yet" in answer.err
     assert fence.entry in fence.blocklist()
     # Pacemaker tries ten times, one after the other.
     assert 60 / 10 <= answer.seconds < POWER_TIMEOUT_S
+    # What it has said of an earlier fence says nothing of this one.
+    fence.say_empty()
+    fence.off()
+    answer = fence.run("on")
+    assert answer.rc == FAILED and "has not said yet" in answer.err
 
 
 def test_unfencing_leaves_an_operators_entries_alone(fence):
@@ -270,6 +276,7 @@ def test_unfencing_leaves_an_operators_entries_alone(fence):
     answer = fence.run("on")
     assert answer.rc == FAILED and "by no fence" in answer.err
     fence.off()
+    fence.say_empty()
     answer = fence.run("on")
     assert answer.rc == FAILED and fence.entry in fence.blocklist()
 
@@ -323,6 +330,7 @@ def test_an_unfence_that_is_killed_is_completed_by_the_next(fence, line):
         fence.off()
     if line == "is removed":    # nothing is kept of a host that has booted
         fence.publish(fence.target, boot_id="another")
+    fence.say_empty()
     fence.run_killed("on", line)
     fence.on()
     assert fence.is_let_in()

@@ -15,7 +15,9 @@ def capacity(fence, action: str, interval_s: int = 0) -> int:
     env = {"OCF_ROOT": "/usr/lib/ocf", "OCF_RESOURCE_INSTANCE": "understudy-capacity",
            "OCF_RESKEY_CRM_meta_timeout": "20000", "OCF_RESKEY_CRM_meta_interval": str(interval_s * 1000),
            "OCF_RESKEY_CRM_meta_on_node": fence.target}
-    words = [*fence.environment(), "env", *(f"{name}={value}" for name, value in env.items()), AGENT, action]
+    # With a parent on the host, as Pacemaker's executor is.
+    words = ["sh", "-c", '"$@"; exit $?', "sh", *fence.environment(), "env",
+             *(f"{name}={value}" for name, value in env.items()), AGENT, action]
     return fence.lab.exec(fence.target, *words, check=False).returncode
 
 
@@ -81,3 +83,24 @@ def test_a_monitor_publishes_again_when_an_address_has_changed(fence):
         assert published(fence).get("store_addresses") == [fence.target_ip]
     finally:
         fence.lab.exec(fence.target, "ip", "address", "del", RESERVED, "dev", "store")
+
+
+def test_a_host_says_that_nothing_is_left_on_it_since_its_fence(fence):
+    """A QEMU that libvirt does not know is seen by the host alone: as long as it is there the host stays fenced."""
+    started_anew(fence)
+    qemu = fence.lab.popen(fence.target, "qemu-system-x86_64", "-name", "guest=standby-lost", "-display", "none", "-S",
+                           "-nodefaults", "-m", "16")
+    try:
+        wait_until(lambda: "standby-lost" in fence.lab.exec(fence.target, "pgrep", "-a", "qemu", check=False).stdout, 30,
+                   "the QEMU to show itself")
+        fence.off()
+        # Called by hand, each call is that of a new executor, which waits to be unfenced.
+        assert capacity(fence, "monitor", 10) == OK
+        assert fence.run("on").rc != OK and fence.entry in fence.blocklist()
+    finally:
+        qemu.kill()
+        qemu.wait(20)
+    wait_until(lambda: fence.lab.exec(fence.target, "pgrep", "qemu", check=False).returncode != 0, 30, "the QEMU to end")
+    assert capacity(fence, "monitor", 10) == OK
+    assert published(fence)["empty_fence"] == fence.record()["id"]
+    assert fence.run("on").rc == OK and fence.is_let_in()

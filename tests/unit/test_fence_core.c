@@ -448,18 +448,26 @@ static void test_lift_of_a_record_of_clients(void **state)
     assert_int_equal(fence_lift_decide(record, target, FENCE_OFF), FENCE_LIFT_FOREIGN);
 }
 
-static void test_lift_wait(void **state)
+/* Only the host itself can say it, and only of this very fence. */
+static void test_a_hosts_own_word(void **state)
 {
-    g_autoptr(fence_record_t) record = fence_record_new("host2");
+    g_autoptr(fence_target_t) target = resolve(*state, "host2", NULL);
+    g_autoptr(fence_record_t) record = fence_record_parse("host2", "{\"id\":\"f2\",\"entries\":[\"10.0.0.12:0/0\"]}", NULL);
+    g_autoptr(fence_record_t) old = fence_record_parse("host2", "{\"by\":\"host1\",\"at\":12,\"entries\":[]}", NULL);
+    g_autoptr(fence_record_t) none = fence_record_new("host2");
 
-    (void) state;
-    record->at_s = 1000;
-    assert_int_equal(fence_lift_wait_s(record, 1000, 60), 60);
-    assert_int_equal(fence_lift_wait_s(record, 1059, 60), 1);
-    assert_int_equal(fence_lift_wait_s(record, 1060, 60), 0);
-    assert_int_equal(fence_lift_wait_s(record, 5000, 60), 0);
-    assert_int_equal(fence_lift_wait_s(record, 10, 60), 60); /* the clock was set back */
-    assert_int_equal(fence_lift_wait_s(record, 1000, 0), 0);
+    assert_false(fence_host_is_empty(record, target));
+    target->empty_fence = g_strdup("f1");
+    assert_false(fence_host_is_empty(record, target));
+    g_free(target->empty_fence);
+    target->empty_fence = g_strdup("f2");
+    assert_true(fence_host_is_empty(record, target));
+    assert_int_equal(record->start_timeout_s, 120);
+    /* A record without an id has one all the same. */
+    assert_string_equal(old->id, "host1 12");
+    g_free(target->empty_fence);
+    target->empty_fence = g_strdup("");
+    assert_false(fence_host_is_empty(none, target));
 }
 
 /* Confirmation --------------------------------------------------------------------------------*/
@@ -506,7 +514,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_look_at_ghosts, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_lift, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_lift_of_a_record_of_clients, set_up, tear_down),
-        cmocka_unit_test(test_lift_wait),
+        cmocka_unit_test_setup_teardown(test_a_hosts_own_word, set_up, tear_down),
         cmocka_unit_test(test_evidence),
     };
 
