@@ -15,7 +15,7 @@ from lab import process
 from lab.api import Lab, wait_until
 from lab.guest import build
 from lab.guest.kvm import domain_type
-from lab.site import POOL
+from lab.site import CEPHX_USER, POOL
 
 AGENT = os.environ.get("UNDERSTUDY_IMAGE_AGENT", "/usr/lib/ocf/resource.d/understudy/image")
 MODULE_DIR = "UNDERSTUDY_MODULE_DIR"
@@ -184,6 +184,14 @@ class ImageAgent:
         self.lab.exec(self.host, "rm", f"/run/libvirt/qemu/{DOMAIN}.xml", f"/run/libvirt/qemu/{DOMAIN}.pid")
         self.lab.service(self.host, "start", "libvirtd")
         wait_until(lambda: self.lab.hypervisor_answers(self.host), 30, f"libvirtd on {self.host}")
+
+    def define_secret(self, uuid: str) -> None:
+        """Gives libvirt the key of the hosts' user, as an operator would."""
+        xml = (f"<secret ephemeral='yes' private='yes'><uuid>{uuid}</uuid>"
+               "<usage type='ceph'><name>by hand</name></usage></secret>")
+        key = self.lab.exec("store", "ceph", "auth", "get-key", f"client.{CEPHX_USER}").stdout
+        self.lab.exec(self.host, "virsh", "secret-define", "/dev/stdin", stdin=xml)
+        self.lab.exec(self.host, "virsh", "secret-set-value", uuid, "--file", "/dev/stdin", stdin=key)
 
     def virsh(self, *argv) -> str:
         """virsh on the host"""
