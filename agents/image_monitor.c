@@ -180,7 +180,7 @@ static ocf_rc_t watchers_check(const ocf_call_t *call, const image_identity_t *i
     }
     store_close(store);
     image_record_free(record);
-    if (g_error_matches(error, UNDERSTUDY_ERROR, UNDERSTUDY_ERROR_BUSY)) {
+    if (error != NULL && error->code == UNDERSTUDY_ERROR_BUSY) {
         ocf_exit_reason("%s", error->message);
         return OCF_RC_GENERIC;
     }

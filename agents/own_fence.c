@@ -7,9 +7,9 @@
 
 static char *key_text(GKeyFile *file, const char *key)
 {
-    char *text = g_key_file_get_string(file, GROUP, key, NULL);
+    g_autofree char *text = g_key_file_get_string(file, GROUP, key, NULL);
 
-    return text != NULL ? text : g_strdup("");
+    return g_strdup(text != NULL ? text : "");
 }
 
 own_fence_note_t *own_fence_note_parse(const char *text)

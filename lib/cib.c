@@ -96,7 +96,8 @@ static void set_call_error(GError **error, int rc, const char *what)
         case -EACCES:
         case -EPERM:
             code = UNDERSTUDY_ERROR_PERMISSION;
-            advice = refusal = refusal_advice();
+            refusal = refusal_advice();
+            advice = refusal;
             break;
         case -EPROTONOSUPPORT:
             code = UNDERSTUDY_ERROR_CONFIG;

@@ -31,16 +31,17 @@ const char *image_state_name(image_state_t state)
 static void server_free(gpointer data)
 {
     cluster_server_t *server = data;
+    GHashTable *tables[] = { server->params, server->utilization, server->host_scores, server->host_failures,
+                             server->refused_hosts, server->host_retries };
 
+    for (gsize i = 0; i < G_N_ELEMENTS(tables); i++) {
+        if (tables[i] != NULL) {
+            g_hash_table_unref(tables[i]);
+        }
+    }
     g_free(server->name);
     g_free(server->resource_id);
-    g_clear_pointer(&server->params, g_hash_table_unref);
-    g_clear_pointer(&server->utilization, g_hash_table_unref);
-    g_clear_pointer(&server->host_scores, g_hash_table_unref);
     g_free(server->image_host);
-    g_clear_pointer(&server->host_failures, g_hash_table_unref);
-    g_clear_pointer(&server->refused_hosts, g_hash_table_unref);
-    g_clear_pointer(&server->host_retries, g_hash_table_unref);
     g_free(server->held_back);
     g_clear_pointer(&server->constraints, g_ptr_array_unref);
     g_free(server->image_fail_reason);

@@ -132,12 +132,15 @@ static void lift(store_t *store, GHashTable *blocklist, const char *server)
     g_autoptr(GError) error = NULL;
     g_autoptr(server_entry_t) entry = NULL;
 
-    if (!server_entry_read(store, server, &entry, &error)) {
-        say_later(server, error);
-    } else if (entry != NULL && !server_entry_may_lift(entry, blocklist)) {
-        say("%s: %s stays on the store's blocklist, for it was not switched off, and what of it used the store is not "
-            "known; once you have booted it, run ceph osd blocklist rm %s:0/0", server, entry->address, entry->address);
-    } else if (entry != NULL && !entry_lift(store, blocklist, server, entry, &error)) {
+    if (server_entry_read(store, server, &entry, &error) && entry != NULL) {
+        if (server_entry_may_lift(entry, blocklist)) {
+            (void) entry_lift(store, blocklist, server, entry, &error);
+        } else {
+            say("%s: %s stays on the store's blocklist, for it was not switched off, and what of it used the store is not "
+                "known; once you have booted it, run ceph osd blocklist rm %s:0/0", server, entry->address, entry->address);
+        }
+    }
+    if (error != NULL) {
         say_later(server, error);
     }
 }
