@@ -402,6 +402,9 @@ def test_a_map_serves_where_hosts_publish_nothing(fence):
     with fence.writer() as writes:
         fence.off(storage_addrs=storage_addrs)
         writes.wait_refused()
+    answer = fence.run("on", storage_addrs=storage_addrs)
+    assert answer.rc == FAILED and "has not said yet that no QEMU is left on it" in answer.err
+    fence.publish(fence.target)
     fence.on(storage_addrs=storage_addrs)
 
 
