@@ -7,10 +7,13 @@
  * it can succeed, the host's monitor interval included. Not longer each: it makes no new decision while an action is
  * under way. */
 #define UNFENCE_ATTEMPTS 8
+/* A failed attempt ends all that Pacemaker was about to do. What the host is to say its word with, the capacity agent, is
+ * started at the same time, and must have been by then: else each attempt ends it before it has begun. */
+#define UNFENCE_PACE_MIN_MS 5000
 
 static void pace_attempts(const fence_call_t *call)
 {
-    guint64 pace_ms = ocf_value_duration_ms(call->values, "start_timeout") / UNFENCE_ATTEMPTS;
+    guint64 pace_ms = MAX(ocf_value_duration_ms(call->values, "start_timeout") / UNFENCE_ATTEMPTS, UNFENCE_PACE_MIN_MS);
 
     g_usleep((gulong) MIN(pace_ms, fence_remaining_ms(call)) * 1000);
 }
