@@ -27,6 +27,13 @@ gboolean fenced_host_publish(const char *name, const store_options_t *options, G
     return ops != NULL && ops->publish(name, options, error);
 }
 
+gboolean fenced_host_tell_ended(const char *server, const char *start_id, guint timeout_ms, GError **error)
+{
+    const fenced_host_ops_t *ops = module_load(FENCED_HOST_MODULE_FILE, FENCED_HOST_MODULE_SYMBOL, error);
+
+    return ops != NULL && ops->tell_ended(server, start_id, timeout_ms, error);
+}
+
 void fenced_host_holder(const store_options_t *options, const char *host, const char *server, char **boot_id,
                         char **ended_start, gboolean *clean)
 {

@@ -19,6 +19,7 @@ typedef struct fenced_host_ops {
     gboolean (*publish)(const char *name, const store_options_t *options, GError **error);
     gboolean (*holder)(const store_options_t *options, const char *host, const char *server, char **boot_id,
                        char **ended_start, gboolean *clean, GError **error);
+    gboolean (*tell_ended)(const char *server, const char *start_id, guint timeout_ms, GError **error);
 } fenced_host_ops_t;
 
 /*!
@@ -33,6 +34,9 @@ char *fenced_host_find(const store_options_t *options, const char *ip);
 
 /* Have the registry say what this host is, its boot id too, if it does not yet since the boot. */
 gboolean fenced_host_publish(const char *name, const store_options_t *options, GError **error);
+
+/* Have the cluster know, by an attribute of this host, that a start of the server's image has ended here. */
+gboolean fenced_host_tell_ended(const char *server, const char *start_id, guint timeout_ms, GError **error);
 
 /*!
  * \brief What registry and cluster know of the host of a claim

@@ -20,6 +20,7 @@
 #include "fenced_state.h"
 #include "names.h"
 #include "own_fence.h"
+#include "program.h"
 #include "qemu_process.h"
 #include "registry.h"
 #include "run_dir.h"
@@ -80,6 +81,7 @@ static char *find(const store_options_t *options, const char *ip, GError **error
 
 #define HISTORY_TIMEOUT_S 10
 #define NOTE_FILE UNDERSTUDY_RUN_DIR "/own-fence"
+#define ATTRD_UPDATER "/usr/sbin/attrd_updater"
 #define BOOT_ID_FILE "/proc/sys/kernel/random/boot_id"
 
 static gboolean successes_read(const char *name, char ***successes, GError **error)
@@ -322,6 +324,14 @@ static gboolean holder(const store_options_t *options, const char *name, const c
     return known;
 }
 
+static gboolean tell_ended(const char *server, const char *start_id, guint timeout_ms, GError **error)
+{
+    g_autofree char *attribute = g_strconcat(ENDED_ATTRIBUTE_PREFIX, server, NULL);
+    const char *argv[] = { ATTRD_UPDATER, "-n", attribute, "-U", start_id, NULL };
+
+    return program_run(argv, timeout_ms, NULL, error);
+}
+
 const fenced_host_ops_t understudy_fenced_host_ops = {
-    .find = find, .look = look, .publish = publish, .holder = holder,
+    .find = find, .look = look, .publish = publish, .holder = holder, .tell_ended = tell_ended,
 };

@@ -8,11 +8,9 @@
 #include "fenced_host.h"
 #include "image_openers.h"
 #include "names.h"
-#include "program.h"
 
 #define POLL_MS          300
 #define BOOT_ID_FILE     "/proc/sys/kernel/random/boot_id"
-#define ATTRD_UPDATER    "/usr/sbin/attrd_updater"
 
 static char *boot_id_read(GError **error)
 {
@@ -185,11 +183,9 @@ gboolean image_claim_give_back(store_t *store, const image_identity_t *identity,
 
 void image_claim_publish_ended(const image_identity_t *identity, const image_record_t *record, guint timeout_ms)
 {
-    g_autofree char *attribute = g_strconcat(ENDED_ATTRIBUTE_PREFIX, identity->server, NULL);
-    const char *argv[] = { ATTRD_UPDATER, "-n", attribute, "-U", record->start_id, NULL };
     g_autoptr(GError) error = NULL;
 
-    if (record->start_id != NULL && !program_run(argv, timeout_ms, NULL, &error)) {
+    if (record->start_id != NULL && !fenced_host_tell_ended(identity->server, record->start_id, timeout_ms, &error)) {
         ocf_log("that the image of %s has ended here can't be told to the cluster: %s", identity->server, error->message);
     }
 }
