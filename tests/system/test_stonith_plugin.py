@@ -40,6 +40,7 @@ def test_off_is_refusal_by_the_store_and_on_takes_it_back(fence):
         assert done.returncode == 0, done.stderr
         assert fence.entry in fence.target_entries() and fence.watchers() == []
         writes.wait_refused()
+    fence.say_empty()
     done = stonith(fence, "-T", "on", fence.target)
     assert done.returncode == 0, done.stderr
     assert fence.is_let_in()
