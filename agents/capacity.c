@@ -26,7 +26,7 @@
 
 /* A takeover that takes longer is stuck, say for want of room: then the numbers
  * must move again, or it would never see the room appear. */
-#define FREEZE_MAX_MS 120000
+#define FREEZE_MAX_MS 45000
 
 /* The state file: the last look and the smoothed load. ------------------------*/
 
