@@ -11,6 +11,7 @@
 #include "image_actions.h"
 #include "image_claim.h"
 #include "image_disks.h"
+#include "image_lock.h"
 #include "qemu_process.h"
 
 #define POLL_MS             50
@@ -97,12 +98,21 @@ static gboolean migrate(const ocf_call_t *call, const image_identity_t *identity
     return migrated;
 }
 
+static gboolean lock_take(const ocf_call_t *call, const image_identity_t *identity, int *lock, GError **error)
+{
+    *lock = image_lock_take(identity->domain_name, ocf_call_remaining_ms(call, IMAGE_LOCK_RESERVE_MS), error);
+    return *lock >= 0;
+}
+
 ocf_rc_t image_migrate_to(const ocf_call_t *call)
 {
     image_identity_t identity;
     GError *error = NULL;
-    gboolean migrated = image_identity_of_call(call, &identity, &error) && migrate(call, &identity, &error);
+    int lock = -1;
+    gboolean migrated = image_identity_of_call(call, &identity, &error) && lock_take(call, &identity, &lock, &error)
+                        && migrate(call, &identity, &error);
 
+    image_lock_release(lock);
     image_identity_clear(&identity);
     if (!migrated) {
         /* Whatever went wrong, Pacemaker can still stop it here and start it there. */
@@ -201,11 +211,14 @@ ocf_rc_t image_migrate_from(const ocf_call_t *call)
 {
     image_identity_t identity;
     GError *error = NULL;
-    gboolean arrived = image_identity_of_call(call, &identity, &error) && arrive(call, &identity, &error);
+    int lock = -1;
+    gboolean arrived = image_identity_of_call(call, &identity, &error) && lock_take(call, &identity, &lock, &error)
+                       && arrive(call, &identity, &error);
 
     if (arrived) {
         service_address_announce(call, &identity);
     }
+    image_lock_release(lock);
     image_identity_clear(&identity);
     if (!arrived) {
         (void) ocf_fail(error);

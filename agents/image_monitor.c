@@ -8,6 +8,7 @@
 #include "error.h"
 #include "image_actions.h"
 #include "image_claim.h"
+#include "image_lock.h"
 #include "image_openers.h"
 #include "libvirtd_process.h"
 #include "probe_spec.h"
@@ -146,7 +147,7 @@ static guint deep_left_ms(const ocf_call_t *call, gint64 begun_us)
 }
 
 /* An image that was started before there were claims, or whose claim an operator has taken away, gets one. */
-static gboolean claim_keep(const ocf_call_t *call, const image_identity_t *identity, store_t *store,
+static gboolean claim_take(const ocf_call_t *call, const image_identity_t *identity, store_t *store,
                            image_record_t *record, GError **error)
 {
     if (record->start_id == NULL) {
@@ -156,6 +157,18 @@ static gboolean claim_keep(const ocf_call_t *call, const image_identity_t *ident
         }
     }
     return image_claim_take_over(call, store, identity, record, NULL, error);
+}
+
+/* An action that is under way beside this monitor sees to the claim itself. */
+static gboolean claim_keep(const ocf_call_t *call, const image_identity_t *identity, store_t *store, GError **error)
+{
+    int lock = image_lock_take(identity->domain_name, 0, NULL);
+    image_record_t *record = lock >= 0 ? image_record_load(identity->domain_name) : NULL;
+    gboolean kept = record == NULL || claim_take(call, identity, store, record, error);
+
+    image_record_free(record);
+    image_lock_release(lock);
+    return kept;
 }
 
 /* A QEMU whose watch is gone has been put on the blocklist, or has lost the store. */
@@ -176,7 +189,7 @@ static ocf_rc_t watchers_check(const ocf_call_t *call, const image_identity_t *i
         g_usleep(RESAMPLE_MS * 1000);
     }
     if (store != NULL && error == NULL && watched) {
-        (void) claim_keep(call, identity, store, record, &error);
+        (void) claim_keep(call, identity, store, &error);
     }
     store_close(store);
     image_record_free(record);

@@ -7,6 +7,7 @@
 #include "image_claim.h"
 #include "image_disks.h"
 #include "image_gate.h"
+#include "image_lock.h"
 #include "image_openers.h"
 #include "qemu_process.h"
 
@@ -21,6 +22,7 @@
 typedef struct start {
     const ocf_call_t *call;
     image_identity_t identity;
+    int lock;
     hypervisor_t *hypervisor;
     store_t *store;
     GPtrArray *disks;
@@ -48,6 +50,7 @@ static void start_clear(start_t *start)
     image_record_free(start->earlier);
     domain_xml_clear(&start->xml);
     address_probe_close(start->address_probe);
+    image_lock_release(start->lock);
 }
 
 /* TRUE in *running if there is nothing to start. A QEMU that is there and does not run is for a stop to end. */
@@ -309,6 +312,11 @@ static ocf_rc_t start_run(start_t *start)
         || !image_identity_of_call(start->call, &start->identity, &error)) {
         return ocf_fail(error);
     }
+    start->lock = image_lock_take(start->identity.domain_name, ocf_call_remaining_ms(start->call, IMAGE_LOCK_RESERVE_MS),
+                                  &error);
+    if (start->lock < 0) {
+        return ocf_fail(error);
+    }
     start->hypervisor = hypervisor_open(HYPERVISOR_URI, image_libvirt_timeout_ms(start->call), &error);
     if (start->hypervisor == NULL || !running_already(start, &running, &error)) {
         return ocf_fail(error);
@@ -327,12 +335,14 @@ static ocf_rc_t start_run(start_t *start)
         ocf_log("%s", error->message);
         g_error_free(error);
     }
+    image_lock_release(start->lock); /* nothing is written any more */
+    start->lock = -1;
     return image_wait_booted(start->call, &start->identity, start->xml.mac, start->xml.bridge);
 }
 
 ocf_rc_t image_start(const ocf_call_t *call)
 {
-    start_t start = { .call = call };
+    start_t start = { .call = call, .lock = -1 };
     ocf_rc_t rc = start_run(&start);
 
     start_clear(&start);

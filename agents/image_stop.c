@@ -16,6 +16,7 @@
 #include "error.h"
 #include "image_actions.h"
 #include "image_claim.h"
+#include "image_lock.h"
 #include "image_openers.h"
 #include "libvirtd_process.h"
 #include "qemu_process.h"
@@ -38,10 +39,14 @@
 #define SILENCE_PATIENCE_MS    15000
 #define SETTLE_AGAIN_MS        200
 #define PUBLISH_TIMEOUT_MS     3000
+/* This part of what is left: how long another action of the resource on this host is waited for. */
+#define LOCK_PATIENCE_PART     3
+#define LOCK_AGAIN_MS          1000
 
 typedef struct stop {
     const ocf_call_t *call;
     image_identity_t identity;
+    int lock;                    /* -1: none can be made, and no start gets one either */
     image_record_t *record;      /* NULL: nothing was started here since the host's boot */
     hypervisor_t *hypervisor;    /* NULL: libvirtd is dead or hung */
     char *domain_name;           /* as it is called; differs from identity's if found by UUID */
@@ -61,6 +66,7 @@ static void stop_clear(stop_t *stop)
     qemu_process_close(&stop->process);
     g_free(stop->domain_name);
     g_free(stop->domain_uuid);
+    image_lock_release(stop->lock);
 }
 
 /* A third of the action's time, at least 17 s, never more than all of it. */
@@ -429,6 +435,30 @@ static gboolean create_settle(stop_t *stop, GError **error)
            && image_record_request(stop->record, stop->identity.domain_name, NULL, error);
 }
 
+/* A stop goes before whatever else is under way: that is waited for, then ended. FALSE if it can't be. */
+static gboolean lock_get(stop_t *stop, GError **error)
+{
+    const char *name = stop->identity.domain_name;
+    GError *take_error = NULL;
+
+    stop->lock = image_lock_take(name, ocf_call_remaining_ms(stop->call, 0) / LOCK_PATIENCE_PART, &take_error);
+    while (g_error_matches(take_error, UNDERSTUDY_ERROR, UNDERSTUDY_ERROR_BUSY)
+           && ocf_call_remaining_ms(stop->call, stop->call->timeout_ms / LOCK_PATIENCE_PART) > 0) {
+        g_clear_error(&take_error);
+        image_lock_holder_end(name);
+        stop->lock = image_lock_take(name, LOCK_AGAIN_MS, &take_error);
+    }
+    if (g_error_matches(take_error, UNDERSTUDY_ERROR, UNDERSTUDY_ERROR_BUSY)) {
+        g_propagate_error(error, take_error);
+        return FALSE;
+    }
+    if (take_error != NULL) {
+        ocf_log("%s", take_error->message);
+        g_error_free(take_error);
+    }
+    return TRUE;
+}
+
 static ocf_rc_t stop_run(stop_t *stop)
 {
     GError *error = NULL;
@@ -436,6 +466,10 @@ static ocf_rc_t stop_run(stop_t *stop)
     if (!image_identity_of_call(stop->call, &stop->identity, &error)) {
         ocf_exit_reason("%s", error->message);
         g_error_free(error);
+        return OCF_RC_GENERIC;
+    }
+    if (!lock_get(stop, &error)) {
+        (void) ocf_fail(error);
         return OCF_RC_GENERIC;
     }
     stop->record = image_record_load(stop->identity.domain_name);
@@ -452,7 +486,7 @@ static ocf_rc_t stop_run(stop_t *stop)
 
 ocf_rc_t image_stop(const ocf_call_t *call)
 {
-    stop_t stop = { .call = call, .process = { .fd = -1 } };
+    stop_t stop = { .call = call, .lock = -1, .process = { .fd = -1 } };
     ocf_rc_t rc = stop_run(&stop);
 
     stop_clear(&stop);

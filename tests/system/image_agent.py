@@ -137,6 +137,15 @@ class ImageAgent:
         """monitor, recurring"""
         return self.call("monitor", interval_s=5, **options)
 
+    def record(self) -> dict[str, str]:
+        """What a start has left on the host for a stop; empty if nothing."""
+        done = self.lab.exec(self.host, "cat", f"/run/understudy/image-{DOMAIN}.state", check=False)
+        return dict(line.split("=", 1) for line in done.stdout.splitlines() if "=" in line)
+
+    def under_way(self, action: str) -> int:
+        """How many calls of an action of the agent run on the host."""
+        return len(self.lab.exec(self.host, "pgrep", "-fx", f"{AGENT} {action}", check=False).stdout.split())
+
     def begin(self, action, **options) -> subprocess.Popen:
         """An action that is left to itself."""
         return self.lab.popen(self.host, *self.argv(action, **options), stdout=subprocess.DEVNULL,

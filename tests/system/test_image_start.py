@@ -124,6 +124,42 @@ def test_two_starts_at_once(image):
     assert image.claim() == []
 
 
+def test_two_starts_at_once_on_one_host(image):
+    """As two debug-starts: one after the other, so that the record and the claim are those of the start that runs."""
+    image.start()
+    image.stop()
+    secrets = image.virsh("secret-list")
+    holder = image.hold("host2", RUN, "understudy")
+    try:
+        starts = [image.begin("start", watcher_wait="60s")]
+        wait_until(lambda: image.claim() != [], 20, "the first start to have the claim")
+        first = image.record()
+        starts.append(image.begin("start", watcher_wait="60s"))
+        wait_until(lambda: image.under_way("start") == 2, 20, "the second start to be under way")
+        assert image.record() == first
+    finally:
+        holder_end(holder)
+    assert [start.wait(60) for start in starts] == [SUCCESS, SUCCESS]
+    assert image.record()["start_id"] == image.claim()[2] == first["start_id"] and len(image.qemu_pids()) == 1
+    image.stop()
+    assert image.claim() == [] and image.virsh("secret-list") == secrets
+
+
+def test_a_stop_goes_before_a_start_that_is_under_way(image):
+    """It has its own time, not that of whoever is debugging."""
+    image.start()
+    image.stop()
+    holder = image.hold("host2", RUN, "understudy")
+    try:
+        start = image.begin("start", watcher_wait="60s")
+        wait_until(lambda: image.claim() != [], 20, "the start to have the claim")
+        answer = image.stop(timeout_s=9)
+        assert "that is under way" in answer.log and image.claim() == []
+        assert start.wait(20) != SUCCESS and image.domains() == []
+    finally:
+        holder_end(holder)
+
+
 def test_a_claim_is_broken_by_proof_alone(image):
     """Of a start on a host that is up; it has ended by its host's word, or by a later boot of its host."""
     report_in(image, "host2")
