@@ -209,7 +209,8 @@ static const GVariantType *field_type(field_kind_t kind)
     return G_VARIANT_TYPE(types[kind]);
 }
 
-/* What a program said may be of any length and no UTF-8 at all. */
+/* What a program said may be of any length and no UTF-8 at all. What comes out stays the same when it is sent on: the
+ * digests of those who have it from the first and from the second would differ. */
 static GVariant *text_encode(const char *text)
 {
     g_autofree char *valid = NULL;
@@ -218,6 +219,10 @@ static GVariant *text_encode(const char *text)
         return NULL;
     }
     valid = g_utf8_make_valid(text, (gssize) strnlen(text, MESSAGE_TEXT_MAX_BYTES));
+    if (strlen(valid) > MESSAGE_TEXT_MAX_BYTES) {
+        /* Each byte that is none of UTF-8 has become three. */
+        *g_utf8_find_prev_char(valid, valid + MESSAGE_TEXT_MAX_BYTES + 1) = '\0';
+    }
     return g_variant_new_string(valid);
 }
 
@@ -657,14 +662,13 @@ void message_free(message_t *message)
     g_free(message);
 }
 
+/* What would be sent of it: no field that is sent can be left out. */
 void message_record_digest(const verdict_record_t *record, GChecksum *sum)
 {
-    g_autofree char *text = g_strdup_printf("%" G_GUINT64_FORMAT " %u %" G_GINT64_FORMAT " %d %d %u %s", record->epoch,
-                                            (guint) record->verdict, record->since_wall_ms, record->by_operator != 0,
-                                            record->seen_away != 0, record->quiet_rounds,
-                                            record->reason != NULL ? record->reason : "");
+    g_autoptr(GVariant) dictionary = g_variant_ref_sink(dictionary_encode(&record_fields, record));
+    g_autoptr(GVariant) wire = to_wire_order(dictionary);
 
-    g_checksum_update(sum, (const guchar *) text, (gssize) strlen(text) + 1);
+    g_checksum_update(sum, g_variant_get_data(wire), (gssize) g_variant_get_size(wire));
 }
 
 guint64 message_digest_end(GChecksum *sum)

@@ -138,8 +138,9 @@ void message_free(message_t *message);
 message_entry_t *message_entry_new(const char *server, const verdict_record_t *record, gint64 age_ms);
 void message_entry_free(message_entry_t *entry);
 
-/* A number that two tables (or two records) of the same content have in common. What a
- * later release adds to records is not in it: not all members know that. */
+/* A number that two tables (or two records) of the same content have in common: every field of a record is in it.
+ * Members of two releases that send different fields would never agree; a release that adds one and can run beside
+ * the one before leaves it out of the digest. */
 void message_record_digest(const verdict_record_t *record, GChecksum *sum);
 guint64 message_digest_end(GChecksum *sum);
 

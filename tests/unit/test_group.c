@@ -6,6 +6,7 @@
 
 #include <cmocka.h>
 
+#include "group_private.h"
 #include "group_world.h"
 
 #define LONG_MS 120000
@@ -974,6 +975,8 @@ static void test_forgetting_what_has_no_record_is_no_change(void **state)
 typedef struct {
     guint64 incarnation;
     guint64 want;
+    guint64 pulse;      /* the last one */
+    guint32 silent;     /* who is said to be, 0: nobody */
 } alone_t;
 
 static void keep_sent(GBytes *bytes, gpointer user_data)
@@ -987,6 +990,10 @@ static void keep_sent(GBytes *bytes, gpointer user_data)
         alone->incarnation = message->incarnation;
     } else if (message->type == MESSAGE_WANT) {
         alone->want = message->want;
+    } else if (message->type == MESSAGE_PULSE) {
+        alone->pulse = message->pulse;
+    } else if (message->type == MESSAGE_SILENT) {
+        alone->silent = message->member;
     }
     message_free(message);
 }
@@ -1124,6 +1131,197 @@ static void test_snapshot_is_asked_for_again(void **state)
     group_free(group);
 }
 
+/* Tables that differ, and leaders that sleep ---------------------------------------*/
+
+/* host1 is in sync, and host2 leads. */
+static group_t *group_in_sync_with(alone_t *alone)
+{
+    group_t *group = group_that_wants(alone);
+
+    say_snapshot_part(group, 2, alone->want, 0, "db1", TRUE);
+    assert_true(group_in_sync(group));
+    assert_false(group_is_leader(group));
+    alone->want = 0;
+    return group;
+}
+
+static void say_pulse(group_t *group, guint32 from, guint64 incarnation, guint64 pulse, guint64 checked,
+                      guint64 digest, gint64 now_ms)
+{
+    say(group, from, &(message_t) { .type = MESSAGE_PULSE, .incarnation = incarnation, .pulse = pulse,
+                                    .checked = checked, .digest = digest }, now_ms);
+}
+
+static void test_a_table_that_differs_from_the_leaders_is_asked_for_again(void **state)
+{
+    alone_t alone = { 0 };
+    group_t *group = group_in_sync_with(&alone);
+    guint64 digest = group_stamp(group).digest;
+
+    (void) state;
+    say_pulse(group, 2, 5, 1, 0, 0, 0);
+    say_pulse(group, 2, 5, 2, 1, digest, 0);
+    assert_true(group_in_sync(group));
+    /* What says nothing of the table at a pulse that was heard: another member, another process, another pulse. */
+    say_pulse(group, 3, 5, 2, 2, digest + 1, 0);
+    say_pulse(group, 2, 6, 3, 2, digest + 1, 0);
+    say_pulse(group, 2, 5, 3, 1, digest + 1, 0);
+    assert_true(group_in_sync(group));
+    say_pulse(group, 2, 5, 4, 3, digest + 1, 0);
+    assert_false(group_in_sync(group));
+    group_run(group, 0);
+    assert_true(alone.want != 0);
+    group_free(group);
+}
+
+static void change_epoch(verdict_record_t *record)
+{
+    record->epoch--;
+}
+
+static void change_since(verdict_record_t *record)
+{
+    record->since_wall_ms++;
+}
+
+static void change_reason(verdict_record_t *record)
+{
+    g_free(record->reason);
+    record->reason = g_strdup("another");
+}
+
+static void change_seen(verdict_record_t *record)
+{
+    g_free(record->seen_probes);
+    record->seen_probes = g_strdup("another");
+}
+
+static void change_quiet(verdict_record_t *record)
+{
+    record->quiet_rounds = 1;
+}
+
+static void change_isolation(verdict_record_t *record)
+{
+    record->isolation = ISOLATION_STATE_BEGUN;
+}
+
+static void change_returns(verdict_record_t *record)
+{
+    record->failed_returns = 3;
+}
+
+static void change_operator(verdict_record_t *record)
+{
+    record->operator_returns = TRUE;
+}
+
+/* Whatever it is in which one host's table has come to differ. */
+static void test_a_difference_in_any_field_is_mended(void **state)
+{
+    static void (*const changes[])(verdict_record_t *record) = {
+        change_epoch, change_since, change_reason, change_seen, change_quiet, change_isolation, change_returns,
+        change_operator,
+    };
+    world_t *world = running_world("required");
+
+    (void) state;
+    for (gsize i = 0; i < G_N_ELEMENTS(changes); i++) {
+        changes[i](&group_server_find(world->hosts[2].group, "db2")->record);
+        assert_false(group_stamp(world->hosts[2].group).digest == group_stamp(world->hosts[0].group).digest);
+        world_run(world, 16000); /* two pulses, and a snapshot */
+        assert_true(group_stamp(world->hosts[2].group).digest == group_stamp(world->hosts[0].group).digest);
+        assert_true(world_agrees(world));
+    }
+    world_end(world);
+}
+
+static void hear_own_pulse(group_t *group, const alone_t *alone, gint64 now_ms)
+{
+    say_pulse(group, 1, alone->incarnation, alone->pulse, 0, 0, now_ms);
+}
+
+static void test_a_leader_that_says_nothing_is_said_to_be_silent(void **state)
+{
+    alone_t alone = { 0 };
+    group_t *group = group_in_sync_with(&alone);
+
+    (void) state;
+    say_pulse(group, 2, 5, 1, 0, 0, 1000);
+    group_run(group, 16000);
+    assert_int_equal(alone.silent, 0);
+    group_run(group, 18000);
+    assert_int_equal(alone.silent, 0); /* it may be this host that slept: first its own pulse */
+    assert_true(alone.pulse != 0);
+    hear_own_pulse(group, &alone, 18010);
+    group_run(group, 18010);
+    assert_int_equal(alone.silent, 2);
+    group_free(group);
+}
+
+static void test_who_slept_calls_nobody_silent(void **state)
+{
+    alone_t alone = { 0 };
+    group_t *group = group_in_sync_with(&alone);
+
+    (void) state;
+    say_pulse(group, 2, 5, 1, 0, 0, 1000);
+    group_run(group, 60000);
+    /* What came in meanwhile is read before its own pulse comes back. */
+    say_pulse(group, 2, 5, 2, 0, 0, 60000);
+    hear_own_pulse(group, &alone, 60010);
+    group_run(group, 60010);
+    assert_int_equal(alone.silent, 0);
+    group_free(group);
+}
+
+static void say_silent(group_t *group, guint32 member, guint64 incarnation)
+{
+    say(group, 3, &(message_t) { .type = MESSAGE_SILENT, .member = member, .incarnation = incarnation }, 20000);
+}
+
+static void test_a_silent_member_does_not_lead_until_it_speaks(void **state)
+{
+    message_t hello = { .type = MESSAGE_HELLO, .node = "host2", .incarnation = 5, .ring = 8, .stamp = { 8, 30, 0 },
+                        .in_sync = TRUE };
+    alone_t alone = { 0 };
+    group_t *group = group_in_sync_with(&alone);
+
+    (void) state;
+    assert_int_equal(group_leader(group)->node_id, 2);
+    say_silent(group, 2, 4); /* the process before this one was */
+    assert_int_equal(group_leader(group)->node_id, 2);
+    say_silent(group, 2, 5);
+    assert_int_equal(group_leader(group)->node_id, 3);
+    say(group, 2, &hello, 21000);
+    assert_int_equal(group_leader(group)->node_id, 2);
+    group_free(group);
+}
+
+/* Its timers are due before it hears that another one leads. */
+static void test_a_leader_that_slept_acts_on_nothing_that_is_stale(void **state)
+{
+    world_t *world = running_world("required");
+
+    (void) state;
+    crash(world, 0);
+    assert_until(world, 0, VERDICT_DOUBTED);
+    world_sleep(world, 0);
+    world_run(world, 30000);
+    assert_int_equal(world_leader(world), 1);
+    assert_until(world, 0, VERDICT_FAILED);
+    assert_int_equal(world->servers[0].isolations, 1);
+    boot(world, 0);
+    assert_until(world, 0, VERDICT_HEALTHY);
+    world_wake(world, 0);
+    world_run(world, 30000);
+    assert_true(world_agrees(world));
+    assert_int_equal(world_leader(world), 0);
+    assert_int_equal(world->servers[0].isolations, 1);
+    assert_int_equal(world->servers[0].grants, 1);
+    world_end(world);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -1169,6 +1367,12 @@ int main(void)
         cmocka_unit_test(test_cib_without_a_server_between_two_parts_of_a_snapshot),
         cmocka_unit_test(test_parts_for_others_between_two_parts_of_a_snapshot),
         cmocka_unit_test(test_snapshot_is_asked_for_again),
+        cmocka_unit_test(test_a_table_that_differs_from_the_leaders_is_asked_for_again),
+        cmocka_unit_test(test_a_difference_in_any_field_is_mended),
+        cmocka_unit_test(test_a_leader_that_says_nothing_is_said_to_be_silent),
+        cmocka_unit_test(test_who_slept_calls_nobody_silent),
+        cmocka_unit_test(test_a_silent_member_does_not_lead_until_it_speaks),
+        cmocka_unit_test(test_a_leader_that_slept_acts_on_nothing_that_is_stale),
         cmocka_unit_test(test_random_faults),
     };
 
