@@ -325,19 +325,32 @@ static void test_http_that_never_answers(void **state)
     g_object_unref(socket);
 }
 
+/* What a thread of the server may still read when the test has gone on: lives as long as the service does. */
+typedef struct {
+    gboolean is_pgsql;
+    GBytes *answer;
+} speech_t;
+
 /* A server that says a few bytes, whatever it is asked, and closes. */
 typedef struct {
     GSocketService *service;
     guint16 port;
-    gboolean is_pgsql;
-    GBytes *answer;
 } talker_t;
+
+static void speech_free(gpointer data, GClosure *closure)
+{
+    speech_t *speech = data;
+
+    (void) closure;
+    g_bytes_unref(speech->answer);
+    g_free(speech);
+}
 
 /* SSLRequest, which libpq sends first unless told otherwise, is refused as by a server without TLS. */
 static gboolean on_incoming(GThreadedSocketService *service, GSocketConnection *connection, GObject *source,
                             gpointer user_data)
 {
-    const talker_t *talker = user_data;
+    const speech_t *speech = user_data;
     GInputStream *in = g_io_stream_get_input_stream(G_IO_STREAM(connection));
     GOutputStream *out = g_io_stream_get_output_stream(G_IO_STREAM(connection));
     guint8 buffer[4096];
@@ -345,11 +358,11 @@ static gboolean on_incoming(GThreadedSocketService *service, GSocketConnection *
 
     (void) service;
     (void) source;
-    if (talker->is_pgsql && size_bytes == 8 && g_output_stream_write_all(out, "N", 1, NULL, NULL, NULL)) {
+    if (speech->is_pgsql && size_bytes == 8 && g_output_stream_write_all(out, "N", 1, NULL, NULL, NULL)) {
         size_bytes = g_input_stream_read(in, buffer, sizeof(buffer), NULL, NULL);
     }
-    if (size_bytes > 0 && g_bytes_get_size(talker->answer) > 0) {
-        g_output_stream_write_bytes(out, talker->answer, NULL, NULL);
+    if (size_bytes > 0 && g_bytes_get_size(speech->answer) > 0) {
+        g_output_stream_write_bytes(out, speech->answer, NULL, NULL);
     }
     g_io_stream_close(G_IO_STREAM(connection), NULL, NULL);
     return TRUE;
@@ -360,12 +373,14 @@ static void talker_start(talker_t *talker, gboolean is_pgsql, gconstpointer answ
     g_autoptr(GSocketAddress) wanted = g_inet_socket_address_new_from_string("127.0.0.1", 0);
     g_autoptr(GSocketAddress) bound = NULL;
 
-    *talker = (talker_t) { .service = g_threaded_socket_service_new(4), .is_pgsql = is_pgsql,
-                           .answer = g_bytes_new(answer, size_bytes) };
+    speech_t *speech = g_new(speech_t, 1);
+
+    *speech = (speech_t) { .is_pgsql = is_pgsql, .answer = g_bytes_new(answer, size_bytes) };
+    *talker = (talker_t) { .service = g_threaded_socket_service_new(4) };
     assert_true(g_socket_listener_add_address(G_SOCKET_LISTENER(talker->service), wanted, G_SOCKET_TYPE_STREAM,
                                               G_SOCKET_PROTOCOL_TCP, NULL, &bound, NULL));
     talker->port = g_inet_socket_address_get_port(G_INET_SOCKET_ADDRESS(bound));
-    g_signal_connect(talker->service, "run", G_CALLBACK(on_incoming), talker);
+    g_signal_connect_data(talker->service, "run", G_CALLBACK(on_incoming), speech, speech_free, G_CONNECT_DEFAULT);
     g_socket_service_start(talker->service);
 }
 
@@ -374,7 +389,6 @@ static void talker_stop(talker_t *talker)
     g_socket_service_stop(talker->service);
     g_socket_listener_close(G_SOCKET_LISTENER(talker->service));
     g_object_unref(talker->service);
-    g_bytes_unref(talker->answer);
 }
 
 static void test_http_of_servers_that_talk_badly(void **state)
