@@ -32,9 +32,7 @@ static gboolean parse_tcp(probe_spec_t *spec, const char *rest, GError **error)
     if (!g_uri_split_network(text, G_URI_FLAGS_NONE, NULL, &host, &port, NULL)
         || port <= 0 || strchr(rest, '/') != NULL || !address_is_usable(host)) {
         g_set_error(error, UNDERSTUDY_ERROR, UNDERSTUDY_ERROR_CONFIG,
-                    "probe '%s': write tcp:ADDRESS:PORT with a numeric unicast address, an IPv6 one in brackets and without a "
-                    "zone",
-                    spec->text);
+                    "probe '%s': write tcp:ADDRESS:PORT with a numeric unicast address; IPv6 in [], no zone", spec->text);
         return FALSE;
     }
     spec->address = g_steal_pointer(&host);

@@ -116,7 +116,7 @@ def test_probes_are_trusted_on_the_operators_word(protected):
     (("--probe", "exec:/does/not/exist"), "/does/not/exist"),
     (("--probe", "http://db3.example.invalid/"), "db3.example.invalid"),
     (("--probe", "pgsql:host=db3.example.invalid user=x"), "hostaddr"),
-    (("--probe", "pgsql:not a conninfo"), "conninfo"),
+    (("--probe", "pgsql:not a conninfo"), "CONNINFO"),
     (("--recover-probe", "icmp:{service}"), "service address"),
     (("--recover-probe", "tcp:{service}:22"), "service address"),
 ])
