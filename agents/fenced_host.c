@@ -20,6 +20,18 @@ char *fenced_host_find(const store_options_t *options, const char *ip)
     return host;
 }
 
+char **fenced_host_list(const store_options_t *options)
+{
+    g_autoptr(GError) error = NULL;
+    const fenced_host_ops_t *ops = module_load(FENCED_HOST_MODULE_FILE, FENCED_HOST_MODULE_SYMBOL, &error);
+    char **hosts = ops != NULL ? ops->list(options, &error) : NULL;
+
+    if (hosts == NULL) {
+        ocf_log("which hosts are fenced by the store can't be known: %s", error->message);
+    }
+    return hosts;
+}
+
 gboolean fenced_host_publish(const char *name, const store_options_t *options, GError **error)
 {
     const fenced_host_ops_t *ops = module_load(FENCED_HOST_MODULE_FILE, FENCED_HOST_MODULE_SYMBOL, error);

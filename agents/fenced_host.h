@@ -14,6 +14,7 @@
 
 typedef struct fenced_host_ops {
     char *(*find)(const store_options_t *options, const char *ip, GError **error);
+    char **(*list)(const store_options_t *options, GError **error);
     gboolean (*look)(const char *name, const store_options_t *options, const char *executor, guint timeout_s,
                      GError **error);
     gboolean (*publish)(const char *name, const store_options_t *options, GError **error);
@@ -31,6 +32,15 @@ typedef struct fenced_host_ops {
  * \return the host's name (g_free()); NULL if there is none, or if it can't be known
  */
 char *fenced_host_find(const store_options_t *options, const char *ip);
+
+/*!
+ * \brief Hosts that the store refuses, by the records of fence_rbd
+ *
+ * Such a host may have its power still.
+ *
+ * \return NULL-terminated names, g_strfreev(); NULL, and logged, if that can't be known
+ */
+char **fenced_host_list(const store_options_t *options);
 
 /* Have the registry say what this host is, its boot id too, if it does not yet since the boot. */
 gboolean fenced_host_publish(const char *name, const store_options_t *options, GError **error);

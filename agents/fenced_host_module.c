@@ -77,6 +77,30 @@ static char *find(const store_options_t *options, const char *ip, GError **error
     return host != NULL && is_fenced(host->name, error) ? g_strdup(host->name) : NULL;
 }
 
+static char **list(const store_options_t *options, GError **error)
+{
+    store_t *store = store_open(options, error);
+    g_autoptr(GHashTable) values = store != NULL ? config_key_dump(store, REGISTRY_FENCE_PREFIX, error) : NULL;
+    g_autoptr(GStrvBuilder) hosts = g_strv_builder_new();
+    GHashTableIter iter;
+    gpointer name = NULL;
+    gpointer json = NULL;
+
+    store_close(store);
+    if (values == NULL) {
+        return NULL;
+    }
+    g_hash_table_iter_init(&iter, values);
+    while (g_hash_table_iter_next(&iter, &name, &json)) {
+        g_autoptr(registry_fence_t) fence = registry_fence_parse(name, json, NULL);
+
+        if (fence != NULL && fence->is_in_force) {
+            g_strv_builder_add(hosts, name);
+        }
+    }
+    return g_strv_builder_end(hosts);
+}
+
 /* This host ---------------------------------------------------------------------*/
 
 #define HISTORY_TIMEOUT_S 10
@@ -333,5 +357,5 @@ static gboolean tell_ended(const char *server, const char *start_id, guint timeo
 }
 
 const fenced_host_ops_t understudy_fenced_host_ops = {
-    .find = find, .look = look, .publish = publish, .holder = holder, .tell_ended = tell_ended,
+    .find = find, .list = list, .look = look, .publish = publish, .holder = holder, .tell_ended = tell_ended,
 };

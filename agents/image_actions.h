@@ -35,6 +35,9 @@ gboolean image_bridge_check(const ocf_call_t *call, GError **error);
 /* That boot_probe is of a type that a start can carry out. */
 gboolean image_boot_probe_check(const ocf_call_t *call, GError **error);
 
+/* libvirt's URI of another host, by migrate_uri; g_free(). */
+char *image_host_uri(const ocf_call_t *call, const char *host);
+
 /* How to reach the store, as the parameters say. */
 store_options_t image_store_options(const ocf_call_t *call);
 

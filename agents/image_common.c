@@ -11,6 +11,7 @@
 #include "image_openers.h"
 #include "probe_spec.h"
 
+#define HOST_PLACEHOLDER   "%s"
 #define BOOT_PROBE_TRY_MS  500
 #define BOOT_PROBE_PAUSE_MS 50
 #define ANNOUNCE_EVERY_MS  500
@@ -66,6 +67,13 @@ gboolean image_bridge_check(const ocf_call_t *call, GError **error)
         return FALSE;
     }
     return TRUE;
+}
+
+char *image_host_uri(const ocf_call_t *call, const char *host)
+{
+    g_auto(GStrv) parts = g_strsplit(ocf_value_string(call->values, "migrate_uri"), HOST_PLACEHOLDER, -1);
+
+    return g_strjoinv(host, parts);
 }
 
 static guint store_timeout_ms(const ocf_call_t *call)

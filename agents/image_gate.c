@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "error.h"
+#include "image_copy.h"
 #include "names.h"
 #include "ticket.h"
 
@@ -17,6 +18,10 @@
 #define ADDRESS_LISTEN_MS   300
 /* A server that is powered off, or a guest that is fenced, may answer for a moment longer. */
 #define ADDRESS_PATIENCE_MS 10000
+/* To end the image's copies on hosts that the store has fenced; a start that can't still has the patience before it. */
+#define COPIES_END_MS       5000
+/* Questions to whoever else may have the address. */
+#define OTHERS_ROUNDS       3U
 
 /* The ticket without which Pacemaker would not start this image. */
 static char *ticket_of_start(const image_identity_t *identity)
@@ -130,12 +135,68 @@ static gboolean address_watch(address_probe_t *probe, guint patience_ms, char *m
     return asked;
 }
 
-gboolean image_address_check(const ocf_call_t *call, const image_identity_t *identity, address_probe_t **probe,
-                             const char *bridge, GError **error)
+/* Who answers beside the machine with that MAC: what comes from the MAC that a probe asks from, it does not hear. */
+static gboolean others_listen(const char *bridge, const char *address, const char *mac, char *who, GError **error)
+{
+    guint8 bytes[NEIGHBOUR_MAC_BYTES] = { 0 };
+    address_probe_t *probe = neighbour_mac_parse(mac, bytes) ? address_probe_open(bridge, address, bytes, error) : NULL;
+    gboolean asked = probe != NULL;
+
+    for (guint i = 0; asked && i < OTHERS_ROUNDS && (i == 0 || who[0] == '\0'); i++) {
+        asked = address_listen(probe, ADDRESS_LISTEN_MS, who, error);
+    }
+    address_probe_close(probe);
+    return asked;
+}
+
+/* After the patience somebody answers still. A copy that the store refuses, on a host that can't be reached, must not keep
+ * the image from serving: nobody would. Only the MAC that is derived from the server's name tells it from the original,
+ * which may have one that an operator has set. */
+static gboolean answer_is_borne(const image_identity_t *identity, const char *bridge, const char *address,
+                                const char *copies, char *who, GError **error)
+{
+    if (copies == NULL || g_ascii_strcasecmp(who, identity->mac) != 0) {
+        return FALSE;
+    }
+    ocf_log("%s, THE IMAGE'S OWN MAC, ANSWERS FOR %s: a copy of it runs on a host that the store has fenced (%s), whose "
+            "libvirtd can't be reached. It can't write, but clients may find it: power that host off", who, address, copies);
+    return others_listen(bridge, address, identity->mac, who, error) && who[0] == '\0';
+}
+
+/* Somebody answers: FALSE if he does not stop, and must. */
+static gboolean answer_settle(const ocf_call_t *call, const image_identity_t *identity, address_probe_t *probe,
+                              const char *bridge, char *who, GError **error)
 {
     const char *address = ocf_value_string(call->values, "service_address");
     gboolean must = strcmp(ocf_value_string(call->values, "isolate"), "best-effort") != 0;
     guint patience_ms = must ? MIN(ADDRESS_PATIENCE_MS, ocf_call_remaining_ms(call, 0) / 4) : 0;
+    g_autofree char *copies = image_copies_end(call, identity, COPIES_END_MS);
+    GError *listen_error = NULL;
+
+    if (!address_watch(probe, patience_ms, who, error)) {
+        return FALSE;
+    }
+    if (who[0] == '\0' || (must && answer_is_borne(identity, bridge, address, copies, who, &listen_error))) {
+        return TRUE;
+    }
+    if (listen_error != NULL) {
+        g_propagate_error(error, listen_error);
+        return FALSE;
+    }
+    if (must) {
+        g_set_error(error, UNDERSTUDY_ERROR, UNDERSTUDY_ERROR_BUSY,
+                    "%s answers for %s: make sure that %s and its other images are off, then clean up this resource", who,
+                    address, identity->server);
+        return FALSE;
+    }
+    ocf_log("%s ANSWERS FOR %s: started beside it all the same, isolate is best-effort", who, address);
+    return TRUE;
+}
+
+gboolean image_address_check(const ocf_call_t *call, const image_identity_t *identity, address_probe_t **probe,
+                             const char *bridge, GError **error)
+{
+    const char *address = ocf_value_string(call->values, "service_address");
     char who[NEIGHBOUR_MAC_TEXT_BYTES] = "";
 
     if (address == NULL) {
@@ -148,17 +209,8 @@ gboolean image_address_check(const ocf_call_t *call, const image_identity_t *ide
     if (*probe == NULL) {
         *probe = address_probe_open(bridge, address, NULL, error);
     }
-    if (*probe == NULL || !address_watch(*probe, patience_ms, who, error)) {
+    if (*probe == NULL || !address_listen(*probe, ADDRESS_LISTEN_MS, who, error)) {
         return FALSE;
     }
-    if (who[0] != '\0' && must) {
-        g_set_error(error, UNDERSTUDY_ERROR, UNDERSTUDY_ERROR_BUSY,
-                    "%s answers for %s: make sure that %s and its other images are off, then clean up this resource", who,
-                    address, identity->server);
-        return FALSE;
-    }
-    if (who[0] != '\0') {
-        ocf_log("%s ANSWERS FOR %s: started beside it all the same, isolate is best-effort", who, address);
-    }
-    return TRUE;
+    return who[0] == '\0' || answer_settle(call, identity, *probe, bridge, who, error);
 }

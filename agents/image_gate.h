@@ -32,7 +32,9 @@ address_probe_t *image_address_ask(const ocf_call_t *call, const char *bridge);
 /*!
  * \brief Refuse a start while somebody answers for the image's service address
  *
- * Waits for a machine that is just going. With isolate=best-effort an answer is logged.
+ * Waits for a machine that is just going. With isolate=best-effort an answer is logged. Copies of the image on hosts
+ * that the store has fenced are ended first; one that can't be reached is logged, and is no reason to refuse if its MAC can't
+ * be the original's.
  *
  * \param[in,out] probe   of image_address_ask(); *probe NULL: it is opened here
  * \param[in]     bridge  NULL: the machine is on none, and nobody can be asked

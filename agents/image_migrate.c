@@ -16,19 +16,17 @@
 
 #define POLL_MS             50
 #define MIGRATE_RESERVE_MS  3000
-#define HOST_PLACEHOLDER    "%s"
 
 static char *destination_uri(const ocf_call_t *call, GError **error)
 {
     const char *target = g_getenv("OCF_RESKEY_CRM_meta_migrate_target");
-    g_auto(GStrv) parts = g_strsplit(ocf_value_string(call->values, "migrate_uri"), HOST_PLACEHOLDER, -1);
 
     if (target == NULL) {
         g_set_error_literal(error, UNDERSTUDY_ERROR, UNDERSTUDY_ERROR_CONFIG,
                             "migrate_to is for Pacemaker to call: it says where to");
         return NULL;
     }
-    return g_strjoinv(target, parts);
+    return image_host_uri(call, target);
 }
 
 /* The key is libvirt's to hold at the other end before QEMU opens the disks there. */

@@ -10,6 +10,7 @@ import time
 import pytest
 
 import ghosts
+from fence_agent import RECORD_KEY, FenceAgent, no_decisions
 from image_agent import (CLAIM, CONFIGURED, DOMAIN, ENDED, GENERIC, INSTALLED, NOT_RUNNING, RECOVERY, RUN, SERVER,
                          SUCCESS, ImageAgent, holder_end, image, recovery)  # noqa: F401
 from lab.api import wait_until
@@ -469,6 +470,46 @@ def test_an_address_that_somebody_answers_for_is_refused(image):
         image.stop()
         image.start(isolate="best-effort", drop=("boot_probe",))
         assert image.domains() == [DOMAIN]
+
+
+@contextlib.contextmanager
+def refused_by_the_store(image, host):
+    """A host that fence_rbd has fenced: it has its power still."""
+    fence = FenceAgent(image.lab, image.host, host)
+    report_in(image, host)
+    try:
+        with no_decisions(image.lab):
+            fence.off()
+            yield
+    finally:
+        image.clear_blocklist()
+        fence.remove_key(f"{RECORD_KEY}{host}")
+        fence.close()
+
+
+def test_a_guest_that_only_the_store_has_stopped(image):
+    """It has the address still, and nobody would serve: it is ended, or borne if that can't be; the original is not."""
+    other = ImageAgent(image.lab, "host2")
+    other.start()
+    image.lab.exec("host2", "attrd_updater", "-n", ENDED, "-U", other.claim()[2])
+    try:
+        with refused_by_the_store(image, "host2"):
+            image.lab.service("host2", "stop", "libvirtd")
+            with address_taken(image) as mac:
+                answer = image.call("start", timeout_s=8)
+                assert answer.rc == GENERIC and mac in answer.reason
+                image.stop()
+            answer = image.start(timeout_s=12, drop=("boot_probe",))
+            assert "THE IMAGE'S OWN MAC, ANSWERS" in answer.log and "host2" in answer.log
+            assert image.domains() == [DOMAIN] and len(other.qemu_pids()) == 1
+            image.stop(timeout_s=30)
+            image.lab.service("host2", "start", "libvirtd")
+            wait_until(lambda: image.lab.hypervisor_answers("host2"), 30, "libvirtd on host2")
+            image.start()
+            assert image.answers() and other.qemu_pids() == []
+            image.stop()
+    finally:
+        image.lab.exec("host2", "attrd_updater", "-n", ENDED, "-D")
 
 
 def test_an_address_that_is_let_go_is_waited_for(image):
