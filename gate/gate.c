@@ -159,6 +159,9 @@ static round_t hear_all(gate_t *gate, round_t known)
         gboolean lost = FALSE;
         round_t heard = rounds[address_probe_hear(g_ptr_array_index(gate->probes, i), mac, &lost)];
 
+        if (heard != ROUND_SILENT && interface_mac_is_anothers(gate->interface, mac)) {
+            heard = ROUND_SILENT;
+        }
         if (heard == ROUND_SILENT && lost) {
             heard = ROUND_NOT_ASKED;
         }

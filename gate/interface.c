@@ -86,6 +86,22 @@ gboolean interface_read_mac(const char *interface, char *text, GError **error)
     return TRUE;
 }
 
+gboolean interface_mac_is_anothers(const char *interface, const char *mac)
+{
+    g_autoptr(GDir) folder = g_dir_open(SYS_FOLDER, 0, NULL);
+    char text[NEIGHBOUR_MAC_TEXT_BYTES];
+    gboolean found = FALSE;
+    const char *name = NULL;
+
+    if (folder == NULL || (interface_read_mac(interface, text, NULL) && g_str_equal(text, mac))) {
+        return FALSE; /* a bond's members and VLANs have its MAC, and so has the image */
+    }
+    while (!found && (name = g_dir_read_name(folder)) != NULL) {
+        found = interface_read_mac(name, text, NULL) && g_str_equal(text, mac);
+    }
+    return found;
+}
+
 static gboolean is_up(const char *interface)
 {
     g_autofree char *line = read_line(SYS_FOLDER, interface, "flags");

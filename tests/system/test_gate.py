@@ -174,6 +174,22 @@ def test_silence_of_a_network_that_is_not_there_says_nothing(second):
         second.heal(ASKER, "svc")
 
 
+def test_a_second_interface_of_the_server_itself_is_no_other_machine(lab):
+    """Linux answers on all of its interfaces for each of its addresses."""
+    address = "192.0.2.31"
+    lab.exec(ASKER, "ip", "link", "add", "two0", "type", "veth", "peer", "name", "two1")
+    try:
+        lab.exec(ASKER, "ip", "link", "set", "two0", "up")
+        lab.exec(ASKER, "ip", "link", "set", "two1", "up")
+        opened = lab.exec(ASKER, GATE, "open", "--interface", "two0", "--address", f"{address}/24", "--quiet", "2s",
+                          check=False, timeout_s=30)
+        assert opened.returncode == DONE, opened.stderr
+        heard = lab.exec(ASKER, "arping", "-D", "-c", "3", "-w", "4", "-I", "two0", "192.0.2.31", check=False)
+        assert "reply" in heard.stdout, "the second interface does not answer: this proves nothing"
+    finally:
+        lab.exec(ASKER, "ip", "link", "del", "two0")
+
+
 @pytest.mark.parametrize(("words", "said"), [
     (["open", "--interface", "svc"], "--address"), (["open", "--interface", "svc", "--address", "192.0.2.1"], "PREFIXLEN"),
     (["open", "--interface", "svc", "--address", "192.0.2.1/33"], "PREFIXLEN"),
