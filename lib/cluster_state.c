@@ -439,22 +439,24 @@ static gboolean prefers_node(xmlNode *node)
     return crm_element_value(node, "node") != NULL && char2score(crm_element_value(node, XML_RULE_ATTR_SCORE)) >= 0;
 }
 
-/* Of the kinds that can keep an image from a host; adopt's own are known by their ids. */
-static gboolean is_foreign_constraint(xmlNode *node)
+/* Of the kinds that can keep an image from a host; adopt's own are known by their ids, or by the ticket. */
+static gboolean is_foreign_constraint(xmlNode *node, const char *own_ticket)
 {
-    static const char *const kinds[] = { "rsc_location", "rsc_colocation", "rsc_order", NULL };
+    static const char *const kinds[] = { "rsc_location", "rsc_colocation", "rsc_order", "rsc_ticket", NULL };
     const char *id = node->type == XML_ELEMENT_NODE ? crm_element_value(node, XML_ATTR_ID) : NULL;
 
     return id != NULL && g_strv_contains(kinds, (const char *) node->name)
-           && !g_str_has_prefix(id, REACH_CONSTRAINT_PREFIX) && !g_str_has_prefix(id, MEMBERS_CONSTRAINT_PREFIX) && !prefers_node(node);
+           && !g_str_has_prefix(id, REACH_CONSTRAINT_PREFIX) && !g_str_has_prefix(id, MEMBERS_CONSTRAINT_PREFIX) && !prefers_node(node)
+           && g_strcmp0(crm_element_value(node, "ticket"), own_ticket) != 0;
 }
 
-static GPtrArray *foreign_constraints(const pe_resource_t *resource, pe_working_set_t *set, xmlNode *constraints)
+static GPtrArray *foreign_constraints(const pe_resource_t *resource, pe_working_set_t *set, xmlNode *constraints,
+                                      const char *own_ticket)
 {
     GPtrArray *found = g_ptr_array_new_with_free_func(constraint_free);
 
     for (xmlNode *node = constraints != NULL ? constraints->children : NULL; node != NULL; node = node->next) {
-        if (is_foreign_constraint(node) && constraint_names(node, resource, set)) {
+        if (is_foreign_constraint(node, own_ticket) && constraint_names(node, resource, set)) {
             cluster_constraint_t *constraint = g_new0(cluster_constraint_t, 1);
 
             constraint->id = g_strdup(crm_element_value(node, XML_ATTR_ID));
@@ -543,7 +545,7 @@ static cluster_server_t *read_server(pe_resource_t *resource, pe_working_set_t *
     server->image_host = node != NULL ? g_strdup(node->details->uname) : NULL;
     server->image_changed_s = last_change_s(context, resource->id);
     server->held_back = held_back(resource, ticket, set);
-    server->constraints = foreign_constraints(resource, set, constraints);
+    server->constraints = foreign_constraints(resource, set, constraints, ticket_id);
     server->ticket_bound = has_ticket_constraint(constraints, resource->id, ticket_id);
     read_failures(server, resource, set);
     return server;

@@ -60,6 +60,10 @@ static const char *short_of(const cluster_host_t *host, GHashTable *need)
 static char *no_room_reason(const cluster_host_t *host, GHashTable *need, const char *attribute)
 {
     if (!g_hash_table_contains(host->remaining, attribute)) {
+        if (strcmp(attribute, UTILIZATION_CPU) != 0 && strcmp(attribute, UTILIZATION_MEMORY) != 0
+            && strcmp(attribute, UTILIZATION_HEADROOM) != 0) {
+            return g_strdup_printf("no room: the image asks for %s, and the host has none", attribute);
+        }
         return g_strdup_printf("no room: its %s is not published; see that " CAPACITY_RESOURCE_ID " runs there",
                                attribute);
     }

@@ -21,6 +21,17 @@ gboolean address_is_usable(const char *address)
            && !IN6_IS_ADDR_MULTICAST(&ipv6) && !IN6_IS_ADDR_LINKLOCAL(&ipv6);
 }
 
+gboolean address_is_loopback(const char *address)
+{
+    struct in_addr ipv4;
+    struct in6_addr ipv6;
+
+    if (inet_pton(AF_INET, address, &ipv4) == 1) {
+        return ntohl(ipv4.s_addr) >> IN_CLASSA_NSHIFT == IN_LOOPBACKNET;
+    }
+    return inet_pton(AF_INET6, address, &ipv6) == 1 && IN6_IS_ADDR_LOOPBACK(&ipv6);
+}
+
 static gboolean parse_tcp(probe_spec_t *spec, const char *rest, GError **error)
 {
     /* GLib's URI parser knows addresses, brackets and ports; GIO's costs a
@@ -61,16 +72,58 @@ static gboolean parse_http(probe_spec_t *spec, const char *rest, GError **error)
                     "probe '%s': write http://HOST[:PORT]/PATH", spec->text);
         return FALSE;
     }
+    /* A name is looked up apart from the observers' loop. */
+    if (g_hostname_is_ip_address(g_uri_get_host(uri)) && !address_is_usable(g_uri_get_host(uri))) {
+        g_set_error(error, UNDERSTUDY_ERROR, UNDERSTUDY_ERROR_CONFIG,
+                    "probe '%s': write a name or a unicast address without a zone", spec->text);
+        return FALSE;
+    }
     spec->target = g_strdup(spec->text);
     return TRUE;
 }
 
+/* libpq's own parser would have every agent load it. hostaddr is what is connected to where both stand. */
+static char *conninfo_host(const char *conninfo)
+{
+    static const char *const patterns[] = { "(?:^|\\s)hostaddr\\s*=\\s*'?([^\\s',]+)", "(?:^|\\s)host\\s*=\\s*'?([^\\s',]+)",
+                                            NULL };
+
+    if (g_str_has_prefix(conninfo, "postgres://") || g_str_has_prefix(conninfo, "postgresql://")) {
+        g_autoptr(GUri) uri = g_uri_parse(conninfo, G_URI_FLAGS_NON_DNS | G_URI_FLAGS_HAS_PASSWORD, NULL);
+
+        return uri != NULL ? g_strdup(g_uri_get_host(uri)) : NULL;
+    }
+    for (const char *const *pattern = patterns; *pattern != NULL; pattern++) {
+        g_autoptr(GRegex) regex = g_regex_new(*pattern, G_REGEX_DEFAULT, G_REGEX_MATCH_DEFAULT, NULL);
+        g_autoptr(GMatchInfo) match = NULL;
+
+        if (g_regex_match(regex, conninfo, G_REGEX_MATCH_DEFAULT, &match)) {
+            return g_match_info_fetch(match, 1);
+        }
+    }
+    return NULL;
+}
+
+static gboolean is_socket(const char *host)
+{
+    return host[0] == '/' || host[0] == '@';
+}
+
+/* Its text may hold a password, and is not repeated. */
 static gboolean parse_pgsql(probe_spec_t *spec, const char *rest, GError **error)
 {
+    g_autofree char *host = conninfo_host(rest);
+
     /* libpq takes pairs or a URI, and anything else for nothing. */
     if (!g_regex_match_simple("^\\s*(postgres(ql)?://|[a-z_]+\\s*=)", rest, G_REGEX_DEFAULT, G_REGEX_MATCH_DEFAULT)) {
+        g_set_error_literal(error, UNDERSTUDY_ERROR, UNDERSTUDY_ERROR_CONFIG,
+                            "probe 'pgsql:...': write pgsql:CONNINFO, say 'pgsql:host=10.0.0.1 user=monitor'");
+        return FALSE;
+    }
+    /* What libpq would look up, it would wait for, and all other probes with it. */
+    if (host != NULL && *host != '\0' && !is_socket(host) && !address_is_usable(host)) {
         g_set_error(error, UNDERSTUDY_ERROR, UNDERSTUDY_ERROR_CONFIG,
-                    "probe '%s': write pgsql:CONNINFO, say 'pgsql:host=10.0.0.1 user=monitor'", spec->text);
+                    "probe 'pgsql:...': the conninfo's host %s is no numeric unicast address: give hostaddr=ADDRESS", host);
         return FALSE;
     }
     spec->target = g_strdup(rest);
@@ -170,26 +223,18 @@ char *probe_spec_label(const probe_spec_t *spec)
     }
 }
 
-/* libpq's own parser would have every agent load it. hostaddr is what is connected to where both stand. */
-static char *conninfo_host(const char *conninfo)
+gboolean probe_spec_asks_this_host(const probe_spec_t *spec)
 {
-    static const char *const patterns[] = { "(?:^|\\s)hostaddr\\s*=\\s*'?([^\\s',]+)", "(?:^|\\s)host\\s*=\\s*'?([^\\s',]+)",
-                                            NULL };
+    g_autofree char *host = probe_spec_host(spec);
 
-    if (g_str_has_prefix(conninfo, "postgres://") || g_str_has_prefix(conninfo, "postgresql://")) {
-        g_autoptr(GUri) uri = g_uri_parse(conninfo, G_URI_FLAGS_NON_DNS | G_URI_FLAGS_HAS_PASSWORD, NULL);
-
-        return uri != NULL ? g_strdup(g_uri_get_host(uri)) : NULL;
+    if (spec->type == PROBE_EXEC) {
+        return FALSE;
     }
-    for (const char *const *pattern = patterns; *pattern != NULL; pattern++) {
-        g_autoptr(GRegex) regex = g_regex_new(*pattern, G_REGEX_DEFAULT, G_REGEX_MATCH_DEFAULT, NULL);
-        g_autoptr(GMatchInfo) match = NULL;
-
-        if (g_regex_match(regex, conninfo, G_REGEX_MATCH_DEFAULT, &match)) {
-            return g_match_info_fetch(match, 1);
-        }
+    /* A conninfo that leaves the host to a service file, or a URI to its query, is libpq's to read. */
+    if (host == NULL || *host == '\0') {
+        return spec->type == PROBE_PGSQL && strstr(spec->target, "service") == NULL && strstr(spec->target, "host") == NULL;
     }
-    return NULL;
+    return is_socket(host) || address_is_loopback(host) || g_ascii_strcasecmp(host, "localhost") == 0;
 }
 
 char *probe_spec_host(const probe_spec_t *spec)

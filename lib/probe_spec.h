@@ -49,9 +49,14 @@ char *probe_spec_label(const probe_spec_t *spec);
 /* A numeric address of one machine, that means the same on every host: no zone, no IPv4 address in IPv6 clothes, no
  * multicast, and no name, which would be looked up at every probe and hang with the name server. */
 gboolean address_is_usable(const char *address);
+/* FALSE of what is no numeric address, too. */
+gboolean address_is_loopback(const char *address);
 
 /* The host that it asks, without brackets: an address or a name; NULL if it asks none (exec). g_free(). */
 char *probe_spec_host(const probe_spec_t *spec);
+
+/* TRUE if each host would ask itself: a loopback address, a socket, a conninfo without any host. */
+gboolean probe_spec_asks_this_host(const probe_spec_t *spec);
 
 void probe_spec_free(probe_spec_t *spec);
 

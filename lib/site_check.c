@@ -164,6 +164,11 @@ static void check_addresses(site_t *site, const cluster_server_t *server)
             claim(site, server, "address", key, what);
         }
     }
+    if (param(server, "service_address") != NULL) {
+        g_autofree char *key = address_key(param(server, "service_address"));
+
+        g_hash_table_insert(site->owners, g_strconcat("service ", key, NULL), (gpointer) server);
+    }
     if (mac != NULL) {
         g_autofree char *key = g_ascii_strdown(mac, -1);
         g_autofree char *what = g_strdup_printf("the MAC address %s", key);
@@ -222,6 +227,47 @@ static void check_recover_probe(site_t *site, const cluster_server_t *server)
     probe_spec_free(recover);
 }
 
+/* An answer that says nothing of the server: the asking host's own, or another server's. */
+static void check_probe(site_t *site, const cluster_server_t *server, const probe_spec_t *probe)
+{
+    g_autofree char *label = probe_spec_label(probe);
+    g_autofree char *host = probe_spec_host(probe);
+    g_autofree char *address = host != NULL ? address_key(host) : NULL;
+    g_autofree char *key = address != NULL ? g_strconcat("service ", address, NULL) : NULL;
+    const cluster_server_t *owner = key != NULL ? g_hash_table_lookup(site->owners, key) : NULL;
+
+    if (probe_spec_asks_this_host(probe)) {
+        g_autofree char *sentence = g_strdup_printf("probe '%s' asks the host that it runs on, and says nothing of the server: "
+                                                    "give the server's address", label);
+
+        add_fault(site, server, sentence);
+    }
+    if (owner != NULL && strcmp(owner->name, server->name) != 0) {
+        g_autofree char *sentence = g_strdup_printf("probe '%s' asks the service address of %s, and says nothing of "
+                                                    "%s: give its own address", label, owner->name, server->name);
+
+        add_fault(site, server, sentence);
+    }
+}
+
+static void check_probe_list(site_t *site, const cluster_server_t *server, const char *name)
+{
+    const char *text = param(server, name);
+    GPtrArray *probes = text != NULL ? probe_spec_list_parse(text, NULL) : NULL;
+
+    for (guint i = 0; probes != NULL && i < probes->len; i++) {
+        check_probe(site, server, g_ptr_array_index(probes, i));
+    }
+    g_clear_pointer(&probes, g_ptr_array_unref);
+}
+
+/* When all service addresses are known. */
+static void check_probes(site_t *site, const cluster_server_t *server)
+{
+    check_probe_list(site, server, "probes");
+    check_probe_list(site, server, "recover_probe");
+}
+
 /* The whole -------------------------------------------------------------------*/
 
 static gboolean to_text(gpointer key, gpointer value, gpointer user_data)
@@ -248,6 +294,9 @@ GHashTable *site_check(const cluster_state_t *state)
         check_disks(&site, server);
         check_addresses(&site, server);
         check_recover_probe(&site, server);
+    }
+    for (guint i = 0; i < state->servers->len; i++) {
+        check_probes(&site, g_ptr_array_index(state->servers, i));
     }
     g_hash_table_foreach_remove(site.faults, to_text, result);
     g_hash_table_unref(site.faults);

@@ -35,6 +35,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size_bytes)
         probe_spec_t *again = probe_spec_parse(spec->text, NULL);
 
         check(spec);
+        probe_spec_asks_this_host(spec);
         FUZZ_CHECK(label[0] != '\0');
         FUZZ_CHECK(again != NULL && again->type == spec->type);
         probe_spec_free(again);

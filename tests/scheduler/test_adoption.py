@@ -58,7 +58,9 @@ def test_adopt_says_what_the_server_itself_needs(site):
 
 @pytest.mark.parametrize("words", [("--recover-probe", "icmp:fe80::1%lo"), ("--recover-probe", "icmp:::ffff:192.0.2.1"),
                                    ("--service-address", "0.0.0.0"), ("--store-address", "fe80::1%eth0"),
-                                   ("--probe", "pgsql:not a conninfo")])
+                                   ("--probe", "pgsql:not a conninfo"),
+                                   ("--probe", "pgsql:host=db1.example"), ("--probe", "icmp:127.0.0.1"),
+                                   ("--probe", "pgsql:host=/run/postgresql")])
 def test_what_can_never_work_is_refused(site, words):
     refused(site, "adopt", "--no-store", "db2", "--disk", "vm/db2", *words)
 

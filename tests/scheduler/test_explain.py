@@ -37,6 +37,23 @@ def test_a_ban_counts_however_it_is_written(site, ban):
     assert site.images()["db1"] == "host2"
 
 
+def test_a_further_ticket_is_named(site):
+    site.constrain('<rsc_ticket id="room" rsc="standby-db1" ticket="room-a" loss-policy="stop"/>')
+    assert site.ranked("db1") == []
+    assert "(room)" in site.why("db1")["host1"]
+    site.run("--ticket-grant", "room-a")
+    assert site.ranked("db1")[0] == "host1"
+
+
+def test_a_capacity_that_is_not_ours_is_named(site):
+    cib = site._read()
+    utilization = cib.find(".//primitive[@id='standby-db1']/utilization")
+    utilization.append(utilization.makeelement("nvpair", {"id": "licences", "name": "licences", "value": "1"}))
+    site._write(cib)
+    assert site.ranked("db1") == []
+    assert site.why("db1")["host1"] == "no room: the image asks for licences, and the host has none"
+
+
 def test_a_ban_by_a_tag_counts(site):
     site.constrain('<tag id="all"><obj_ref id="standby-db1"/><obj_ref id="standby-db2"/></tag>')
     site.constrain('<rsc_location id="ban" rsc="all" node="host1" score="-INFINITY"/>')

@@ -504,7 +504,7 @@ static void test_pgsql_failures(void **state)
     g_socket_close(socket, NULL);
     g_object_unref(socket);
     assert_true(misses(silent)); /* refused */
-    assert_string_equal(judge("pgsql:host=db1.example user=x", TIMEOUT_MS), "unknown"); /* a name would block */
+    assert_string_equal(judge("pgsql:postgresql:///x?host=db1.example", TIMEOUT_MS), "unknown"); /* a name would block */
     assert_string_equal(judge("pgsql:nonsense=1", TIMEOUT_MS), "unknown");
 }
 

@@ -59,11 +59,11 @@ static void test_wrong_probes_are_refused(void **state)
 {
     static const char *const wrong[] = {
         "", "tcp:", "tcp:10.0.0.1", "tcp:10.0.0.1:0", "tcp:10.0.0.1:65536", "tcp:db1:5432", "icmp:", "icmp:db1",
-        "http://", "http:///x", "pgsql:", "exec:", "exec:relative", "exec:'/open", "ftp://10.0.0.1/", "10.0.0.1",
+        "http://", "http:///x", "exec:", "exec:relative", "exec:'/open", "ftp://10.0.0.1/", "10.0.0.1",
         /* What reads well and never works, or means another machine on each host. */
         "icmp:fe80::1%lo", "icmp:fe80::1", "icmp:[::1]", "icmp:::ffff:192.0.2.1", "icmp:::", "icmp:0.0.0.0", "icmp:224.0.0.1",
         "icmp:ff02::1", "icmp:255.255.255.255", "tcp:[fe80::1%25eth0]:80", "tcp:[::ffff:192.0.2.1]:80",
-        "tcp:0.0.0.0:80", "pgsql:not a conninfo", "pgsql:10.0.0.1",
+        "tcp:0.0.0.0:80", "http://0.0.0.0/", "http://[::ffff:192.0.2.1]/", "http://[::]/",
     };
 
     (void) state;
@@ -74,6 +74,53 @@ static void test_wrong_probes_are_refused(void **state)
         assert_true(g_error_matches(error, UNDERSTUDY_ERROR, UNDERSTUDY_ERROR_CONFIG));
         assert_non_null(g_strstr_len(error->message, -1, wrong[i]));
         g_error_free(error);
+    }
+}
+
+/* libpq would take some of these for nothing, look others up at each probe, and take a zone that each host has anew. */
+static void test_conninfos_that_never_work_are_refused(void **state)
+{
+    static const char *const wrong[] = {
+        "", "not a conninfo", "10.0.0.1", "host=db1.example", "host=db1,db2", "user=x host=fe80::1%lo", "hostaddr=0.0.0.0",
+        "host='::ffff:192.0.2.1'", "host=10.0.0.1 hostaddr=224.0.0.1", "postgresql://x:y@db1.example/z",
+    };
+
+    (void) state;
+    for (gsize i = 0; i < G_N_ELEMENTS(wrong); i++) {
+        g_autofree char *text = g_strdup_printf("pgsql:%s%spassword=secret", wrong[i],
+                                                strstr(wrong[i], "://") != NULL ? "?" : " ");
+        GError *error = NULL;
+
+        /* The empty one would be a conninfo with a password alone. */
+        assert_null(probe_spec_parse(*wrong[i] != '\0' ? text : "pgsql:", &error));
+        assert_true(g_error_matches(error, UNDERSTUDY_ERROR, UNDERSTUDY_ERROR_CONFIG));
+        assert_null(strstr(error->message, "secret"));
+        g_error_free(error);
+    }
+}
+
+static void test_who_is_asked(void **state)
+{
+    static const struct {
+        const char *text;
+        gboolean is_this_host;
+    } cases[] = {
+        { "tcp:127.0.0.1:22", TRUE }, { "icmp:127.1.2.3", TRUE }, { "icmp:::1", TRUE }, { "tcp:[::1]:22", TRUE },
+        { "http://localhost/", TRUE }, { "http://[::1]:80/", TRUE }, { "pgsql:user=x", TRUE },
+        { "pgsql:host=/run/postgresql", TRUE }, { "pgsql:host=@socket", TRUE }, { "pgsql:postgresql:///x", TRUE },
+        { "pgsql:hostaddr=127.0.0.1 host=db1", TRUE },
+        { "tcp:10.0.0.1:22", FALSE }, { "icmp:fd00::1", FALSE }, { "http://db1.example/", FALSE },
+        { "pgsql:host=10.0.0.1", FALSE }, { "pgsql:service=db1", FALSE }, { "pgsql:host=db1 hostaddr=10.0.0.1", FALSE },
+        { "pgsql:postgresql:///x?host=10.0.0.1", FALSE }, { "exec:/bin/true", FALSE },
+    };
+
+    (void) state;
+    for (gsize i = 0; i < G_N_ELEMENTS(cases); i++) {
+        probe_spec_t *spec = probe_spec_parse(cases[i].text, NULL);
+
+        assert_non_null(spec);
+        assert_int_equal(probe_spec_asks_this_host(spec), cases[i].is_this_host);
+        probe_spec_free(spec);
     }
 }
 
@@ -127,6 +174,8 @@ int main(void)
         cmocka_unit_test(test_each_type_is_read),
         cmocka_unit_test(test_exec_keeps_arguments_apart),
         cmocka_unit_test(test_wrong_probes_are_refused),
+        cmocka_unit_test(test_conninfos_that_never_work_are_refused),
+        cmocka_unit_test(test_who_is_asked),
         cmocka_unit_test(test_label_has_no_secret),
         cmocka_unit_test(test_list_splits_as_a_shell),
     };

@@ -131,6 +131,29 @@ static void test_a_recover_probe_that_the_image_answers(void **state)
           "is one of the probes", NULL);
 }
 
+static void test_probes_that_say_nothing_of_the_server(void **state)
+{
+    static const char *const own[] = { "tcp:127.0.0.1:22", "icmp:::1", "http://localhost/", "pgsql:user=x", NULL };
+
+    (void) state;
+    for (const char *const *probe = own; *probe != NULL; probe++) {
+        g_autofree char *probes = g_strdup_printf(
+            IMAGE("standby-db1", PAIR("1", "probes", "icmp:10.0.0.1 %s")) IMAGE("standby-db2", PAIR("2", "disks", "vm/b")),
+            *probe);
+        g_autofree char *recover = g_strdup_printf(
+            IMAGE("standby-db1", PAIR("1", "recover_probe", "%s")) IMAGE("standby-db2", PAIR("2", "disks", "vm/b")), *probe);
+
+        check(probes, "asks the host that it runs on", NULL);
+        check(recover, "asks the host that it runs on", NULL);
+    }
+    check(IMAGE("standby-db1", PAIR("1", "service_address", "10.0.3.1") PAIR("1", "probes", "tcp:10.0.3.2:22"))
+          IMAGE("standby-db2", PAIR("2", "service_address", "10.0.3.2") PAIR("2", "probes", "tcp:10.0.3.2:22")),
+          "asks the service address of db2", NULL);
+    check(IMAGE("standby-db1", PAIR("1", "service_address", "10.0.3.1") PAIR("1", "probes", "icmp:10.0.3.1"))
+          IMAGE("standby-db2", PAIR("2", "service_address", "10.0.3.2") PAIR("2", "recover_probe", "icmp:10.0.3.1")), NULL,
+          "asks the service address of db1");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -140,6 +163,7 @@ int main(void)
         cmocka_unit_test(test_names),
         cmocka_unit_test(test_run_images_are_not_recovery_images),
         cmocka_unit_test(test_a_recover_probe_that_the_image_answers),
+        cmocka_unit_test(test_probes_that_say_nothing_of_the_server),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
