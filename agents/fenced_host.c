@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "fenced_host.h"
 
-#include <string.h>
 #include <unistd.h>
 
 #include "error.h"
 #include "module.h"
 #include "ocf.h"
+#include "process_stat.h"
 
 char *fenced_host_find(const store_options_t *options, const char *ip)
 {
@@ -58,28 +58,16 @@ void fenced_host_holder(const store_options_t *options, const char *host, const 
     }
 }
 
-/* proc(5): field 22 of /proc/PID/stat, in clock ticks since boot. Counted from the end of field 2, a name in brackets
- * that may hold blanks; what stands there before the first blank is empty. */
-#define START_FIELD 20
-
-/* Pid and start time: no two processes of a boot have both. NULL with an error. */
+/* NULL with an error. */
 static char *process_identity(pid_t pid, GError **error)
 {
-    g_autofree char *path = g_strdup_printf("/proc/%d/stat", (int) pid);
-    g_autofree char *text = NULL;
-    const char *bracket = NULL;
-    g_auto(GStrv) fields = NULL;
+    process_stat_t stat;
 
-    if (!g_file_get_contents(path, &text, NULL, error)) {
+    if (!process_stat_read(pid, &stat)) {
+        g_set_error(error, UNDERSTUDY_ERROR, UNDERSTUDY_ERROR_FAILED, "what process %d is can't be read", (int) pid);
         return NULL;
     }
-    bracket = strrchr(text, ')');
-    fields = g_strsplit(bracket != NULL ? bracket + 1 : "", " ", -1);
-    if (g_strv_length(fields) <= START_FIELD) {
-        g_set_error(error, UNDERSTUDY_ERROR, UNDERSTUDY_ERROR_FAILED, "%s can't be read", path);
-        return NULL;
-    }
-    return g_strdup_printf("%d:%s", (int) pid, fields[START_FIELD]);
+    return g_strdup_printf("%d:%" G_GUINT64_FORMAT, (int) pid, stat.start_ticks);
 }
 
 void fenced_host_look(const char *name, const store_options_t *options, guint timeout_s)

@@ -12,6 +12,7 @@
 
 #include "error.h"
 #include "pidfile.h"
+#include "process_stat.h"
 
 #define POLL_MS                20
 #define STOP_WAIT_MS           500
@@ -21,45 +22,6 @@
 static const char *const daemon_pid_files[] = { "/run/libvirtd.pid", "/run/virtqemud.pid" };
 static const char *const daemon_programs[] = { "libvirtd", "virtqemud", NULL };
 
-/* proc(5), /proc/PID/stat, counted from behind the name in brackets, which may hold blanks. What stands there before the
- * first blank is empty. */
-#define STATE_FIELD   1
-#define THREADS_FIELD 18
-#define START_FIELD   20
-
-typedef struct process_facts {
-    char state;         /* T and t: stopped; Z and X: dead */
-    guint64 threads;
-    guint64 start_ticks; /* since the host's boot */
-} process_facts_t;
-
-static gboolean facts_read(const char *path, process_facts_t *facts)
-{
-    g_autofree char *text = NULL;
-    const char *bracket = NULL;
-    g_auto(GStrv) fields = NULL;
-
-    if (!g_file_get_contents(path, &text, NULL, NULL)) {
-        return FALSE;
-    }
-    bracket = strrchr(text, ')');
-    fields = g_strsplit(bracket != NULL ? bracket + 1 : "", " ", -1);
-    if (g_strv_length(fields) <= START_FIELD) {
-        return FALSE;
-    }
-    facts->state = fields[STATE_FIELD][0];
-    facts->threads = g_ascii_strtoull(fields[THREADS_FIELD], NULL, 10);
-    facts->start_ticks = g_ascii_strtoull(fields[START_FIELD], NULL, 10);
-    return TRUE;
-}
-
-static gboolean process_facts(pid_t pid, process_facts_t *facts)
-{
-    g_autofree char *path = g_strdup_printf("/proc/%d/stat", (int) pid);
-
-    return facts_read(path, facts);
-}
-
 static gboolean is_going(char state)
 {
     return strchr("TtZX", state) == NULL;
@@ -68,11 +30,11 @@ static gboolean is_going(char state)
 gboolean libvirtd_is_alive(void)
 {
     for (gsize i = 0; i < G_N_ELEMENTS(daemon_pid_files); i++) {
-        process_facts_t facts;
+        process_stat_t stat;
         pid_t pid = 0;
 
         if (pidfile_owner(daemon_pid_files[i], &pid, NULL) && pid > 0) {
-            return process_facts(pid, &facts) && is_going(facts.state);
+            return process_stat_read(pid, &stat) && is_going(stat.state);
         }
     }
     return FALSE;
@@ -104,11 +66,10 @@ static gboolean all_threads_stand(pid_t pid)
     const char *thread = NULL;
 
     while (directory != NULL && (thread = g_dir_read_name(directory)) != NULL) {
-        g_autofree char *file = g_build_filename(path, thread, "stat", NULL);
-        process_facts_t facts;
+        process_stat_t stat;
 
         /* D: in the kernel, from where it comes back to its end. */
-        if (facts_read(file, &facts) && is_going(facts.state) && facts.state != 'D') {
+        if (process_stat_read_thread(pid, thread, &stat) && is_going(stat.state) && stat.state != 'D') {
             return FALSE;
         }
     }
@@ -165,10 +126,10 @@ static gboolean is_unmade_child(pid_t pid, guint64 until_ticks)
     g_autofree char *path = g_strdup_printf("/proc/%d/exe", (int) pid);
     g_autofree char *program = g_file_read_link(path, NULL);
     g_autofree char *name = program != NULL ? g_path_get_basename(program) : NULL;
-    process_facts_t facts;
+    process_stat_t stat;
 
-    return name != NULL && g_strv_contains(daemon_programs, name) && process_facts(pid, &facts) && facts.threads == 1
-           && facts.start_ticks <= until_ticks && strchr("ZX", facts.state) == NULL;
+    return name != NULL && g_strv_contains(daemon_programs, name) && process_stat_read(pid, &stat) && stat.threads == 1
+           && stat.start_ticks <= until_ticks && strchr("ZX", stat.state) == NULL;
 }
 
 static gboolean child_kill(pid_t pid, guint64 until_ticks, gint64 deadline_us)
@@ -230,12 +191,12 @@ gboolean libvirtd_orphans_end(guint timeout_ms, GError **error)
     guint64 until_ticks = now_ticks();
 
     for (gsize i = 0; i < G_N_ELEMENTS(daemon_pid_files); i++) {
-        process_facts_t facts;
+        process_stat_t stat;
         pid_t pid = 0;
 
-        if (pidfile_owner(daemon_pid_files[i], &pid, NULL) && pid > 0 && process_facts(pid, &facts)
-            && facts.start_ticks > 0) {
-            until_ticks = MIN(until_ticks, facts.start_ticks - 1);
+        if (pidfile_owner(daemon_pid_files[i], &pid, NULL) && pid > 0 && process_stat_read(pid, &stat)
+            && stat.start_ticks > 0) {
+            until_ticks = MIN(until_ticks, stat.start_ticks - 1);
         }
     }
     return children_end(until_ticks, deadline_us, error);

@@ -5,9 +5,11 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
+#include "process_stat.h"
 #include "qemu_process.h"
 
 #define UUID "7c9e6679-7425-40de-944b-e07fc1f90ae7"
@@ -88,6 +90,22 @@ static void test_list(void **state)
     assert_int_equal(pid, 0);
 }
 
+/* What a process calls itself is its own choice. */
+static void test_stat(void **state)
+{
+    process_stat_t stat;
+
+    (void) state;
+    assert_true(process_stat_parse("47 (a) T (b) D 1 47 47 0 -1 4194304 1 2 3 4 5 6 7 8 20 0 9 0 123456 0 0", &stat));
+    assert_int_equal(stat.state, 'D');
+    assert_int_equal(stat.threads, 9);
+    assert_int_equal(stat.start_ticks, 123456);
+    assert_false(process_stat_parse("47 (a) D 1 47", &stat));
+    assert_false(process_stat_parse("", &stat));
+    assert_true(process_stat_read(getpid(), &stat));
+    assert_true(stat.threads > 0 && stat.start_ticks > 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -96,6 +114,7 @@ int main(void)
         cmocka_unit_test(test_images),
         cmocka_unit_test(test_cut_short),
         cmocka_unit_test(test_list),
+        cmocka_unit_test(test_stat),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
