@@ -4,6 +4,7 @@
 import contextlib
 import json
 import subprocess
+import threading
 import xml.etree.ElementTree as ET
 
 from lab.api import Lab, wait_until
@@ -239,6 +240,31 @@ def tuned(protected, server, **values):
         yield
     finally:
         adopt({name: TIMING.get(name, "") for name in values})
+
+
+class Watcher:
+    """Looks all the time for what must never be: `look` says what it sees of it, if anything; `seen` is all of that."""
+
+    def __init__(self, look):
+        self.look, self.looks, self.seen = look, 0, []
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._watch)
+
+    def _watch(self):
+        while not self._stop.wait(0.2):
+            with contextlib.suppress(LabError):     # a node may be on its way down
+                found = self.look()
+                self.looks += 1
+                if found:
+                    self.seen.append(found)
+
+    def __enter__(self):
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_):
+        self._stop.set()
+        self._thread.join()
 
 
 def stays(condition, what, seconds=WATCH_S):

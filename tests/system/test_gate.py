@@ -1,16 +1,13 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """The servers' gate: original and image never have one address together, whatever brings the original up."""
 
-import contextlib
 import json
-import threading
 
 import pytest
 
 from lab import server as lab_server
 from lab.api import wait_until
-from lab.site import LabError
-from protected import stays, tuned
+from protected import Watcher, stays, tuned
 
 SERVER = "db1"
 ASKER = "client"
@@ -32,33 +29,11 @@ def has_address(lab, address, node=SERVER):
     return any(info["local"] == address for link in shown for info in link["addr_info"])
 
 
-class BothWatch:
-    """Looks all the time whether the original has the service address while its image runs."""
-
-    def __init__(self, protected):
-        self.protected = protected
-        self.both = []
-        self.looks = 0
-        self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._watch)
-
-    def _watch(self):
-        address = self.protected.site.address(SERVER, "svc")
-        while not self._stop.wait(0.2):
-            with contextlib.suppress(LabError):     # the server may be on its way down
-                before = self.protected.domain_hosts(SERVER)
-                there = has_address(self.protected.lab, address)
-                if before and there and self.protected.domain_hosts(SERVER) == before:
-                    self.both.append(before)
-                self.looks += 1
-
-    def __enter__(self):
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_):
-        self._stop.set()
-        self._thread.join()
+def both_have_it(protected):
+    """Where the image runs, if the original has the service address at the same time."""
+    before = protected.domain_hosts(SERVER)
+    there = has_address(protected.lab, protected.site.address(SERVER, "svc"))
+    return before if before and there and protected.domain_hosts(SERVER) == before else None
 
 
 @pytest.fixture
@@ -85,7 +60,7 @@ def bring_up_as_debian_does(lab):
 def test_an_ordinary_server_and_its_image_never_answer_together(patient):
     """It boots when its image has been decided on and answers nobody yet, its database starts at once, and the image
     stops when that has answered for recover_after. Silence is no proof at either end."""
-    with BothWatch(patient) as watch, tuned(patient, SERVER, recover_after="30s"):
+    with Watcher(lambda: both_have_it(patient)) as watch, tuned(patient, SERVER, recover_after="30s"):
         patient.lab.crash(SERVER)
         wait_until(lambda: f"takeover-{SERVER}" in patient.granted_tickets(), 60, "the ticket to be granted")
         patient.lab.boot(SERVER)
@@ -94,7 +69,7 @@ def test_an_ordinary_server_and_its_image_never_answer_together(patient):
         wait_until(lambda: "it is in use by another machine" in log.read_text(), 20, "the gate to say so")
         patient.wait_returned(SERVER)
     assert patient.lab.exec(SERVER, "cat", IPV6_OFF).stdout.strip() == "0", "IPv6 stayed silent"
-    assert watch.looks > 10 and watch.both == []
+    assert watch.looks > 10 and watch.seen == []
 
 
 def test_an_address_that_something_else_brought_up_beside_the_image_is_taken_off(patient):

@@ -1,52 +1,29 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """What goes wrong on the way: the original comes back too early, or not for long; the image itself fails."""
 
-import contextlib
 import json
-import threading
 
 import pytest
 
 from lab.api import wait_until
-from lab.site import LabError, POOL
-from protected import stays
+from lab.site import POOL
+from protected import Watcher, stays
 
 SERVER = "db1"
 
 
-class TwoServersWatch:
-    """Looks all the time whether libvirt runs the image on more than one host."""
-
-    def __init__(self, protected):
-        self.protected = protected
-        self.doubled = []
-        self.looks = 0
-        self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._watch)
-
-    def _watch(self):
-        while not self._stop.wait(0.3):
-            with contextlib.suppress(LabError):     # a host may be on its way down
-                hosts = self.protected.domain_hosts(SERVER)
-                self.looks += 1
-                if len(hosts) > 1:
-                    self.doubled.append(hosts)
-
-    def __enter__(self):
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_):
-        self._stop.set()
-        self._thread.join()
+def two_hosts(protected):
+    """The hosts on which libvirt runs the image, if they are more than one."""
+    hosts = protected.domain_hosts(SERVER)
+    return hosts if len(hosts) > 1 else None
 
 
 @pytest.fixture
 def watched(protected):
     """The protected site; fails if the image ran twice at any time."""
-    with TwoServersWatch(protected) as watch:
+    with Watcher(lambda: two_hosts(protected)) as watch:
         yield protected
-    assert watch.looks > 0 and watch.doubled == []
+    assert watch.looks > 0 and watch.seen == []
 
 
 def lever(protected, verb):

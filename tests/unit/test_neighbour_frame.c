@@ -10,12 +10,20 @@
 
 #include "address_probe.h"
 #include "error.h"
+#include "frame_fixture.h"
 #include "neighbour_frame.h"
 
 #define IPV4 "192.0.2.7"
 #define IPV6 "2001:db8::1:207"
 
-static const guint8 own_mac[NEIGHBOUR_MAC_BYTES] = { 0x02, 0x54, 0x00, 0x12, 0x34, 0x56 };
+#define OWN_MAC_BYTES 0x02, 0x54, 0x00, 0x12, 0x34, 0x56
+#define IPV4_BYTES    192, 0, 2, 7
+#define NO_IPV4_BYTES 0, 0, 0, 0
+#define NO_IPV6_BYTES 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0
+#define SOLICITED_MAC_BYTES 0x33, 0x33, 0xff, 0x01, 0x02, 0x07
+#define SOLICITED_BYTES     0xff, 0x02, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0x01, 0xff, 0x01, 0x02, 0x07
+
+static const guint8 own_mac[NEIGHBOUR_MAC_BYTES] = { OWN_MAC_BYTES };
 static const guint8 other_mac[NEIGHBOUR_MAC_BYTES] = { 0x52, 0x54, 0x00, 0x12, 0x34, 0x57 };
 
 static neighbour_address_t parsed(const char *text)
@@ -41,12 +49,7 @@ static neighbour_sight_t sight_of(const neighbour_frame_t *frame, const char *ad
 /* RFC 5227 1.1: the sender's address is zero, else every cache on the network would be changed. */
 static void test_the_question_for_an_ipv4_address(void **state)
 {
-    static const guint8 probe[] = {
-        0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x02, 0x54, 0x00, 0x12, 0x34, 0x56, 0x08, 0x06,
-        0x00, 0x01, 0x08, 0x00, 0x06, 0x04, 0x00, 0x01,
-        0x02, 0x54, 0x00, 0x12, 0x34, 0x56, 0, 0, 0, 0,
-        0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 192, 0, 2, 7,
-    };
+    static const guint8 probe[] = { ARP_REQUEST_FRAME(OWN_MAC_BYTES, NO_IPV4_BYTES, IPV4_BYTES) };
     neighbour_address_t address = parsed(IPV4);
     neighbour_frame_t frame;
 
@@ -60,10 +63,7 @@ static void test_the_question_for_an_ipv4_address(void **state)
 static void test_the_question_for_an_ipv6_address(void **state)
 {
     static const guint8 solicitation[] = {
-        0x33, 0x33, 0xff, 0x01, 0x02, 0x07, 0x02, 0x54, 0x00, 0x12, 0x34, 0x56, 0x86, 0xdd,
-        0x60, 0x00, 0x00, 0x00, 0x00, 0x18, 0x3a, 0xff,
-        0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
-        0xff, 0x02, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0x01, 0xff, 0x01, 0x02, 0x07,
+        DISCOVERY_HEADERS(SOLICITED_MAC_BYTES, OWN_MAC_BYTES, 0x18, NO_IPV6_BYTES, SOLICITED_BYTES),
         0x87, 0x00, 0x48, 0xdf, 0x00, 0x00, 0x00, 0x00,
         0x20, 0x01, 0x0d, 0xb8, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0x01, 0x02, 0x07,
     };
