@@ -10,6 +10,7 @@
 #include "cluster_state.h"
 #include "error.h"
 #include "fenced_host.h"
+#include "image_claim.h"
 #include "json_read.h"
 #include "names.h"
 #include "observer_client.h"
@@ -22,6 +23,8 @@
 #define STATE_GROUP "capacity"
 #define OBSERVER_TIMEOUT_MS 1000
 #define REGISTRY_TIMEOUT_MS 3000
+/* Then no further one is begun. */
+#define LEFTOVERS_TIMEOUT_MS 3000
 #define FENCE_TIMEOUT_S 60
 
 /* A takeover that takes longer is stuck, say for want of room: then the numbers
@@ -388,6 +391,7 @@ static ocf_rc_t capacity_monitor(const ocf_call_t *call)
     }
     host_look_at_fence(call);
     host_register(call, FALSE);
+    image_claim_end_leftovers(REGISTRY_TIMEOUT_MS, LEFTOVERS_TIMEOUT_MS);
     if (look_and_publish(call, FALSE, &error)) {
         return OCF_RC_SUCCESS;
     }

@@ -6,6 +6,7 @@
 #include "claim.h"
 #include "error.h"
 #include "fenced_host.h"
+#include "image_actions.h"
 #include "image_openers.h"
 #include "names.h"
 
@@ -161,31 +162,4 @@ gboolean image_claim_take_over(const ocf_call_t *call, store_t *store, const ima
                 || store_claim_swap(store, attempt.pool, identity->server, text, attempt.own_text, error));
     attempt_clear(&attempt);
     return taken;
-}
-
-gboolean image_claim_give_back(store_t *store, const image_identity_t *identity, const image_record_t *record,
-                               GError **error)
-{
-    g_autofree char *pool = claim_pool((const char *const *) record->run_images);
-    g_autofree char *text = NULL;
-    g_autoptr(claim_t) holder = NULL;
-
-    if (record->start_id == NULL) {
-        return TRUE;
-    }
-    if (!store_claim_read(store, pool, identity->server, &text, error)) {
-        return FALSE;
-    }
-    holder = text != NULL ? claim_parse(text) : NULL;
-    return holder == NULL || strcmp(holder->start_id, record->start_id) != 0
-           || store_claim_swap(store, pool, identity->server, text, NULL, error);
-}
-
-void image_claim_publish_ended(const image_identity_t *identity, const image_record_t *record, guint timeout_ms)
-{
-    g_autoptr(GError) error = NULL;
-
-    if (record->start_id != NULL && !fenced_host_tell_ended(identity->server, record->start_id, timeout_ms, &error)) {
-        ocf_log("that the image of %s has ended here can't be told to the cluster: %s", identity->server, error->message);
-    }
 }

@@ -2,7 +2,10 @@
 #ifndef UNDERSTUDY_IMAGE_CLAIM_H
 #define UNDERSTUDY_IMAGE_CLAIM_H
 
-#include "image_actions.h"
+#include "image_identity.h"
+#include "image_record.h"
+#include "ocf.h"
+#include "store.h"
 
 /*
  * The claim on a server, as the image's actions take it, keep it and give it back (claim.h). The start that holds it is
@@ -31,5 +34,18 @@ gboolean image_claim_give_back(store_t *store, const image_identity_t *identity,
 
 /* Where the store can't be told: have the cluster know that the record's start has ended. */
 void image_claim_publish_ended(const image_identity_t *identity, const image_record_t *record, guint timeout_ms);
+
+/*!
+ * \brief Take back the claim of an image that has ended here without a stop
+ *
+ * As one does that ends while Pacemaker does not manage it, or whose stop could tell neither store nor cluster: the claim
+ * would keep it from every other host. Nothing is done while an action of the resource is under way, while a request to
+ * libvirtd is not answered, while a QEMU of it lives here, or while anybody has a run image open who may write.
+ *
+ * \param[in] timeout_ms  of each question to the store
+ */
+void image_claim_end_leftover(const char *domain_name, guint timeout_ms);
+/* The same for all images of this host. */
+void image_claim_end_leftovers(guint each_timeout_ms, guint timeout_ms);
 
 #endif

@@ -169,6 +169,7 @@ static gboolean record_make(const ocf_call_t *call, const image_identity_t *iden
     gboolean made = FALSE;
     store_t *store = NULL;
 
+    record->server = g_strdup(identity->server);
     record->start_id = g_uuid_string_random();
     made = hypervisor_domain_secret(hypervisor, identity->domain_uuid, &record->secret_uuid,
                                     image_libvirt_timeout_ms(call), error)

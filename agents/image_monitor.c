@@ -20,6 +20,8 @@
 #define DEEP_PATIENCE_MS   5000
 #define DEEP_RESERVE_MS    2000
 #define PROBE_TRY_MS       1000
+/* This part of what is left for a question to the store about what an image has left that has ended. */
+#define LEFTOVER_PART      5
 
 /* Anything else is worth a question to libvirt. */
 static const char *const healthy_reasons[] = { "booted", "migrated", "unpaused", NULL };
@@ -258,6 +260,9 @@ ocf_rc_t image_monitor(const ocf_call_t *call)
         rc = look_deep(call, &identity);
     } else if (!runs_at_first_sight(identity.domain_name)) {
         rc = ask_libvirt(call, &identity);
+    }
+    if (rc == OCF_RC_NOT_RUNNING && call->is_probe) { /* the next start may be another host's */
+        image_claim_end_leftover(identity.domain_name, ocf_call_remaining_ms(call, 0) / LEFTOVER_PART);
     }
     image_identity_clear(&identity);
     return rc;

@@ -40,6 +40,7 @@ void image_record_free(image_record_t *record)
     g_free(record->ceph_user);
     g_strfreev(record->run_images);
     g_ptr_array_unref(record->clients);
+    g_free(record->server);
     g_free(record->start_id);
     g_free(record->secret_uuid);
     g_free(record->unanswered);
@@ -70,6 +71,7 @@ image_record_t *image_record_load(const char *domain_name)
     for (char **client = clients; client != NULL && *client != NULL; client++) {
         image_record_add_client(record, *client);
     }
+    record->server = g_key_file_get_string(file, GROUP, "server", NULL);
     record->start_id = g_key_file_get_string(file, GROUP, "start_id", NULL);
     record->secret_uuid = g_key_file_get_string(file, GROUP, "secret_uuid", NULL);
     record->unanswered = g_key_file_get_string(file, GROUP, "unanswered", NULL);
@@ -92,6 +94,9 @@ gboolean image_record_save(const image_record_t *record, const char *domain_name
                                g_strv_length(record->run_images));
     g_key_file_set_string_list(file, GROUP, "clients", (const char *const *) record->clients->pdata,
                                record->clients->len);
+    if (record->server != NULL) {
+        g_key_file_set_string(file, GROUP, "server", record->server);
+    }
     if (record->start_id != NULL) {
         g_key_file_set_string(file, GROUP, "start_id", record->start_id);
     }
@@ -135,21 +140,31 @@ void image_record_add_client(image_record_t *record, const char *address)
     }
 }
 
-gboolean image_record_start_is_known(const char *start_id)
+char **image_record_list(void)
 {
     g_autoptr(GDir) directory = g_dir_open(UNDERSTUDY_RUN_DIR, 0, NULL);
+    g_autoptr(GStrvBuilder) names = g_strv_builder_new();
     const char *entry = NULL;
+
+    while (directory != NULL && (entry = g_dir_read_name(directory)) != NULL) {
+        if (g_str_has_prefix(entry, FILE_PREFIX) && g_str_has_suffix(entry, FILE_SUFFIX)) {
+            g_autofree char *name = g_strndup(entry + strlen(FILE_PREFIX),
+                                              strlen(entry) - strlen(FILE_PREFIX) - strlen(FILE_SUFFIX));
+
+            g_strv_builder_add(names, name);
+        }
+    }
+    return g_strv_builder_end(names);
+}
+
+gboolean image_record_start_is_known(const char *start_id)
+{
+    g_auto(GStrv) names = image_record_list();
     gboolean known = FALSE;
 
-    while (!known && directory != NULL && (entry = g_dir_read_name(directory)) != NULL) {
-        g_autofree char *domain_name = NULL;
-        image_record_t *record = NULL;
+    for (char **name = names; *name != NULL && !known; name++) {
+        image_record_t *record = image_record_load(*name);
 
-        if (!g_str_has_prefix(entry, FILE_PREFIX) || !g_str_has_suffix(entry, FILE_SUFFIX)) {
-            continue;
-        }
-        domain_name = g_strndup(entry + strlen(FILE_PREFIX), strlen(entry) - strlen(FILE_PREFIX) - strlen(FILE_SUFFIX));
-        record = image_record_load(domain_name);
         known = record != NULL && g_strcmp0(record->start_id, start_id) == 0;
         image_record_free(record);
     }

@@ -18,6 +18,7 @@ typedef struct image_record {
     char *ceph_user;
     char **run_images;     /* "pool/image" */
     GPtrArray *clients;    /* char*: "10.0.0.11:0/123", ours on this host; frees its elements */
+    char *server;          /* whose image; NULL: of an earlier version */
     char *start_id;        /* by which this start's claim is known (claim.h); NULL: made before there were claims */
     char *secret_uuid;     /* of the secret that libvirtd has for this start alone; NULL: none */
     char *unanswered;      /* a RECORD_REQUEST_ that was sent to libvirtd, and may have been carried out, and may still be;
@@ -36,6 +37,8 @@ gboolean image_record_request(image_record_t *record, const char *domain_name, c
 /* Whether a create was sent and not answered; record may be NULL. */
 gboolean image_record_create_is_unanswered(const image_record_t *record);
 void image_record_remove(const char *domain_name);
+/* Names of the domains that have a record on this host; g_strfreev(). */
+char **image_record_list(void);
 /* Whether a record on this host, of whatever resource, names this start. */
 gboolean image_record_start_is_known(const char *start_id);
 

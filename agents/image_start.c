@@ -11,8 +11,8 @@
 #include "image_openers.h"
 #include "qemu_process.h"
 
-/* Creating a domain waits for QEMU to open its disks. */
-#define CREATE_RESERVE_MS 1000
+/* Creating a domain waits for QEMU to open its disks. Kept to say that it did not, and to leave the store in order. */
+#define CREATE_RESERVE_MS 2000
 /* Kept when the store does not answer, so that the start can still say so. */
 #define STORE_RESERVE_MS  2000
 #define STORE_AGAIN_MS    200
@@ -160,6 +160,7 @@ static gboolean record_make(start_t *start, GError **error)
         image_record_add_client(start->record, earlier->clients->pdata[i]);
     }
     image_record_add_client(start->record, own_address);
+    start->record->server = g_strdup(start->identity.server);
     start->record->start_id = g_uuid_string_random();
     return image_record_save(start->record, start->identity.domain_name, error);
 }

@@ -18,6 +18,7 @@ from lab.guest.kvm import domain_type
 from lab.site import CEPHX_USER, POOL
 
 AGENT = os.environ.get("UNDERSTUDY_IMAGE_AGENT", "/usr/lib/ocf/resource.d/understudy/image")
+CAPACITY_AGENT = os.path.join(os.path.dirname(AGENT), "capacity")
 MODULE_DIR = "UNDERSTUDY_MODULE_DIR"
 SERVER = "agenttest"
 DOMAIN = f"standby-{SERVER}"
@@ -150,6 +151,18 @@ class ImageAgent:
         """An action that is left to itself."""
         return self.lab.popen(self.host, *self.argv(action, **options), stdout=subprocess.DEVNULL,
                               stderr=subprocess.DEVNULL)
+
+    def capacity(self, action: str, interval_s: int = 0) -> int:
+        """ocf:understudy:capacity on the host, as Pacemaker calls it; its exit code."""
+        env = {"OCF_ROOT": "/usr/lib/ocf", "OCF_RESOURCE_INSTANCE": "understudy-capacity",
+               "OCF_RESKEY_CRM_meta_timeout": "20000", "OCF_RESKEY_CRM_meta_interval": str(interval_s * 1000),
+               "OCF_RESKEY_CRM_meta_on_node": self.host}
+        if MODULE_DIR in os.environ:
+            env[MODULE_DIR] = os.environ[MODULE_DIR]
+        # With a parent on the host, as Pacemaker's executor is.
+        words = ["sh", "-c", '"$@"; exit $?', "sh", "env", *(f"{name}={value}" for name, value in env.items()),
+                 CAPACITY_AGENT, action]
+        return self.lab.exec(self.host, *words, check=False).returncode
 
     # --- what is seen from outside ---------------------------------------------------
 

@@ -137,6 +137,8 @@ def test_two_starts_at_once_on_one_host(image):
         first = image.record()
         starts.append(image.begin("start", watcher_wait="60s"))
         wait_until(lambda: image.under_way("start") == 2, 20, "the second start to be under way")
+        # That no QEMU is there yet is not its end.
+        assert image.probe().rc == NOT_RUNNING and image.claim()[2] == first["start_id"]
         assert image.record() == first
     finally:
         holder_end(holder)
@@ -185,6 +187,31 @@ def test_a_claim_is_broken_by_proof_alone(image):
         assert image.call("start", watcher_wait="1s").rc == GENERIC
     finally:
         image.lab.exec("host2", "attrd_updater", "-n", ENDED, "-D")
+
+
+def test_a_claim_does_not_outlive_its_image(image):
+    """The guest ended while nobody managed it: a probe takes the claim back, or the host's capacity agent."""
+    other = ImageAgent(image.lab, "host2")
+    image.start()
+    image.signal("KILL", *image.qemu_pids())
+    wait_until(lambda: image.domains() == [], 10, "libvirt to notice")
+    assert image.probe().rc == NOT_RUNNING and image.claim() == []
+    other.start()
+    assert other.claim()[0] == "host2"
+    other.signal("KILL", *other.qemu_pids())
+    wait_until(lambda: other.domains() == [], 10, "libvirt to notice")
+    runs = other.capacity("monitor") == SUCCESS
+    if not runs:
+        assert other.capacity("start") == SUCCESS
+    try:
+        assert other.capacity("monitor", 10) == SUCCESS
+    finally:
+        if not runs:
+            other.capacity("stop")
+    assert other.claim() == []
+    image.start()
+    other.stop()    # what it does late is not to be this start's end
+    assert image.claim()[0] == image.host
 
 
 def test_an_image_without_a_claim_gets_one(image):
@@ -495,14 +522,14 @@ def test_a_guest_that_only_the_store_has_stopped(image):
     try:
         with refused_by_the_store(image, "host2"):
             image.lab.service("host2", "stop", "libvirtd")
-            with address_taken(image) as mac:
-                answer = image.call("start", timeout_s=8)
-                assert answer.rc == GENERIC and mac in answer.reason
-                image.stop()
             answer = image.start(timeout_s=12, drop=("boot_probe",))
             assert "THE IMAGE'S OWN MAC, ANSWERS" in answer.log and "host2" in answer.log
             assert image.domains() == [DOMAIN] and len(other.qemu_pids()) == 1
             image.stop(timeout_s=30)
+            with address_taken(image) as mac:
+                answer = image.call("start", timeout_s=8)
+                assert answer.rc == GENERIC and mac in answer.reason
+                image.stop()
             image.lab.service("host2", "start", "libvirtd")
             wait_until(lambda: image.lab.hypervisor_answers("host2"), 30, "libvirtd on host2")
             image.start()

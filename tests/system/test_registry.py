@@ -4,21 +4,15 @@
 import pytest
 
 from fence_agent import HOST_KEY, OK, fence, quiet_cluster, run_image  # noqa: F401
+from image_agent import ImageAgent
 from lab.api import wait_until
 
-AGENT = "/usr/lib/ocf/resource.d/understudy/capacity"
 RESERVED = "203.0.113.7/32"     # RFC 5737: nobody's
 
 
 def capacity(fence, action: str, interval_s: int = 0) -> int:
     """The agent on the target, as Pacemaker calls it; its exit code."""
-    env = {"OCF_ROOT": "/usr/lib/ocf", "OCF_RESOURCE_INSTANCE": "understudy-capacity",
-           "OCF_RESKEY_CRM_meta_timeout": "20000", "OCF_RESKEY_CRM_meta_interval": str(interval_s * 1000),
-           "OCF_RESKEY_CRM_meta_on_node": fence.target}
-    # With a parent on the host, as Pacemaker's executor is.
-    words = ["sh", "-c", '"$@"; exit $?', "sh", *fence.environment(), "env",
-             *(f"{name}={value}" for name, value in env.items()), AGENT, action]
-    return fence.lab.exec(fence.target, *words, check=False).returncode
+    return ImageAgent(fence.lab, fence.target).capacity(action, interval_s)
 
 
 @pytest.fixture(autouse=True)

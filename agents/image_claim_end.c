@@ -1,0 +1,108 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* How a claim ends: with a stop, or after an image that has ended without one. */
+#include <string.h>
+
+#include "claim.h"
+#include "error.h"
+#include "fenced_host.h"
+#include "image_claim.h"
+#include "image_lock.h"
+#include "image_openers.h"
+#include "qemu_process.h"
+
+#define PUBLISH_TIMEOUT_MS 3000
+
+gboolean image_claim_give_back(store_t *store, const image_identity_t *identity, const image_record_t *record,
+                               GError **error)
+{
+    g_autofree char *pool = claim_pool((const char *const *) record->run_images);
+    g_autofree char *text = NULL;
+    g_autoptr(claim_t) holder = NULL;
+
+    if (record->start_id == NULL) {
+        return TRUE;
+    }
+    if (!store_claim_read(store, pool, identity->server, &text, error)) {
+        return FALSE;
+    }
+    holder = text != NULL ? claim_parse(text) : NULL;
+    return holder == NULL || strcmp(holder->start_id, record->start_id) != 0
+           || store_claim_swap(store, pool, identity->server, text, NULL, error);
+}
+
+void image_claim_publish_ended(const image_identity_t *identity, const image_record_t *record, guint timeout_ms)
+{
+    g_autoptr(GError) error = NULL;
+
+    if (record->start_id != NULL && !fenced_host_tell_ended(identity->server, record->start_id, timeout_ms, &error)) {
+        ocf_log("that the image of %s has ended here can't be told to the cluster: %s", identity->server, error->message);
+    }
+}
+
+/* Left behind ---------------------------------------------------------------*/
+
+/* TRUE: the record's image has ended, nothing is under way that could make it run, and its claim stands. */
+static gboolean is_left_behind(const image_record_t *record, const image_identity_t *identity)
+{
+    pid_t pid = 0;
+
+    return record->start_id != NULL && record->unanswered == NULL
+           && qemu_process_find(identity->domain_name, identity->domain_uuid, &pid, NULL) && pid == 0;
+}
+
+static gboolean take_away(store_t *store, const store_options_t *options, const image_identity_t *identity,
+                          image_record_t *record, GError **error)
+{
+    if (!image_openers_wait_free(store, options, record->run_images, record, 0, error)
+        || !image_claim_give_back(store, identity, record, error)) {
+        return FALSE;
+    }
+    ocf_log("the image of %s has ended here: its claim does not stand any more", identity->server);
+    g_clear_pointer(&record->start_id, g_free); /* the rest is for a stop */
+    return image_record_save(record, identity->domain_name, error);
+}
+
+static void leftover_end(const image_identity_t *identity, image_record_t *record, guint timeout_ms)
+{
+    const store_options_t options = { .conf = record->ceph_conf, .user = record->ceph_user, .timeout_ms = timeout_ms };
+    g_autoptr(GError) error = NULL;
+    store_t *store = store_open(&options, &error);
+
+    if (store == NULL || !take_away(store, &options, identity, record, &error)) {
+        ocf_log("whether the claim of %s, whose image has ended here, still stands can't be settled: %s", identity->server, error->message);
+    }
+    store_close(store);
+    if (error != NULL && !g_error_matches(error, UNDERSTUDY_ERROR, UNDERSTUDY_ERROR_BUSY)) {
+        image_claim_publish_ended(identity, record, MIN(timeout_ms, PUBLISH_TIMEOUT_MS));
+    }
+}
+
+void image_claim_end_leftover(const char *domain_name, guint timeout_ms)
+{
+    image_record_t *record = image_record_load(domain_name);
+    image_identity_t identity = { 0 };
+    int lock = -1;
+
+    if (record != NULL && record->server != NULL && image_identity_init(&identity, domain_name, record->server, NULL)
+        && is_left_behind(record, &identity)) {
+        lock = image_lock_take(domain_name, 0, NULL);
+    }
+    image_record_free(record);
+    record = lock >= 0 ? image_record_load(domain_name) : NULL; /* again: nobody changes it from here on */
+    if (record != NULL && is_left_behind(record, &identity)) {
+        leftover_end(&identity, record, timeout_ms);
+    }
+    image_record_free(record);
+    image_identity_clear(&identity);
+    image_lock_release(lock);
+}
+
+void image_claim_end_leftovers(guint each_timeout_ms, guint timeout_ms)
+{
+    gint64 deadline_us = g_get_monotonic_time() + timeout_ms * 1000LL;
+    g_auto(GStrv) names = image_record_list();
+
+    for (char **name = names; *name != NULL && g_get_monotonic_time() < deadline_us; name++) {
+        image_claim_end_leftover(*name, each_timeout_ms);
+    }
+}
