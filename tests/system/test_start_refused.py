@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """An image is not started without its ticket, whoever asks for it and whatever has become of the constraint."""
 
+from image_agent import ImageAgent, holder_end
 from lab.api import wait_until
+from lab.site import POOL
 
 NO_TICKET = "no ticket: "
 
@@ -46,3 +48,34 @@ def test_a_start_without_the_constraint(protected):
                60, "the refused starts to be forgotten", poll_s=0.5)
     protected.lab.crash("db3")
     assert protected.wait_taken_over("db3").keys() == {"db3"}
+    # The claim of an image that runs is nobody's to take away.
+    done = protected.understudy("unclaim", "db3", check=False)
+    assert done.returncode != 0 and "the image of db3 is running" in done.stderr
+
+
+def claim_set(protected, server, text):
+    """A claim as a start would have made it."""
+    protected.lab.exec("store", "rados", "-p", POOL, "setomapval", f"understudy_claim.{server}", "holder", text)
+
+
+def test_a_claim_of_a_host_that_is_no_more_is_taken_away(protected):
+    """By the operator alone, and never while somebody may write to the image."""
+    run_image = "run-db3-0"
+    made = run_image not in protected.store_images()
+    if made:
+        protected.lab.exec("store", "rbd", "create", "--size", "8M", f"{POOL}/{run_image}")
+    claim_set(protected, "db3", "host9 boot start")
+    holder = ImageAgent(protected.lab).hold("host2", f"{POOL}/{run_image}", "understudy")
+    try:
+        writer, = protected.watchers(run_image)
+        done = protected.understudy("unclaim", "db3", check=False)
+        assert done.returncode != 0 and f"ceph osd blocklist add {writer}" in done.stderr
+        protected.lab.exec("store", "ceph", "osd", "blocklist", "add", writer, "600")
+        assert "db3 was claimed by a start on host9" in protected.understudy("unclaim", "db3").stdout
+        assert "nobody has claimed db3" in protected.understudy("unclaim", "db3").stdout
+    finally:
+        holder_end(holder)
+        protected.lab.exec("store", "ceph", "osd", "blocklist", "clear")
+        if made:
+            wait_until(lambda: protected.lab.exec("store", "rbd", "rm", "--no-progress", f"{POOL}/{run_image}",
+                                                  check=False).returncode == 0, 40, f"{run_image} to go", poll_s=1)
