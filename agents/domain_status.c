@@ -36,7 +36,16 @@ static void read_root(reader_t *reader, const char *element, const char **names,
     }
 }
 
-/* <domstatus state pid><domain><name/><uuid/>... */
+static void read_job(reader_t *reader, const char **names, const char **values)
+{
+    const char *job = attribute(names, values, "async");
+
+    if (reader->status->job == NULL && g_strcmp0(job, "none") != 0) {
+        reader->status->job = g_strdup(job);
+    }
+}
+
+/* <domstatus state pid><job async/><domain><name/><uuid/>... */
 static void element_start(GMarkupParseContext *context, const char *element, const char **names, const char **values,
                           gpointer user_data, GError **error)
 {
@@ -47,6 +56,8 @@ static void element_start(GMarkupParseContext *context, const char *element, con
     if (reader->depth == 0 && !reader->has_root) { /* GMarkup lets a second one pass */
         reader->has_root = TRUE;
         read_root(reader, element, names, values);
+    } else if (reader->depth == 1 && strcmp(element, "job") == 0) {
+        read_job(reader, names, values);
     } else if (reader->depth == 2 && reader->status->name == NULL && strcmp(element, "name") == 0) {
         reader->text = &reader->status->name;
     } else if (reader->depth == 2 && reader->status->uuid == NULL && strcmp(element, "uuid") == 0) {
@@ -104,6 +115,7 @@ void domain_status_clear(domain_status_t *status)
     g_free(status->uuid);
     g_free(status->state);
     g_free(status->reason);
+    g_free(status->job);
     memset(status, 0, sizeof *status);
 }
 
@@ -118,7 +130,8 @@ gboolean domain_status_read(const char *name, domain_status_t *status)
     return g_file_get_contents(path, &text, &length, NULL) && domain_status_parse(text, length, status);
 }
 
-gboolean domain_status_find_uuid(const char *uuid, domain_status_t *status)
+gboolean domain_status_find(gboolean (*matches)(const domain_status_t *status, gconstpointer data), gconstpointer data,
+                            domain_status_t *status)
 {
     g_autoptr(GDir) directory = g_dir_open(QEMU_RUN_DIR, 0, NULL);
     const char *file = NULL;
@@ -131,10 +144,20 @@ gboolean domain_status_find_uuid(const char *uuid, domain_status_t *status)
             continue;
         }
         name = g_strndup(file, strlen(file) - strlen(STATUS_SUFFIX));
-        if (domain_status_read(name, status) && strcmp(status->uuid, uuid) == 0) {
+        if (domain_status_read(name, status) && matches(status, data)) {
             return TRUE;
         }
         domain_status_clear(status);
     }
     return FALSE;
+}
+
+static gboolean has_uuid(const domain_status_t *status, gconstpointer uuid)
+{
+    return strcmp(status->uuid, uuid) == 0;
+}
+
+gboolean domain_status_find_uuid(const char *uuid, domain_status_t *status)
+{
+    return domain_status_find(has_uuid, uuid, status);
 }

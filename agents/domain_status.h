@@ -20,6 +20,7 @@ typedef struct domain_status {
     char *state;   /* "running", "paused" ... */
     char *reason;  /* "booted", "ioerror" ... */
     pid_t pid;
+    char *job;     /* what libvirtd does to it that takes its time: "migration out", "save" ...; NULL: nothing */
 } domain_status_t;
 
 /* Pure. FALSE if the text is no status file. */
@@ -28,7 +29,10 @@ void domain_status_clear(domain_status_t *status);
 
 /* Read the status file of the domain of this name. */
 gboolean domain_status_read(const char *name, domain_status_t *status);
-/* Look through all status files for one with this UUID: a domain that somebody started under another name. */
+/* Look through all status files for the first one that matches. */
+gboolean domain_status_find(gboolean (*matches)(const domain_status_t *status, gconstpointer data), gconstpointer data,
+                            domain_status_t *status);
+/* For one with this UUID: a domain that somebody started under another name. */
 gboolean domain_status_find_uuid(const char *uuid, domain_status_t *status);
 
 #endif

@@ -8,6 +8,7 @@
  * does not live does not write.
  */
 #include <signal.h>
+#include <string.h>
 
 #include <libvirt/libvirt.h>
 
@@ -38,6 +39,7 @@
 /* How long a libvirtd that was sent a create, and has not answered, may be silent. */
 #define SILENCE_PATIENCE_MS    15000
 #define SETTLE_AGAIN_MS        200
+#define MIGRATION_JOB          "migration"
 #define PUBLISH_TIMEOUT_MS     3000
 /* This part of what is left: how long another action of the resource on this host is waited for. */
 #define LOCK_PATIENCE_PART     3
@@ -404,33 +406,76 @@ static gboolean late_create_is_excluded(stop_t *stop)
     return stop->hypervisor != NULL;
 }
 
+static gboolean is_others_migration(const domain_status_t *status, gconstpointer own_uuid)
+{
+    pid_t owner = 0;
+
+    return strcmp(status->uuid, own_uuid) != 0 && status->job != NULL && g_str_has_prefix(status->job, MIGRATION_JOB)
+           && qemu_process_find_recorded(status->name, &owner, NULL) && owner == status->pid;
+}
+
+/* Which other guest of this host is on its way, in or out; NULL: none is. As far as libvirtd has written it down: of a
+ * request that it has just been sent, nobody but it could tell. g_free() */
+static char *migrating_guest(const stop_t *stop)
+{
+    domain_status_t status;
+    char *name = NULL;
+
+    if (domain_status_find(is_others_migration, stop->identity.domain_uuid, &status)) {
+        name = g_strdup(status.name);
+        domain_status_clear(&status);
+    }
+    return name;
+}
+
+/* How long libvirtd is waited for before it is ended, which would break a migration. */
+static gboolean silence_is_borne(const stop_t *stop, gint64 patience_until_us, char **migrating)
+{
+    g_clear_pointer(migrating, g_free);
+    if (g_get_monotonic_time() < patience_until_us) {
+        return TRUE;
+    }
+    *migrating = migrating_guest(stop);
+    return *migrating != NULL && ocf_call_remaining_ms(stop->call, destroy_reserve_ms(stop->call)) > 0;
+}
+
+static gboolean libvirtd_end_for_sure(stop_t *stop, const char *migrating, GError **error)
+{
+    if (migrating != NULL) {
+        g_set_error(error, UNDERSTUDY_ERROR, UNDERSTUDY_ERROR_FAILED,
+                    "libvirtd does not answer, and to end it would break the migration of %s: this host must be fenced",
+                    migrating);
+        return FALSE;
+    }
+    ocf_log("libvirtd does not answer: ending it, so that nothing comes of it; the other guests run on");
+    if (stop->hypervisor != NULL) {
+        hypervisor_close(stop->hypervisor);
+        stop->hypervisor = NULL;
+    }
+    return libvirtd_end(ocf_call_remaining_ms(stop->call, SIGNAL_RESERVE_MS + WATCHER_RESERVE_MS), error);
+}
+
 /* libvirtd was sent a create and has not answered: it may still make a QEMU, long after the image runs elsewhere. */
 static gboolean create_settle(stop_t *stop, GError **error)
 {
-    gint64 begun_us = g_get_monotonic_time();
     guint patience_ms = MIN(SILENCE_PATIENCE_MS, ocf_call_remaining_ms(stop->call, 0) / 3);
+    gint64 patience_until_us = g_get_monotonic_time() + patience_ms * 1000LL;
+    g_autofree char *migrating = NULL;
     gboolean excluded = FALSE;
 
     if (!image_record_create_is_unanswered(stop->record)) {
         return TRUE;
     }
     ocf_log("libvirtd has not answered a start of %s: making sure that nothing comes of it", stop->domain_name);
-    while (!excluded && g_get_monotonic_time() - begun_us < patience_ms * 1000LL) {
+    while (!excluded && silence_is_borne(stop, patience_until_us, &migrating)) {
         excluded = late_create_is_excluded(stop);
         if (!excluded) {
             g_usleep(SETTLE_AGAIN_MS * 1000);
         }
     }
-    if (excluded) { /* by one that may have come after the one that was asked */
-        excluded = libvirtd_orphans_end(ocf_call_remaining_ms(stop->call, SIGNAL_RESERVE_MS + WATCHER_RESERVE_MS), error);
-    } else {
-        ocf_log("libvirtd does not answer: ending it, so that nothing comes of it; the other guests run on");
-        if (stop->hypervisor != NULL) {
-            hypervisor_close(stop->hypervisor);
-            stop->hypervisor = NULL;
-        }
-        excluded = libvirtd_end(ocf_call_remaining_ms(stop->call, SIGNAL_RESERVE_MS + WATCHER_RESERVE_MS), error);
-    }
+    excluded = excluded /* by one that may have come after the one that was asked */
+                   ? libvirtd_orphans_end(ocf_call_remaining_ms(stop->call, SIGNAL_RESERVE_MS + WATCHER_RESERVE_MS), error)
+                   : libvirtd_end_for_sure(stop, migrating, error);
     return excluded && all_end(stop, error)
            && image_record_request(stop->record, stop->identity.domain_name, NULL, error);
 }

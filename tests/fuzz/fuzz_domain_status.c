@@ -11,6 +11,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size_bytes)
         FUZZ_CHECK(status.pid > 0);
         domain_status_clear(&status);
     }
-    FUZZ_CHECK(status.name == NULL && status.uuid == NULL && status.state == NULL && status.reason == NULL);
+    FUZZ_CHECK(status.name == NULL && status.uuid == NULL && status.state == NULL && status.reason == NULL
+               && status.job == NULL);
     return 0;
 }

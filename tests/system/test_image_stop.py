@@ -2,11 +2,13 @@
 """Stops of the image agent: it really stops, whatever else is broken, and says so when it can't."""
 
 import re
+import subprocess
 
 import pytest
 
 import ghosts
-from image_agent import (BYSTANDER, DEGRADED, DOMAIN, ENDED, GENERIC, NOT_RUNNING, RUN, SUCCESS, image, recovery)  # noqa: F401
+from image_agent import (BYSTANDER, DEGRADED, DOMAIN, ENDED, GENERIC, NOT_RUNNING, RUN, SUCCESS, ImageAgent, image,
+                         recovery)  # noqa: F401
 from lab.api import wait_until
 
 
@@ -99,13 +101,14 @@ def libvirtd_pid(image):
     return int(image.lab.exec(image.host, "cat", "/run/libvirtd.pid").stdout)
 
 
-def unanswered_start(image, signal, when):
+def unanswered_start(image, signal, when, timeout_s=15):
     """A start during which libvirtd is signalled; the pid of that libvirtd."""
     hunter = image.hunt_libvirtd(signal, when)
-    answer = image.call("start", timeout_s=15)
+    answer = image.call("start", timeout_s=timeout_s)
     assert answer.rc == GENERIC and "libvirt" in answer.reason
     # One that is back already may say that it runs.
     assert image.probe().rc != NOT_RUNNING, "Pacemaker would start it elsewhere, while libvirtd may still carry it out"
+    assert image.claim() != [], "Somebody else could take it"
     pid = int(hunter.stdout.readline())
     assert hunter.wait(10) == 0
     hunter.stdout.close()
@@ -130,6 +133,32 @@ def test_a_create_that_libvirtd_has_not_answered(image):
     assert image.probe().rc == NOT_RUNNING
     image.start()
     assert image.answers()
+
+
+def test_a_silent_libvirtd_that_migrates_another_guest(image):
+    """To end it would break that migration: the stop fails, so that the host is fenced."""
+    other = ImageAgent(image.lab, "host2")
+    image.start_bystander()
+    there = libvirtd_pid(other)
+    other.signal("STOP", there)
+    # -k 0: no keepalive, by which virsh would give up.
+    migration = image.lab.popen(image.host, "virsh", "-k", "0", "migrate", "--live", "--p2p", BYSTANDER,
+                                "qemu+tcp://host2/system", stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+    try:
+        wait_until(lambda: "async='migration out'" in image.lab.exec(
+            image.host, "cat", f"/run/libvirt/qemu/{BYSTANDER}.xml").stdout, 20, "the migration to be under way")
+        here = unanswered_start(image, "STOP", "begun", timeout_s=8)
+        answer = image.call("stop", timeout_s=15)
+        assert answer.rc == GENERIC and f"the migration of {BYSTANDER}" in answer.reason
+        assert image.runs(here) and image.claim() != []
+        image.signal("CONT", here)
+    finally:
+        other.signal("CONT", there)
+    assert migration.wait(60) == 0, migration.stderr.read()
+    migration.stderr.close()
+    assert BYSTANDER in other.domains()
+    image.stop()
+    assert is_gone(image) and libvirtd_pid(image) == here
 
 
 def test_a_create_that_libvirtd_answers_late(image):

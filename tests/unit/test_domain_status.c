@@ -31,6 +31,32 @@ static void test_running(void **state)
     domain_status_clear(&status);
 }
 
+static void test_job(void **state)
+{
+    static const struct {
+        const char *element;
+        const char *job;
+    } rows[] = {
+        { "", NULL },
+        { "<job type='none' async='none'/>", NULL },
+        { "<job type='modify'/>", NULL },
+        { "<job type='none' async='migration out' phase='perform3' flags='0x1'><disk dev='vda'/></job>", "migration out" },
+        { "<taint flag='x'/><job type='none' async='migration in' phase='prepare'/>", "migration in" },
+        { "<vcpus><job async='save'/></vcpus>", NULL },
+    };
+
+    (void) state;
+    for (gsize i = 0; i < G_N_ELEMENTS(rows); i++) {
+        g_autofree char *text = g_strdup_printf("<domstatus state='running' pid='4711'>%s" DOMAIN "</domstatus>",
+                                                rows[i].element);
+        domain_status_t status;
+
+        assert_true(parse(text, &status));
+        assert_int_equal(g_strcmp0(status.job, rows[i].job), 0);
+        domain_status_clear(&status);
+    }
+}
+
 static void assert_refused(const char *text)
 {
     domain_status_t status;
@@ -62,6 +88,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_running),
+        cmocka_unit_test(test_job),
         cmocka_unit_test(test_no_status_file),
         cmocka_unit_test(test_second_root_is_not_read),
     };
