@@ -170,7 +170,8 @@ const ocf_param_t image_params[] = {
     { .name = "migrate_uri", .type = OCF_TYPE_STRING, .default_text = "qemu+tls://%s/system", .reloadable = TRUE,
       .shortdesc = "libvirt's URI of the host that a live migration goes to",
       .longdesc = "libvirt URI with %s where the host's name in the cluster stands. It is used when the resource's "
-                  "meta attribute allow-migrate is true." },
+                  "meta attribute allow-migrate is true, and by a start that finds that a copy of the image, on a host "
+                  "which the store alone has fenced, still answers for the service address: it ends that copy." },
     { .name = "probes", .type = OCF_TYPE_STRING, .default_text = "", .reloadable = TRUE, .check = check_probes,
       .shortdesc = "What shows that the server serves",
       .longdesc = "Probes that the observers send to the original, separated by blanks (quoted as in a shell where "
