@@ -11,6 +11,8 @@
 #include <crm/pengine/complex.h>
 #include <crm/pengine/status.h>
 
+#include "server_config.h"
+
 /* Reading the CIB ---------------------------------------------------------------*/
 
 static void device_free(gpointer data)
@@ -317,4 +319,21 @@ fence_power_t fence_power_of(const cluster_state_t *state, const char *server, f
         *leave_on = power == FENCE_POWER_NOT_PROVED ? g_strdup(names->str) : NULL;
     }
     return power;
+}
+
+char *fence_required_obstacle(const cluster_state_t *state, const cluster_server_t *server, fence_agent_kind_fn kind,
+                              gpointer user_data)
+{
+    const char *policy = g_hash_table_lookup(server->params, "isolate");
+    g_autofree char *leave_on = NULL;
+
+    if (g_strcmp0(policy != NULL ? policy : DEFAULT_ISOLATE, isolate_policy_name(ISOLATE_REQUIRED)) != 0
+        || fence_power_of(state, server->name, kind, user_data, &leave_on) == FENCE_POWER_PROVED) {
+        return NULL;
+    }
+    return g_strdup_printf("it has isolate=required, and %s%s: give it a device that switches its power%s, or decide for "
+                           "another policy with understudy adopt %s --set isolate=confirmed",
+                           leave_on != NULL ? "may be fenced by what leaves it running, " : "no fence device names it",
+                           leave_on != NULL ? leave_on : "",
+                           leave_on != NULL ? ", and name the others' targets in pcmk_host_list" : "", server->name);
 }

@@ -49,6 +49,15 @@ typedef enum {
 fence_power_t fence_power_of(const cluster_state_t *state, const char *server, fence_agent_kind_fn kind,
                              gpointer user_data, char **leave_on);
 
+/*!
+ * \brief Say why a server with isolate=required could be isolated by nothing that its cluster has
+ *
+ * \return a clause that names what is to be done, to be freed with g_free(); NULL if something proves it, or the server
+ *         has another policy
+ */
+char *fence_required_obstacle(const cluster_state_t *state, const cluster_server_t *server, fence_agent_kind_fn kind,
+                              gpointer user_data);
+
 /* For cluster_state.c: fills in state->fence_devices and fence_levels. */
 struct pe_working_set_s;
 void fence_devices_read(cluster_state_t *state, struct pe_working_set_s *set);

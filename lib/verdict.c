@@ -17,6 +17,7 @@ static const char *const vote_names[VOTE_COUNT] = {
     [VOTE_DOWN] = "down",
     [VOTE_BLIND] = "blind",
     [VOTE_UNKNOWN] = "unknown",
+    [VOTE_REFUSED] = "refused",
 };
 
 const char *verdict_name(verdict_t verdict)
@@ -45,6 +46,10 @@ const char *vote_name(vote_t vote)
 void verdict_tally_add(verdict_tally_t *tally, vote_t vote)
 {
     tally->members++;
+    if (vote == VOTE_REFUSED) {
+        tally->refused++;
+        vote = VOTE_DOWN;
+    }
     tally->votes[(guint) vote < VOTE_COUNT ? vote : VOTE_NONE]++;
 }
 
@@ -68,10 +73,10 @@ gboolean verdict_tally_is_away(const verdict_tally_t *tally)
     return is_majority(tally, tally->votes[VOTE_DOWN] + tally->votes[VOTE_MISSING]);
 }
 
-/* What could not be asked may live: most that refuse an answer do. */
+/* What could not be asked may live: most that refuse an answer do. A port that refuses shows a kernel that runs. */
 static gboolean tally_has_life(const verdict_tally_t *tally)
 {
-    return tally->votes[VOTE_UP] + tally->votes[VOTE_MISSING] + tally->votes[VOTE_UNKNOWN] > 0;
+    return tally->votes[VOTE_UP] + tally->votes[VOTE_MISSING] + tally->votes[VOTE_UNKNOWN] + tally->refused > 0;
 }
 
 /* Records -----------------------------------------------------------------*/
@@ -208,8 +213,8 @@ static gboolean may_isolate(const verdict_view_t *view, verdict_decision_t *deci
     const char *obstacle = view->held_back;
     g_autofree char *reason = NULL;
 
-    if (is_paused(view, decision)) {
-        return FALSE;
+    if (is_paused(view, decision) || view->site_fault != NULL) {
+        return FALSE; /* status says so as long as it is so */
     }
     if (obstacle == NULL) {
         decision->check_start = !start_is_known(view);
@@ -232,7 +237,7 @@ static gboolean may_isolate(const verdict_view_t *view, verdict_decision_t *deci
 /* Isolation by an operator's wish needs no confirmation: he knows that it is up. */
 static gboolean decide_takeover_request(const verdict_view_t *view, verdict_decision_t *decision)
 {
-    if (view->request != VERDICT_REQUEST_TAKEOVER) {
+    if (view->request != VERDICT_REQUEST_TAKEOVER || view->site_fault != NULL) {
         return FALSE;
     }
     propose_by_operator(view, decision, VERDICT_ISOLATING, "takeover asked for by the operator");
@@ -306,7 +311,7 @@ static void decide_healthy(const verdict_view_t *view, verdict_decision_t *decis
         return;
     }
     /* An image that runs beside it has taken its address: it may be well, and must not be powered off for that. */
-    if (is_seen(view) && view->image != IMAGE_VIEW_ACTIVE && verdict_tally_is_down(&view->service)) {
+    if (view->site_fault == NULL && is_seen(view) && view->image != IMAGE_VIEW_ACTIVE && verdict_tally_is_down(&view->service)) {
         propose(view, decision, VERDICT_SUSPECT, tally_sentence("votes", &view->service));
     }
 }
@@ -377,9 +382,15 @@ gboolean isolation_may_have_effect(isolation_result_t result)
     return result != ISOLATION_NO_EFFECT && result != ISOLATION_NO_EFFECT_STORE_OPEN;
 }
 
+gboolean isolation_effect_shows(isolation_result_t result)
+{
+    return result == ISOLATION_ENDED || result == ISOLATION_ENDED_STORE_OPEN;
+}
+
 gboolean isolation_closes_store(isolation_result_t result)
 {
-    return result == ISOLATION_DONE || result == ISOLATION_NOT_CONFIRMED || result == ISOLATION_NO_EFFECT;
+    return result == ISOLATION_DONE || result == ISOLATION_NOT_CONFIRMED || result == ISOLATION_NO_EFFECT
+           || result == ISOLATION_ENDED;
 }
 
 static gint64 next_attempt_ms(const verdict_view_t *view)
@@ -492,11 +503,20 @@ static gint64 recovered_since_ms(const verdict_view_t *view)
     return MAX(view->up_since_ms, view->image_stopped_since_ms + VERDICT_STOPPED_SETTLE_MS);
 }
 
+/* Since when the original shows that the last attempt has not touched it, if it is up. */
+static gint64 untouched_since_ms(const verdict_view_t *view)
+{
+    if (!isolation_effect_shows(view->isolation_result)) {
+        return recovered_since_ms(view);
+    }
+    return MAX(recovered_since_ms(view), view->isolation_ended_ms + VERDICT_EFFECT_SHOWS_MS);
+}
+
 /* TRUE: a majority finds it up before anything has taken effect. Nothing is tried while that is so, and if it lasts
  * and a round says the same, it is healthy. An operator who asked for the takeover knows that it is up. */
 static gboolean decide_unharmed(const verdict_view_t *view, verdict_decision_t *decision)
 {
-    gint64 lasting_ms = later(recovered_since_ms(view), view->config->hold_down_ms);
+    gint64 lasting_ms = later(untouched_since_ms(view), view->config->hold_down_ms);
 
     if (view->record->by_operator || view->isolation_running || recovered_since_ms(view) == VERDICT_NEVER) {
         return FALSE;
@@ -504,7 +524,7 @@ static gboolean decide_unharmed(const verdict_view_t *view, verdict_decision_t *
     if (!isolation_may_have_effect(view->isolation_result) && note_isolation(view, decision, ISOLATION_STATE_WITHOUT_EFFECT)) {
         return TRUE;
     }
-    if (view->record->isolation == ISOLATION_STATE_BEGUN) {
+    if (view->record->isolation == ISOLATION_STATE_BEGUN && !isolation_effect_shows(view->isolation_result)) {
         return FALSE;
     }
     if (view->now_ms < lasting_ms) {
@@ -524,7 +544,8 @@ static gboolean decide_unharmed(const verdict_view_t *view, verdict_decision_t *
 static void decide_isolating(const verdict_view_t *view, verdict_decision_t *decision)
 {
     gint64 attempt_ms = next_attempt_ms(view);
-    gboolean is_held_back = !view->record->by_operator && (is_paused(view, decision) || view->held_back != NULL);
+    gboolean is_held_back = view->site_fault != NULL
+                            || (!view->record->by_operator && (is_paused(view, decision) || view->held_back != NULL));
 
     if (decide_release_request(view, decision) || decide_isolation_result(view, decision)) {
         return;
@@ -542,8 +563,14 @@ static void decide_isolating(const verdict_view_t *view, verdict_decision_t *dec
         }
     }
     /* With the store still open to it, a quiet original could wake up and write. */
-    if (view->config->isolate == ISOLATE_CONFIRMED && isolation_closes_store(view->isolation_result)) {
+    if (view->config->isolate != ISOLATE_CONFIRMED || !isolation_closes_store(view->isolation_result)) {
+        return;
+    }
+    if (!is_held_back) {
         decide_quiet_rounds(view, decision);
+    } else if (view->record->quiet_rounds > 0) {
+        propose_note(view, decision, view->record->reason); /* what was seen until then is old when it goes on */
+        decision->next.quiet_rounds = 0;
     }
 }
 
@@ -580,6 +607,25 @@ static const char *return_obstacle(const verdict_view_t *view)
     return NULL;
 }
 
+/* The ticket was lost, say with the quorum, and is not granted beside an original that is back. */
+static gboolean is_vacant(const verdict_view_t *view)
+{
+    return is_back(view) && !view->ticket_granted && view->image == IMAGE_VIEW_STOPPED;
+}
+
+/* The original has taken its place by itself. That ends what keeps its image. */
+static gboolean decide_occupied(const verdict_view_t *view, verdict_decision_t *decision)
+{
+    gint64 lasting_ms = is_vacant(view) ? later(recovered_since_ms(view), view->config->hold_down_ms) : VERDICT_NEVER;
+
+    if (view->now_ms < lasting_ms) {
+        wake_at(decision, lasting_ms);
+        return FALSE;
+    }
+    propose(view, decision, VERDICT_RETURNING, g_strdup("the original serves, and its image has stopped"));
+    return TRUE;
+}
+
 static void decide_failed(const verdict_view_t *view, verdict_decision_t *decision)
 {
     gint64 returned_ms = later(view->returned_since_ms, doubled(view, view->config->recover_after_ms));
@@ -599,7 +645,7 @@ static void decide_failed(const verdict_view_t *view, verdict_decision_t *decisi
         decision->next.seen_away = TRUE;
         return;
     }
-    if (!is_back(view) || return_obstacle(view) != NULL) {
+    if (!is_back(view) || decide_occupied(view, decision) || return_obstacle(view) != NULL) {
         return;
     }
     if (view->now_ms >= returned_ms) {
@@ -740,8 +786,17 @@ char *verdict_waits_for(const verdict_view_t *view)
     if (view->config->paused_until_ms > view->now_wall_ms && verdict != VERDICT_FAILED) {
         return pause_sentence(view);
     }
+    if (view->site_fault != NULL && (verdict == VERDICT_ISOLATING || verdict == VERDICT_RETURNING)) {
+        return g_strdup("it is not isolated, and its image not started, until that fault is mended");
+    }
     if (verdict != VERDICT_FAILED) {
         return NULL;
+    }
+    obstacle = is_back(view) ? return_obstacle(view) : NULL;
+    if (is_vacant(view) && obstacle != NULL) {
+        return g_strdup_printf("NOBODY SERVES: its image has stopped without its ticket, and the original is back, but %s: "
+                               "let it serve with understudy release %s; if it does not, it is isolated and the image "
+                               "started", obstacle, view->config->name);
     }
     if (view->config->hold) {
         return g_strdup_printf("held: the image goes on until understudy release %s, or understudy hold %s --off",
@@ -752,7 +807,6 @@ char *verdict_waits_for(const verdict_view_t *view)
         return g_strdup_printf("the original answers on its management address and has not been away: end the takeover "
                                "with understudy release %s", view->config->name);
     }
-    obstacle = is_back(view) ? return_obstacle(view) : NULL;
     return obstacle != NULL ? g_strdup_printf("%s: the image goes on until understudy release %s", obstacle,
                                               view->config->name)
                             : NULL;

@@ -33,8 +33,9 @@ typedef enum {
     VOTE_DOWN,
     VOTE_BLIND,   /* it misses the server, and its own references too */
     VOTE_UNKNOWN, /* the server could not be asked, or does not say: a fault of the probe. Never counted as down */
+    VOTE_REFUSED, /* in an answer to a round: down, but its machine has answered */
 } vote_t;
-#define VOTE_COUNT 6
+#define VOTE_COUNT 7
 
 const char *vote_name(vote_t vote);
 
@@ -43,6 +44,7 @@ typedef struct verdict_tally {
     guint members;
     guint minimum;          /* so many votes at least find a server down, however few members there are */
     guint votes[VOTE_COUNT];
+    guint refused;          /* of those that are down: its machine has answered them */
 } verdict_tally_t;
 
 void verdict_tally_add(verdict_tally_t *tally, vote_t vote);
@@ -97,11 +99,18 @@ typedef enum {
     /* For certain no way has taken effect, nor will: the original is as it was before. Otherwise like the two above. */
     ISOLATION_NO_EFFECT = 3,
     ISOLATION_NO_EFFECT_STORE_OPEN = 4,
+    /* The power switch was asked and did not say that it has done it; nothing is under way any more. Whether it has shows
+     * in whether the original answers afterwards. */
+    ISOLATION_ENDED = 5,
+    ISOLATION_ENDED_STORE_OPEN = 6,
     ISOLATION_NONE = 255,       /* no attempt has ended yet */
 } isolation_result_t;
 
 /* FALSE only if it is certain that the attempt has not touched the original. */
 gboolean isolation_may_have_effect(isolation_result_t result);
+/* TRUE if the original itself shows whether the attempt has touched it: it answers from VERDICT_EFFECT_SHOWS_MS after
+ * the attempt's end on, or not. */
+gboolean isolation_effect_shows(isolation_result_t result);
 /* TRUE if the store refuses the original, or does not know it. */
 gboolean isolation_closes_store(isolation_result_t result);
 
@@ -149,6 +158,7 @@ typedef struct verdict_view {
     const char *start_obstacle;     /* a sentence, if it is not */
 
     /* From the CIB. */
+    const char *site_fault;         /* another machine, or another server's image, could be hit: a sentence, or NULL */
     const char *held_back;          /* what keeps the image from every host: a sentence, or NULL */
     gboolean ticket_granted;
     image_view_t image;
@@ -215,6 +225,8 @@ char *verdict_request_refusal(verdict_request_t request, const char *server, con
 #define VERDICT_ROUND_GRACE_MS 1000
 /* Pause before the next attempt to isolate: 1 s, doubled up to this. */
 #define VERDICT_ISOLATION_PAUSE_MAX_MS 30000
+/* What a power switch was told before an attempt ended has taken effect by then. */
+#define VERDICT_EFFECT_SHOWS_MS 5000
 /* A start that was on its way when the ticket was revoked may show up this late. */
 #define VERDICT_STOPPED_SETTLE_MS 1000
 /* The original may need this much longer than recover_after to serve again. */

@@ -15,6 +15,7 @@ struct cycle {
     gpointer user_data;
     guint pending;
     guint count;
+    gboolean lives;        /* some part has had an answer of the machine, or may have had */
     probe_answer_t answer; /* so far; its reason is that of the first part that said so */
     char *reason;
     part_t parts[];
@@ -32,9 +33,10 @@ static void cycle_free(cycle_t *cycle)
 }
 
 /* Which of two answers goes for both, by mode: the one with the higher weight. */
-static const guint weights[][3] = {
-    [CYCLE_ALL] = { [PROBE_UP] = 0, [PROBE_UNKNOWN] = 1, [PROBE_DOWN] = 2 },
-    [CYCLE_ANY] = { [PROBE_DOWN] = 0, [PROBE_UNKNOWN] = 1, [PROBE_UP] = 2 },
+static const guint weights[][PROBE_ANSWER_COUNT] = {
+    [CYCLE_ALL] = { [PROBE_UP] = 0, [PROBE_UNKNOWN] = 1, [PROBE_DOWN] = 2, [PROBE_REFUSED] = 2 },
+    [CYCLE_EACH] = { [PROBE_UP] = 0, [PROBE_UNKNOWN] = 1, [PROBE_DOWN] = 2, [PROBE_REFUSED] = 2 },
+    [CYCLE_ANY] = { [PROBE_DOWN] = 0, [PROBE_REFUSED] = 0, [PROBE_UNKNOWN] = 1, [PROBE_UP] = 2 },
 };
 #define WEIGHT_MAX 2
 
@@ -74,8 +76,9 @@ static void on_probe_done(probe_answer_t answer, const char *reason, gpointer us
     part->probe = NULL;
     cycle->pending--;
     cycle_add(cycle, part, answer, reason);
-    if (weights[cycle->mode][answer] == WEIGHT_MAX || cycle->pending == 0) {
-        probe_answer_t whole = cycle->answer;
+    cycle->lives = cycle->lives || answer != PROBE_DOWN;
+    if ((weights[cycle->mode][answer] == WEIGHT_MAX && cycle->mode != CYCLE_EACH) || cycle->pending == 0) {
+        probe_answer_t whole = cycle->answer == PROBE_DOWN && cycle->lives ? PROBE_REFUSED : cycle->answer;
         g_autofree char *why = g_steal_pointer(&cycle->reason);
 
         cycle_free(cycle);

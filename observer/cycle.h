@@ -12,6 +12,7 @@ typedef struct cycle cycle_t;
 
 typedef enum {
     CYCLE_ALL, /* up if all are: a server */
+    CYCLE_EACH, /* likewise, and all are heard before it is down: whether its machine lives matters, too */
     CYCLE_ANY, /* up if one is: references */
 } cycle_mode_t;
 

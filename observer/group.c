@@ -732,6 +732,9 @@ void group_cluster_end(group_t *group, gint64 now_ms)
             g_clear_pointer(&server->config, server_config_free);
             g_clear_pointer(&server->config_error, g_free);
             g_clear_pointer(&server->site_fault, g_free);
+            if (group->stored_probes != NULL) {
+                g_hash_table_remove(group->stored_probes, server->name); /* who forgets it forgets that, too */
+            }
             if (server->record.epoch == 0 && server->votes->len == 0 && !server->own_vote_changed) {
                 g_hash_table_iter_remove(&iter);
             }

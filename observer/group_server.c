@@ -463,6 +463,7 @@ static void fill_view(const group_t *group, const group_server_t *server, gint64
         .start_checked_ms = server->start_checked_ms,
         .start_possible = server->start_possible,
         .start_obstacle = server->start_obstacle,
+        .site_fault = server->site_fault,
         .held_back = server->held_back,
         .ticket_granted = server->ticket_granted,
         .image = server->image,
@@ -534,14 +535,9 @@ static gint64 carry_out(group_t *group, group_server_t *server, const verdict_de
         server->start_check_runs = TRUE;
         group->ops.start_check(server->name, group->user_data);
     }
-    if (decision->start_isolation && !decision->change && server->site_fault == NULL) {
+    if (decision->start_isolation && !decision->change) {
         server->isolation_running = TRUE;
         group->ops.isolation_start(server->config, group->user_data);
-    }
-    /* Another machine, or another server's image, could be hit. */
-    if (decision->change && server->site_fault != NULL
-        && (decision->next.verdict == VERDICT_SUSPECT || decision->next.verdict == VERDICT_ISOLATING)) {
-        return wake_ms;
     }
     if (decision->change) {
         if (decision->next.verdict == VERDICT_SUSPECT) {

@@ -21,8 +21,10 @@
 /* An entry that lapses would let an original that slept wake up and write. */
 #define BLOCKLIST_DURATION_S   (5ULL * 365 * 24 * 3600)
 #define STORE_TIMEOUT_MAX_MS   10000
-/* How long an attempt waits to see who uses the store: more than a healthy store takes. */
-#define LOOK_MS                500
+/* How long an attempt waits to see who uses the store: more than a healthy store takes on a host that is busy. What was
+ * not seen must be taken for a client that was hit, and a server that is well again would be powered off for it. */
+#define LOOK_MAX_MS            3000
+#define LOOK_SHARE             4      /* of the deadline */
 #define FENCER_QUERY_TIMEOUT_S 5
 #define METADATA_TIMEOUT_S     10
 
@@ -113,7 +115,7 @@ static server_entry_t *clients_look(store_t *store)
     look.store = store;
     look.ended = g_async_queue_new();
     g_thread_unref(g_thread_new("look", look_thread, &look));
-    entry = g_async_queue_timeout_pop(look.ended, LOOK_MS * 1000);
+    entry = g_async_queue_timeout_pop(look.ended, (guint64) MIN(option_timeout_ms / LOOK_SHARE, LOOK_MAX_MS) * 1000);
     return entry != NULL ? entry : server_entry_new(option_store_address);
 }
 
@@ -293,20 +295,20 @@ static power_way_t fence(stonith_t *fencer, char **sentence)
     }
     *sentence = g_strdup_printf("it could not be powered off: %s; look at the fencing device with "
                                 "stonith_admin --history %s", pcmk_strerror(rc), option_server);
-    return nothing_is_pending(fencer) ? POWER_FAILED : POWER_UNKNOWN;
+    /* A device that was too slow, or lost its connection, may have done it all the same. */
+    return nothing_is_pending(fencer) ? POWER_ENDED : POWER_UNKNOWN;
 }
 
 static power_way_t power_off_now(char **sentence)
 {
     stonith_t *fencer = stonith_api_new();
     int rc = fencer->cmds->connect(fencer, "understudy-isolate", NULL);
-    power_way_t way = POWER_FAILED;
+    power_way_t way = POWER_NOT_ASKED;
 
     if (rc == pcmk_ok) {
         way = fence(fencer, sentence);
         fencer->cmds->disconnect(fencer);
     } else {
-        /* Nothing was asked for. */
         *sentence = g_strdup_printf("Pacemaker's fencer does not answer on this host: %s", pcmk_strerror(rc));
     }
     stonith_api_delete(fencer);

@@ -7,7 +7,8 @@
 
 typedef enum {
     POWER_OFF,       /* proved */
-    POWER_FAILED,    /* the fencer has tried and failed, or was not asked; it is at nothing more */
+    POWER_NOT_ASKED, /* the fencer could not be asked for anything */
+    POWER_ENDED,     /* the fencer has tried without success, and is at nothing more: what the device got is not known */
     POWER_UNKNOWN,   /* its answer did not come, or does not say whether the power is off */
     POWER_NO_DEVICE, /* no host has a device for it */
     POWER_WAY_COUNT

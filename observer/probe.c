@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "probe.h"
 
+#include <gio/gio.h>
 #include <glib-unix.h>
 #include <sys/epoll.h>
 #include <unistd.h>
@@ -22,6 +23,26 @@ static GQueue finished = G_QUEUE_INIT;
 static guint tick_source;
 static guint finish_source;
 static int epoll_fd = -1;
+
+const char *probe_answer_name(probe_answer_t answer)
+{
+    static const char *const names[PROBE_ANSWER_COUNT] = {
+        [PROBE_UP] = "up", [PROBE_DOWN] = "down", [PROBE_UNKNOWN] = "unknown", [PROBE_REFUSED] = "down",
+    };
+
+    return names[answer];
+}
+
+/* To connect a socket of UDP sends nothing: it only looks the route up. */
+gboolean probe_has_route(const char *address)
+{
+    g_autoptr(GSocketAddress) to = address != NULL ? g_inet_socket_address_new_from_string(address, 9) : NULL;
+    g_autoptr(GSocket) socket = to != NULL ? g_socket_new(g_socket_address_get_family(to), G_SOCKET_TYPE_DATAGRAM,
+                                                          G_SOCKET_PROTOCOL_UDP, NULL)
+                                           : NULL;
+
+    return socket == NULL || g_socket_connect(socket, to, NULL, NULL);
+}
 
 gint64 probe_now_ms(void)
 {

@@ -21,7 +21,12 @@ typedef enum {
     PROBE_UP,
     PROBE_DOWN,
     PROBE_UNKNOWN,
+    PROBE_REFUSED, /* down, but its machine has answered: it has refused, reset, closed, or said that it can't serve */
 } probe_answer_t;
+#define PROBE_ANSWER_COUNT 4
+
+/* "down" of both */
+const char *probe_answer_name(probe_answer_t answer);
 
 /* Called once, never from within probe_start(); the probe is gone afterwards. `reason` says why
  * it is not up, without secrets, and is valid during the call; NULL if it is. */
@@ -38,6 +43,10 @@ probe_t *probe_start(const probe_spec_t *spec, guint timeout_ms, gboolean fresh,
                      gpointer user_data);
 /* Give up without calling done. */
 void probe_cancel(probe_t *probe);
+
+/* FALSE: this host has no route to the numeric address, so that "no way to the host" is its own word. A name, or NULL, is
+ * taken to have one. */
+gboolean probe_has_route(const char *address);
 
 /* FALSE: a pgsql: probe with it can never ask, because it can't be read or has a name without an address. */
 gboolean probe_conninfo_is_usable(const char *conninfo);

@@ -34,26 +34,33 @@ static probe_answer_t judge_status(guint status)
             return PROBE_UNKNOWN;
         }
     }
-    return status >= 500 && status < 600 ? PROBE_DOWN : PROBE_UNKNOWN;
+    return status >= 500 && status < 600 ? PROBE_REFUSED : PROBE_UNKNOWN;
 }
 
 /* Errors that tell of a server that was asked and is not there. */
 static const struct {
     gint code;
+    probe_answer_t answer;
 } down_errors[] = {
-    { G_IO_ERROR_CONNECTION_REFUSED }, { G_IO_ERROR_CONNECTION_CLOSED }, { G_IO_ERROR_TIMED_OUT },
-    { G_IO_ERROR_HOST_UNREACHABLE },   { G_IO_ERROR_PARTIAL_INPUT },
+    { G_IO_ERROR_CONNECTION_REFUSED, PROBE_REFUSED }, { G_IO_ERROR_CONNECTION_CLOSED, PROBE_REFUSED },
+    { G_IO_ERROR_PARTIAL_INPUT, PROBE_REFUSED },      { G_IO_ERROR_TIMED_OUT, PROBE_DOWN },
+    { G_IO_ERROR_HOST_UNREACHABLE, PROBE_DOWN },
 };
 
-static probe_answer_t judge_error(const GError *error)
+static probe_answer_t judge_error(const probe_spec_t *spec, const GError *error)
 {
+    g_autofree char *host = probe_spec_host(spec);
+
+    if (g_error_matches(error, G_IO_ERROR, G_IO_ERROR_HOST_UNREACHABLE) && !probe_has_route(host)) {
+        return PROBE_UNKNOWN;
+    }
     if (g_error_matches(error, G_TLS_ERROR, G_TLS_ERROR_EOF)
         || g_error_matches(error, SOUP_SESSION_ERROR, SOUP_SESSION_ERROR_TOO_MANY_RESTARTS)) {
-        return PROBE_DOWN; /* closed in the middle; closed again and again */
+        return PROBE_REFUSED; /* closed in the middle; closed again and again */
     }
     for (gsize i = 0; error->domain == G_IO_ERROR && i < G_N_ELEMENTS(down_errors); i++) {
         if (error->code == down_errors[i].code) {
-            return PROBE_DOWN;
+            return down_errors[i].answer;
         }
     }
     return PROBE_UNKNOWN; /* a name, a certificate, no route, no HTTP */
@@ -103,7 +110,7 @@ static void finish_sent(probe_t *probe, guint status, const GError *error)
     probe_answer_t answer = PROBE_UNKNOWN;
 
     if (error != NULL) {
-        probe_finish(probe, judge_error(error), error->message);
+        probe_finish(probe, judge_error(probe->spec, error), error->message);
         return;
     }
     answer = judge_status(status);

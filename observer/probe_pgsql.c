@@ -94,6 +94,19 @@ static char *find_error(const char *message, char **sqlstate)
     return g_match_info_fetch(match, 2);
 }
 
+/* libpq has only words for what the network says. Whatever else ended a connection, its machine has answered. */
+static gboolean is_silence(const char *message)
+{
+    static const int codes[] = { EHOSTUNREACH, ETIMEDOUT, EHOSTDOWN, ENETUNREACH };
+
+    for (gsize i = 0; i < G_N_ELEMENTS(codes); i++) {
+        if (strstr(message, g_strerror(codes[i])) != NULL) {
+            return TRUE;
+        }
+    }
+    return FALSE;
+}
+
 /* No SQLSTATE comes with a connection that libpq could not make or lost. */
 static void finish_failed(probe_t *probe)
 {
@@ -107,12 +120,12 @@ static void finish_failed(probe_t *probe)
         return;
     }
     if (sqlstate != NULL) {
-        probe_finish(probe, is_broken(sqlstate) ? PROBE_DOWN : PROBE_UNKNOWN, reason);
+        probe_finish(probe, is_broken(sqlstate) ? PROBE_REFUSED : PROBE_UNKNOWN, reason);
         return;
     }
     reason = g_strchomp(g_strdup(message));
     /* It has said something that this client can't go on with: a password is asked for, no TLS, a certificate. */
-    probe_finish(probe, state->has_spoken ? PROBE_UNKNOWN : PROBE_DOWN, reason);
+    probe_finish(probe, state->has_spoken ? PROBE_UNKNOWN : is_silence(message) ? PROBE_DOWN : PROBE_REFUSED, reason);
 }
 
 /* Looks without taking: libpq tells an end of the connection from a refusal by words alone. Not while it connects,

@@ -12,13 +12,15 @@
 
 #include "probe.h"
 
-/* What a connection ended with: the network's word on the server, or a fault on the way there. */
+/* What a connection ended with: the server's word, the network's, or a fault on the way there. That nobody answers for
+ * its address (ARP) comes as "no route to host", too, but a route there is. */
 static void finish_failed(probe_t *probe, int code)
 {
-    gboolean is_no_route = code == ENETUNREACH;
+    gboolean is_no_route = code == ENETUNREACH || (code == EHOSTUNREACH && !probe_has_route(probe->spec->address));
+    gboolean is_refused = code == ECONNREFUSED || code == ECONNRESET;
 
-    probe_finish(probe, is_no_route ? PROBE_UNKNOWN : PROBE_DOWN, is_no_route ? "there is no route to it"
-                                                                               : g_strerror(code));
+    probe_finish(probe, is_no_route ? PROBE_UNKNOWN : is_refused ? PROBE_REFUSED : PROBE_DOWN,
+                 is_no_route ? "there is no route to it" : g_strerror(code));
 }
 
 /* A connection that was refused or reset reports EPOLLERR and EPOLLHUP beside EPOLLOUT. */

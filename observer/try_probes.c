@@ -91,7 +91,6 @@ static char *hopeless(const probe_spec_t *spec, gboolean is_recover, const char 
 static JsonObject *try_probe(const probe_spec_t *spec, gboolean is_recover, const char *service_address,
                              guint timeout_ms)
 {
-    static const char *const names[] = { [PROBE_UP] = "up", [PROBE_DOWN] = "down", [PROBE_UNKNOWN] = "unknown" };
     trial_t trial = { .loop = g_main_loop_new(NULL, FALSE), .reason = hopeless(spec, is_recover, service_address) };
     g_autofree char *label = probe_spec_label(spec);
     gboolean is_hopeless = trial.reason != NULL;
@@ -103,7 +102,7 @@ static JsonObject *try_probe(const probe_spec_t *spec, gboolean is_recover, cons
     }
     json_object_set_string_member(object, "probe", label);
     json_object_set_boolean_member(object, "recover", is_recover);
-    json_object_set_string_member(object, "answer", is_hopeless ? "never" : names[trial.answer]);
+    json_object_set_string_member(object, "answer", is_hopeless ? "never" : probe_answer_name(trial.answer));
     json_object_set_string_member(object, "reason", trial.reason != NULL ? trial.reason : "");
     g_free(trial.reason);
     g_main_loop_unref(trial.loop);

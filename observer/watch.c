@@ -191,6 +191,7 @@ static void plane_judge(watched_t *server, plane_t *plane, probe_answer_t answer
             }
             break;
         case PROBE_DOWN:
+        case PROBE_REFUSED:
             vote_state_miss(&plane->state, probe_now_ms(), sent_wall_ms);
             references_ask_now(server->watch);
             break;
@@ -223,10 +224,11 @@ static void on_management_done(probe_answer_t answer, const char *reason, gpoint
     plane_judge(server, &server->management, answer, reason, server->management.sent_wall_ms);
 }
 
+/* In a round, where its silence may be all that there is to go by, all that it says counts. */
 static cycle_t *ask_service(watched_t *server, gboolean fresh, cycle_done_fn done, gpointer user_data)
 {
-    return cycle_start((probe_spec_t *const *) server->config->probes->pdata, server->config->probes->len, CYCLE_ALL,
-                       (guint) server->config->probe_timeout_ms, fresh, done, user_data);
+    return cycle_start((probe_spec_t *const *) server->config->probes->pdata, server->config->probes->len,
+                       fresh && server->config->isolate == ISOLATE_CONFIRMED ? CYCLE_EACH : CYCLE_ALL, (guint) server->config->probe_timeout_ms, fresh, done, user_data);
 }
 
 static cycle_t *ask_management(watched_t *server, gboolean fresh, cycle_done_fn done, gpointer user_data)
@@ -309,7 +311,7 @@ static vote_t round_vote(const round_t *round, gboolean is_asked, probe_answer_t
     if (round->server->watch->sight.has_references && !round->reference_answered) {
         return VOTE_BLIND;
     }
-    return answer == PROBE_DOWN ? VOTE_DOWN : VOTE_UNKNOWN;
+    return answer == PROBE_DOWN ? VOTE_DOWN : answer == PROBE_REFUSED ? VOTE_REFUSED : VOTE_UNKNOWN;
 }
 
 static void round_end_part(round_t *round)

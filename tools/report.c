@@ -318,23 +318,9 @@ static fence_agent_kind_t agent_kind(const char *agent, gpointer user_data)
 /* isolate=required means that the original can't serve: only who switches its power off can say so. */
 static char *isolation_trouble(const cluster_state_t *cluster, const cluster_server_t *server)
 {
-    const char *policy = g_hash_table_lookup(server->params, "isolate");
-    g_autofree char *leave_on = NULL;
-    fence_power_t power = FENCE_POWER_PROVED;
+    g_autofree char *obstacle = fence_required_obstacle(cluster, server, agent_kind, NULL);
 
-    if (g_strcmp0(policy != NULL ? policy : DEFAULT_ISOLATE, isolate_policy_name(ISOLATE_REQUIRED)) != 0) {
-        return NULL;
-    }
-    power = fence_power_of(cluster, server->name, agent_kind, NULL, &leave_on);
-    if (power == FENCE_POWER_PROVED) {
-        return NULL;
-    }
-    return g_strdup_printf("%s has isolate=required, and %s%s: it is not taken over. Give it a device that switches its "
-                           "power%s, or decide for another policy with understudy adopt %s --set isolate=confirmed",
-                           server->name,
-                           leave_on != NULL ? "may be fenced by what leaves it running, " : "no fence device names it",
-                           leave_on != NULL ? leave_on : "",
-                           leave_on != NULL ? ", and name the others' targets in pcmk_host_list" : "", server->name);
+    return obstacle != NULL ? g_strdup_printf("%s is not taken over: %s", server->name, obstacle) : NULL;
 }
 
 static void add_isolation_troubles(JsonArray *troubles, const cluster_state_t *cluster, const char *only)

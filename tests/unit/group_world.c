@@ -284,6 +284,7 @@ static server_config_t *config_new(const world_t *world, const char *name)
     g_hash_table_insert(params, (gpointer) "recover_probe", (gpointer) "tcp:10.1.0.1:5432");
     g_hash_table_insert(params, (gpointer) "isolate", (gpointer) world->isolate);
     g_hash_table_insert(params, (gpointer) "gate_quiet", (gpointer) "0");
+    g_hash_table_insert(params, (gpointer) "hold", (gpointer) (world->hold ? "true" : "false"));
     return server_config_parse("standby-x", params, NULL);
 }
 
@@ -408,7 +409,9 @@ static void host_end_isolations(world_host_t *host)
         if (server->store_open) {
             result = ISOLATION_STORE_OPEN;
         } else if (server->switch_broken) {
-            result = server->without_effect ? ISOLATION_NO_EFFECT : ISOLATION_NOT_CONFIRMED;
+            result = server->without_effect  ? ISOLATION_NO_EFFECT
+                     : server->switch_silent ? ISOLATION_ENDED
+                                             : ISOLATION_NOT_CONFIRMED;
         } else if (!server->switch_none) {
             server->powered = FALSE;
         }

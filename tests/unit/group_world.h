@@ -28,6 +28,7 @@ typedef struct world_server {
     gboolean store_open;     /* isolation can't even reach the store */
     gboolean switch_broken;  /* the power switch does not answer */
     gboolean without_effect; /* and it is known that it did nothing, nor will */
+    gboolean switch_silent;  /* or it ended without an answer */
     gboolean switch_none;    /* isolation by the store alone: proved, but it stays powered */
     gboolean no_room;        /* no host can run its image */
     gboolean disabled;       /* its image is put aside in the CIB */
@@ -78,6 +79,7 @@ struct world {
     const char *isolate;
     gboolean no_quorum;      /* of any partition */
     const char *probes;      /* of every server */
+    gboolean hold;           /* of every server */
     gboolean store_is_silent;
     GHashTable *store;       /* what it remembers: server -> digest of probes */
     guint host_count;

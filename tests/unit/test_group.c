@@ -241,6 +241,63 @@ static void test_a_server_that_does_not_fit_the_site_is_not_isolated(void **stat
     world_end(world);
 }
 
+/* A fault that appears in the middle of a takeover must not keep an original that serves from being healthy. */
+static void test_a_site_fault_in_the_middle_lets_the_original_serve(void **state)
+{
+    world_t *world = running_world("required");
+    world_server_t *server = &world->servers[0];
+
+    (void) state;
+    server->switch_broken = server->without_effect = TRUE;
+    server->service_dead = TRUE;
+    assert_until(world, 0, VERDICT_ISOLATING);
+    world_run(world, 5000);
+    server->site_fault = "it has the address of db9";
+    world_run(world, 10000);
+    server->service_dead = FALSE;
+    assert_until(world, 0, VERDICT_HEALTHY);
+
+    /* While it returns it does not serve for long, and then does. */
+    server->site_fault = NULL;
+    server->switch_broken = FALSE;
+    crash(world, 0);
+    assert_until(world, 0, VERDICT_FAILED);
+    world_run(world, 5000);
+    server->powered = TRUE;
+    server->service_dead = TRUE;
+    assert_until(world, 0, VERDICT_RETURNING);
+    server->site_fault = "it has the address of db9";
+    world_run(world, 600000);
+    assert_int_equal(world_verdict(world, 0, 0), VERDICT_RETURNING);
+    assert_true(server->powered);
+    assert_false(server->image_running);
+    server->service_dead = FALSE;
+    assert_until(world, 0, VERDICT_HEALTHY);
+    world_end(world);
+}
+
+/* Its image has lost the ticket, and it is back: what keeps an image that runs does not keep the place empty. */
+static void test_an_original_that_serves_in_place_of_its_image_is_healthy(void **state)
+{
+    world_t *world = running_world("required");
+    world_server_t *server = &world->servers[0];
+
+    (void) state;
+    world->hold = TRUE;
+    crash(world, 0);
+    assert_until(world, 0, VERDICT_FAILED);
+    world_run(world, 10000);
+    assert_true(server->image_running);
+    server->powered = TRUE; /* held: it waits beside its image */
+    world_run(world, 60000);
+    assert_int_equal(world_verdict(world, 0, 0), VERDICT_FAILED);
+    server->ticket = FALSE; /* as a loss of quorum does */
+    assert_until(world, 0, VERDICT_HEALTHY);
+    assert_int_equal(server->isolations, 1);
+    assert_int_equal(server->grants, 1);
+    world_end(world);
+}
+
 static void test_three_at_once(void **state)
 {
     world_t *world = running_world("required");
@@ -423,6 +480,31 @@ static void test_recovery_before_anything_took_effect_lasts(void **state)
     recover_while_the_switch_is_away(TRUE, -1);
     for (gint64 kill_after_ms = 0; kill_after_ms <= 8000; kill_after_ms += 500) {
         recover_while_the_switch_is_away(TRUE, kill_after_ms);
+    }
+}
+
+/* The switch was asked, and said nothing: the server that answers from then on was not touched. One that was is off. */
+static void test_a_switch_that_said_nothing_is_judged_by_the_server(void **state)
+{
+    (void) state;
+    for (guint is_late = 0; is_late < 2; is_late++) {
+        world_t *world = running_world("required");
+        world_server_t *server = &world->servers[0];
+
+        server->switch_broken = server->switch_silent = TRUE;
+        server->service_dead = TRUE;
+        assert_until(world, 0, VERDICT_ISOLATING);
+        world_run(world, 5000);
+        server->service_dead = FALSE;
+        world_run(world, 4000);
+        assert_int_equal(world_verdict(world, 0, 0), VERDICT_ISOLATING);
+        server->powered = is_late == 0; /* the order was slow */
+        world_run(world, 60000);
+        server->switch_broken = FALSE;
+        world_run(world, 60000);
+        assert_int_equal(server->powered, is_late == 0);
+        assert_int_equal(world_verdict(world, 0, 0), is_late == 0 ? VERDICT_HEALTHY : VERDICT_FAILED);
+        world_end(world);
     }
 }
 
@@ -1334,6 +1416,8 @@ int main(void)
         cmocka_unit_test(test_an_image_that_answers_shows_nothing_of_the_server),
         cmocka_unit_test(test_history_has_the_phases_in_order),
         cmocka_unit_test(test_a_server_that_does_not_fit_the_site_is_not_isolated),
+        cmocka_unit_test(test_a_site_fault_in_the_middle_lets_the_original_serve),
+        cmocka_unit_test(test_an_original_that_serves_in_place_of_its_image_is_healthy),
         cmocka_unit_test(test_three_at_once),
         cmocka_unit_test(test_dead_service_is_powered_off_first),
         cmocka_unit_test(test_isolated_from_the_store_alone_does_not_return_by_itself),
@@ -1344,6 +1428,7 @@ int main(void)
         cmocka_unit_test(test_two_blind_and_one_down_judge_nobody),
         cmocka_unit_test(test_a_host_in_standby_is_not_counted),
         cmocka_unit_test(test_recovery_before_anything_took_effect_lasts),
+        cmocka_unit_test(test_a_switch_that_said_nothing_is_judged_by_the_server),
         cmocka_unit_test(test_what_may_have_taken_effect_goes_on),
         cmocka_unit_test(test_a_server_under_repair_is_left_alone),
         cmocka_unit_test(test_a_server_whose_image_has_no_host_is_left_alone),

@@ -69,6 +69,7 @@ typedef struct {
     guint pending;
     guint answered;
     guint unknown;
+    guint refused;    /* down, but its machine has answered */
     char reason[256]; /* of the last one */
     gint64 longest_ms;
     gint64 begun_ms;
@@ -81,6 +82,7 @@ static void on_done(probe_answer_t answer, const char *reason, gpointer user_dat
     outcome->pending--;
     outcome->answered += answer == PROBE_UP ? 1 : 0;
     outcome->unknown += answer == PROBE_UNKNOWN ? 1 : 0;
+    outcome->refused += answer == PROBE_REFUSED ? 1 : 0;
     assert_int_equal(reason == NULL, answer == PROBE_UP);
     g_strlcpy(outcome->reason, reason != NULL ? reason : "", sizeof(outcome->reason));
     outcome->longest_ms = MAX(outcome->longest_ms, probe_now_ms() - outcome->begun_ms);
@@ -478,6 +480,7 @@ static void test_pgsql_that_gives_an_error_is_there(void **state)
 
         assert_int_equal(outcome.answered, 0);
         assert_int_equal(outcome.unknown, cases[i].is_unknown ? 1 : 0);
+        assert_int_equal(outcome.refused, cases[i].is_unknown ? 0 : 1);
         assert_string_equal(outcome.reason, "no, says the server");
     }
 }
@@ -489,7 +492,7 @@ static void test_pgsql_that_can_not_be_understood_is_there(void **state)
     (void) state;
     assert_int_equal(ask_pgsql(wants_password, sizeof(wants_password)).unknown, 1);
     assert_int_equal(ask_pgsql("SSH-2.0\r\n", 9).unknown, 1);
-    assert_int_equal(ask_pgsql("", 0).unknown, 0); /* closed without a word */
+    assert_int_equal(ask_pgsql("", 0).refused, 1); /* closed without a word */
 }
 
 static void test_pgsql_failures(void **state)
@@ -519,6 +522,35 @@ static void test_what_this_host_can_not_send_is_unknown(void **state)
     }
     for (gsize i = 0; i < G_N_ELEMENTS(texts); i++) {
         assert_string_equal(judge(texts[i], PATIENCE_MS), "unknown");
+    }
+}
+
+/* A machine that refuses lives; one that is silent may not. */
+static void test_who_refuses_lives(void **state)
+{
+    static const char *const formats[] = { "tcp:127.0.0.1:%u", "http://127.0.0.1:%u/", "pgsql:host=127.0.0.1 port=%u user=x" };
+    static const char *const silent[] = { "tcp:" SILENT ":9", "icmp:" SILENT, "http://" SILENT "/",
+                                          "pgsql:host=" SILENT " user=x" };
+    guint16 port = 0;
+    GSocket *socket = listener("127.0.0.1", &port);
+
+    (void) state;
+    g_socket_close(socket, NULL);
+    g_object_unref(socket);
+    for (gsize i = 0; i < G_N_ELEMENTS(formats); i++) {
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wformat-nonliteral"
+        g_autofree char *text = g_strdup_printf(formats[i], port);
+#pragma GCC diagnostic pop
+
+        assert_int_equal(run_many(text, 1, PATIENCE_MS).refused, 1);
+    }
+    if (!has_namespace) {
+        skip(); /* needs root */
+    }
+    for (gsize i = 0; i < G_N_ELEMENTS(silent); i++) {
+        assert_int_equal(run_many(silent[i], 1, TIMEOUT_MS).refused, 0);
+        assert_true(misses(silent[i]));
     }
 }
 
@@ -586,6 +618,29 @@ static void test_cycle_needs_all_or_any(void **state)
 
         assert_string_equal(all.answered ? "up" : all.unknown ? "unknown" : "down", cases[i].all);
         assert_string_equal(any.answered ? "up" : any.unknown ? "unknown" : "down", cases[i].any);
+    }
+}
+
+/* A first miss does not keep what the others say from being heard. */
+static void test_cycle_that_hears_each_finds_life(void **state)
+{
+    static const struct {
+        const char *texts;
+        gboolean refused;
+    } cases[] = {
+        { DOWN, FALSE },
+        { DOWN " " DOWN, FALSE },
+        { DOWN " 'exec:/bin/sh -c \"sleep 0.2\"'", TRUE },
+        { DOWN " " UNKNOWN, TRUE },
+        { DOWN " tcp:127.0.0.1:1", TRUE },
+    };
+
+    (void) state;
+    for (gsize i = 0; i < G_N_ELEMENTS(cases); i++) {
+        outcome_t outcome = run_cycle(cases[i].texts, CYCLE_EACH);
+
+        assert_int_equal(outcome.answered + outcome.unknown, 0);
+        assert_int_equal(outcome.refused, cases[i].refused ? 1 : 0);
     }
 }
 
@@ -730,8 +785,10 @@ int main(void)
         cmocka_unit_test(test_pgsql_that_can_not_be_understood_is_there),
         cmocka_unit_test(test_pgsql_failures),
         cmocka_unit_test(test_what_this_host_can_not_send_is_unknown),
+        cmocka_unit_test(test_who_refuses_lives),
         cmocka_unit_test(test_cancelled_probes_call_nobody),
         cmocka_unit_test(test_cycle_needs_all_or_any),
+        cmocka_unit_test(test_cycle_that_hears_each_finds_life),
         cmocka_unit_test(test_reason_names_the_probe_and_is_bounded),
         cmocka_unit_test(test_boot_probe_that_this_host_can_not_send_is_no_miss),
         cmocka_unit_test(test_unknown_is_down_only_where_it_is_wanted),

@@ -32,7 +32,7 @@ static server_config_t *config_new(const char *isolate)
     return config;
 }
 
-/* Three votes as letters: u(p) m(issing) d(own) b(lind) n(one), and ? for what could not be asked. */
+/* Three votes as letters: u(p) m(issing) d(own) b(lind) n(one) r(efused), and ? for what could not be asked. */
 static verdict_tally_t tally(const char *votes)
 {
     verdict_tally_t result = { 0 };
@@ -43,6 +43,7 @@ static verdict_tally_t tally(const char *votes)
             case 'm': verdict_tally_add(&result, VOTE_MISSING); break;
             case 'd': verdict_tally_add(&result, VOTE_DOWN); break;
             case 'b': verdict_tally_add(&result, VOTE_BLIND); break;
+            case 'r': verdict_tally_add(&result, VOTE_REFUSED); break;
             case '?': verdict_tally_add(&result, VOTE_UNKNOWN); break;
             default: verdict_tally_add(&result, VOTE_NONE); break;
         }
@@ -122,6 +123,7 @@ static void test_the_blind_and_the_silent_are_for_neither_side(void **state)
         { "d", TRUE, FALSE, TRUE },     { "dn", FALSE, FALSE, FALSE },  { "b", FALSE, FALSE, FALSE },
         { "", FALSE, FALSE, FALSE },
         { "???", FALSE, FALSE, FALSE }, { "??d", FALSE, FALSE, FALSE }, { "?dd", TRUE, FALSE, TRUE },
+        { "rrd", TRUE, FALSE, TRUE },   { "ruu", FALSE, TRUE, FALSE },
         { "??u", FALSE, FALSE, FALSE }, { "?uu", FALSE, TRUE, FALSE },  { "?du", FALSE, FALSE, FALSE },
     };
 
@@ -439,6 +441,36 @@ static void test_an_attempt_without_effect_unlatches(void **state)
     fixture_clear(&fixture);
 }
 
+/* A switch that did not say that it has done it: whether it has shows in whether the original answers from then on. */
+static void test_an_attempt_that_ended_is_judged_by_the_original(void **state)
+{
+    fixture_t fixture;
+
+    (void) state;
+    isolating_init(&fixture, ISOLATION_STATE_BEGUN);
+    g_free(fixture.record.reason);
+    fixture.record.reason = g_strdup("not isolated: no");
+    fixture.view.isolation_attempts = 1;
+    fixture.view.isolation_ended_ms = NOW_MS - VERDICT_EFFECT_SHOWS_MS - 4999;
+    fixture.view.isolation_result = ISOLATION_ENDED;
+    fixture.view.isolation_sentence = "no";
+    assert_true(decide(&fixture)->start_isolation); /* it is down */
+    fixture.view.service = tally("uuu");
+    fixture.view.up_since_ms = NOW_MS - 60000;
+    round_is(&fixture, NOW_MS - 1000, TRUE, "uuu", "uuu"); /* before it shows */
+    assert_false(decide(&fixture)->change);
+    assert_false(fixture.decision.start_isolation);
+    assert_int_equal(fixture.decision.wake_ms, NOW_MS + 1);
+    fixture.view.isolation_ended_ms--;
+    fixture.view.isolation_ended_ms--;
+    assert_true(decide(&fixture)->ask_round);
+    round_is(&fixture, NOW_MS, TRUE, "uuu", "uuu");
+    assert_next(decide(&fixture), VERDICT_HEALTHY);
+    round_is(&fixture, NOW_MS, TRUE, "ddd", "ddd");
+    assert_true(decide(&fixture)->start_isolation);
+    fixture_clear(&fixture);
+}
+
 static void test_isolation_results_by_policy(void **state)
 {
     static const struct {
@@ -449,6 +481,9 @@ static void test_isolation_results_by_policy(void **state)
         { "required", ISOLATION_DONE, TRUE },
         { "required", ISOLATION_NOT_CONFIRMED, FALSE },
         { "required", ISOLATION_STORE_OPEN, FALSE },
+        { "required", ISOLATION_ENDED, FALSE },
+        { "confirmed", ISOLATION_ENDED, FALSE },
+        { "best-effort", ISOLATION_ENDED, TRUE },
         { "required", ISOLATION_NO_EFFECT, FALSE },
         { "required", ISOLATION_NO_EFFECT_STORE_OPEN, FALSE },
         { "confirmed", ISOLATION_DONE, TRUE },
@@ -552,7 +587,7 @@ static void test_confirmed_sees_life_on_any_plane(void **state)
         const char *management;
     } cases[] = {
         { "ddu", "ddd" }, { "ddd", "ddu" }, { "ddd", "ddm" }, { "bbb", "bbb" }, { "ddd", "nnn" }, { "nnn", "ddd" },
-        { "dd?", "ddd" }, { "ddd", "dd?" },
+        { "dd?", "ddd" }, { "ddd", "dd?" }, { "ddr", "ddd" }, { "ddd", "ddr" }, { "rrr", "ddd" }, { "ddd", "rrr" },
     };
 
     (void) state;
@@ -575,10 +610,35 @@ static void test_confirmed_sees_life_on_any_plane(void **state)
     }
 }
 
+/* Nothing leads to a takeover while an operator has it put aside; what was seen before is not counted afterwards. */
+static void test_confirmed_counts_nothing_while_it_is_put_aside(void **state)
+{
+    (void) state;
+    for (guint quiet_rounds = 0; quiet_rounds < 2; quiet_rounds++) {
+        for (guint paused = 0; paused < 2; paused++) {
+            fixture_t fixture;
+
+            confirmed_init(&fixture, quiet_rounds);
+            fixture.view.record_since_ms = NOW_MS - 60000;
+            fixture.view.held_back = paused == 0 ? "the cluster is in maintenance mode" : NULL;
+            fixture.config->paused_until_ms = paused == 1 ? SERVER_PAUSED_UNTIL_RESUMED : 0;
+            round_is(&fixture, NOW_MS - 5000, TRUE, "ddd", "ddd");
+            decide(&fixture);
+            assert_false(fixture.decision.ask_round);
+            assert_int_equal(fixture.decision.change, quiet_rounds > 0);
+            if (quiet_rounds > 0) {
+                assert_next(&fixture.decision, VERDICT_ISOLATING);
+                assert_int_equal(fixture.decision.next.quiet_rounds, 0);
+            }
+            fixture_clear(&fixture);
+        }
+    }
+}
+
 static void test_confirmed_counts_nothing_while_the_store_is_open(void **state)
 {
     static const isolation_result_t results[] = { ISOLATION_STORE_OPEN, ISOLATION_NO_EFFECT_STORE_OPEN,
-                                                  ISOLATION_NONE };
+                                                  ISOLATION_ENDED_STORE_OPEN, ISOLATION_NONE };
 
     (void) state;
     for (gsize i = 0; i < G_N_ELEMENTS(results); i++) {
@@ -711,6 +771,38 @@ static void test_hold_keeps_the_image(void **state)
     fixture.view.request = VERDICT_REQUEST_RELEASE;
     assert_next(decide(&fixture), VERDICT_RETURNING);
     fixture_clear(&fixture);
+}
+
+/* Nobody serves, and it says so, with what ends that. */
+static void test_an_empty_place_is_said_aloud(void **state)
+{
+    (void) state;
+    for (guint held = 0; held < 2; held++) {
+        fixture_t fixture;
+        g_autofree char *waits = NULL;
+
+        fixture_init(&fixture, VERDICT_FAILED, "required");
+        fixture.record.seen_away = TRUE;
+        fixture.record.operator_returns = held == 0;
+        fixture.config->hold = held == 1;
+        fixture.view.service = tally("ddd");
+        fixture.view.management = tally("uuu");
+        fixture.view.returned_since_ms = NOW_MS - 600000;
+        fixture.view.image_stopped_since_ms = NOW_MS - 600000;
+        decide(&fixture);
+        assert_false(fixture.decision.change);
+        assert_int_equal(fixture.decision.ticket, TICKET_KEEP); /* two would serve when it does */
+        waits = verdict_waits_for(&fixture.view);
+        assert_true(g_str_has_prefix(waits, "NOBODY SERVES"));
+        assert_non_null(g_strstr_len(waits, -1, "understudy release"));
+        fixture.view.service = tally("uuu");
+        fixture.view.up_since_ms = NOW_MS - 4999;
+        assert_false(decide(&fixture)->change);
+        assert_int_equal(fixture.decision.wake_ms, NOW_MS + 1);
+        fixture.view.up_since_ms = NOW_MS - 5000;
+        assert_next(decide(&fixture), VERDICT_RETURNING);
+        fixture_clear(&fixture);
+    }
 }
 
 static void test_each_further_return_waits_longer(void **state)
@@ -1120,16 +1212,19 @@ int main(void)
         cmocka_unit_test(test_isolating_is_latched_once_it_may_have_taken_effect),
         cmocka_unit_test(test_what_recovers_before_anything_took_effect_is_healthy),
         cmocka_unit_test(test_an_attempt_without_effect_unlatches),
+        cmocka_unit_test(test_an_attempt_that_ended_is_judged_by_the_original),
         cmocka_unit_test(test_isolation_results_by_policy),
         cmocka_unit_test(test_isolation_is_retried_with_growing_pauses),
         cmocka_unit_test(test_confirmed_needs_two_quiet_rounds_a_hold_down_apart),
         cmocka_unit_test(test_confirmed_sees_life_on_any_plane),
+        cmocka_unit_test(test_confirmed_counts_nothing_while_it_is_put_aside),
         cmocka_unit_test(test_confirmed_counts_nothing_while_the_store_is_open),
         cmocka_unit_test(test_failed_grants_until_granted),
         cmocka_unit_test(test_only_failed_ever_grants),
         cmocka_unit_test(test_failed_returns_after_recover_after),
         cmocka_unit_test(test_an_image_is_not_stopped_for_a_machine_that_is_merely_on),
         cmocka_unit_test(test_hold_keeps_the_image),
+        cmocka_unit_test(test_an_empty_place_is_said_aloud),
         cmocka_unit_test(test_each_further_return_waits_longer),
         cmocka_unit_test(test_who_came_back_and_did_not_serve_waits_for_the_operator),
         cmocka_unit_test(test_a_paused_server_is_not_isolated),
