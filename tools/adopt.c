@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "adoption.h"
+#include "advice.h"
 #include "agent_operations.h"
 #include "cib.h"
 #include "cluster_state.h"
@@ -197,6 +198,7 @@ typedef struct {
     char *service_address;
     char *probes_digest;
     guint probe_timeout_ms;
+    gboolean strategy_is_new; /* placement-strategy is set with it */
 } rehearsal_t;
 
 static void rehearsal_clear(rehearsal_t *rehearsal)
@@ -252,6 +254,7 @@ static void warn_rival(xmlNode *xml)
 static gboolean rehearse(const adoption_t *adoption, cib_connection_t *cib, rehearsal_t *rehearsal, GError **error)
 {
     xmlNode *xml = cib_connection_query(cib, error);
+    gboolean had_strategy = xml != NULL && cib_placement_strategy(xml) != NULL;
     gboolean changed = FALSE;
     gboolean good = xml != NULL && adoption_apply(adoption, xml, &changed, error) && fits_site(adoption, xml, error)
                     && rehearsal_fill(rehearsal, xml, adoption->server, error);
@@ -259,6 +262,7 @@ static gboolean rehearse(const adoption_t *adoption, cib_connection_t *cib, rehe
     if (good) {
         const char *strategy = cib_placement_strategy(xml);
 
+        rehearsal->strategy_is_new = !had_strategy;
         warn_rival(xml);
         if (g_strcmp0(strategy, "balanced") != 0) {
             fprintf(stderr, "understudy: placement-strategy is \"%s\" and stays so: images are not spread over the "
@@ -400,33 +404,29 @@ static gboolean upgrade(const adoption_t *adoption, cib_connection_t *cib, GErro
     return done;
 }
 
-/* What no agent on a host can see to. */
-static void tell_of_gate(const adoption_t *adoption)
+/* The change stands already: that it can't be read again is no error. */
+static void advise(const adoption_t *adoption, cib_connection_t *cib, gboolean strategy_is_new)
 {
-    const char *address = g_hash_table_lookup(adoption->params, "service_address");
+    xmlNode *xml = cib_connection_query(cib, NULL);
 
-    if (address != NULL && *address != '\0') {
-        fprintf(stderr, "understudy: %s must never bring %s up by itself while its image has it, at a boot either: let "
-                        "the gate do it there, see understudy-gate(8)\n", adoption->server, address);
+    if (xml != NULL) {
+        advice_print(xml, adoption->server, strategy_is_new);
     }
+    cib_xml_free(xml);
 }
 
-static gboolean change(const adoption_t *adoption, cib_connection_t *cib, GError **error)
+static gboolean change(const adoption_t *adoption, cib_connection_t *cib, gboolean strategy_is_new, GError **error)
 {
     gboolean changed = FALSE;
     gboolean done = try_again(try_change, adoption, cib, &changed, error);
 
-    if (done && changed) {
-        tell_of_gate(adoption);
-    }
     if (done) {
         printf(changed ? "%s is set up: its image stays stopped until the ticket " TICKET_PREFIX "%s is granted\n"
                        : "%s is set up as asked already (ticket " TICKET_PREFIX "%s)\n",
                adoption->server, adoption->server);
-        if (changed) {
-            printf("Its address must stay down on it while its image runs: install the gate on %s, see "
-                   "understudy-gate(8)\n", adoption->server);
-        }
+    }
+    if (done && changed) {
+        advise(adoption, cib, strategy_is_new);
     }
     return done;
 }
@@ -439,7 +439,8 @@ static gboolean adopt(const command_line_t *line, const adoption_t *adoption, co
     gboolean done = rehearse(adoption, cib, &rehearsal, error) && try_probes(line, adoption, &rehearsal, &all_up, error)
                     && (command_line_has(line, "no-store")
                         || prepare_store(line, disks, rehearsal.ceph_conf, rehearsal.ceph_user, error))
-                    && change(adoption, cib, error) && trust_probes(line, adoption, &rehearsal, error);
+                    && change(adoption, cib, rehearsal.strategy_is_new, error)
+                    && trust_probes(line, adoption, &rehearsal, error);
 
     if (done && all_up) {
         trial_ask_hosts(adoption->server);

@@ -147,8 +147,9 @@ static gboolean inspect(const disk_t *disk, source_t *source, GError **error)
 }
 
 /* A disk's contents are in a file or on a block device. */
-static gboolean check_file(const char *file, GError **error)
+static gboolean check_file(const disk_t *disk, GError **error)
 {
+    const char *file = disk->file;
     struct stat status;
 
     if (g_access(file, R_OK) != 0 || stat(file, &status) != 0) {
@@ -156,7 +157,8 @@ static gboolean check_file(const char *file, GError **error)
                     "can't read %s: %s", file, g_strerror(errno));
         return FALSE;
     }
-    if (S_ISCHR(status.st_mode) || S_ISDIR(status.st_mode) || S_ISSOCK(status.st_mode)) {
+    if (S_ISCHR(status.st_mode) || S_ISDIR(status.st_mode) || S_ISSOCK(status.st_mode)
+        || (S_ISFIFO(status.st_mode) && disk->format == DISK_FORMAT_RAW)) { /* qemu-img is given up in time, open() is not */
         g_set_error(error, UNDERSTUDY_ERROR, UNDERSTUDY_ERROR_CONFIG,
                     "%s is neither a file nor a block device: name what has the disk's contents", file);
         return FALSE;
@@ -238,7 +240,7 @@ static int open_source(const disk_t *disk, source_t *source, GError **error)
     int fd = -1;
 
     source->is_raw = TRUE;
-    if (!check_file(disk->file, error) || (disk->format != DISK_FORMAT_RAW && !inspect(disk, source, error))) {
+    if (!check_file(disk, error) || (disk->format != DISK_FORMAT_RAW && !inspect(disk, source, error))) {
         return -1;
     }
     fd = source->is_raw ? open_raw(disk->file, source, error) : open_converted(disk->file, source, error);

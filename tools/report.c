@@ -315,8 +315,7 @@ static fence_agent_kind_t agent_kind(const char *agent, gpointer user_data)
     return fence_agent_kind_by_name(agent);
 }
 
-/* isolate=required means that the original can't serve: only who switches its power off can say so. */
-static char *isolation_trouble(const cluster_state_t *cluster, const cluster_server_t *server)
+char *report_isolation_trouble(const cluster_state_t *cluster, const cluster_server_t *server)
 {
     g_autofree char *obstacle = fence_required_obstacle(cluster, server, agent_kind, NULL);
 
@@ -328,7 +327,7 @@ static void add_isolation_troubles(JsonArray *troubles, const cluster_state_t *c
     for (guint i = 0; i < cluster->servers->len; i++) {
         const cluster_server_t *server = g_ptr_array_index(cluster->servers, i);
         g_autofree char *trouble = only == NULL || strcmp(only, server->name) == 0
-                                       ? isolation_trouble(cluster, server) : NULL;
+                                       ? report_isolation_trouble(cluster, server) : NULL;
 
         add_trouble(troubles, trouble);
     }

@@ -33,6 +33,10 @@ typedef struct report_sources {
     const char *store_trouble;
 } report_sources_t;
 
+/* Why a server is never isolated, and so never taken over, or NULL; g_free(). isolate=required means that the original
+ * can't serve: only a device that switches its power off can prove that. */
+char *report_isolation_trouble(const cluster_state_t *cluster, const cluster_server_t *server);
+
 /*!
  * \param[in] server  only this one, or NULL
  * \return {"quorate","leader","troubles":[...],"servers":[...],"hosts":[...]}; json_object_unref()

@@ -50,10 +50,36 @@ def test_two_servers_do_not_share_an_address(site, option, value):
     assert "give each server its own" in refused(site, "adopt", "--no-store", "db2", "--disk", "vm/db2", option, value)
 
 
-def test_adopt_says_what_the_server_itself_needs(site):
-    done = subprocess.run([site.tools.command, "adopt", "db1", "--no-store", "--service-address", "10.0.3.1"],
-                          env=site.tools.environment(site.cib), capture_output=True, text=True, timeout=60)
-    assert done.returncode == 0 and "understudy-gate(8)" in done.stderr
+def advice(site, *words: str) -> str:
+    """What the command says beside its answer."""
+    done = subprocess.run([site.tools.command, *words], env=site.tools.environment(site.cib), capture_output=True,
+                          text=True, timeout=60)
+    assert done.returncode == 0, done.stderr
+    return done.stderr
+
+
+def test_adopt_says_what_is_missing_yet(site):
+    site.understudy("forget", "db1", "--force")
+    cib = site._read()
+    fencing = cib.find(".//primitive[@id='power']")
+    cib.find("configuration/resources").remove(fencing)
+    properties = cib.find(".//cluster_property_set")
+    properties.remove(properties.find("nvpair[@name='placement-strategy']"))
+    site._write(cib)
+    said = advice(site, "adopt", "db1", "--no-store", "--disk", "vm/db1", "--service-address", "10.0.3.1")
+    assert "db1 must not have 10.0.3.1 while its image has it" in said and "understudy-gate(8)" in said
+    assert "db1 has no probe" in said
+    assert "db1 has isolate=required, and no fence device names it" in said
+    assert "placement-strategy=balanced was set" in said
+    cib = site._read()
+    hosts = ET.SubElement(fencing, "instance_attributes", id="power-params")
+    ET.SubElement(hosts, "nvpair", id="power-hosts", name="pcmk_host_list", value="db1")
+    cib.find("configuration/resources").append(fencing)
+    site._write(cib)
+    said = advice(site, "adopt", "db1", "--no-store", "--probe", "tcp:10.0.3.1:22")
+    assert "gate" in said
+    assert all(word not in said for word in ("no probe", "isolate=", "placement-strategy"))
+    assert advice(site, "adopt", "db1", "--no-store", "--probe", "tcp:10.0.3.1:22") == ""
 
 
 @pytest.mark.parametrize("words", [("--recover-probe", "icmp:fe80::1%lo"), ("--recover-probe", "icmp:::ffff:192.0.2.1"),

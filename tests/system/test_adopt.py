@@ -229,7 +229,7 @@ def test_raw_and_qcow2_are_imported_whole(no_images, tmp_path):
     done = cluster.understudy("adopt", SERVER, "--disk", f"{POOL}/{SERVER}={raw}", "--disk",
                               f"{POOL}/{SERVER}-data={qcow2}")
     assert "100 %" in done.stderr
-    assert "understudy-gate" in done.stdout, "the operator is not told of the gate"
+    assert "understudy-gate" in done.stderr, "the operator is not told of the gate"
     points = set()
     for image, source in ((SERVER, raw), (f"{SERVER}-data", tmp_path / "data.raw")):
         copy = tmp_path / "copy.raw"
@@ -262,7 +262,8 @@ def test_a_disk_that_ends_within_a_sector_is_padded(no_images, tmp_path, size_by
 def test_what_is_no_disk_is_refused(no_images, tmp_path):
     cluster, before = no_images, pool_images(no_images)
     (tmp_path / "empty.raw").touch()
-    for source in (tmp_path / "empty.raw", "/dev/null", tmp_path, "raw:/dev/null"):
+    os.mkfifo(tmp_path / "fifo")
+    for source in (tmp_path / "empty.raw", "/dev/null", tmp_path, "raw:/dev/null", f"raw:{tmp_path / 'fifo'}"):
         done = cluster.understudy("adopt", SERVER, "--disk", f"{POOL}/{SERVER}={source}", check=False)
         assert done.returncode == 2 and str(source).removeprefix("raw:") in done.stderr, done.stderr
     assert pool_images(cluster) == before
@@ -395,6 +396,26 @@ def test_the_command_needs_its_rights(cluster):
                        check=False)
     assert done.returncode == 6
     assert "haclient" in done.stderr
+
+
+@pytest.fixture
+def reader(cluster):
+    """An ordinary user who may read the cluster's configuration, and not change it: how to run a command as that user."""
+    cluster.run("pcs", "acl", "role", "create", "reader", "read", "xpath", "/cib")
+    cluster.run("pcs", "acl", "user", "create", "nobody", "reader")
+    cluster.run("pcs", "acl", "enable")
+    yield lambda *argv: cluster.run("setpriv", "--reuid=nobody", "--regid=haclient", "--clear-groups", *argv, check=False)
+    cluster.run("pcs", "property", "unset", "enable-acl", check=False)
+    cluster.run("pcs", "acl", "role", "delete", "reader", "--autodelete", check=False)
+
+
+def test_a_user_whom_the_access_lists_refuse_is_told_so(cluster, reader):
+    before = ET.tostring(cluster.configuration())
+    assert reader("understudy", "hosts").returncode == 0
+    done = reader("understudy", "adopt", SERVER, "--no-store", *OPTIONS[:-2])
+    assert done.returncode == 6, done.stdout + done.stderr
+    assert "access control lists give nobody no right" in done.stderr
+    assert ET.tostring(cluster.configuration()) == before
 
 
 def test_the_man_page_has_every_command(cluster):
