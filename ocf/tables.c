@@ -132,9 +132,9 @@ const ocf_param_t image_params[] = {
                   UTILIZATION_MEMORY "\"." },
     { .name = "mac", .type = OCF_TYPE_STRING, .unique_group = "mac", .check = check_mac,
       .shortdesc = "MAC address of the image",
-      .longdesc = "One MAC address for life: the original's where the network allows it, so that no client keeps a "
-                  "stale neighbour entry. If it is not set, one is derived from the server's name, the same at "
-                  "every start on every host." },
+      .longdesc = "One MAC address, the same at every start: the original's where the network allows it, so that no "
+                  "client keeps a stale neighbour entry. If it is not set, one is derived from the server's name, the "
+                  "same on every host." },
     { .name = "bridge", .type = OCF_TYPE_STRING, .default_text = "br0",
       .shortdesc = "Bridge of the service network on the hosts",
       .longdesc = "Name of the Linux bridge that the image's network card is attached to, the same on every host." },

@@ -31,7 +31,7 @@ static const struct {
     { EXIT_NOT_FOUND, "no such server, image or file" },
     { EXIT_REFUSED, "refused: it would lose something, or a takeover is under way" },
     { EXIT_TIMEOUT, "not done by the deadline; it may still go on" },
-    { EXIT_PERMISSION, "this user is not let in by the cluster or the store" },
+    { EXIT_PERMISSION, "permission denied by the cluster or the store" },
 };
 
 /* Reading -----------------------------------------------------------------*/

@@ -18,7 +18,7 @@ static const command_option_t adopt_options[] = {
       "What shows that the original is back and ready: a probe of its service on its management address, which the "
       "image never has. With icmp: the image goes on until understudy release." },
     { "service-address", "ADDR", FALSE, WORD_FREE, NULL, "The address that the clients use; announced at a start." },
-    { "mac", "MAC", FALSE, WORD_FREE, NULL, "The image's MAC address for life: the original's, where possible." },
+    { "mac", "MAC", FALSE, WORD_FREE, NULL, "The image's MAC address, the same at every start: the original's, where possible." },
     { "bridge", "NAME", FALSE, WORD_FREE, NULL, "Bridge of the service network on the hosts." },
     { "vcpus", "N", FALSE, WORD_FREE, NULL, "Virtual CPUs; also what placement counts." },
     { "memory-mib", "N", FALSE, WORD_FREE, NULL, "Memory in MiB; also what placement counts." },

@@ -221,6 +221,25 @@ static void test_never_seen_is_not_judged_unless_the_store_remembers(void **stat
     fixture_clear(&fixture);
 }
 
+/* New probes find it down, and nobody has seen it up with them: the failure was the old ones'. */
+static void test_other_probes_end_a_suspicion(void **state)
+{
+    static const verdict_t verdicts[] = { VERDICT_SUSPECT, VERDICT_DOUBTED };
+
+    (void) state;
+    for (gsize i = 0; i < G_N_ELEMENTS(verdicts); i++) {
+        fixture_t fixture;
+
+        fixture_init(&fixture, verdicts[i], "required");
+        g_free(fixture.record.seen_probes);
+        fixture.record.seen_probes = g_strdup("0123");
+        fixture.view.service = tally("ddd");
+        round_is(&fixture, NOW_MS, TRUE, "ddd", "nnn");
+        assert_next(decide(&fixture), VERDICT_HEALTHY);
+        fixture_clear(&fixture);
+    }
+}
+
 static void test_ticket_granted_by_hand_beside_a_healthy_original_is_revoked(void **state)
 {
     fixture_t fixture;
@@ -1203,6 +1222,7 @@ int main(void)
         cmocka_unit_test(test_healthy_leaves_only_on_a_majority),
         cmocka_unit_test(test_seen_up_is_noted_once_the_image_has_been_stopped_for_long_enough),
         cmocka_unit_test(test_never_seen_is_not_judged_unless_the_store_remembers),
+        cmocka_unit_test(test_other_probes_end_a_suspicion),
         cmocka_unit_test(test_ticket_granted_by_hand_beside_a_healthy_original_is_revoked),
         cmocka_unit_test(test_suspect_asks_round_1_and_waits_for_it),
         cmocka_unit_test(test_rounds_are_judged_by_majority),
