@@ -222,6 +222,21 @@ static gboolean disk_check(xmlNode *disk, GError **error)
     return TRUE;
 }
 
+/* As device='lun': a disk of the host's SCSI bus that the store can't refuse to the original. */
+static gboolean hostdevs_check(xmlNode *devices, GError **error)
+{
+    for (xmlNode *child = xmlFirstElementChild(devices); child != NULL; child = xmlNextElementSibling(child)) {
+        if (xmlStrEqual(child->name, text_of("hostdev"))
+            && (attribute_is(child, "type", "scsi") || attribute_is(child, "type", "scsi_host"))) {
+            g_set_error_literal(error, UNDERSTUDY_ERROR, UNDERSTUDY_ERROR_CONFIG,
+                                "the template has a SCSI device of the host (<hostdev>), which the original may write to as "
+                                "well: import its contents as an image, and take it out of the template");
+            return FALSE;
+        }
+    }
+    return TRUE;
+}
+
 /* They stay as they are. */
 static gboolean disk_is_removable(xmlNode *disk)
 {
@@ -454,7 +469,7 @@ gboolean domain_xml_build(const domain_xml_options_t *options, domain_xml_t *xml
     child_set_text(domain, "uuid", options->uuid);
     child_set_text(domain, "on_poweroff", "destroy");
     metadata_set(domain, options->server);
-    xml->disks = disks_set(devices, options, error);
+    xml->disks = hostdevs_check(devices, error) ? disks_set(devices, options, error) : NULL;
     if (xml->disks == NULL) {
         xmlFreeDoc(document);
         return FALSE;

@@ -193,6 +193,79 @@ static void test_what_an_image_cant_have_is_refused(void **state)
     }
 }
 
+static void test_a_scsi_device_of_the_host_is_refused(void **state)
+{
+    static const char *const types[] = { "scsi", "scsi_host" };
+
+    (void) state;
+    for (gsize i = 0; i < G_N_ELEMENTS(types); i++) {
+        g_autofree char *text = g_strdup_printf("<domain><devices><hostdev mode='subsystem' type='%s'/></devices></domain>",
+                                                types[i]);
+        domain_xml_options_t with_template = options;
+        domain_xml_t xml = { 0 };
+        GError *error = NULL;
+
+        with_template.template_text = text;
+        assert_false(domain_xml_build(&with_template, &xml, &error));
+        assert_non_null(strstr(error->message, "<hostdev>"));
+        g_error_free(error);
+        domain_xml_clear(&xml);
+    }
+}
+
+/* A running guest's XML, and all that a guest sees of its machine or that protects it: not a word of it is changed. */
+static void test_the_machine_is_kept_as_it_is(void **state)
+{
+    static const char *const kept[] = {
+        "<memory unit=\"KiB\">524288</memory>", "<currentMemory unit=\"KiB\">524288</currentMemory>",
+        "<memoryBacking><hugepages/><locked/></memoryBacking>", "<vcpu placement=\"static\" cpuset=\"0-1\">2</vcpu>",
+        "<iothreads>2</iothreads>", "<cputune><vcpupin vcpu=\"0\" cpuset=\"1\"/></cputune>",
+        "<numatune><memory mode=\"strict\" nodeset=\"0\"/></numatune>",
+        "<os firmware=\"efi\"><type arch=\"x86_64\" machine=\"pc-q35-7.2\">hvm</type><loader secure=\"yes\"/>"
+        "<nvram>/var/lib/libvirt/qemu/nvram/srv.fd</nvram><bios useserial=\"yes\"/></os>",
+        "<sysinfo type=\"smbios\"><system><entry name=\"serial\">SN-1</entry></system></sysinfo>",
+        "<features><acpi/><hyperv><relaxed state=\"on\"/></hyperv><smm state=\"on\"/></features>",
+        "<cpu mode=\"custom\" match=\"exact\"><model>Haswell</model><feature policy=\"disable\" name=\"hle\"/>"
+        "<numa><cell id=\"0\" cpus=\"0-1\" memory=\"524288\" unit=\"KiB\"/></numa></cpu>",
+        "<clock offset=\"localtime\"><timer name=\"hpet\" present=\"no\"/></clock>", "<on_crash>coredump-restart</on_crash>",
+        "<launchSecurity type=\"sev\"><policy>0x3</policy></launchSecurity>", "<seclabel type=\"none\"/>",
+        "<qemu:commandline><qemu:arg value=\"-no-hpet\"/></qemu:commandline>",
+    };
+    static const char *const kept_devices[] = {
+        "<controller type=\"scsi\" index=\"0\" model=\"virtio-scsi\"><driver iothread=\"1\"/></controller>",
+        "<filesystem type=\"mount\"><source dir=\"/srv\"/><target dir=\"srv\"/></filesystem>",
+        "<interface type=\"network\"><mac address=\"52:54:00:aa:bb:cc\"/><source network=\"ovs\" portgroup=\"vlan3\"/>"
+        "<virtualport type=\"openvswitch\"/><vlan><tag id=\"3\"/></vlan><model type=\"virtio\"/>"
+        "<driver name=\"vhost\" queues=\"4\"/><bandwidth><inbound average=\"1000\"/></bandwidth><filterref filter=\"clean\"/>"
+        "<mtu size=\"9000\"/></interface>",
+        "<serial type=\"pty\"><target port=\"0\"/><log file=\"/var/log/srv\"/></serial>",
+        "<tpm model=\"tpm-crb\"><backend type=\"emulator\" version=\"2.0\"/></tpm>",
+        "<hostdev mode=\"subsystem\" type=\"usb\"/>", "<watchdog model=\"i6300esb\" action=\"reset\"/>",
+        "<memballoon model=\"virtio\"><stats period=\"10\"/></memballoon>", "<shmem name=\"x\"><size unit=\"M\">4</size></shmem>",
+        "<rng model=\"virtio\"><rate bytes=\"1024\"/></rng>", "<iommu model=\"intel\"/>", "<vsock><cid auto=\"yes\"/></vsock>",
+    };
+    g_autoptr(GString) text = g_string_new("<domain type='qemu' xmlns:qemu='http://libvirt.org/schemas/domain/qemu/1.0'>");
+    domain_xml_t xml = { 0 };
+
+    (void) state;
+    for (gsize i = 0; i < G_N_ELEMENTS(kept); i++) {
+        g_string_append(text, kept[i]);
+    }
+    g_string_append(text, "<devices>");
+    for (gsize i = 0; i < G_N_ELEMENTS(kept_devices); i++) {
+        g_string_append(text, kept_devices[i]);
+    }
+    g_string_append(text, "</devices></domain>");
+    xmlFreeDoc(build(text->str, &xml));
+    for (gsize i = 0; i < G_N_ELEMENTS(kept); i++) {
+        assert_non_null(strstr(xml.text, kept[i]));
+    }
+    for (gsize i = 0; i < G_N_ELEMENTS(kept_devices); i++) {
+        assert_non_null(strstr(xml.text, kept_devices[i]));
+    }
+    domain_xml_clear(&xml);
+}
+
 static void test_more_disks_than_images(void **state)
 {
     domain_xml_options_t with_template = options;
@@ -337,6 +410,8 @@ int main(void)
         cmocka_unit_test(test_template_keeps_what_is_the_operators),
         cmocka_unit_test(test_all_of_a_disk_is_kept_but_its_source),
         cmocka_unit_test(test_what_an_image_cant_have_is_refused),
+        cmocka_unit_test(test_a_scsi_device_of_the_host_is_refused),
+        cmocka_unit_test(test_the_machine_is_kept_as_it_is),
         cmocka_unit_test(test_more_disks_than_images),
         cmocka_unit_test(test_images_go_by_boot_order_and_target),
         cmocka_unit_test(test_every_card_has_one_mac_for_life),
