@@ -127,6 +127,24 @@ static gboolean read_options(reader_t *reader, char ***argv, GError **error)
     return good;
 }
 
+/* GLib drops the value: --force=no would force. */
+static gboolean check_flags(const command_t *command, char **argv, GError **error)
+{
+    for (char **word = argv; *word != NULL && strcmp(*word, "--") != 0; word++) {
+        const char *equals = strchr(*word, '=');
+        g_autofree char *name = g_str_has_prefix(*word, "--") && equals != NULL ? g_strndup(*word + 2, equals - *word - 2)
+                                                                                 : NULL;
+        const command_option_t *option = name != NULL ? find_option(command, name) : NULL;
+
+        if (option != NULL && option->arg == NULL) {
+            g_set_error(error, UNDERSTUDY_ERROR, UNDERSTUDY_ERROR_CONFIG, "--%s takes no value: see understudy %s --help", name,
+                        command->name);
+            return FALSE;
+        }
+    }
+    return TRUE;
+}
+
 static gboolean take_server(command_line_t *line, char **words, GError **error)
 {
     const char *name = line->command->name;
@@ -171,7 +189,7 @@ command_line_t *command_line_parse(const command_t *command, char **argv, gboole
 
     reader.line->command = command;
     reader.line->options = g_hash_table_new_full(g_str_hash, g_str_equal, NULL, (GDestroyNotify) g_ptr_array_unref);
-    good = read_options(&reader, &words, error);
+    good = check_flags(command, argv, error) && read_options(&reader, &words, error);
     *help = reader.help;
     if (good && !reader.help) {
         /* "--" ends the options; GLib leaves it in place. */

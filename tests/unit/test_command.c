@@ -71,6 +71,7 @@ static void test_wrong_lines_are_refused(void **state)
         { "forget", "", "SERVER" }, { "adopt", "db1 db2", "db2" }, { "adopt", "a/b", "a/b" },
         { "adopt", "db1 --vcpus 1 --vcpus 2", "vcpus" }, { "adopt", "db1 --print html", "html" },
         { "status", "--jsonn", "jsonn" }, { "hosts", "db1", "db1" }, { "adopt", "db1 --probe", "probe" },
+        { "forget", "db1 --force=no", "--force takes no value" }, { "hold", "--off=false db1", "--off takes no value" },
     };
 
     (void) state;
