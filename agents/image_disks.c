@@ -3,6 +3,8 @@
 
 #include <string.h>
 
+#include "claim.h"
+#include "error.h"
 #include "image_plan.h"
 #include "names.h"
 
@@ -54,6 +56,9 @@ char **image_disks_run_names(GPtrArray *disks)
     return names;
 }
 
+/* With the claim: the newest recovery point at the time when the run image stopped. */
+#define ENDED_KEY_PREFIX "ended."
+
 /* Clones ------------------------------------------------------------------*/
 
 static void facts_free(disk_facts_t *facts, guint count)
@@ -66,39 +71,225 @@ static void facts_free(disk_facts_t *facts, guint count)
     g_free(facts);
 }
 
-static gboolean facts_of_run_image(store_t *store, const image_disk_t *disk, disk_facts_t *facts, GError **error)
+static void strings_free(char **strings, guint count)
 {
+    for (guint i = 0; i < count; i++) {
+        g_free(strings[i]);
+    }
+    g_free(strings);
+}
+
+static gboolean facts_of_run_image(store_t *store, const image_disk_t *disk, disk_facts_t *facts, char **parent,
+                                   GError **error)
+{
+    *parent = NULL;
     facts->run_name = store_image_name_text(disk->run);
     return store_image_exists(store, disk->run, &facts->exists, error)
            && (!facts->exists
-               || (store_clone_state(store, disk->run, &facts->complete, &facts->cloned_point, error)
+               || (store_clone_state(store, disk->run, &facts->complete, parent, &facts->cloned_point, error)
                    && store_image_is_written(store, disk->run, &facts->written, error)));
 }
 
-static gboolean facts_get(store_t *store, GPtrArray *disks, disk_facts_t *facts, GError **error)
+static char *ended_key(const image_disk_t *disk)
 {
-    for (guint i = 0; i < disks->len; i++) {
-        if (!facts_of_run_image(store, disks->pdata[i], &facts[i], error)) {
+    return g_strconcat(ENDED_KEY_PREFIX, disk->run->image, NULL);
+}
+
+static char *notes_pool(GPtrArray *disks)
+{
+    g_auto(GStrv) run_names = image_disks_run_names(disks);
+
+    return claim_pool((const char *const *) run_names);
+}
+
+/* Whether the point was made after the run image had stopped for good, by the recovery points' own order. */
+static gboolean point_is_later(store_t *store, const image_disk_t *disk, const char *pool, const char *server,
+                               const char *point, gboolean *later, GError **error)
+{
+    g_autofree char *key = ended_key(disk);
+    g_autofree char *ended_text = NULL;
+    guint64 ended = 0;
+    guint64 id = 0;
+
+    *later = FALSE;
+    if (!store_claim_note_read(store, pool, server, key, &ended_text, error)
+        || !store_point_id(store, disk->recovery, point, &id, error)) {
+        return FALSE;
+    }
+    *later = ended_text != NULL && g_ascii_string_to_unsigned(ended_text, 10, 0, G_MAXUINT64, &ended, NULL) && id > ended;
+    return TRUE;
+}
+
+/* A point of all disks that was made after the standby had stopped, and that brings something new, stands for an original
+ * that has gone on since. One that was made while the standby ran, or of which that can't be known, does not. */
+static gboolean superseded_find(store_t *store, GPtrArray *disks, const char *server, disk_facts_t *facts, GError **error)
+{
+    const char *point = image_plan_newest_point(facts, disks->len);
+    g_autofree char *pool = notes_pool(disks);
+    gboolean differ = FALSE;
+    gboolean written = FALSE;
+
+    for (guint i = 0; i < disks->len && point != NULL; i++) {
+        const image_disk_t *disk = disks->pdata[i];
+        gboolean later = FALSE;
+
+        if (facts[i].exists && facts[i].written) {
+            if (!point_is_later(store, disk, pool, server, point, &later, error)) {
+                return FALSE;
+            }
+            if (!later) {
+                return TRUE;
+            }
+            written = TRUE;
+        }
+        if (!differ && facts[i].cloned_point != NULL && strcmp(facts[i].cloned_point, point) != 0
+            && !store_points_differ(store, disk->recovery, facts[i].cloned_point, point, &differ, error)) {
             return FALSE;
         }
     }
-    for (guint i = 0; i < disks->len && image_plan_needs_points(facts, disks->len); i++) {
+    for (guint i = 0; i < disks->len && written && differ; i++) {
+        facts[i].superseded = facts[i].exists && facts[i].written;
+    }
+    return TRUE;
+}
+
+/* Each disk gets the run image that was cloned from it. */
+static gboolean run_images_match(GPtrArray *disks, disk_facts_t *facts, char **parents, GError **error)
+{
+    guint count = disks->len;
+    g_autofree char **recoveries = g_new0(char *, count);
+    g_autofree gboolean *written = g_new0(gboolean, count);
+    g_autofree guint *slots = g_new0(guint, count);
+    g_autofree store_image_name_t **runs = g_new0(store_image_name_t *, count);
+    g_autofree disk_facts_t *unsorted = g_memdup2(facts, count * sizeof *facts);
+    gboolean good = FALSE;
+
+    for (guint i = 0; i < count; i++) {
         const image_disk_t *disk = disks->pdata[i];
 
-        facts[i].points = store_image_points(store, disk->recovery, error);
-        if (facts[i].points == NULL) {
+        recoveries[i] = store_image_name_text(disk->recovery);
+        written[i] = facts[i].exists && facts[i].written;
+        runs[i] = disk->run;
+    }
+    good = image_plan_match((const char *const *) recoveries, (const char *const *) parents, written, count, slots, error);
+    for (guint i = 0; i < count && good; i++) {
+        image_disk_t *disk = disks->pdata[i];
+
+        disk->run = runs[slots[i]];
+        facts[i] = unsorted[slots[i]];
+        if (slots[i] != i) {
+            ocf_log("%s is a clone of %s, whatever its number", facts[i].run_name, recoveries[i]);
+        }
+    }
+    for (guint i = 0; i < count; i++) {
+        g_free(recoveries[i]);
+    }
+    return good;
+}
+
+/* What a standby wrote is booted without its recovery image, too. */
+static gboolean points_get(store_t *store, const image_disk_t *disk, gboolean needed, char ***points, GError **error)
+{
+    g_autoptr(GError) points_error = NULL;
+
+    *points = store_image_points(store, disk->recovery, &points_error);
+    if (*points == NULL && needed) {
+        g_propagate_error(error, g_steal_pointer(&points_error));
+        return FALSE;
+    }
+    return TRUE;
+}
+
+static gboolean facts_get(store_t *store, GPtrArray *disks, const char *server, disk_facts_t *facts, char **parents,
+                          GError **error)
+{
+    gboolean written = FALSE;
+
+    for (guint i = 0; i < disks->len; i++) {
+        if (!facts_of_run_image(store, disks->pdata[i], &facts[i], &parents[i], error)) {
+            return FALSE;
+        }
+        written = written || (facts[i].exists && facts[i].written);
+    }
+    if (!run_images_match(disks, facts, parents, error)) {
+        return FALSE;
+    }
+    for (guint i = 0; i < disks->len; i++) {
+        if (!points_get(store, disks->pdata[i], !written, &facts[i].points, error)) {
+            return FALSE;
+        }
+    }
+    return superseded_find(store, disks, server, facts, error);
+}
+
+/* run-db1-0 becomes run-db1-0.1, or the next number that is free. */
+static gboolean set_aside(store_t *store, const image_disk_t *disk, GError **error)
+{
+    for (guint generation = 1;; generation++) {
+        g_autofree char *image = g_strdup_printf("%s.%u", disk->run->image, generation);
+        const store_image_name_t name = { .pool = disk->run->pool, .namespace = disk->run->namespace, .image = image };
+        gboolean exists = FALSE;
+
+        if (!store_image_exists(store, &name, &exists, error)) {
+            return FALSE;
+        }
+        if (!exists) {
+            ocf_log("%s/%s is kept as %s", disk->run->pool, disk->run->image, image);
+            return store_image_rename(store, disk->run, image, error);
+        }
+    }
+}
+
+/* An image that lists a client for ever can't be removed: it is left under another name. */
+static gboolean remove_or_set_aside(store_t *store, const image_disk_t *disk, GError **error)
+{
+    g_autoptr(GError) remove_error = NULL;
+
+    if (store_image_remove(store, disk->run, &remove_error)) {
+        return TRUE;
+    }
+    if (g_error_matches(remove_error, UNDERSTUDY_ERROR, UNDERSTUDY_ERROR_BUSY)) {
+        return set_aside(store, disk, error);
+    }
+    g_propagate_error(error, g_steal_pointer(&remove_error));
+    return FALSE;
+}
+
+static gboolean step_carry_out(store_t *store, const image_disk_t *disk, disk_step_t step, const char *point,
+                               GError **error)
+{
+    gboolean cleared = step == DISK_SET_ASIDE ? set_aside(store, disk, error)
+                       : step == DISK_REPLACE ? remove_or_set_aside(store, disk, error)
+                                              : TRUE;
+
+    return cleared && (step == DISK_KEEP || store_image_clone(store, disk->recovery, point, disk->run, error));
+}
+
+/* From now on it may be written to, and points are made beside it. */
+static gboolean ended_forget(store_t *store, GPtrArray *disks, const char *server, GError **error)
+{
+    g_autofree char *pool = notes_pool(disks);
+
+    for (guint i = 0; i < disks->len; i++) {
+        g_autofree char *key = ended_key(disks->pdata[i]);
+
+        if (!store_claim_note_set(store, pool, server, key, NULL, error)) {
             return FALSE;
         }
     }
     return TRUE;
 }
 
-static gboolean step_carry_out(store_t *store, const image_disk_t *disk, disk_step_t step, const char *point,
-                               GError **error)
+static void plan_say(const disk_facts_t *facts, guint count, const char *point)
 {
-    return step == DISK_KEEP
-           || ((step == DISK_CLONE || store_image_remove(store, disk->run, error))
-               && store_image_clone(store, disk->recovery, point, disk->run, error));
+    const char *newest = image_plan_newest_point(facts, count);
+
+    if (point != NULL) {
+        ocf_log("%s", point);
+    } else {
+        ocf_log("keeping the run images that an earlier takeover has written (of %s; the newest recovery point is %s)",
+                facts[0].cloned_point != NULL ? facts[0].cloned_point : "no point", newest != NULL ? newest : "not known");
+    }
 }
 
 static gboolean plan_carry_out(store_t *store, GPtrArray *disks, const disk_facts_t *facts, GError **error)
@@ -114,34 +305,82 @@ static gboolean plan_carry_out(store_t *store, GPtrArray *disks, const disk_fact
             return FALSE;
         }
     }
-    ocf_log("%s", point != NULL ? point : "keeping the run images that an earlier takeover has written");
+    plan_say(facts, disks->len, point);
     return TRUE;
 }
 
-gboolean image_disks_prepare(store_t *store, GPtrArray *disks, GError **error)
+gboolean image_disks_prepare(store_t *store, GPtrArray *disks, const char *server, GError **error)
 {
     disk_facts_t *facts = g_new0(disk_facts_t, disks->len);
-    gboolean done = facts_get(store, disks, facts, error) && plan_carry_out(store, disks, facts, error);
+    char **parents = g_new0(char *, disks->len + 1);
+    gboolean done = facts_get(store, disks, server, facts, parents, error) && plan_carry_out(store, disks, facts, error)
+                    && ended_forget(store, disks, server, error);
 
     facts_free(facts, disks->len);
+    strings_free(parents, disks->len);
     return done;
 }
 
-gboolean image_disks_check(store_t *store, GPtrArray *disks, GError **error)
+gboolean image_disks_check(store_t *store, GPtrArray *disks, const char *server, GError **error)
 {
     disk_facts_t *facts = g_new0(disk_facts_t, disks->len);
     g_autofree disk_step_t *steps = g_new0(disk_step_t, disks->len);
+    char **parents = g_new0(char *, disks->len + 1);
     const char *point = NULL;
-    gboolean good = TRUE;
+    gboolean good = facts_get(store, disks, server, facts, parents, error);
 
     for (guint i = 0; i < disks->len && good; i++) {
         const image_disk_t *disk = disks->pdata[i];
+        g_auto(GStrv) points = store_image_points(store, disk->recovery, error);
 
-        good = facts_of_run_image(store, disk, &facts[i], error);
-        facts[i].points = good ? store_image_points(store, disk->recovery, error) : NULL;
-        good = facts[i].points != NULL;
+        good = points != NULL;
     }
     good = good && image_plan_make(facts, disks->len, steps, &point, error);
     facts_free(facts, disks->len);
+    strings_free(parents, disks->len);
     return good;
+}
+
+static gboolean ended_note(store_t *store, const char *pool, const char *server, const char *run_image, GError **error)
+{
+    store_image_name_t *run = store_image_name_parse(run_image, error);
+    const image_disk_t disk = { .run = run };
+    g_autofree char *parent = NULL;
+    g_autofree char *point = NULL;
+    g_autofree char *key = NULL;
+    g_autofree char *value = NULL;
+    store_image_name_t *recovery = NULL;
+    gboolean complete = FALSE;
+    gboolean done = FALSE;
+    guint64 id = 0;
+
+    if (run == NULL) {
+        return FALSE;
+    }
+    done = store_clone_state(store, run, &complete, &parent, &point, error);
+    recovery = parent != NULL ? store_image_name_parse(parent, error) : NULL;
+    if (done && recovery != NULL) {
+        key = ended_key(&disk);
+        done = store_point_id(store, recovery, NULL, &id, error);
+        value = g_strdup_printf("%" G_GUINT64_FORMAT, id);
+        done = done && store_claim_note_set(store, pool, server, key, value, error);
+    }
+    store_image_name_free(recovery);
+    store_image_name_free(run);
+    return done;
+}
+
+void image_disks_note_ended(store_t *store, char **run_images, const char *server)
+{
+    g_autofree char *pool = claim_pool((const char *const *) run_images);
+
+    for (char **run_image = run_images; *run_image != NULL; run_image++) {
+        g_autoptr(GError) error = NULL;
+
+        if (!ended_note(store, pool, server, *run_image, &error)
+            && !g_error_matches(error, UNDERSTUDY_ERROR, UNDERSTUDY_ERROR_NOT_FOUND)) {
+            ocf_log("what was newest when %s stopped can't be noted, and it will be booted again: %s", *run_image,
+                    error->message);
+        }
+    }
 }

@@ -5,6 +5,8 @@
 
 #include "error.h"
 
+#define NO_SLOT G_MAXUINT
+
 static gboolean is_written(const disk_facts_t *disk)
 {
     return disk->exists && disk->written;
@@ -13,7 +15,7 @@ static gboolean is_written(const disk_facts_t *disk)
 static const disk_facts_t *find_written(const disk_facts_t *facts, guint count)
 {
     for (guint i = 0; i < count; i++) {
-        if (is_written(&facts[i])) {
+        if (is_written(&facts[i]) && !facts[i].superseded) {
             return &facts[i];
         }
     }
@@ -29,11 +31,6 @@ static const disk_facts_t *find_unusable(const disk_facts_t *facts, guint count)
         }
     }
     return NULL;
-}
-
-gboolean image_plan_needs_points(const disk_facts_t *facts, guint count)
-{
-    return find_written(facts, count) == NULL;
 }
 
 static gboolean keep_all(const disk_facts_t *facts, guint count, disk_step_t *steps, GError **error)
@@ -57,14 +54,14 @@ static gboolean all_have_point(const disk_facts_t *facts, guint count, const cha
     gboolean have = TRUE;
 
     for (guint i = 0; i < count && have; i++) {
-        have = g_strv_contains((const char *const *) facts[i].points, point);
+        have = facts[i].points != NULL && g_strv_contains((const char *const *) facts[i].points, point);
     }
     return have;
 }
 
-static const char *newest_common_point(const disk_facts_t *facts, guint count)
+const char *image_plan_newest_point(const disk_facts_t *facts, guint count)
 {
-    for (char **point = facts[0].points; *point != NULL; point++) {
+    for (char **point = facts[0].points; point != NULL && *point != NULL; point++) {
         if (all_have_point(facts, count, *point)) {
             return *point;
         }
@@ -77,7 +74,65 @@ static disk_step_t untouched_step(const disk_facts_t *disk, const char *point)
     if (!disk->exists) {
         return DISK_CLONE;
     }
+    if (disk->written) {
+        return DISK_SET_ASIDE;
+    }
     return disk->complete && g_strcmp0(disk->cloned_point, point) == 0 ? DISK_KEEP : DISK_REPLACE;
+}
+
+static gboolean slot_is_taken(const guint *slots, guint count, guint slot)
+{
+    for (guint i = 0; i < count; i++) {
+        if (slots[i] == slot) {
+            return TRUE;
+        }
+    }
+    return FALSE;
+}
+
+static guint slot_of_parent(const char *recovery, const char *const *parents, guint count, const guint *slots)
+{
+    for (guint slot = 0; slot < count; slot++) {
+        if (g_strcmp0(parents[slot], recovery) == 0 && !slot_is_taken(slots, count, slot)) {
+            return slot;
+        }
+    }
+    return NO_SLOT;
+}
+
+/* Of what is left: its own number, as long as nobody else has it. */
+static guint slot_free(guint disk, guint count, const guint *slots)
+{
+    guint slot = disk;
+
+    while (slot_is_taken(slots, count, slot)) {
+        slot = (slot + 1) % count;
+    }
+    return slot;
+}
+
+gboolean image_plan_match(const char *const *recoveries, const char *const *parents, const gboolean *written, guint count,
+                          guint *slots, GError **error)
+{
+    for (guint i = 0; i < count; i++) {
+        slots[i] = NO_SLOT;
+    }
+    for (guint i = 0; i < count; i++) {
+        slots[i] = slot_of_parent(recoveries[i], parents, count, slots);
+    }
+    for (guint i = 0; i < count; i++) {
+        if (slots[i] != NO_SLOT) {
+            continue;
+        }
+        slots[i] = slot_free(i, count, slots);
+        if (parents[slots[i]] != NULL && written[slots[i]]) {
+            g_set_error(error, UNDERSTUDY_ERROR, UNDERSTUDY_ERROR_CONFIG,
+                        "run image %u holds what a standby wrote on %s, which disks does not name: name it, or rename the "
+                        "run image", slots[i], parents[slots[i]]);
+            return FALSE;
+        }
+    }
+    return TRUE;
 }
 
 gboolean image_plan_make(const disk_facts_t *facts, guint count, disk_step_t *steps, const char **point,
@@ -87,7 +142,7 @@ gboolean image_plan_make(const disk_facts_t *facts, guint count, disk_step_t *st
     if (find_written(facts, count) != NULL) {
         return keep_all(facts, count, steps, error);
     }
-    *point = newest_common_point(facts, count);
+    *point = image_plan_newest_point(facts, count);
     if (*point == NULL) {
         g_set_error(error, UNDERSTUDY_ERROR, UNDERSTUDY_ERROR_CONFIG,
                     "there is no recovery point to boot from: make a snapshot point-... of all disks");

@@ -217,7 +217,12 @@ static gboolean disks_get(start_t *start, GError **error)
     }
     start->disks = image_disks_new(start->call->values, start->identity.server);
     start->run_names = image_disks_run_names(start->disks);
-    return disks_claim(start, error) && image_disks_prepare(start->store, start->disks, error);
+    if (!disks_claim(start, error) || !image_disks_prepare(start->store, start->disks, start->identity.server, error)) {
+        return FALSE;
+    }
+    g_strfreev(start->run_names);
+    start->run_names = image_disks_run_names(start->disks);
+    return TRUE;
 }
 
 /* A store that is silent for a while is no reason to give up: a failed start keeps Pacemaker from this host. Nothing has

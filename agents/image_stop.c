@@ -18,6 +18,7 @@
 #include "image_actions.h"
 #include "image_claim.h"
 #include "image_lock.h"
+#include "image_disks.h"
 #include "image_openers.h"
 #include "libvirtd_process.h"
 #include "qemu_process.h"
@@ -309,8 +310,12 @@ static void process_end(stop_t *stop)
 static gboolean writers_are_gone(stop_t *stop, GError **error)
 {
     store_t *store = image_store_open_record(stop->call, stop->record, error);
-    gboolean gone = store != NULL && image_openers_end_own(store, stop->record->run_images, stop->record, error)
-                    && image_claim_give_back(store, &stop->identity, stop->record, error);
+    gboolean gone = store != NULL && image_openers_end_own(store, stop->record->run_images, stop->record, error);
+
+    if (gone && image_claim_is_own(store, &stop->identity, stop->record)) {
+        image_disks_note_ended(store, stop->record->run_images, stop->identity.server);
+    }
+    gone = gone && image_claim_give_back(store, &stop->identity, stop->record, error);
 
     store_close(store);
     return gone;

@@ -54,7 +54,7 @@ static gboolean store_check(const ocf_call_t *call, const image_identity_t *iden
 {
     g_autoptr(GPtrArray) disks = image_disks_new(call->values, identity->server);
     store_t *store = image_store_open(call, error);
-    gboolean good = store != NULL && image_disks_check(store, disks, error);
+    gboolean good = store != NULL && image_disks_check(store, disks, identity->server, error);
 
     store_close(store);
     return good;

@@ -65,10 +65,33 @@ gboolean store_image_clone(store_t *store, const store_image_name_t *parent, con
     return ops->image_clone(store, parent, point, child, error);
 }
 
-gboolean store_clone_state(store_t *store, const store_image_name_t *name, gboolean *complete, char **point,
+gboolean store_clone_state(store_t *store, const store_image_name_t *name, gboolean *complete, char **parent, char **point,
                            GError **error)
 {
-    return ops->clone_state(store, name, complete, point, error);
+    return ops->clone_state(store, name, complete, parent, point, error);
+}
+
+gboolean store_point_id(store_t *store, const store_image_name_t *name, const char *point, guint64 *id, GError **error)
+{
+    return ops->point_id(store, name, point, id, error);
+}
+
+gboolean store_points_differ(store_t *store, const store_image_name_t *name, const char *from, const char *to,
+                             gboolean *differ, GError **error)
+{
+    return ops->points_differ(store, name, from, to, differ, error);
+}
+
+gboolean store_claim_note_read(store_t *store, const char *pool, const char *server, const char *key, char **value,
+                               GError **error)
+{
+    return ops->claim_note_read(store, pool, server, key, value, error);
+}
+
+gboolean store_claim_note_set(store_t *store, const char *pool, const char *server, const char *key, const char *value,
+                              GError **error)
+{
+    return ops->claim_note_set(store, pool, server, key, value, error);
 }
 
 gboolean store_image_create(store_t *store, const store_image_name_t *name, guint64 size_bytes, GError **error)

@@ -77,15 +77,21 @@ GPtrArray *store_image_openers(store_t *store, const char *const *images, GError
 char *store_newest_point(store_t *store, const store_image_name_t *name, GError **error);
 /* Names of all recovery points, newest first, NULL-terminated, maybe empty; g_strfreev(). */
 char **store_image_points(store_t *store, const store_image_name_t *name, GError **error);
+/* A number of a recovery point that only grows from one to the next of an image; of the newest if `point` is NULL. 0: there is
+ * no such point. */
+gboolean store_point_id(store_t *store, const store_image_name_t *name, const char *point, guint64 *id, GError **error);
+/* Whether the image was written between two of its points, as far as whole objects tell; TRUE if one of them is not there. */
+gboolean store_points_differ(store_t *store, const store_image_name_t *name, const char *from, const char *to,
+                             gboolean *differ, GError **error);
 gboolean store_point_create(store_t *store, const store_image_name_t *name, const char *point, GError **error);
 
 /* Copy-on-write clone, O(1). UNDERSTUDY_ERROR_EXISTS if the child exists. The last step marks
  * the child as complete: a caller that is killed on the way leaves a child without the mark. */
 gboolean store_image_clone(store_t *store, const store_image_name_t *parent, const char *point,
                            const store_image_name_t *child, GError **error);
-/* What store_image_clone() made of an image: TRUE and *complete; *point is the recovery point that
- * it was cloned from (g_free()), NULL if it has no parent. */
-gboolean store_clone_state(store_t *store, const store_image_name_t *name, gboolean *complete, char **point,
+/* What store_image_clone() made of an image: TRUE and *complete; *parent ("pool/image", "pool/namespace/image") and *point
+ * are what it was cloned from (g_free()), NULL if it has no parent. */
+gboolean store_clone_state(store_t *store, const store_image_name_t *name, gboolean *complete, char **parent, char **point,
                            GError **error);
 gboolean store_image_create(store_t *store, const store_image_name_t *name, guint64 size_bytes, GError **error);
 /* Within the pool; never over another image: UNDERSTUDY_ERROR_EXISTS. */
@@ -109,6 +115,12 @@ gboolean store_claim_read(store_t *store, const char *pool, const char *server, 
 /* Set it to `desired` if it says `expected` (each NULL: nobody), in one step. UNDERSTUDY_ERROR_BUSY if it says something else. */
 gboolean store_claim_swap(store_t *store, const char *pool, const char *server, const char *expected,
                           const char *desired, GError **error);
+
+/* Something else that is kept with the claim; NULL: nothing is. */
+gboolean store_claim_note_read(store_t *store, const char *pool, const char *server, const char *key, char **value,
+                               GError **error);
+gboolean store_claim_note_set(store_t *store, const char *pool, const char *server, const char *key, const char *value,
+                              GError **error);
 
 /* Blocklist ---------------------------------------------------------------*/
 /* An address is "10.0.0.5" (everything from there) or "10.0.0.5:0/3853293677" (one client).

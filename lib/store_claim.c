@@ -32,9 +32,8 @@ static char *object_name(const char *server)
 }
 
 /* 0 and *holder, NULL if there is none; or a negative errno. */
-static int holder_read(rados_ioctx_t io, const char *object, char **holder)
+static int value_read(rados_ioctx_t io, const char *object, const char *key, char **holder)
 {
-    const char *key = HOLDER_KEY;
     rados_read_op_t op = rados_create_read_op();
     rados_omap_iter_t found = NULL;
     char *found_key = NULL;
@@ -58,19 +57,25 @@ static int holder_read(rados_ioctx_t io, const char *object, char **holder)
     return rc == -ENOENT ? 0 : rc;
 }
 
-gboolean store_do_claim_read(store_t *store, const char *pool, const char *server, char **holder, GError **error)
+gboolean store_do_claim_note_read(store_t *store, const char *pool, const char *server, const char *key, char **value,
+                                  GError **error)
 {
     g_autofree char *object = object_name(server);
     rados_ioctx_t io = NULL;
     int rc = 0;
 
-    *holder = NULL;
+    *value = NULL;
     if (!pool_open(store, pool, &io, error)) {
         return FALSE;
     }
-    rc = holder_read(io, object, holder);
+    rc = value_read(io, object, key, value);
     rados_ioctx_destroy(io);
     return rc >= 0 || claim_fail(error, rc, server);
+}
+
+gboolean store_do_claim_read(store_t *store, const char *pool, const char *server, char **holder, GError **error)
+{
+    return store_do_claim_note_read(store, pool, server, HOLDER_KEY, holder, error);
 }
 
 /* -ECANCELED if the holder is another one than expected; "" stands for nobody. */
@@ -116,7 +121,7 @@ gboolean store_do_claim_swap(store_t *store, const char *pool, const char *serve
         rc = holder_swap(io, object, expected != NULL ? expected : "", desired != NULL ? desired : "");
     }
     /* What was not answered may have been done: look at the effect. */
-    if (rc < 0 && rc != -EACCES && rc != -EPERM && holder_read(io, object, &holder) >= 0
+    if (rc < 0 && rc != -EACCES && rc != -EPERM && value_read(io, object, HOLDER_KEY, &holder) >= 0
         && g_strcmp0(holder, desired) == 0) {
         rc = 0;
     }
@@ -125,5 +130,27 @@ gboolean store_do_claim_swap(store_t *store, const char *pool, const char *serve
         g_set_error(error, UNDERSTUDY_ERROR, UNDERSTUDY_ERROR_BUSY, "%s is claimed by another start", server);
         return FALSE;
     }
+    return rc >= 0 || claim_fail(error, rc, server);
+}
+
+gboolean store_do_claim_note_set(store_t *store, const char *pool, const char *server, const char *key,
+                                 const char *value, GError **error)
+{
+    g_autofree char *object = object_name(server);
+    const char *text = value != NULL ? value : "";
+    size_t text_bytes = strlen(text);
+    rados_write_op_t op = NULL;
+    rados_ioctx_t io = NULL;
+    int rc = 0;
+
+    if (!pool_open(store, pool, &io, error)) {
+        return FALSE;
+    }
+    op = rados_create_write_op();
+    rados_write_op_create(op, LIBRADOS_CREATE_IDEMPOTENT, NULL);
+    rados_write_op_omap_set(op, &key, &text, &text_bytes, 1);
+    rc = rados_write_op_operate(op, io, object, NULL, 0);
+    rados_release_write_op(op);
+    rados_ioctx_destroy(io);
     return rc >= 0 || claim_fail(error, rc, server);
 }

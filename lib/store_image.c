@@ -176,37 +176,73 @@ static int compare_newest_first(const void *a, const void *b)
     return snap_a->id < snap_b->id ? 1 : snap_a->id > snap_b->id ? -1 : 0;
 }
 
-char **store_do_image_points(store_t *store, const store_image_name_t *name, GError **error)
+/* The snapshots of an image, newest first, or NULL; freed by snaps_free(). */
+static rbd_snap_info_t *snaps_read(store_t *store, const store_image_name_t *name, int *count, GError **error)
 {
     opened_image_t opened;
     g_autofree rbd_snap_info_t *snaps = NULL;
-    g_autoptr(GStrvBuilder) points = g_strv_builder_new();
     int size = 16;
-    int count = -ERANGE;
 
+    *count = -ERANGE;
     if (!opened_image_open(store, name, FALSE, &opened, error)) {
         return NULL;
     }
-    while (count == -ERANGE) {
+    while (*count == -ERANGE) {
         g_free(snaps);
         snaps = g_new0(rbd_snap_info_t, size);
-        count = rbd_snap_list(opened.image, snaps, &size);
+        *count = rbd_snap_list(opened.image, snaps, &size);
     }
     opened_image_close(&opened);
-    if (count < 0) {
-        image_fail(error, count, name, "list the recovery points of");
+    if (*count < 0) {
+        image_fail(error, *count, name, "list the recovery points of");
         return NULL;
     }
-    qsort(snaps, (size_t) count, sizeof *snaps, compare_newest_first);
+    qsort(snaps, (size_t) *count, sizeof *snaps, compare_newest_first);
+    return g_steal_pointer(&snaps);
+}
+
+static void snaps_free(rbd_snap_info_t *snaps, int count)
+{
+    for (int i = 0; i < count; i++) {
+        free((char *) snaps[i].name); /* rbd_snap_list_end() looks for an end mark that sorting has moved */
+    }
+    g_free(snaps);
+}
+
+char **store_do_image_points(store_t *store, const store_image_name_t *name, GError **error)
+{
+    g_autoptr(GStrvBuilder) points = g_strv_builder_new();
+    int count = 0;
+    rbd_snap_info_t *snaps = snaps_read(store, name, &count, error);
+
+    if (snaps == NULL) {
+        return NULL;
+    }
     for (int i = 0; i < count; i++) {
         if (g_str_has_prefix(snaps[i].name, POINT_PREFIX)) {
             g_strv_builder_add(points, snaps[i].name);
         }
     }
-    for (int i = 0; i < count; i++) {
-        free((char *) snaps[i].name); /* rbd_snap_list_end() looks for an end mark that sorting has moved */
-    }
+    snaps_free(snaps, count);
     return g_strv_builder_end(points);
+}
+
+gboolean store_do_point_id(store_t *store, const store_image_name_t *name, const char *point, guint64 *id, GError **error)
+{
+    int count = 0;
+    rbd_snap_info_t *snaps = snaps_read(store, name, &count, error);
+
+    *id = 0;
+    if (snaps == NULL) {
+        return FALSE;
+    }
+    for (int i = 0; i < count && *id == 0; i++) {
+        if (point != NULL ? strcmp(snaps[i].name, point) == 0 : g_str_has_prefix(snaps[i].name, POINT_PREFIX)) {
+            *id = snaps[i].id;
+        }
+    }
+    snaps_free(snaps, count);
+    return TRUE;
 }
 
 gboolean store_do_point_create(store_t *store, const store_image_name_t *name, const char *point, GError **error)
@@ -310,27 +346,32 @@ gboolean store_do_image_clone(store_t *store, const store_image_name_t *parent, 
     return clone_mark_complete(store, child, origin, error);
 }
 
-static char *parent_point(rbd_image_t image, int *rc)
+/* What the image was cloned from; both NULL if it has no parent. */
+static int parent_read(rbd_image_t image, char **parent, char **point)
 {
-    rbd_linked_image_spec_t parent;
+    rbd_linked_image_spec_t spec;
     rbd_snap_spec_t snap;
-    char *point = NULL;
+    int rc = 0;
 
-    memset(&parent, 0, sizeof parent);
+    memset(&spec, 0, sizeof spec);
     memset(&snap, 0, sizeof snap);
-    *rc = rbd_get_parent(image, &parent, &snap);
-    if (*rc >= 0) {
-        point = g_strdup(snap.name);
-        rbd_linked_image_spec_cleanup(&parent);
+    *parent = NULL;
+    *point = NULL;
+    rc = rbd_get_parent(image, &spec, &snap);
+    if (rc >= 0) {
+        const store_image_name_t name = { .pool = spec.pool_name, .namespace = spec.pool_namespace,
+                                          .image = spec.image_name };
+
+        *parent = store_image_name_text(&name);
+        *point = g_strdup(snap.name);
+        rbd_linked_image_spec_cleanup(&spec);
         rbd_snap_spec_cleanup(&snap);
-    } else if (*rc == -ENOENT) {
-        *rc = 0; /* no parent */
     }
-    return point;
+    return rc == -ENOENT ? 0 : rc;
 }
 
-gboolean store_do_clone_state(store_t *store, const store_image_name_t *name, gboolean *complete, char **point,
-                              GError **error)
+gboolean store_do_clone_state(store_t *store, const store_image_name_t *name, gboolean *complete, char **parent,
+                              char **point, GError **error)
 {
     opened_image_t opened;
     char value[METADATA_MAX_BYTES];
@@ -342,9 +383,10 @@ gboolean store_do_clone_state(store_t *store, const store_image_name_t *name, gb
         return FALSE;
     }
     metadata_rc = rbd_metadata_get(opened.image, COMPLETE_KEY, value, &value_bytes);
-    *point = parent_point(opened.image, &parent_rc);
+    parent_rc = parent_read(opened.image, parent, point);
     opened_image_close(&opened);
     if (metadata_rc < 0 && metadata_rc != -ENOENT && metadata_rc != -ERANGE) {
+        g_clear_pointer(parent, g_free);
         g_clear_pointer(point, g_free);
         return image_fail(error, metadata_rc, name, "read the metadata of");
     }
@@ -457,6 +499,31 @@ gboolean store_do_image_is_written(store_t *store, const store_image_name_t *nam
     *written = FALSE;
     return own_objects_visit(store, name, written_note, written, &rc, error)
            && (*written || rc >= 0 || own_objects_fail(error, rc, name));
+}
+
+gboolean store_do_points_differ(store_t *store, const store_image_name_t *name, const char *from, const char *to,
+                                gboolean *differ, GError **error)
+{
+    opened_image_t opened;
+    uint64_t size_bytes = 0;
+    int rc = 0;
+
+    *differ = FALSE;
+    if (!opened_image_open(store, name, FALSE, &opened, error)) {
+        return FALSE;
+    }
+    rc = rbd_snap_set(opened.image, to);
+    if (rc >= 0) {
+        rc = rbd_get_size(opened.image, &size_bytes);
+    }
+    if (rc >= 0) {
+        rc = rbd_diff_iterate2(opened.image, from, 0, size_bytes, 0, 1, written_note, differ);
+    }
+    opened_image_close(&opened);
+    if (rc == -ENOENT || rc == -EINVAL) { /* one of them is gone, or they stand the other way round */
+        *differ = TRUE;
+    }
+    return *differ || rc >= 0 || own_objects_fail(error, rc, name);
 }
 
 static int own_bytes_add(uint64_t offset, size_t length, int exists, void *user_data)

@@ -20,8 +20,15 @@ typedef struct store_ops {
     gboolean (*point_create)(store_t *store, const store_image_name_t *name, const char *point, GError **error);
     gboolean (*image_clone)(store_t *store, const store_image_name_t *parent, const char *point,
                             const store_image_name_t *child, GError **error);
-    gboolean (*clone_state)(store_t *store, const store_image_name_t *name, gboolean *complete, char **point,
-                            GError **error);
+    gboolean (*clone_state)(store_t *store, const store_image_name_t *name, gboolean *complete, char **parent,
+                            char **point, GError **error);
+    gboolean (*point_id)(store_t *store, const store_image_name_t *name, const char *point, guint64 *id, GError **error);
+    gboolean (*points_differ)(store_t *store, const store_image_name_t *name, const char *from, const char *to,
+                              gboolean *differ, GError **error);
+    gboolean (*claim_note_read)(store_t *store, const char *pool, const char *server, const char *key, char **value,
+                                GError **error);
+    gboolean (*claim_note_set)(store_t *store, const char *pool, const char *server, const char *key, const char *value,
+                               GError **error);
     gboolean (*image_create)(store_t *store, const store_image_name_t *name, guint64 size_bytes, GError **error);
     gboolean (*image_rename)(store_t *store, const store_image_name_t *name, const char *new_image, GError **error);
     gboolean (*image_remove)(store_t *store, const store_image_name_t *name, GError **error);

@@ -64,6 +64,13 @@ while not (qemu() if when == "made" else begun()):
 os.kill(pid, number)
 print(pid, flush=True)
 """
+# Writes another pattern to an image's last bytes each time.
+CHANGE = """
+import os, sys, rados, rbd
+with rados.Rados(conffile="/etc/ceph/ceph.conf", name="client.admin") as cluster:
+    with cluster.open_ioctx(sys.argv[1]) as pool, rbd.Image(pool, sys.argv[2]) as image:
+        image.write(os.urandom(512), image.size() - 512)
+"""
 
 
 @dataclass
@@ -264,6 +271,11 @@ class ImageAgent:
         """Commits a recovery point."""
         self.rbd("snap", "create", "--no-progress", f"{image}@{point}")
 
+    def change(self, image: str = RECOVERY) -> None:
+        """The original goes on: its recovery image gets other data, at its very end."""
+        pool, name = image.split("/")
+        self.lab.exec("store", "/usr/bin/python3", "-c", CHANGE, pool, name)
+
     def make_recovery(self, image: str = RECOVERY, point: str | None = "point-1") -> None:
         """A recovery image of the tiny guest."""
         raw = build.make_tiny_image(self.lab.site, "db1", out=self.lab.site.dir / f"images/{SERVER}.raw", name=SERVER,
@@ -309,8 +321,8 @@ class ImageAgent:
             self.lab.exec(host, "rm", "-f", f"/run/understudy/image-{DOMAIN}.state")
         self.lab.exec("store", "rados", "-p", POOL, "rm", CLAIM, check=False)
         # A client that was killed would watch for 30 s more, or for ever.
-        ghosts.clear_ghosts(self.lab, RUN)
         for name in [n for n in self.images() if n.startswith(f"run-{SERVER}-")]:
+            ghosts.clear_ghosts(self.lab, f"{POOL}/{name}")
             self.remove(f"{POOL}/{name}")
 
 

@@ -69,6 +69,60 @@ def test_the_newest_point_is_booted(image):
             image.rbd("snap", "rm", "--no-progress", f"{RECOVERY}@{snap}")
 
 
+def test_a_point_that_was_made_after_the_standby_had_stopped(image):
+    """The original has gone on since: its point is booted, and what the standby wrote is kept aside."""
+    image.start()
+    image.stop()
+    image.change()
+    image.make_point("point-2")
+    try:
+        answer = image.start()
+        assert image.parent_point() == "point-2" and image.boots() == ["boot"]
+        assert f"{RUN}.1".split("/")[1] in image.images() and "is kept as" in answer.log
+        assert image.parent_point(f"{RUN}.1") == "point-1"
+        # Points that are made while the standby runs are no reason to drop what it has written.
+        image.change()
+        image.make_point("point-3")
+        image.signal("KILL", *image.qemu_pids())
+        wait_until(lambda: image.monitor().rc == NOT_RUNNING, 20, "QEMU to be gone")
+        image.start()
+        assert image.parent_point() == "point-2" and image.boots() == ["boot", "boot"]
+        image.stop()
+    finally:
+        image.clear()
+        for snap in ("point-2", "point-3"):
+            image.rbd("snap", "rm", "--no-progress", f"{RECOVERY}@{snap}", check=False)
+
+
+def test_a_clone_that_a_ghost_has_open_is_left(image):
+    """It can't be removed, and it is not booted: it gives way to a newer point under another name."""
+    image.rbd("clone", "--rbd-default-clone-format", "2", f"{RECOVERY}@point-1", RUN)
+    found = ghosts.make_ghosts(image.lab, image.host, RUN)
+    try:
+        image.start()
+        assert set(found) <= set(image.watchers(f"{RUN}.1")) and not set(found) & set(image.watchers())
+        image.stop()
+    finally:
+        image.clear_blocklist()
+
+
+def test_disks_are_told_by_what_they_were_cloned_from(image):
+    second, second_run = f"{RECOVERY}-data", RUN.replace("-0", "-1")
+    image.remove(second)
+    image.rbd("create", "--size", "8M", second)
+    image.make_point("point-1", second)
+    try:
+        image.start(disks=f"{RECOVERY} {second}")
+        image.stop(disks=f"{RECOVERY} {second}")
+        image.start(disks=f"{second} {RECOVERY}", drop=("boot_probe",))
+        targets = image.virsh("domblklist", DOMAIN)
+        assert f"vda      {second_run}" in targets and f"vdb      {RUN}" in targets
+    finally:
+        image.stop(timeout_s=30)
+        image.remove(second_run)
+        image.remove(second)
+
+
 def test_two_disks_are_of_one_point(image):
     """A clone that a killed start left half-made is made anew."""
     second, second_run = f"{RECOVERY}-data", RUN.replace("-0", "-1")

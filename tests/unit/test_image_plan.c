@@ -78,7 +78,6 @@ static void test_first_takeover(void **state)
     const disk_step_t steps[] = { DISK_CLONE, DISK_CLONE };
 
     (void) state;
-    assert_true(image_plan_needs_points(facts, 2));
     assert_plan(facts, 2, "point-2", steps);
 }
 
@@ -101,7 +100,6 @@ static void test_what_was_written_is_kept(void **state)
     const disk_step_t steps[] = { DISK_KEEP, DISK_KEEP };
 
     (void) state;
-    assert_false(image_plan_needs_points(facts, 2));
     assert_plan(facts, 2, NULL, steps);
     /* An operator's own image: no mark, no parent, but data. */
     facts[0].complete = FALSE;
@@ -133,6 +131,49 @@ static void test_untouched_clones_give_way(void **state)
     assert_plan(orphan, 1, "point-2", replace);
 }
 
+/* The original has gone on since: the point is booted, and nothing of what the standby wrote is lost. */
+static void test_superseded_is_set_aside(void **state)
+{
+    disk_facts_t facts[] = { written("vm/run-0", "point-1"), untouched("vm/run-1", "point-1", points_2_1) };
+    const disk_step_t steps[] = { DISK_SET_ASIDE, DISK_REPLACE };
+    const disk_step_t again[] = { DISK_KEEP, DISK_SET_ASIDE };
+    disk_facts_t cut_off[] = { untouched("vm/run-0", "point-2", points_2_1), written("vm/run-1", "point-1") };
+
+    (void) state;
+    facts[0].points = points_2_1;
+    facts[0].superseded = TRUE;
+    assert_plan(facts, 2, "point-2", steps);
+    /* A start that was killed on the way goes on. */
+    cut_off[1].points = points_2_1;
+    cut_off[1].superseded = TRUE;
+    assert_plan(cut_off, 2, "point-2", again);
+}
+
+static void test_match(void **state)
+{
+    const char *const ab[] = { "vm/a", "vm/b" };
+    const char *const parents_ba[] = { "vm/b", "vm/a" };
+    const char *const parents_b[] = { "vm/b", NULL };
+    const char *const parents_c[] = { "vm/a", "vm/c" };
+    const gboolean all[] = { TRUE, TRUE };
+    const gboolean none[] = { FALSE, FALSE };
+    guint slots[2];
+    GError *error = NULL;
+
+    (void) state;
+    assert_true(image_plan_match(ab, parents_ba, all, 2, slots, NULL));
+    assert_int_equal(slots[0], 1);
+    assert_int_equal(slots[1], 0);
+    assert_true(image_plan_match(ab, parents_b, all, 2, slots, NULL));
+    assert_int_equal(slots[0], 1);
+    assert_int_equal(slots[1], 0);
+    assert_true(image_plan_match(ab, parents_c, none, 2, slots, NULL));
+    assert_int_equal(slots[1], 1);
+    assert_false(image_plan_match(ab, parents_c, all, 2, slots, &error));
+    assert_non_null(strstr(error->message, "vm/c"));
+    g_error_free(error);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -141,6 +182,8 @@ int main(void)
         cmocka_unit_test(test_what_was_written_is_kept),
         cmocka_unit_test(test_half_of_what_was_written_is_refused),
         cmocka_unit_test(test_untouched_clones_give_way),
+        cmocka_unit_test(test_superseded_is_set_aside),
+        cmocka_unit_test(test_match),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
