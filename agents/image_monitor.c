@@ -191,7 +191,8 @@ static ocf_rc_t watchers_check(const ocf_call_t *call, const image_identity_t *i
         g_usleep(RESAMPLE_MS * 1000);
     }
     if (store != NULL && error == NULL && watched) {
-        (void) claim_keep(call, identity, store, &error);
+        (void) (claim_keep(call, identity, store, &error)
+                && image_openers_check_locks(store, record->run_images, &error));
     }
     store_close(store);
     image_record_free(record);

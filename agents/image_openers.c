@@ -237,3 +237,22 @@ gboolean image_openers_have_all(store_t *store, char **run_names, gboolean *watc
     }
     return openers != NULL;
 }
+
+gboolean image_openers_check_locks(store_t *store, char **run_names, GError **error)
+{
+    for (char **run_name = run_names; *run_name != NULL; run_name++) {
+        store_image_name_t *name = store_image_name_parse(*run_name, error);
+        g_autofree char *command = NULL;
+        gboolean known = name != NULL && store_image_foreign_lock(store, name, &command, error);
+
+        store_image_name_free(name);
+        if (command != NULL) {
+            g_set_error(error, UNDERSTUDY_ERROR, UNDERSTUDY_ERROR_BUSY, "%s is locked by hand, nothing can write to it: '%s'",
+                        *run_name, command);
+        }
+        if (!known || command != NULL) {
+            return FALSE;
+        }
+    }
+    return TRUE;
+}

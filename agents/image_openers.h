@@ -27,6 +27,9 @@
 gboolean image_openers_wait_free(store_t *store, const store_options_t *options, char **run_names,
                                  const image_record_t *record, guint wait_ms, GError **error);
 
+/* That nobody has locked one of them by hand, so that no QEMU can write: UNDERSTUDY_ERROR_BUSY names image and command. */
+gboolean image_openers_check_locks(store_t *store, char **run_names, GError **error);
+
 /*!
  * \brief Put those out that this host's ended processes have left
  *

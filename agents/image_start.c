@@ -197,7 +197,8 @@ static gboolean disks_claim(start_t *start, GError **error)
         return FALSE;
     }
     if (image_claim_take(start->call, start->store, &start->identity, start->record, watcher_wait_ms(start), error)
-        && image_openers_wait_free(start->store, &options, start->run_names, start->record, watcher_wait_ms(start), error)) {
+        && image_openers_wait_free(start->store, &options, start->run_names, start->record, watcher_wait_ms(start), error)
+        && image_openers_check_locks(start->store, start->run_names, error)) {
         return TRUE;
     }
     /* Who can't give it back keeps the record, for a stop to do it. */

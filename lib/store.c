@@ -71,6 +71,11 @@ gboolean store_clone_state(store_t *store, const store_image_name_t *name, gbool
     return ops->clone_state(store, name, complete, parent, point, error);
 }
 
+gboolean store_image_foreign_lock(store_t *store, const store_image_name_t *name, char **remove_command, GError **error)
+{
+    return ops->image_foreign_lock(store, name, remove_command, error);
+}
+
 gboolean store_point_id(store_t *store, const store_image_name_t *name, const char *point, guint64 *id, GError **error)
 {
     return ops->point_id(store, name, point, id, error);

@@ -73,6 +73,10 @@ typedef struct store_opener {
  */
 GPtrArray *store_image_openers(store_t *store, const char *const *images, GError **error);
 
+/* A lock that somebody has set on the image by hand ("rbd lock add"): no QEMU gets the image's own then, or writes anything.
+ * *remove_command: what takes it off, NULL if there is none; g_free(). An image that is not there has none. */
+gboolean store_image_foreign_lock(store_t *store, const store_image_name_t *name, char **remove_command, GError **error);
+
 /* Name of the newest recovery point (snapshot POINT_PREFIX...), NULL without an error if there is none; g_free(). */
 char *store_newest_point(store_t *store, const store_image_name_t *name, GError **error);
 /* Names of all recovery points, newest first, NULL-terminated, maybe empty; g_strfreev(). */

@@ -318,6 +318,7 @@ const store_ops_t understudy_store_ops = {
     .image_is_written = store_do_image_is_written,
     .image_own_bytes = store_do_image_own_bytes,
     .image_import_raw = store_do_image_import_raw,
+    .image_foreign_lock = store_do_image_foreign_lock,
     .point_id = store_do_point_id,
     .points_differ = store_do_points_differ,
     .claim_note_read = store_do_claim_note_read,

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* The module store.so: who has an image open, and who of them the store still lets write. */
+#include <string.h>
+
 #include "error.h"
 #include "store_address.h"
 #include "store_private.h"
@@ -64,4 +66,46 @@ GPtrArray *store_do_image_openers(store_t *store, const char *const *images, GEr
         }
     }
     return g_steal_pointer(&openers);
+}
+
+/* The tag of the exclusive lock that librbd manages by itself (ManagedLock). */
+#define MANAGED_TAG "internal"
+
+gboolean store_do_image_foreign_lock(store_t *store, const store_image_name_t *name, char **remove_command,
+                                     GError **error)
+{
+    g_autofree char *text = store_image_name_text(name);
+    g_autoptr(GError) open_error = NULL;
+    opened_image_t opened;
+    char tag[256] = "";
+    char clients[4096] = "";
+    char cookies[4096] = "";
+    char addresses[4096] = "";
+    size_t tag_bytes = sizeof tag;
+    size_t clients_bytes = sizeof clients;
+    size_t cookies_bytes = sizeof cookies;
+    size_t addresses_bytes = sizeof addresses;
+    int exclusive = 0;
+    ssize_t count = 0;
+
+    *remove_command = NULL;
+    if (!opened_image_open(store, name, FALSE, &opened, &open_error)) {
+        if (g_error_matches(open_error, UNDERSTUDY_ERROR, UNDERSTUDY_ERROR_NOT_FOUND)) {
+            return TRUE;
+        }
+        g_propagate_error(error, g_steal_pointer(&open_error));
+        return FALSE;
+    }
+    count = rbd_list_lockers(opened.image, &exclusive, tag, &tag_bytes, clients, &clients_bytes, cookies, &cookies_bytes,
+                             addresses, &addresses_bytes);
+    opened_image_close(&opened);
+    if (count < 0) {
+        return store_fail(error, (int) count, "can't tell who has locked image %s", text);
+    }
+    if (count > 0 && strcmp(tag, MANAGED_TAG) != 0) {
+        g_autofree char *cookie = g_shell_quote(cookies);
+
+        *remove_command = g_strdup_printf("rbd lock rm %s %s %s", text, cookie, clients);
+    }
+    return TRUE;
 }

@@ -94,6 +94,25 @@ def test_a_point_that_was_made_after_the_standby_had_stopped(image):
             image.rbd("snap", "rm", "--no-progress", f"{RECOVERY}@{snap}", check=False)
 
 
+def test_a_lock_that_somebody_has_set_by_hand(image):
+    """With it QEMU would run, and hang at its first write."""
+    image.start()
+    image.stop()
+    image.rbd("lock", "add", RUN, "for repair")
+    try:
+        answer = image.call("start")
+        assert answer.rc == GENERIC and image.domains() == []
+        assert f"rbd lock rm {RUN} 'for repair' client." in answer.reason
+        (lock,) = json.loads(image.rbd("lock", "ls", RUN, "--format", "json").stdout)
+        image.rbd("lock", "rm", RUN, lock["id"], lock["locker"])
+        image.start()
+        assert image.monitor(level=10, timeout_s=30).rc == SUCCESS
+        image.stop()
+    finally:
+        for lock in json.loads(image.rbd("lock", "ls", RUN, "--format", "json").stdout):
+            image.rbd("lock", "rm", RUN, lock["id"], lock["locker"], check=False)
+
+
 def test_a_clone_that_a_ghost_has_open_is_left(image):
     """It can't be removed, and it is not booted: it gives way to a newer point under another name."""
     image.rbd("clone", "--rbd-default-clone-format", "2", f"{RECOVERY}@point-1", RUN)
