@@ -256,3 +256,21 @@ gboolean image_openers_check_locks(store_t *store, char **run_names, GError **er
     }
     return TRUE;
 }
+
+char *image_openers_full_pool(store_t *store, char **run_names, GError **error)
+{
+    for (char **run_name = run_names; *run_name != NULL; run_name++) {
+        g_autofree char *pool = g_strndup(*run_name, strcspn(*run_name, "/"));
+        GError *pool_error = NULL;
+        g_autofree char *reason = store_pool_full_reason(store, pool, &pool_error);
+
+        if (pool_error != NULL) {
+            g_propagate_error(error, pool_error);
+            return NULL;
+        }
+        if (reason != NULL) {
+            return g_strdup_printf("pool %s is full (%s), so that writes stall: make room", pool, reason);
+        }
+    }
+    return NULL;
+}

@@ -47,6 +47,26 @@ static void osds_read(GHashTable *ips, JsonArray *osds)
     }
 }
 
+/* "flags_names": "hashpspool,full,selfmanaged_snaps,full_quota" */
+static void full_pools_read(GHashTable *full_pools, JsonArray *pools)
+{
+    for (guint i = 0; pools != NULL && i < json_array_get_length(pools); i++) {
+        JsonObject *pool = json_read_element(pools, i);
+        const char *name = json_read_string(pool, "pool_name");
+        const char *flags = json_read_string(pool, "flags_names");
+        g_auto(GStrv) words = g_strsplit(flags != NULL ? flags : "", ",", -1);
+
+        if (name == NULL) {
+            continue;
+        }
+        if (g_strv_contains((const char *const *) words, "full_quota")) {
+            g_hash_table_insert(full_pools, g_strdup(name), (gpointer) "its quota is used up");
+        } else if (g_strv_contains((const char *const *) words, "full")) {
+            g_hash_table_insert(full_pools, g_strdup(name), (gpointer) "the store's OSDs are full");
+        }
+    }
+}
+
 static gboolean monitors_read(GHashTable *ips, const char *mon_dump, GError **error)
 {
     g_autoptr(JsonObject) dump = json_read_object_text(mon_dump, "the monitors' answer to 'mon dump'", error);
@@ -81,6 +101,7 @@ store_map_t *store_map_parse(const char *osd_dump, const char *mon_dump, GError 
     map = g_new0(store_map_t, 1);
     map->blocklist = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
     map->daemon_ips = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
+    map->full_pools = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
     map->epoch = json_read_integer(dump, "epoch", 0);
     /* An answer without a blocklist must not read like an empty one. */
     if (map->epoch <= 0 || json_read_object(dump, "blocklist") == NULL) {
@@ -91,6 +112,7 @@ store_map_t *store_map_parse(const char *osd_dump, const char *mon_dump, GError 
     entries_read(map->blocklist, json_read_object(dump, "blocklist"), "");
     entries_read(map->blocklist, json_read_object(dump, "range_blocklist"), STORE_RANGE_PREFIX);
     osds_read(map->daemon_ips, json_read_array(dump, "osds"));
+    full_pools_read(map->full_pools, json_read_array(dump, "pools"));
     if (mon_dump != NULL && !monitors_read(map->daemon_ips, mon_dump, error)) {
         return NULL;
     }
@@ -101,6 +123,7 @@ void store_map_free(store_map_t *map)
 {
     if (map != NULL) {
         g_hash_table_unref(map->blocklist);
+        g_hash_table_unref(map->full_pools);
         g_hash_table_unref(map->daemon_ips);
         g_free(map);
     }

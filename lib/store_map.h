@@ -10,6 +10,7 @@
 typedef struct store_map {
     gint64 epoch;            /* of the OSD map */
     GHashTable *blocklist;   /* char* entry, as store_blocklist_list() spells them -> char* until */
+    GHashTable *full_pools;  /* char* pool -> const char*: why nothing can be written to it */
     GHashTable *daemon_ips;  /* char* IP -> char* "monitor a", "osd.3": who has that address */
 } store_map_t;
 

@@ -331,6 +331,7 @@ const store_ops_t understudy_store_ops = {
     .monitor_ask = store_do_monitor_ask,
     .osd_map_wait = store_do_osd_map_wait,
     .pool_exists = store_do_pool_exists,
+    .pool_full_reason = store_do_pool_full_reason,
     .pool_watch_open = store_do_pool_watch_open,
     .pool_watch_close = store_do_pool_watch_close,
     .pool_watch_count = store_do_pool_watch_count,

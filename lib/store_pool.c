@@ -6,6 +6,7 @@
 
 #include "error.h"
 #include "store_address.h"
+#include "store_map.h"
 #include "store_private.h"
 
 /* Images that are opened at once: each costs a few round trips. */
@@ -48,6 +49,17 @@ gboolean store_do_pool_exists(store_t *store, const char *pool, GError **error)
     }
     rados_ioctx_destroy(io);
     return TRUE;
+}
+
+char *store_do_pool_full_reason(store_t *store, const char *pool, GError **error)
+{
+    g_autofree char *dump = NULL;
+    g_autoptr(store_map_t) map = NULL;
+
+    if (store_monitor_command(store, STORE_MAP_OSD_COMMAND, &dump, error)) {
+        map = store_map_parse(dump, NULL, error);
+    }
+    return map != NULL ? g_strdup(g_hash_table_lookup(map->full_pools, pool)) : NULL;
 }
 
 static void pool_image_free(gpointer data)

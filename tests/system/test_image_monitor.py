@@ -5,6 +5,7 @@ import time
 
 from image_agent import (DEGRADED, DOMAIN, GENERIC, NOT_RUNNING, RUN, SUCCESS, image, recovery)  # noqa: F401
 from lab.api import wait_until
+from lab.site import POOL
 
 DEEP = {"level": 10, "timeout_s": 30}
 
@@ -177,3 +178,15 @@ def test_the_store_is_out_of_reach(image):
         image.lab.heal(image.host, "store")
     wait_until(lambda: image.monitor(**DEEP).rc == SUCCESS, 30, "the image to be well again")
     assert RUN.split("/")[1] in image.images()
+
+
+def test_the_pool_is_full(image):
+    """QEMU waits with its writes and says nothing of it."""
+    image.start()
+    image.lab.exec("store", "ceph", "osd", "pool", "set-quota", POOL, "max_objects", "1")
+    try:
+        wait_until(lambda: image.monitor(**DEEP).rc == DEGRADED, 60, "the monitor to see it", poll_s=1)
+        assert f"pool {POOL} is full" in image.monitor(**DEEP).reason and "quota" in image.monitor(**DEEP).reason
+    finally:
+        image.lab.exec("store", "ceph", "osd", "pool", "set-quota", POOL, "max_objects", "0")
+    wait_until(lambda: image.monitor(**DEEP).rc == SUCCESS, 60, "the image to be well again", poll_s=1)

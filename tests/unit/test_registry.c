@@ -105,6 +105,20 @@ static void test_map(void **state)
     assert_int_equal(store_map_entry_until_s(map, "10.0.0.1:0/0"), 0);
 }
 
+static void test_map_full_pools(void **state)
+{
+    static const char text[] = "{\"epoch\":1,\"blocklist\":{},\"pools\":["
+                               "{\"pool_name\":\"vm\",\"flags_names\":\"hashpspool,selfmanaged_snaps\"},"
+                               "{\"pool_name\":\"q\",\"flags_names\":\"hashpspool,full,full_quota\"},"
+                               "{\"pool_name\":\"f\",\"flags_names\":\"full\"},{\"flags_names\":\"full\"},{}]}";
+    g_autoptr(store_map_t) map = store_map_parse(text, NULL, NULL);
+
+    (void) state;
+    assert_int_equal(g_hash_table_size(map->full_pools), 2);
+    assert_non_null(strstr(g_hash_table_lookup(map->full_pools, "q"), "quota"));
+    assert_non_null(strstr(g_hash_table_lookup(map->full_pools, "f"), "OSDs"));
+}
+
 /* An answer that says nothing of the blocklist must not pass for an empty one. */
 static void test_map_refused(void **state)
 {
@@ -146,6 +160,7 @@ int main(void)
         cmocka_unit_test(test_host_round_trip), cmocka_unit_test(test_host_with_a_bad_string),
         cmocka_unit_test(test_host_refused),    cmocka_unit_test(test_dump),
         cmocka_unit_test(test_map),             cmocka_unit_test(test_map_refused),
+        cmocka_unit_test(test_map_full_pools),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
