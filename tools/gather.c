@@ -103,6 +103,32 @@ static store_t *open_store(GHashTable *stores, const cluster_server_t *server, g
     return store;
 }
 
+/* Why nothing can be written to a run image that is there. */
+static gboolean warning_find(store_t *store, const store_image_name_t *name, run_image_t *found, GError **error)
+{
+    g_autofree char *command = NULL;
+    g_autofree char *full = NULL;
+    GError *full_error = NULL;
+
+    if (found->warning != NULL) {
+        return TRUE;
+    }
+    if (!store_image_foreign_lock(store, name, &command, error)) {
+        return FALSE;
+    }
+    full = store_pool_full_reason(store, name->pool, &full_error);
+    if (full_error != NULL) {
+        g_propagate_error(error, full_error);
+        return FALSE;
+    }
+    if (command != NULL) {
+        found->warning = g_strdup_printf("%s is locked by hand, nothing can write to it: '%s'", name->image, command);
+    } else if (full != NULL) {
+        found->warning = g_strdup_printf("pool %s is full (%s), so that writes stall: make room", name->pool, full);
+    }
+    return TRUE;
+}
+
 static gboolean add_disk(store_t *store, const cluster_server_t *server, const char *disk, guint index,
                          run_image_t *found, GError **error)
 {
@@ -129,7 +155,7 @@ static gboolean add_disk(store_t *store, const cluster_server_t *server, const c
         if (found->name == NULL) {
             found->name = store_image_name_text(name);
         }
-        done = store_image_own_bytes(store, name, &bytes, error);
+        done = store_image_own_bytes(store, name, &bytes, error) && warning_find(store, name, found, error);
         found->unreturned_bytes += bytes;
     }
     store_image_name_free(name);

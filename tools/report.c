@@ -21,6 +21,7 @@ void run_image_free(run_image_t *run_image)
     }
     g_free(run_image->name);
     g_free(run_image->trouble);
+    g_free(run_image->warning);
     g_free(run_image);
 }
 
@@ -195,6 +196,7 @@ static JsonObject *server_json(const report_sources_t *sources, const char *name
     append_setup_faults(reason, sources->setup_faults, name);
     append_reason(reason, image);
     append_reason(reason, run_image != NULL ? run_image->trouble : NULL);
+    append_reason(reason, run_image != NULL ? run_image->warning : NULL);
     json_object_set_string_member(object, "name", name);
     json_object_set_string_member(object, "verdict", *verdict != '\0' ? verdict : "unknown");
     json_object_set_int_member(object, "since_ms", json_read_integer(seen, "since_ms", 0));

@@ -18,6 +18,7 @@ typedef struct run_image {
     char *name;              /* POOL/IMAGE of the first disk, NULL if there is none */
     guint64 unreturned_bytes;
     char *trouble;           /* why it is not known, or NULL */
+    char *warning;           /* why nothing can be written to it, or NULL */
 } run_image_t;
 
 void run_image_free(run_image_t *run_image);
