@@ -3,8 +3,11 @@
 #include "store_module.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdarg.h>
 #include <string.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <glib/gstdio.h>
@@ -12,6 +15,7 @@
 
 #include "error.h"
 #include "json_read.h"
+#include "program.h"
 #include "store_map.h"
 #include "store_private.h"
 
@@ -19,6 +23,9 @@
 #define DEFAULT_USER       "admin"
 #define DEFAULT_TIMEOUT_MS 5000
 #define CONF_VALUE_MAX_BYTES 4096
+#define CONF_TRIAL_S       5
+#define AUTHTOOL           "ceph-authtool"
+#define AUTHTOOL_TIMEOUT_MS 5000
 
 extern const store_ops_t understudy_store_ops;
 
@@ -138,13 +145,69 @@ static void options_set(store_t *store, guint timeout_ms)
     }
 }
 
+/* The first line, from 1, with a byte that is not ASCII and that is no comment; 0: none. */
+static guint foreign_line(const char *text)
+{
+    g_auto(GStrv) lines = g_strsplit(text, "\n", -1);
+
+    for (guint i = 0; lines[i] != NULL; i++) {
+        if (!g_str_is_ascii(lines[i]) && strchr("#;", *g_strchug(lines[i])) == NULL) {
+            return i + 1;
+        }
+    }
+    return 0;
+}
+
+/* What Ceph makes of the file, in a child: its parser aborts the whole program at some texts. */
+static gboolean conf_aborts(const store_t *store)
+{
+    pid_t pid = fork();
+    int status = 0;
+
+    if (pid == 0) {
+        const struct rlimit none = { 0, 0 };
+        int null = open("/dev/null", O_WRONLY | O_CLOEXEC);
+        rados_t cluster = NULL;
+
+        (void) setrlimit(RLIMIT_CORE, &none);
+        (void) dup2(null, STDERR_FILENO);
+        alarm(CONF_TRIAL_S);
+        if (rados_create(&cluster, store->user) >= 0) {
+            (void) rados_conf_read_file(cluster, store->conf);
+        }
+        _exit(0);
+    }
+    while (pid > 0 && waitpid(pid, &status, 0) < 0 && errno == EINTR) {
+    }
+    return pid > 0 && WIFSIGNALED(status);
+}
+
+static gboolean conf_is_readable(const store_t *store, GError **error)
+{
+    g_autofree char *text = NULL;
+    g_autoptr(GError) read_error = NULL;
+    guint line = 0;
+
+    if (!g_file_get_contents(store->conf, &text, NULL, &read_error)) {
+        g_set_error(error, UNDERSTUDY_ERROR, UNDERSTUDY_ERROR_NOT_HERE, "can't read %s: %s", store->conf,
+                    read_error->message);
+        return FALSE;
+    }
+    line = foreign_line(text);
+    if (line > 0 && conf_aborts(store)) {
+        g_set_error(error, UNDERSTUDY_ERROR, UNDERSTUDY_ERROR_NOT_HERE,
+                    "%s: line %u has what is not ASCII (a byte order mark?), where Ceph aborts: remove it", store->conf,
+                    line);
+        return FALSE;
+    }
+    return TRUE;
+}
+
 static gboolean conf_read(store_t *store, GError **error)
 {
     int rc = 0;
 
-    if (g_access(store->conf, R_OK) != 0) {
-        g_set_error(error, UNDERSTUDY_ERROR, UNDERSTUDY_ERROR_NOT_HERE, "can't read %s: %s", store->conf,
-                    g_strerror(errno));
+    if (!conf_is_readable(store, error)) {
         return FALSE;
     }
     rc = rados_conf_read_file(store->cluster, store->conf);
@@ -223,7 +286,21 @@ static char *own_address(store_t *store, GError **error)
     return g_steal_pointer(&copy);
 }
 
-/* A keyring is a key file with one group a user. */
+/* As Ceph reads a keyring, with comments and all. */
+static char *key_by_authtool(const char *path, const char *user, GError **error)
+{
+    g_autofree char *entity = g_strconcat("client.", user, NULL);
+    const char *argv[] = { AUTHTOOL, "--print-key", "--name", entity, path, NULL };
+    char *key = NULL;
+
+    if (!program_run(argv, AUTHTOOL_TIMEOUT_MS, &key, error)) {
+        g_prefix_error(error, "%s has no key of client.%s: ", path, user);
+        return NULL;
+    }
+    return g_strstrip(key);
+}
+
+/* Where there is no ceph-authtool: a keyring is a key file with one group a user, as long as it has no comments. */
 static char *key_from_keyring(const char *path, const char *user, GError **error)
 {
     g_autoptr(GKeyFile) keyring = g_key_file_new();
@@ -245,6 +322,21 @@ static char *key_from_keyring(const char *path, const char *user, GError **error
     return key;
 }
 
+static char *key_of_path(const char *path, const char *user, GError **error)
+{
+    g_autoptr(GError) tool_error = NULL;
+    char *key = key_by_authtool(path, user, &tool_error);
+
+    if (key != NULL) {
+        return key;
+    }
+    if (g_error_matches(tool_error, UNDERSTUDY_ERROR, UNDERSTUDY_ERROR_NOT_HERE)) {
+        return key_from_keyring(path, user, error);
+    }
+    g_set_error_literal(error, UNDERSTUDY_ERROR, UNDERSTUDY_ERROR_NOT_HERE, tool_error->message);
+    return NULL;
+}
+
 static char *user_key(store_t *store, GError **error)
 {
     g_autofree char *key = NULL;
@@ -264,7 +356,7 @@ static char *user_key(store_t *store, GError **error)
         return g_file_get_contents(keyfile, &content, NULL, error) ? g_strstrip(content) : NULL;
     }
     path = keyring_path(store, error);
-    return path != NULL ? key_from_keyring(path, store->user, error) : NULL;
+    return path != NULL ? key_of_path(path, store->user, error) : NULL;
 }
 
 /* The address that QEMU's librados is to try: msgr2 where the monitor has it. `addrvec` is the list of

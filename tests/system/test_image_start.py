@@ -3,6 +3,7 @@
 
 import contextlib
 import json
+import re
 import signal
 import subprocess
 import time
@@ -297,6 +298,26 @@ def test_an_image_without_a_claim_gets_one(image):
     assert answer.rc == GENERIC and "host2" in answer.reason
     image.stop()
     assert image.claim() == ["host2", "x", "another"], "a stop removes its own claim alone"
+
+
+def test_ceph_files_that_people_have_edited(image):
+    """A keyring with comments is read as Ceph reads it; a file at which Ceph's library aborts is looked at first."""
+    conf = image.lab.exec(image.host, "cat", "/etc/ceph/ceph.conf").stdout
+    keys = image.lab.exec(image.host, "cat", "/etc/ceph/ceph.client.understudy.keyring").stdout
+    files = {"/tmp/edited.keyring": "; of this host\n" + re.sub(r"(key = \S+)", r"\1 ; from the vault", keys),
+             "/tmp/edited.conf": conf + "keyring = /tmp/edited.keyring\n; grüße\n",
+             "/tmp/mark.conf": "\ufeff" + conf, "/tmp/value.conf": conf + "log_file = /var/log/grüße\n"}
+    try:
+        for path, text in files.items():
+            image.lab.exec(image.host, "cp", "/dev/stdin", path, stdin=text)
+        for path in ("/tmp/mark.conf", "/tmp/value.conf"):
+            answer = image.call("start", ceph_conf=path)
+            assert answer.rc == INSTALLED, answer.log
+            assert path in answer.reason and "ASCII" in answer.reason
+        image.start(ceph_conf="/tmp/edited.conf")
+        image.stop()
+    finally:
+        image.lab.exec(image.host, "rm", "-f", *files)
 
 
 def test_a_ghost_of_another_host(image):
