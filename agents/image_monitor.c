@@ -179,7 +179,7 @@ static ocf_rc_t watchers_check(const ocf_call_t *call, const image_identity_t *i
     image_record_t *record = image_record_load(identity->domain_name);
     g_autoptr(GError) error = NULL;
     gint64 begun_us = g_get_monotonic_time();
-    g_autofree char *full = NULL;
+    g_autofree char *obstacle = NULL;
     gboolean watched = TRUE;
     store_t *store = NULL;
 
@@ -191,12 +191,8 @@ static ocf_rc_t watchers_check(const ocf_call_t *call, const image_identity_t *i
            && deep_left_ms(call, begun_us) > 0) {
         g_usleep(RESAMPLE_MS * 1000);
     }
-    if (store != NULL && error == NULL && watched) {
-        (void) (claim_keep(call, identity, store, &error)
-                && image_openers_check_locks(store, record->run_images, &error));
-    }
-    if (store != NULL && error == NULL && watched) {
-        full = image_openers_full_pool(store, record->run_images, &error);
+    if (store != NULL && error == NULL && watched && claim_keep(call, identity, store, &error)) {
+        obstacle = image_openers_write_obstacle(store, record->run_images, &error);
     }
     store_close(store);
     image_record_free(record);
@@ -208,8 +204,8 @@ static ocf_rc_t watchers_check(const ocf_call_t *call, const image_identity_t *i
         ocf_exit_reason("the image of %s runs, but the store can't be asked: %s", identity->server, error->message);
         return OCF_RC_DEGRADED;
     }
-    if (full != NULL) {
-        ocf_exit_reason("the image of %s runs, but %s", identity->server, full);
+    if (obstacle != NULL) {
+        ocf_exit_reason("the image of %s runs, but %s", identity->server, obstacle);
         return OCF_RC_DEGRADED;
     }
     if (!watched) {

@@ -238,7 +238,8 @@ gboolean image_openers_have_all(store_t *store, char **run_names, gboolean *watc
     return openers != NULL;
 }
 
-gboolean image_openers_check_locks(store_t *store, char **run_names, GError **error)
+/* The first that somebody has locked by hand, as a sentence; NULL without an error if there is none. */
+static char *locked_image(store_t *store, char **run_names, GError **error)
 {
     for (char **run_name = run_names; *run_name != NULL; run_name++) {
         store_image_name_t *name = store_image_name_parse(*run_name, error);
@@ -246,31 +247,56 @@ gboolean image_openers_check_locks(store_t *store, char **run_names, GError **er
         gboolean known = name != NULL && store_image_foreign_lock(store, name, &command, error);
 
         store_image_name_free(name);
-        if (command != NULL) {
-            g_set_error(error, UNDERSTUDY_ERROR, UNDERSTUDY_ERROR_BUSY, "%s is locked by hand, nothing can write to it: '%s'",
-                        *run_name, command);
-        }
-        if (!known || command != NULL) {
-            return FALSE;
-        }
-    }
-    return TRUE;
-}
-
-char *image_openers_full_pool(store_t *store, char **run_names, GError **error)
-{
-    for (char **run_name = run_names; *run_name != NULL; run_name++) {
-        g_autofree char *pool = g_strndup(*run_name, strcspn(*run_name, "/"));
-        GError *pool_error = NULL;
-        g_autofree char *reason = store_pool_full_reason(store, pool, &pool_error);
-
-        if (pool_error != NULL) {
-            g_propagate_error(error, pool_error);
+        if (!known) {
             return NULL;
         }
+        if (command != NULL) {
+            return g_strdup_printf("%s is locked by hand, nothing can write to it: '%s'", *run_name, command);
+        }
+    }
+    return NULL;
+}
+
+static char *full_pool(store_t *store, char **run_names, GError **error)
+{
+    g_autoptr(GHashTable) full_pools = store_full_pools(store, error);
+
+    for (char **run_name = run_names; full_pools != NULL && *run_name != NULL; run_name++) {
+        g_autofree char *pool = g_strndup(*run_name, strcspn(*run_name, "/"));
+        const char *reason = g_hash_table_lookup(full_pools, pool);
+
         if (reason != NULL) {
             return g_strdup_printf("pool %s is full (%s), so that writes stall: make room", pool, reason);
         }
     }
     return NULL;
+}
+
+gboolean image_openers_check_locks(store_t *store, char **run_names, GError **error)
+{
+    GError *look_error = NULL;
+    g_autofree char *locked = locked_image(store, run_names, &look_error);
+
+    if (look_error != NULL) {
+        g_propagate_error(error, look_error);
+        return FALSE;
+    }
+    if (locked != NULL) {
+        g_set_error_literal(error, UNDERSTUDY_ERROR, UNDERSTUDY_ERROR_BUSY, locked);
+    }
+    return locked == NULL;
+}
+
+char *image_openers_write_obstacle(store_t *store, char **run_names, GError **error)
+{
+    GError *look_error = NULL;
+    char *obstacle = locked_image(store, run_names, &look_error);
+
+    if (obstacle == NULL && look_error == NULL) {
+        obstacle = full_pool(store, run_names, &look_error);
+    }
+    if (look_error != NULL) {
+        g_propagate_error(error, look_error);
+    }
+    return obstacle;
 }

@@ -171,9 +171,9 @@ gboolean store_pool_exists(store_t *store, const char *pool, GError **error)
     return ops->pool_exists(store, pool, error);
 }
 
-char *store_pool_full_reason(store_t *store, const char *pool, GError **error)
+GHashTable *store_full_pools(store_t *store, GError **error)
 {
-    return ops->pool_full_reason(store, pool, error);
+    return ops->full_pools(store, error);
 }
 
 store_pool_watch_t *store_pool_watch_open(store_t *store, const char *const *pools, GError **error)

@@ -145,8 +145,8 @@ gboolean store_osd_map_wait(store_t *store, GError **error);
 
 /* UNDERSTUDY_ERROR_NOT_FOUND if there is no such pool. */
 gboolean store_pool_exists(store_t *store, const char *pool, GError **error);
-/* Why nothing can be written to a pool, as the end of a sentence; NULL without an error if it is not full. g_free(). */
-char *store_pool_full_reason(store_t *store, const char *pool, GError **error);
+/* The pools to which nothing can be written: char* name -> char* why, as the end of a sentence; unref. */
+GHashTable *store_full_pools(store_t *store, GError **error);
 /* All images of some pools, opened read-only, so that their clients can be looked at again and again. */
 typedef struct store_pool_watch store_pool_watch_t;
 typedef struct store_client {

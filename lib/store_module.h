@@ -46,7 +46,7 @@ typedef struct store_ops {
     char *(*monitor_ask)(store_t *store, const char *command_json, GError **error);
     gboolean (*osd_map_wait)(store_t *store, GError **error);
     gboolean (*pool_exists)(store_t *store, const char *pool, GError **error);
-    char *(*pool_full_reason)(store_t *store, const char *pool, GError **error);
+    GHashTable *(*full_pools)(store_t *store, GError **error);
     store_pool_watch_t *(*pool_watch_open)(store_t *store, const char *const *pools, GError **error);
     void (*pool_watch_close)(store_pool_watch_t *watch);
     guint (*pool_watch_count)(const store_pool_watch_t *watch);

@@ -51,7 +51,7 @@ gboolean store_do_pool_exists(store_t *store, const char *pool, GError **error)
     return TRUE;
 }
 
-char *store_do_pool_full_reason(store_t *store, const char *pool, GError **error)
+GHashTable *store_do_full_pools(store_t *store, GError **error)
 {
     g_autofree char *dump = NULL;
     g_autoptr(store_map_t) map = NULL;
@@ -59,7 +59,7 @@ char *store_do_pool_full_reason(store_t *store, const char *pool, GError **error
     if (store_monitor_command(store, STORE_MAP_OSD_COMMAND, &dump, error)) {
         map = store_map_parse(dump, NULL, error);
     }
-    return map != NULL ? g_strdup(g_hash_table_lookup(map->full_pools, pool)) : NULL;
+    return map != NULL ? g_hash_table_ref(map->full_pools) : NULL;
 }
 
 static void pool_image_free(gpointer data)

@@ -85,40 +85,67 @@ cluster_state_t *gather_placement(const char *server, scheduler_plan_t **plan, G
 
 /* The store ------------------------------------------------------------------*/
 
+/* A store that is open, and what is asked of it once. */
+typedef struct source {
+    store_t *store;
+    GHashTable *full_pools;
+} source_t;
+
+static void source_free(gpointer data)
+{
+    source_t *source = data;
+
+    store_close(source->store);
+    g_clear_pointer(&source->full_pools, g_hash_table_unref);
+    g_free(source);
+}
+
+static source_t *open_source(const store_options_t *options, GError **error)
+{
+    source_t *source = g_new0(source_t, 1);
+
+    source->store = store_open(options, error);
+    source->full_pools = source->store != NULL ? store_full_pools(source->store, error) : NULL;
+    if (source->full_pools == NULL) {
+        source_free(source);
+        return NULL;
+    }
+    return source;
+}
+
 /* Stores that are open, by configuration and user; usually one. */
-static store_t *open_store(GHashTable *stores, const cluster_server_t *server, guint timeout_ms, GError **error)
+static GHashTable *sources_new(void)
+{
+    return g_hash_table_new_full(g_str_hash, g_str_equal, g_free, source_free);
+}
+
+static const source_t *find_source(GHashTable *sources, const cluster_server_t *server, guint timeout_ms, GError **error)
 {
     const char *conf = g_hash_table_lookup(server->params, "ceph_conf");
     const char *user = g_hash_table_lookup(server->params, "ceph_user");
     g_autofree char *key = g_strdup_printf("%s\n%s", conf != NULL ? conf : "", user != NULL ? user : "");
     store_options_t options = { .conf = conf, .user = user != NULL ? user : "understudy", .timeout_ms = timeout_ms };
-    store_t *store = g_hash_table_lookup(stores, key);
+    source_t *source = g_hash_table_lookup(sources, key);
 
-    if (store == NULL) {
-        store = store_open(&options, error);
-        if (store != NULL) {
-            g_hash_table_insert(stores, g_steal_pointer(&key), store);
+    if (source == NULL) {
+        source = open_source(&options, error);
+        if (source != NULL) {
+            g_hash_table_insert(sources, g_steal_pointer(&key), source);
         }
     }
-    return store;
+    return source;
 }
 
 /* Why nothing can be written to a run image that is there. */
-static gboolean warning_find(store_t *store, const store_image_name_t *name, run_image_t *found, GError **error)
+static gboolean warning_find(const source_t *source, const store_image_name_t *name, run_image_t *found, GError **error)
 {
+    const char *full = g_hash_table_lookup(source->full_pools, name->pool);
     g_autofree char *command = NULL;
-    g_autofree char *full = NULL;
-    GError *full_error = NULL;
 
     if (found->warning != NULL) {
         return TRUE;
     }
-    if (!store_image_foreign_lock(store, name, &command, error)) {
-        return FALSE;
-    }
-    full = store_pool_full_reason(store, name->pool, &full_error);
-    if (full_error != NULL) {
-        g_propagate_error(error, full_error);
+    if (!store_image_foreign_lock(source->store, name, &command, error)) {
         return FALSE;
     }
     if (command != NULL) {
@@ -129,7 +156,7 @@ static gboolean warning_find(store_t *store, const store_image_name_t *name, run
     return TRUE;
 }
 
-static gboolean add_disk(store_t *store, const cluster_server_t *server, const char *disk, guint index,
+static gboolean add_disk(const source_t *source, const cluster_server_t *server, const char *disk, guint index,
                          run_image_t *found, GError **error)
 {
     const char *run_pool = g_hash_table_lookup(server->params, "run_pool");
@@ -150,30 +177,30 @@ static gboolean add_disk(store_t *store, const cluster_server_t *server, const c
         g_free(name->pool);
         name->pool = g_strdup(run_pool);
     }
-    done = store_image_exists(store, name, &exists, error);
+    done = store_image_exists(source->store, name, &exists, error);
     if (done && exists) {
         if (found->name == NULL) {
             found->name = store_image_name_text(name);
         }
-        done = store_image_own_bytes(store, name, &bytes, error) && warning_find(store, name, found, error);
+        done = store_image_own_bytes(source->store, name, &bytes, error) && warning_find(source, name, found, error);
         found->unreturned_bytes += bytes;
     }
     store_image_name_free(name);
     return done;
 }
 
-static run_image_t *look(GHashTable *stores, const cluster_server_t *server, guint timeout_ms, GError **error)
+static run_image_t *look(GHashTable *sources, const cluster_server_t *server, guint timeout_ms, GError **error)
 {
     const char *disks = g_hash_table_lookup(server->params, "disks");
     g_auto(GStrv) words = g_strsplit_set(disks != NULL ? disks : "", " \t,", -1);
     run_image_t *found = g_new0(run_image_t, 1);
-    store_t *store = open_store(stores, server, timeout_ms, error);
-    gboolean good = store != NULL;
+    const source_t *source = find_source(sources, server, timeout_ms, error);
+    gboolean good = source != NULL;
     guint index = 0;
 
     for (char **word = words; good && *word != NULL; word++) {
         if (**word != '\0') {
-            good = add_disk(store, server, *word, index, found, error);
+            good = add_disk(source, server, *word, index, found, error);
             index++;
         }
     }
@@ -195,10 +222,9 @@ static run_image_t *troubled(GError *error)
 
 run_image_t *gather_run_image(const cluster_server_t *server, guint timeout_ms)
 {
-    g_autoptr(GHashTable) stores = g_hash_table_new_full(g_str_hash, g_str_equal, g_free,
-                                                         (GDestroyNotify) store_close);
+    g_autoptr(GHashTable) sources = sources_new();
     GError *error = NULL;
-    run_image_t *found = look(stores, server, timeout_ms, &error);
+    run_image_t *found = look(sources, server, timeout_ms, &error);
 
     return found != NULL ? found : troubled(error);
 }
@@ -206,8 +232,7 @@ run_image_t *gather_run_image(const cluster_server_t *server, guint timeout_ms)
 /* A store that does not answer one server does not answer the next. */
 static void gather_store(gathered_t *gathered, const char *only)
 {
-    g_autoptr(GHashTable) stores = g_hash_table_new_full(g_str_hash, g_str_equal, g_free,
-                                                         (GDestroyNotify) store_close);
+    g_autoptr(GHashTable) sources = sources_new();
     gint64 end_us = g_get_monotonic_time() + STORE_TOTAL_US;
 
     gathered->run_images = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, (GDestroyNotify) run_image_free);
@@ -224,7 +249,7 @@ static void gather_store(gathered_t *gathered, const char *only)
                                 "the store is slow: not all run images were looked at; ask for one server");
             return;
         }
-        found = look(stores, server, STORE_TIMEOUT_MS, &error);
+        found = look(sources, server, STORE_TIMEOUT_MS, &error);
         if (found == NULL && !g_error_matches(error, UNDERSTUDY_ERROR, UNDERSTUDY_ERROR_CONFIG)) {
             gathered->store_error = error;
             return;

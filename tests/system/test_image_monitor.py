@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Monitors of the image agent: what it makes of a guest that is not well, and of a libvirtd that can't be asked."""
 
+import json
 import time
 
 from image_agent import (DEGRADED, DOMAIN, GENERIC, NOT_RUNNING, RUN, SUCCESS, image, recovery)  # noqa: F401
@@ -180,9 +181,18 @@ def test_the_store_is_out_of_reach(image):
     assert RUN.split("/")[1] in image.images()
 
 
-def test_the_pool_is_full(image):
-    """QEMU waits with its writes and says nothing of it."""
+def test_nothing_can_be_written(image):
+    """To a pool that is full, or an image that somebody locks by hand, QEMU's writes wait, and it says nothing of it. A
+    recovery would not help: the image is left running."""
     image.start()
+    (own,) = json.loads(image.rbd("lock", "ls", RUN, "--format", "json").stdout)
+    image.rbd("--rbd-blocklist-on-break-lock=false", "lock", "rm", RUN, own["id"], own["locker"])
+    image.rbd("lock", "add", RUN, "for repair")
+    answer = image.monitor(**DEEP)
+    assert answer.rc == DEGRADED and f"rbd lock rm {RUN} 'for repair' client." in answer.log
+    (lock,) = json.loads(image.rbd("lock", "ls", RUN, "--format", "json").stdout)
+    image.rbd("lock", "rm", RUN, lock["id"], lock["locker"])
+    assert image.monitor(**DEEP).rc == SUCCESS
     image.lab.exec("store", "ceph", "osd", "pool", "set-quota", POOL, "max_objects", "1")
     try:
         wait_until(lambda: image.monitor(**DEEP).rc == DEGRADED, 60, "the monitor to see it", poll_s=1)

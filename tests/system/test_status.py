@@ -7,6 +7,7 @@ import time
 import pytest
 
 from lab.api import wait_until
+from lab.site import CEPHX_USER, POOL
 
 STATUS_DEADLINE_S = 20
 PHASES = ["detection", "confirmation", "isolation", "placement", "start", "boot"]
@@ -44,6 +45,36 @@ def test_a_server_that_is_not_protected_is_not_found(protected):
         done = protected.understudy(*words, check=False)
         assert done.returncode == 3
         assert "nobody" in done.stderr and done.stderr.count("\n") == 1
+
+
+def osd_dumps(protected, after=-1):
+    """Who of the hosts' user asked the monitors for the whole OSD map, as they have written it down: number, client."""
+    log = json.loads(protected.lab.exec("store", "ceph", "log", "last", "500", "debug", "audit", "--format", "json").stdout)
+    asked = [(entry["seq"], entry["message"].split("' ")[0]) for entry in log
+             if f"entity='client.{CEPHX_USER}'" in entry["message"] and '"osd dump"' in entry["message"]]
+    return [entry for entry in asked if entry[0] > after]
+
+
+def test_why_nothing_can_be_written(protected):
+    """A lock by hand on a run image is named; what the store says of its pools is asked once for all of them."""
+    images = [f"{POOL}/run-{server}-0" for server in protected.servers[:2]]
+    rbd = ("store", "rbd")
+    for name in images:
+        protected.lab.exec(*rbd, "create", "--size", "8M", name)
+    try:
+        protected.lab.exec(*rbd, "lock", "add", images[0], "for repair")
+        before = max([number for number, _ in osd_dumps(protected)], default=-1)
+        servers = {server["name"]: server for server in protected.status()["servers"]}
+        assert f"rbd lock rm {images[0]} 'for repair' client." in servers[protected.servers[0]]["reason"]
+        assert "locked" not in servers[protected.servers[1]]["reason"]
+        wait_until(lambda: osd_dumps(protected, before), 30, "the monitors to write it down")
+        clients = [client for _, client in osd_dumps(protected, before)]
+        assert len(clients) == len(set(clients)), "one process has asked more than once"
+    finally:
+        for name in images:
+            for lock in json.loads(protected.lab.exec(*rbd, "lock", "ls", name, "--format", "json").stdout):
+                protected.lab.exec(*rbd, "lock", "rm", name, lock["id"], lock["locker"])
+            protected.lab.exec(*rbd, "rm", "--no-progress", name)
 
 
 @pytest.fixture
