@@ -3,16 +3,14 @@
 #include "store_module.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdarg.h>
 #include <string.h>
-#include <sys/resource.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include <glib/gstdio.h>
 #include <json-glib/json-glib.h>
 
+#include "crash_trial.h"
 #include "error.h"
 #include "json_read.h"
 #include "program.h"
@@ -23,7 +21,7 @@
 #define DEFAULT_USER       "admin"
 #define DEFAULT_TIMEOUT_MS 5000
 #define CONF_VALUE_MAX_BYTES 4096
-#define CONF_TRIAL_S       5
+#define CONF_TRIAL_MS      5000U
 #define AUTHTOOL           "ceph-authtool"
 #define AUTHTOOL_TIMEOUT_MS 5000
 
@@ -158,28 +156,34 @@ static guint foreign_line(const char *text)
     return 0;
 }
 
-/* What Ceph makes of the file, in a child: its parser aborts the whole program at some texts. */
-static gboolean conf_aborts(const store_t *store)
+/* In a child: Ceph's parser aborts the whole program at some texts. */
+static void conf_try(gconstpointer data)
 {
-    pid_t pid = fork();
-    int status = 0;
+    const store_t *store = data;
+    rados_t cluster = NULL;
 
-    if (pid == 0) {
-        const struct rlimit none = { 0, 0 };
-        int null = open("/dev/null", O_WRONLY | O_CLOEXEC);
-        rados_t cluster = NULL;
+    if (rados_create(&cluster, store->user) >= 0) {
+        (void) rados_conf_read_file(cluster, store->conf);
+    }
+}
 
-        (void) setrlimit(RLIMIT_CORE, &none);
-        (void) dup2(null, STDERR_FILENO);
-        alarm(CONF_TRIAL_S);
-        if (rados_create(&cluster, store->user) >= 0) {
-            (void) rados_conf_read_file(cluster, store->conf);
-        }
-        _exit(0);
+static gboolean conf_passes(const store_t *store, guint line, GError **error)
+{
+    switch (crash_trial_run(conf_try, store, CONF_TRIAL_MS)) {
+        case CRASH_TRIAL_PASSED:
+            return TRUE;
+        case CRASH_TRIAL_CRASHED:
+            g_set_error(error, UNDERSTUDY_ERROR, UNDERSTUDY_ERROR_NOT_HERE,
+                        "%s: line %u has what is not ASCII (a byte order mark?), where Ceph aborts: remove it", store->conf,
+                        line);
+            return FALSE;
+        case CRASH_TRIAL_UNKNOWN:
+        default:
+            g_set_error(error, UNDERSTUDY_ERROR, UNDERSTUDY_ERROR_TIMEOUT,
+                        "whether Ceph can read %s, with what is not ASCII in line %u, could not be tried within %u s", store->conf,
+                        line, CONF_TRIAL_MS / 1000);
+            return FALSE;
     }
-    while (pid > 0 && waitpid(pid, &status, 0) < 0 && errno == EINTR) {
-    }
-    return pid > 0 && WIFSIGNALED(status);
 }
 
 static gboolean conf_is_readable(const store_t *store, GError **error)
@@ -194,13 +198,7 @@ static gboolean conf_is_readable(const store_t *store, GError **error)
         return FALSE;
     }
     line = foreign_line(text);
-    if (line > 0 && conf_aborts(store)) {
-        g_set_error(error, UNDERSTUDY_ERROR, UNDERSTUDY_ERROR_NOT_HERE,
-                    "%s: line %u has what is not ASCII (a byte order mark?), where Ceph aborts: remove it", store->conf,
-                    line);
-        return FALSE;
-    }
-    return TRUE;
+    return line == 0 || conf_passes(store, line, error);
 }
 
 static gboolean conf_read(store_t *store, GError **error)
