@@ -164,15 +164,15 @@ gboolean image_claim_take_over(const ocf_call_t *call, store_t *store, const ima
     return taken;
 }
 
-gboolean image_claim_is_own(store_t *store, const image_identity_t *identity, const image_record_t *record)
+char *image_claim_own_text(store_t *store, const image_identity_t *identity, const image_record_t *record)
 {
     g_autofree char *pool = claim_pool((const char *const *) record->run_images);
     g_autofree char *text = NULL;
     g_autoptr(claim_t) holder = NULL;
 
     if (!store_claim_read(store, pool, identity->server, &text, NULL) || text == NULL) {
-        return FALSE;
+        return NULL;
     }
     holder = claim_parse(text);
-    return holder != NULL && g_strcmp0(holder->start_id, record->start_id) == 0;
+    return holder != NULL && g_strcmp0(holder->start_id, record->start_id) == 0 ? g_steal_pointer(&text) : NULL;
 }

@@ -28,8 +28,8 @@ gboolean image_claim_take(const ocf_call_t *call, store_t *store, const image_id
 gboolean image_claim_take_over(const ocf_call_t *call, store_t *store, const image_identity_t *identity,
                                const image_record_t *record, const char *from_host, GError **error);
 
-/* Whether it is that of the record's start; FALSE also if that can't be told. */
-gboolean image_claim_is_own(store_t *store, const image_identity_t *identity, const image_record_t *record);
+/* What it says, if it is that of the record's start; NULL also if that can't be told. g_free(). */
+char *image_claim_own_text(store_t *store, const image_identity_t *identity, const image_record_t *record);
 /* Give it back, if it is still that of the record's start. */
 gboolean image_claim_give_back(store_t *store, const image_identity_t *identity, const image_record_t *record,
                                GError **error);

@@ -5,6 +5,8 @@
 
 #include "claim.h"
 #include "error.h"
+#include "image_kept.h"
+#include "image_notes.h"
 #include "image_plan.h"
 #include "names.h"
 
@@ -56,9 +58,6 @@ char **image_disks_run_names(GPtrArray *disks)
     return names;
 }
 
-/* With the claim: the newest recovery point at the time when the run image stopped. */
-#define ENDED_KEY_PREFIX "ended."
-
 /* Clones ------------------------------------------------------------------*/
 
 static void facts_free(disk_facts_t *facts, guint count)
@@ -90,10 +89,14 @@ static gboolean facts_of_run_image(store_t *store, const image_disk_t *disk, dis
                    && store_image_is_written(store, disk->run, &facts->written, error)));
 }
 
-static char *ended_key(const image_disk_t *disk)
-{
-    return g_strconcat(ENDED_KEY_PREFIX, disk->run->image, NULL);
-}
+/* The start that asks: of which server, in which takeover. */
+typedef struct asker {
+    store_t *store;
+    const char *server;
+    char *pool;      /* where the claim and its notes are */
+    const char *holder; /* what the claim says */
+    gint64 takeover; /* 0: not known */
+} asker_t;
 
 static char *notes_pool(GPtrArray *disks)
 {
@@ -102,30 +105,52 @@ static char *notes_pool(GPtrArray *disks)
     return claim_pool((const char *const *) run_names);
 }
 
-/* Whether the point was made after the run image had stopped for good, by the recovery points' own order. */
-static gboolean point_is_later(store_t *store, const image_disk_t *disk, const char *pool, const char *server,
-                               const char *point, gboolean *later, GError **error)
+static void use_say(const char *run_name, const image_use_t *use, const char *point, gboolean later)
 {
-    g_autofree char *key = ended_key(disk);
-    g_autofree char *ended_text = NULL;
-    guint64 ended = 0;
+    if (use->state == IMAGE_USE_RUNS) {
+        ocf_log("nobody has seen %s stop in an earlier takeover: what counts is when it was last seen in use", run_name);
+    }
+    ocf_log("recovery point %s %s", point, later ? "was made later" : "is not known to have been made later");
+}
+
+/* Whether the point was made after the run image was used last, by the recovery points' own order. */
+static gboolean point_is_later(const asker_t *asker, const image_disk_t *disk, const char *point, gboolean *later,
+                               GError **error)
+{
+    g_autofree char *run_name = store_image_name_text(disk->run);
+    image_use_t use = { .state = IMAGE_USE_RUNS };
+    gboolean known = FALSE;
     guint64 id = 0;
 
-    *later = FALSE;
-    if (!store_claim_note_read(store, pool, server, key, &ended_text, error)
-        || !store_point_id(store, disk->recovery, point, &id, error)) {
+    if (!image_notes_read(asker->store, asker->pool, asker->server, run_name, &use, &known, error)
+        || !store_point_id(asker->store, disk->recovery, point, &id, error)) {
         return FALSE;
     }
-    *later = ended_text != NULL && g_ascii_string_to_unsigned(ended_text, 10, 0, G_MAXUINT64, &ended, NULL) && id > ended;
+    *later = image_use_is_before(known ? &use : NULL, asker->takeover, id);
+    if (known && use.takeover != asker->takeover) {
+        use_say(run_name, &use, point, *later);
+    }
+    return TRUE;
+}
+
+static gboolean was_decided(const asker_t *asker, const image_disk_t *disk, gboolean *decided, GError **error)
+{
+    g_autofree char *run_name = store_image_name_text(disk->run);
+    image_use_t use = { .state = IMAGE_USE_RUNS };
+    gboolean known = FALSE;
+
+    if (!image_notes_read(asker->store, asker->pool, asker->server, run_name, &use, &known, error)) {
+        return FALSE;
+    }
+    *decided = *decided || (known && use.state == IMAGE_USE_SUPERSEDED);
     return TRUE;
 }
 
 /* A point of all disks that was made after the standby had stopped, and that brings something new, stands for an original
  * that has gone on since. One that was made while the standby ran, or of which that can't be known, does not. */
-static gboolean superseded_find(store_t *store, GPtrArray *disks, const char *server, disk_facts_t *facts, GError **error)
+static gboolean superseded_find(const asker_t *asker, GPtrArray *disks, disk_facts_t *facts, GError **error)
 {
     const char *point = image_plan_newest_point(facts, disks->len);
-    g_autofree char *pool = notes_pool(disks);
     gboolean differ = FALSE;
     gboolean written = FALSE;
 
@@ -134,7 +159,7 @@ static gboolean superseded_find(store_t *store, GPtrArray *disks, const char *se
         gboolean later = FALSE;
 
         if (facts[i].exists && facts[i].written) {
-            if (!point_is_later(store, disk, pool, server, point, &later, error)) {
+            if (!point_is_later(asker, disk, point, &later, error) || !was_decided(asker, disk, &differ, error)) {
                 return FALSE;
             }
             if (!later) {
@@ -143,7 +168,7 @@ static gboolean superseded_find(store_t *store, GPtrArray *disks, const char *se
             written = TRUE;
         }
         if (!differ && facts[i].cloned_point != NULL && strcmp(facts[i].cloned_point, point) != 0
-            && !store_points_differ(store, disk->recovery, facts[i].cloned_point, point, &differ, error)) {
+            && !store_points_differ(asker->store, disk->recovery, facts[i].cloned_point, point, &differ, error)) {
             return FALSE;
         }
     }
@@ -200,9 +225,9 @@ static gboolean points_get(store_t *store, const image_disk_t *disk, gboolean ne
     return TRUE;
 }
 
-static gboolean facts_get(store_t *store, GPtrArray *disks, const char *server, disk_facts_t *facts, char **parents,
-                          GError **error)
+static gboolean facts_get(const asker_t *asker, GPtrArray *disks, disk_facts_t *facts, char **parents, GError **error)
 {
+    store_t *store = asker->store;
     gboolean written = FALSE;
 
     for (guint i = 0; i < disks->len; i++) {
@@ -219,25 +244,7 @@ static gboolean facts_get(store_t *store, GPtrArray *disks, const char *server, 
             return FALSE;
         }
     }
-    return superseded_find(store, disks, server, facts, error);
-}
-
-/* run-db1-0 becomes run-db1-0.1, or the next number that is free. */
-static gboolean set_aside(store_t *store, const image_disk_t *disk, GError **error)
-{
-    for (guint generation = 1;; generation++) {
-        g_autofree char *image = g_strdup_printf("%s.%u", disk->run->image, generation);
-        const store_image_name_t name = { .pool = disk->run->pool, .namespace = disk->run->namespace, .image = image };
-        gboolean exists = FALSE;
-
-        if (!store_image_exists(store, &name, &exists, error)) {
-            return FALSE;
-        }
-        if (!exists) {
-            ocf_log("%s/%s is kept as %s", disk->run->pool, disk->run->image, image);
-            return store_image_rename(store, disk->run, image, error);
-        }
-    }
+    return superseded_find(asker, disks, facts, error);
 }
 
 /* An image that lists a client for ever can't be removed: it is left under another name. */
@@ -249,7 +256,7 @@ static gboolean remove_or_set_aside(store_t *store, const image_disk_t *disk, GE
         return TRUE;
     }
     if (g_error_matches(remove_error, UNDERSTUDY_ERROR, UNDERSTUDY_ERROR_BUSY)) {
-        return set_aside(store, disk, error);
+        return image_kept_set_aside(store, disk->run, error);
     }
     g_propagate_error(error, g_steal_pointer(&remove_error));
     return FALSE;
@@ -258,22 +265,34 @@ static gboolean remove_or_set_aside(store_t *store, const image_disk_t *disk, GE
 static gboolean step_carry_out(store_t *store, const image_disk_t *disk, disk_step_t step, const char *point,
                                GError **error)
 {
-    gboolean cleared = step == DISK_SET_ASIDE ? set_aside(store, disk, error)
+    gboolean cleared = step == DISK_SET_ASIDE ? image_kept_set_aside(store, disk->run, error)
                        : step == DISK_REPLACE ? remove_or_set_aside(store, disk, error)
                                               : TRUE;
 
     return cleared && (step == DISK_KEEP || store_image_clone(store, disk->recovery, point, disk->run, error));
 }
 
-/* From now on it may be written to, and points are made beside it. */
-static gboolean ended_forget(store_t *store, GPtrArray *disks, const char *server, GError **error)
+/* A recovery image that is away is no reason not to boot what a standby wrote: when that was used is not known then, and it
+ * is booted again. */
+static gboolean use_write(const asker_t *asker, const image_disk_t *disk, image_use_state_t state, GError **error)
 {
-    g_autofree char *pool = notes_pool(disks);
+    g_autofree char *run_name = store_image_name_text(disk->run);
+    g_autoptr(GError) point_error = NULL;
+    image_use_t use = { .state = state, .takeover = asker->takeover };
+    gboolean known = store_point_id(asker->store, disk->recovery, NULL, &use.point_id, &point_error);
 
+    if (!known) {
+        ocf_log("%s", point_error->message);
+    }
+    return image_notes_write(asker->store, asker->pool, asker->server, run_name, asker->holder,
+                             known ? &use : NULL, error);
+}
+
+/* Before the first is renamed: a start that is killed between two disks must not leave one that looks like the newest. */
+static gboolean decisions_note(const asker_t *asker, GPtrArray *disks, const disk_step_t *steps, GError **error)
+{
     for (guint i = 0; i < disks->len; i++) {
-        g_autofree char *key = ended_key(disks->pdata[i]);
-
-        if (!store_claim_note_set(store, pool, server, key, NULL, error)) {
+        if (steps[i] == DISK_SET_ASIDE && !use_write(asker, disks->pdata[i], IMAGE_USE_SUPERSEDED, error)) {
             return FALSE;
         }
     }
@@ -292,16 +311,16 @@ static void plan_say(const disk_facts_t *facts, guint count, const char *point)
     }
 }
 
-static gboolean plan_carry_out(store_t *store, GPtrArray *disks, const disk_facts_t *facts, GError **error)
+static gboolean plan_carry_out(const asker_t *asker, GPtrArray *disks, const disk_facts_t *facts, GError **error)
 {
     g_autofree disk_step_t *steps = g_new0(disk_step_t, disks->len);
     const char *point = NULL;
 
-    if (!image_plan_make(facts, disks->len, steps, &point, error)) {
+    if (!image_plan_make(facts, disks->len, steps, &point, error) || !decisions_note(asker, disks, steps, error)) {
         return FALSE;
     }
     for (guint i = 0; i < disks->len; i++) {
-        if (!step_carry_out(store, disks->pdata[i], steps[i], point, error)) {
+        if (!step_carry_out(asker->store, disks->pdata[i], steps[i], point, error)) {
             return FALSE;
         }
     }
@@ -309,25 +328,43 @@ static gboolean plan_carry_out(store_t *store, GPtrArray *disks, const disk_fact
     return TRUE;
 }
 
-gboolean image_disks_prepare(store_t *store, GPtrArray *disks, const char *server, GError **error)
+/* From now on they may be written to: what is known of an earlier use must not stand for this one. */
+static gboolean uses_note(const asker_t *asker, GPtrArray *disks, GError **error)
 {
+    for (guint i = 0; i < disks->len; i++) {
+        if (!use_write(asker, disks->pdata[i], IMAGE_USE_RUNS, error)) {
+            return FALSE;
+        }
+    }
+    return TRUE;
+}
+
+gboolean image_disks_prepare(store_t *store, GPtrArray *disks, const char *server, const char *holder, gint64 takeover,
+                             GError **error)
+{
+    g_auto(GStrv) run_names = image_disks_run_names(disks);
+    asker_t asker = { .store = store, .server = server, .pool = notes_pool(disks), .holder = holder, .takeover = takeover };
     disk_facts_t *facts = g_new0(disk_facts_t, disks->len);
     char **parents = g_new0(char *, disks->len + 1);
-    gboolean done = facts_get(store, disks, server, facts, parents, error) && plan_carry_out(store, disks, facts, error)
-                    && ended_forget(store, disks, server, error);
+    gboolean done = FALSE;
 
+    image_kept_tidy(store, run_names);
+    done = facts_get(&asker, disks, facts, parents, error) && plan_carry_out(&asker, disks, facts, error)
+           && uses_note(&asker, disks, error);
     facts_free(facts, disks->len);
     strings_free(parents, disks->len);
+    g_free(asker.pool);
     return done;
 }
 
 gboolean image_disks_check(store_t *store, GPtrArray *disks, const char *server, GError **error)
 {
+    asker_t asker = { .store = store, .server = server, .pool = notes_pool(disks) };
     disk_facts_t *facts = g_new0(disk_facts_t, disks->len);
     g_autofree disk_step_t *steps = g_new0(disk_step_t, disks->len);
     char **parents = g_new0(char *, disks->len + 1);
     const char *point = NULL;
-    gboolean good = facts_get(store, disks, server, facts, parents, error);
+    gboolean good = facts_get(&asker, disks, facts, parents, error);
 
     for (guint i = 0; i < disks->len && good; i++) {
         const image_disk_t *disk = disks->pdata[i];
@@ -338,49 +375,6 @@ gboolean image_disks_check(store_t *store, GPtrArray *disks, const char *server,
     good = good && image_plan_make(facts, disks->len, steps, &point, error);
     facts_free(facts, disks->len);
     strings_free(parents, disks->len);
+    g_free(asker.pool);
     return good;
-}
-
-static gboolean ended_note(store_t *store, const char *pool, const char *server, const char *run_image, GError **error)
-{
-    store_image_name_t *run = store_image_name_parse(run_image, error);
-    const image_disk_t disk = { .run = run };
-    g_autofree char *parent = NULL;
-    g_autofree char *point = NULL;
-    g_autofree char *key = NULL;
-    g_autofree char *value = NULL;
-    store_image_name_t *recovery = NULL;
-    gboolean complete = FALSE;
-    gboolean done = FALSE;
-    guint64 id = 0;
-
-    if (run == NULL) {
-        return FALSE;
-    }
-    done = store_clone_state(store, run, &complete, &parent, &point, error);
-    recovery = parent != NULL ? store_image_name_parse(parent, error) : NULL;
-    if (done && recovery != NULL) {
-        key = ended_key(&disk);
-        done = store_point_id(store, recovery, NULL, &id, error);
-        value = g_strdup_printf("%" G_GUINT64_FORMAT, id);
-        done = done && store_claim_note_set(store, pool, server, key, value, error);
-    }
-    store_image_name_free(recovery);
-    store_image_name_free(run);
-    return done;
-}
-
-void image_disks_note_ended(store_t *store, char **run_images, const char *server)
-{
-    g_autofree char *pool = claim_pool((const char *const *) run_images);
-
-    for (char **run_image = run_images; *run_image != NULL; run_image++) {
-        g_autoptr(GError) error = NULL;
-
-        if (!ended_note(store, pool, server, *run_image, &error)
-            && !g_error_matches(error, UNDERSTUDY_ERROR, UNDERSTUDY_ERROR_NOT_FOUND)) {
-            ocf_log("what was newest when %s stopped can't be noted, and it will be booted again: %s", *run_image,
-                    error->message);
-        }
-    }
 }

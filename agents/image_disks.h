@@ -20,14 +20,18 @@ GPtrArray *image_disks_new(const ocf_values_t *values, const char *server);
 /* "pool/image" of each run image, NULL-terminated; g_strfreev(). */
 char **image_disks_run_names(GPtrArray *disks);
 
-/* Clone what has to be cloned, so that all run images are there. A disk's run image may be another one afterwards: that
- * which was cloned from it. */
-gboolean image_disks_prepare(store_t *store, GPtrArray *disks, const char *server, GError **error);
+/*!
+ * \brief Clone what has to be cloned, so that all run images are there
+ *
+ * A disk's run image may be another one afterwards: that which was cloned from it. Whoever calls this holds the claim.
+ *
+ * \param[in] holder    what the claim says: nothing is noted with it once it says something else
+ * \param[in] takeover  by which image_use.h tells this takeover from others; 0: not known
+ */
+gboolean image_disks_prepare(store_t *store, GPtrArray *disks, const char *server, const char *holder, gint64 takeover,
+                             GError **error);
 
 /* That each recovery image is there, and that they have a recovery point in common. */
 gboolean image_disks_check(store_t *store, GPtrArray *disks, const char *server, GError **error);
-
-/* After a stop: note which recovery point is the newest, so that the next start can tell what was made later. */
-void image_disks_note_ended(store_t *store, char **run_images, const char *server);
 
 #endif

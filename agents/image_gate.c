@@ -39,10 +39,10 @@ static gboolean refuse(const image_identity_t *identity, const char *ticket, GEr
 
 /* TRUE and whether it may start; FALSE if that could not be asked. */
 static gboolean ticket_look(const image_identity_t *identity, const char *ticket, gint64 deadline_us, gboolean *may,
-                            GError **error)
+                            gint64 *takeover, GError **error)
 {
     gint64 left_ms = (deadline_us - g_get_monotonic_time()) / 1000;
-    ticket_answer_t answer = { FALSE, FALSE };
+    ticket_answer_t answer = { .granted = FALSE };
 
     if (!ticket_ask(identity->domain_name, ticket, (guint) CLAMP(left_ms, 1, TICKET_ASK_MS), &answer, error)) {
         g_prefix_error(error, "whether %s is granted could not be asked of the cluster: ", ticket);
@@ -51,10 +51,11 @@ static gboolean ticket_look(const image_identity_t *identity, const char *ticket
         return FALSE;
     }
     *may = answer.granted || !answer.manages;
+    *takeover = answer.granted ? answer.granted_at : 0;
     return TRUE;
 }
 
-gboolean image_ticket_check(const ocf_call_t *call, const image_identity_t *identity, GError **error)
+gboolean image_ticket_check(const ocf_call_t *call, const image_identity_t *identity, gint64 *takeover, GError **error)
 {
     g_autofree char *ticket = ticket_of_start(identity);
     /* Half of what is left: the other half is for the start itself. */
@@ -65,7 +66,7 @@ gboolean image_ticket_check(const ocf_call_t *call, const image_identity_t *iden
     while (!may) {
         gint64 now_us = g_get_monotonic_time();
         GError *look_error = NULL;
-        gboolean known = ticket_look(identity, ticket, deadline_us, &may, &look_error);
+        gboolean known = ticket_look(identity, ticket, deadline_us, &may, takeover, &look_error);
         gboolean in_time = g_get_monotonic_time() < deadline_us;
 
         if (!known && !in_time) {

@@ -14,10 +14,11 @@
  * Asks the cluster's DC, and waits for an answer within the start's time. An image that the cluster does not manage
  * needs no ticket.
  *
+ * \param[out] takeover  by which this grant is told from others; 0: not known
  * \param[out] error  UNDERSTUDY_ERROR_BUSY: it is not granted, the message begins with NO_TICKET_REASON_PREFIX; _TIMEOUT:
  *                    that could not be asked
  */
-gboolean image_ticket_check(const ocf_call_t *call, const image_identity_t *identity, GError **error);
+gboolean image_ticket_check(const ocf_call_t *call, const image_identity_t *identity, gint64 *takeover, GError **error);
 
 /*!
  * \brief Ask for the first time who has the image's service address

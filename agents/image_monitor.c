@@ -9,6 +9,7 @@
 #include "image_actions.h"
 #include "image_claim.h"
 #include "image_lock.h"
+#include "image_notes.h"
 #include "image_openers.h"
 #include "libvirtd_process.h"
 #include "probe_spec.h"
@@ -167,7 +168,11 @@ static gboolean claim_keep(const ocf_call_t *call, const image_identity_t *ident
     int lock = image_lock_take(identity->domain_name, 0, NULL);
     image_record_t *record = lock >= 0 ? image_record_load(identity->domain_name) : NULL;
     gboolean kept = record == NULL || claim_take(call, identity, store, record, error);
+    g_autofree char *holder = record != NULL && kept ? image_claim_own_text(store, identity, record) : NULL;
 
+    if (holder != NULL) {
+        image_notes_seen(store, record->run_images, identity->server, holder, IMAGE_USE_RUNS);
+    }
     image_record_free(record);
     image_lock_release(lock);
     return kept;

@@ -9,8 +9,9 @@
 
 /*
  * Who has the run images open, and who of them is put out. Nobody counts that
- * the store refuses (store_image_openers()), whether it is listed or not; the
- * entries of those who are listed are renewed before they end.
+ * the store refuses (store_image_openers()), whether it is listed or not. The
+ * entries outlast those who are listed: Ceph (16.2) does not extend one, so that
+ * an entry that ends could be renewed only after it has ended.
  */
 
 /*!

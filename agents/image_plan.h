@@ -8,8 +8,8 @@
  * Which run images a start boots. Pure.
  *
  * What a standby wrote is never dropped by a later takeover. It is booted again, unless a recovery point that brings
- * something new was made after the image had stopped: then the original has gone on since, the point is booted, and what
- * the standby wrote is kept aside. A recovery point is one of all disks together, so the clones are of the same one; clones that
+ * something new was made after the image was in use (image_use.h): then the original has gone on since, the point is
+ * booted, and what the standby wrote is kept aside (image_kept.h). A recovery point is one of all disks together, so the clones are of the same one; clones that
  * nobody has written to are worth nothing and give way to a newer point.
  */
 typedef enum {
@@ -24,7 +24,7 @@ typedef struct disk_facts {
     gboolean exists;
     gboolean complete;      /* carries the mark that store_image_clone() leaves */
     gboolean written;       /* since it was cloned */
-    gboolean superseded;    /* written, and a point that brings something new was made after it had stopped */
+    gboolean superseded;    /* written, and a point that brings something new was made after it was in use */
     char *cloned_point;     /* NULL: no parent */
     char **points;          /* of its recovery image, newest first */
 } disk_facts_t;

@@ -31,6 +31,7 @@ typedef struct start {
     image_record_t *earlier; /* of the start before, or NULL */
     domain_xml_t xml;
     address_probe_t *address_probe;
+    gint64 takeover;         /* by which it is told from others; 0: not known */
 } start_t;
 
 static void disks_forget(start_t *start)
@@ -210,6 +211,18 @@ static gboolean disks_claim(start_t *start, GError **error)
     return FALSE;
 }
 
+static gboolean disks_prepare(start_t *start, GError **error)
+{
+    g_autofree char *holder = image_claim_own_text(start->store, &start->identity, start->record);
+
+    if (holder == NULL) {
+        g_set_error(error, UNDERSTUDY_ERROR, UNDERSTUDY_ERROR_TIMEOUT, "the claim on %s, which was just made, can't be read",
+                    start->identity.server);
+        return FALSE;
+    }
+    return image_disks_prepare(start->store, start->disks, start->identity.server, holder, start->takeover, error);
+}
+
 static gboolean disks_get(start_t *start, GError **error)
 {
     start->store = image_store_open(start->call, error);
@@ -218,7 +231,7 @@ static gboolean disks_get(start_t *start, GError **error)
     }
     start->disks = image_disks_new(start->call->values, start->identity.server);
     start->run_names = image_disks_run_names(start->disks);
-    if (!disks_claim(start, error) || !image_disks_prepare(start->store, start->disks, start->identity.server, error)) {
+    if (!disks_claim(start, error) || !disks_prepare(start, error)) {
         return FALSE;
     }
     g_strfreev(start->run_names);
@@ -301,13 +314,13 @@ static gboolean make_ready(start_t *start, GError **error)
 {
     gint64 asked_us = 0;
 
-    if (!earlier_is_settled(start, error) || !image_ticket_check(start->call, &start->identity, error)) {
+    if (!earlier_is_settled(start, error) || !image_ticket_check(start->call, &start->identity, &start->takeover, error)) {
         return FALSE;
     }
     asked_us = g_get_monotonic_time();
     return disks_get_in_time(start, error)
            && (g_get_monotonic_time() - asked_us < TICKET_FRESH_MS * 1000LL
-               || image_ticket_check(start->call, &start->identity, error));
+               || image_ticket_check(start->call, &start->identity, &start->takeover, error));
 }
 
 static ocf_rc_t start_run(start_t *start)

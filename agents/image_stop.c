@@ -17,8 +17,9 @@
 #include "error.h"
 #include "image_actions.h"
 #include "image_claim.h"
+#include "image_kept.h"
 #include "image_lock.h"
-#include "image_disks.h"
+#include "image_notes.h"
 #include "image_openers.h"
 #include "libvirtd_process.h"
 #include "qemu_process.h"
@@ -42,6 +43,7 @@
 #define SETTLE_AGAIN_MS        200
 #define MIGRATION_JOB          "migration"
 #define PUBLISH_TIMEOUT_MS     3000
+#define NOTES_RESERVE_MS       2000
 /* This part of what is left: how long another action of the resource on this host is waited for. */
 #define LOCK_PATIENCE_PART     3
 #define LOCK_AGAIN_MS          1000
@@ -305,6 +307,26 @@ static void process_end(stop_t *stop)
     }
 }
 
+/* What can be left out is left out when the time is short: a stop that does not end in time has its host fenced. */
+static gboolean has_time_for_notes(const stop_t *stop)
+{
+    guint timeout_ms = (guint) ocf_value_duration_ms(stop->call->values, "store_timeout");
+
+    return ocf_call_remaining_ms(stop->call, PUBLISH_TIMEOUT_MS + NOTES_RESERVE_MS) > 2 * timeout_ms;
+}
+
+static void end_note(const stop_t *stop, store_t *store)
+{
+    g_autofree char *holder = has_time_for_notes(stop) ? image_claim_own_text(store, &stop->identity, stop->record) : NULL;
+
+    if (holder != NULL && has_time_for_notes(stop)) {
+        image_notes_seen(store, stop->record->run_images, stop->identity.server, holder, IMAGE_USE_ENDED);
+    }
+    if (holder != NULL && has_time_for_notes(stop)) {
+        image_kept_tidy(store, stop->record->run_images);
+    }
+}
+
 /* No client of this host can write to a run image; what its ended processes have left there is blocklisted. Then the
  * server is anybody's to start. */
 static gboolean writers_are_gone(stop_t *stop, GError **error)
@@ -312,8 +334,8 @@ static gboolean writers_are_gone(stop_t *stop, GError **error)
     store_t *store = image_store_open_record(stop->call, stop->record, error);
     gboolean gone = store != NULL && image_openers_end_own(store, stop->record->run_images, stop->record, error);
 
-    if (gone && image_claim_is_own(store, &stop->identity, stop->record)) {
-        image_disks_note_ended(store, stop->record->run_images, stop->identity.server);
+    if (gone) {
+        end_note(stop, store);
     }
     gone = gone && image_claim_give_back(store, &stop->identity, stop->record, error);
 

@@ -34,6 +34,19 @@ static gboolean has(xmlXPathContext *context, const char *path)
     return any;
 }
 
+static gint64 number_of(xmlXPathContext *context, const char *path)
+{
+    xmlXPathObject *found = xmlXPathEval((const xmlChar *) path, context);
+    gint64 number = 0;
+
+    if (found == NULL || found->type != XPATH_STRING
+        || !g_ascii_string_to_signed((const char *) found->stringval, 10, 0, G_MAXINT64, &number, NULL)) {
+        number = 0;
+    }
+    xmlXPathFreeObject(found);
+    return number;
+}
+
 gboolean ticket_answer_parse(const char *xml, const char *resource_id, const char *ticket_id, ticket_answer_t *answer,
                              GError **error)
 {
@@ -42,11 +55,13 @@ gboolean ticket_answer_parse(const char *xml, const char *resource_id, const cha
     xmlXPathContext *context = document != NULL ? xmlXPathNewContext(document) : NULL;
     g_autofree char *resource = g_strdup_printf(RESOURCE_PATH, resource_id);
     g_autofree char *granted = g_strdup_printf(TICKET_PATH IS_GRANTED, ticket_id);
+    g_autofree char *granted_at = g_strdup_printf("string(" TICKET_PATH "/@last-granted)", ticket_id);
     gboolean read = context != NULL && has(context, "//crm_config");
 
     if (read) {
         answer->manages = has(context, resource);
         answer->granted = has(context, granted);
+        answer->granted_at = number_of(context, granted_at);
     } else {
         g_set_error_literal(error, UNDERSTUDY_ERROR, UNDERSTUDY_ERROR_FAILED,
                             "cibadmin's answer is not a part of the cluster's configuration");

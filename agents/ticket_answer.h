@@ -8,6 +8,7 @@
 typedef struct ticket_answer {
     gboolean manages;   /* the CIB has the resource */
     gboolean granted;   /* the ticket, and it is not in standby */
+    gint64 granted_at;  /* when it was granted last, by the clock of who did: to tell one grant from another; 0: not known */
 } ticket_answer_t;
 
 /* XPath of the question; NULL with UNDERSTUDY_ERROR_CONFIG if one of the ids can be none in a CIB; g_free(). */

@@ -31,6 +31,24 @@ char *server_run_image_name(const char *server, unsigned disk_index)
     return g_strdup_printf(RUN_IMAGE_PREFIX "%s-%u", server, disk_index);
 }
 
+char *kept_image_name(const char *run_image, unsigned generation)
+{
+    return g_strdup_printf("%s.%u", run_image, generation);
+}
+
+gboolean kept_image_generation(const char *image, const char *run_image, unsigned *generation)
+{
+    size_t prefix_bytes = strlen(run_image);
+    guint64 number = 0;
+
+    if (strncmp(image, run_image, prefix_bytes) != 0 || image[prefix_bytes] != '.'
+        || !g_ascii_string_to_unsigned(image + prefix_bytes + 1, 10, 1, G_MAXUINT - 1, &number, NULL)) {
+        return FALSE;
+    }
+    *generation = (unsigned) number;
+    return TRUE;
+}
+
 static const char *text_after_prefix(const char *text, const char *prefix)
 {
     if (text == NULL || !g_str_has_prefix(text, prefix) || text[strlen(prefix)] == '\0') {

@@ -54,6 +54,9 @@ gboolean server_name_is_valid(const char *name);
 char *server_resource_id(const char *server);      /* standby-SERVER */
 char *server_ticket_id(const char *server);        /* takeover-SERVER */
 char *server_run_image_name(const char *server, unsigned disk_index); /* run-SERVER-N */
+char *kept_image_name(const char *run_image, unsigned generation);    /* run-SERVER-N.G: set aside, from 1 */
+/* Whether an image is one that was set aside of this run image, and which. */
+gboolean kept_image_generation(const char *image, const char *run_image, unsigned *generation);
 
 /* The server that a resource id or a ticket id is about, inside the argument;
  * NULL if it is not one of ours. */

@@ -93,10 +93,20 @@ gboolean store_claim_note_read(store_t *store, const char *pool, const char *ser
     return ops->claim_note_read(store, pool, server, key, value, error);
 }
 
-gboolean store_claim_note_set(store_t *store, const char *pool, const char *server, const char *key, const char *value,
-                              GError **error)
+gboolean store_claim_note_set(store_t *store, const char *pool, const char *server, const char *holder,
+                              const char *key, const char *value, GError **error)
 {
-    return ops->claim_note_set(store, pool, server, key, value, error);
+    return ops->claim_note_set(store, pool, server, holder, key, value, error);
+}
+
+char **store_image_list(store_t *store, const char *pool, const char *prefix, GError **error)
+{
+    return ops->image_list(store, pool, prefix, error);
+}
+
+gboolean store_rename_finish(store_t *store, const store_image_name_t *name, char **new_image, GError **error)
+{
+    return ops->rename_finish(store, name, new_image, error);
 }
 
 gboolean store_image_create(store_t *store, const store_image_name_t *name, guint64 size_bytes, GError **error)

@@ -97,6 +97,11 @@ gboolean store_image_clone(store_t *store, const store_image_name_t *parent, con
  * are what it was cloned from (g_free()), NULL if it has no parent. */
 gboolean store_clone_state(store_t *store, const store_image_name_t *name, gboolean *complete, char **parent, char **point,
                            GError **error);
+/* Names of the images of a pool, outside its namespaces, that begin with `prefix`, NULL-terminated; g_strfreev(). */
+char **store_image_list(store_t *store, const char *pool, const char *prefix, GError **error);
+/* Go on with a rename that was killed: the pool lists the image by its new name already, and the old one still opens it.
+ * TRUE and *new_image (g_free()), or NULL if there is no such thing. */
+gboolean store_rename_finish(store_t *store, const store_image_name_t *name, char **new_image, GError **error);
 gboolean store_image_create(store_t *store, const store_image_name_t *name, guint64 size_bytes, GError **error);
 /* Within the pool; never over another image: UNDERSTUDY_ERROR_EXISTS. */
 gboolean store_image_rename(store_t *store, const store_image_name_t *name, const char *new_image, GError **error);
@@ -120,11 +125,12 @@ gboolean store_claim_read(store_t *store, const char *pool, const char *server, 
 gboolean store_claim_swap(store_t *store, const char *pool, const char *server, const char *expected,
                           const char *desired, GError **error);
 
-/* Something else that is kept with the claim; NULL: nothing is. */
+/* Something else that is kept with the claim; NULL: nothing is. It is set in one step with a look at the claim:
+ * UNDERSTUDY_ERROR_BUSY, and it is not set, if that does not say `holder`. */
 gboolean store_claim_note_read(store_t *store, const char *pool, const char *server, const char *key, char **value,
                                GError **error);
-gboolean store_claim_note_set(store_t *store, const char *pool, const char *server, const char *key, const char *value,
-                              GError **error);
+gboolean store_claim_note_set(store_t *store, const char *pool, const char *server, const char *holder,
+                              const char *key, const char *value, GError **error);
 
 /* Blocklist ---------------------------------------------------------------*/
 /* An address is "10.0.0.5" (everything from there) or "10.0.0.5:0/3853293677" (one client).

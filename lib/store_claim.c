@@ -133,24 +133,29 @@ gboolean store_do_claim_swap(store_t *store, const char *pool, const char *serve
     return rc >= 0 || claim_fail(error, rc, server);
 }
 
-gboolean store_do_claim_note_set(store_t *store, const char *pool, const char *server, const char *key,
-                                 const char *value, GError **error)
+gboolean store_do_claim_note_set(store_t *store, const char *pool, const char *server, const char *holder,
+                                 const char *key, const char *value, GError **error)
 {
     g_autofree char *object = object_name(server);
     const char *text = value != NULL ? value : "";
     size_t text_bytes = strlen(text);
     rados_write_op_t op = NULL;
     rados_ioctx_t io = NULL;
+    int compare_rc = 0;
     int rc = 0;
 
     if (!pool_open(store, pool, &io, error)) {
         return FALSE;
     }
     op = rados_create_write_op();
-    rados_write_op_create(op, LIBRADOS_CREATE_IDEMPOTENT, NULL);
+    rados_write_op_omap_cmp(op, HOLDER_KEY, LIBRADOS_CMPXATTR_OP_EQ, holder, strlen(holder), &compare_rc);
     rados_write_op_omap_set(op, &key, &text, &text_bytes, 1);
     rc = rados_write_op_operate(op, io, object, NULL, 0);
     rados_release_write_op(op);
     rados_ioctx_destroy(io);
+    if (rc == -ECANCELED) {
+        g_set_error(error, UNDERSTUDY_ERROR, UNDERSTUDY_ERROR_BUSY, "%s is claimed by another start", server);
+        return FALSE;
+    }
     return rc >= 0 || claim_fail(error, rc, server);
 }

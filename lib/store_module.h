@@ -28,8 +28,10 @@ typedef struct store_ops {
                               gboolean *differ, GError **error);
     gboolean (*claim_note_read)(store_t *store, const char *pool, const char *server, const char *key, char **value,
                                 GError **error);
-    gboolean (*claim_note_set)(store_t *store, const char *pool, const char *server, const char *key, const char *value,
-                               GError **error);
+    gboolean (*claim_note_set)(store_t *store, const char *pool, const char *server, const char *holder,
+                               const char *key, const char *value, GError **error);
+    char **(*image_list)(store_t *store, const char *pool, const char *prefix, GError **error);
+    gboolean (*rename_finish)(store_t *store, const store_image_name_t *name, char **new_image, GError **error);
     gboolean (*image_create)(store_t *store, const store_image_name_t *name, guint64 size_bytes, GError **error);
     gboolean (*image_rename)(store_t *store, const store_image_name_t *name, const char *new_image, GError **error);
     gboolean (*image_remove)(store_t *store, const store_image_name_t *name, GError **error);

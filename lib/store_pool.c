@@ -11,6 +11,9 @@
 
 /* Images that are opened at once: each costs a few round trips. */
 #define OPEN_IN_FLIGHT 32U
+/* The object by which a name leads to an image. */
+#define ID_OBJECT_PREFIX "rbd_id."
+#define ID_MAX_BYTES     256
 
 typedef struct pool_image {
     char *name; /* pool/image or pool/namespace/image */
@@ -87,6 +90,90 @@ static int images_read(rados_ioctx_t io, rbd_image_spec_t **specs, size_t *count
         rc = rbd_list2(io, *specs, count);
     }
     return rc;
+}
+
+char **store_do_image_list(store_t *store, const char *pool, const char *prefix, GError **error)
+{
+    const store_image_name_t name = { .pool = (char *) pool, .namespace = (char *) "", .image = NULL };
+    g_autoptr(GStrvBuilder) names = g_strv_builder_new();
+    g_autofree rbd_image_spec_t *specs = NULL;
+    rados_ioctx_t io = NULL;
+    size_t count = 0;
+    int rc = 0;
+
+    if (!store_pool_open(store, &name, &io, error)) {
+        return NULL;
+    }
+    rc = images_read(io, &specs, &count);
+    rados_ioctx_destroy(io);
+    if (rc < 0) {
+        (void) store_fail(error, rc, "can't list the images in pool '%s'", pool);
+        return NULL;
+    }
+    for (size_t i = 0; i < count; i++) {
+        if (g_str_has_prefix(specs[i].name, prefix)) {
+            g_strv_builder_add(names, specs[i].name);
+        }
+    }
+    rbd_image_spec_list_cleanup(specs, count);
+    return g_strv_builder_end(names);
+}
+
+/* What the pool lists an image as that this name opens; NULL if it does not list it. */
+static int listed_name(const opened_image_t *opened, char **listed)
+{
+    g_autofree rbd_image_spec_t *specs = NULL;
+    char id[ID_MAX_BYTES] = "";
+    size_t count = 0;
+    int rc = rbd_get_id(opened->image, id, sizeof id);
+
+    *listed = NULL;
+    if (rc < 0) {
+        return rc;
+    }
+    rc = images_read(opened->io, &specs, &count);
+    if (rc < 0) {
+        return rc;
+    }
+    for (size_t i = 0; i < count; i++) {
+        if (*listed == NULL && strcmp(specs[i].id, id) == 0) {
+            *listed = g_strdup(specs[i].name);
+        }
+    }
+    rbd_image_spec_list_cleanup(specs, count);
+    return 0;
+}
+
+gboolean store_do_rename_finish(store_t *store, const store_image_name_t *name, char **new_image, GError **error)
+{
+    g_autofree char *id_object = g_strconcat(ID_OBJECT_PREFIX, name->image, NULL);
+    g_autofree char *text = store_image_name_text(name);
+    g_autofree char *listed = NULL;
+    rados_ioctx_t io = NULL;
+    opened_image_t opened;
+    int rc = 0;
+
+    *new_image = NULL;
+    if (!opened_image_open(store, name, FALSE, &opened, error)) {
+        return FALSE;
+    }
+    rc = listed_name(&opened, &listed);
+    opened_image_close(&opened);
+    if (rc >= 0 && (listed == NULL || strcmp(listed, name->image) == 0)) {
+        return TRUE;
+    }
+    if (rc >= 0 && !store_pool_open(store, name, &io, error)) {
+        return FALSE;
+    }
+    if (rc >= 0) { /* the last thing that a rename does */
+        rc = rados_remove(io, id_object);
+        rados_ioctx_destroy(io);
+    }
+    if (rc < 0 && rc != -ENOENT) {
+        return store_fail(error, rc, "can't finish the renaming of image %s", text);
+    }
+    *new_image = g_steal_pointer(&listed);
+    return TRUE;
 }
 
 static gboolean images_list(store_pool_watch_t *watch, rados_ioctx_t io, const char *pool, const char *space,

@@ -25,6 +25,7 @@ DOMAIN = f"standby-{SERVER}"
 RECOVERY = f"{POOL}/{SERVER}"
 RUN = f"{POOL}/run-{SERVER}-0"
 CLAIM = f"understudy_claim.{SERVER}"
+TICKET = f"takeover-{SERVER}"
 ENDED = f"understudy-ended-{SERVER}"
 BYSTANDER = "bystander"   # another guest of the host
 SUCCESS, GENERIC, ARGS, UNIMPLEMENTED, PERM, INSTALLED, CONFIGURED, NOT_RUNNING, DEGRADED = 0, 1, 2, 3, 4, 5, 6, 7, 190
@@ -275,6 +276,30 @@ class ImageAgent:
         """The original goes on: its recovery image gets other data, at its very end."""
         pool, name = image.split("/")
         self.lab.exec("store", "/usr/bin/python3", "-c", CHANGE, pool, name)
+
+    def unlock(self, image: str = RUN) -> None:
+        """Takes a lock that was set by hand off an image."""
+        for lock in json.loads(self.rbd("lock", "ls", image, "--format", "json").stdout):
+            self.rbd("lock", "rm", image, lock["id"], lock["locker"], check=False)
+
+    def begin_takeover(self) -> None:
+        """As for the observers: the ticket is granted anew, by which one takeover is told from another."""
+        def grant():
+            self.lab.exec(self.host, "crm_ticket", "--ticket", TICKET, "--revoke", "--force")
+            self.lab.exec(self.host, "crm_ticket", "--ticket", TICKET, "--grant", "--force")
+            return self.granted_at() != before
+
+        before = self.granted_at()
+        wait_until(grant, 10, "another grant than the last one")
+
+    def granted_at(self) -> str:
+        """When the ticket was granted last."""
+        words = ("crm_ticket", "--ticket", TICKET, "--get-attr", "last-granted", "--quiet")
+        return self.lab.exec(self.host, *words, check=False).stdout.strip()
+
+    def forget_takeovers(self) -> None:
+        """No ticket, as before the first one."""
+        self.lab.exec(self.host, "crm_ticket", "--ticket", TICKET, "--cleanup", "--force", check=False)
 
     def make_recovery(self, image: str = RECOVERY, point: str | None = "point-1") -> None:
         """A recovery image of the tiny guest."""

@@ -70,76 +70,130 @@ def test_the_newest_point_is_booted(image):
             image.rbd("snap", "rm", "--no-progress", f"{RECOVERY}@{snap}")
 
 
-def test_a_point_that_was_made_after_the_standby_had_stopped(image):
-    """The original has gone on since: its point is booted, and what the standby wrote is kept aside."""
-    image.start()
-    image.stop()
-    image.change()
-    image.make_point("point-2")
-    try:
-        answer = image.start()
-        assert image.parent_point() == "point-2" and image.boots() == ["boot"]
-        assert f"{RUN}.1".split("/")[1] in image.images() and "is kept as" in answer.log
-        assert image.parent_point(f"{RUN}.1") == "point-1"
-        # Points that are made while the standby runs are no reason to drop what it has written.
+def test_what_was_made_later_is_booted(image):
+    """Of the original's points and what standbys wrote: whether somebody has seen the standby stop, or its host was fenced."""
+    kept = [f"{RUN}.{number}" for number in (1, 2)]
+
+    def original_goes_on(point):
         image.change()
-        image.make_point("point-3")
+        image.make_point(point)
+
+    def serve():
+        answer = image.start(drop=("boot_probe",))
+        image.change(RUN)   # as the guest would
+        return answer
+
+    def stop():
+        image.virsh("destroy", DOMAIN)
+        image.stop()
+
+    def power_is_lost():
         image.signal("KILL", *image.qemu_pids())
         wait_until(lambda: image.monitor().rc == NOT_RUNNING, 20, "QEMU to be gone")
-        image.start()
-        assert image.parent_point() == "point-2" and image.boots() == ["boot", "boot"]
-        image.stop()
+
+    try:
+        image.begin_takeover()
+        serve()
+        stop()
+        original_goes_on("point-2")
+        image.begin_takeover()
+        answer = serve()
+        assert image.parent_point() == "point-2" and "point-2 was made later" in answer.log
+        assert "is kept as" in answer.log and image.parent_point(kept[0]) == "point-1"
+        # Points that are made within a takeover are no reason to drop what the standby has written.
+        original_goes_on("point-3")
+        power_is_lost()
+        serve()
+        assert image.parent_point() == "point-2"
+        # It runs on; then its host is gone, and the next takeover is another one.
+        original_goes_on("point-4")
+        assert image.monitor(level=10, timeout_s=30, drop=("boot_probe",)).rc == SUCCESS
+        power_is_lost()
+        image.begin_takeover()
+        answer = serve()
+        assert image.parent_point() == "point-2", "nothing is newer than the standby, which was seen to run after point-4"
+        assert "nobody has seen" in answer.log
+        power_is_lost()
+        original_goes_on("point-5")
+        image.begin_takeover()
+        answer = serve()
+        assert image.parent_point() == "point-5" and "point-5 was made later" in answer.log
+        stop()
+        assert {name.split("/")[1] for name in kept} <= set(image.images()), "what a standby wrote is nobody's to remove"
     finally:
         image.clear()
-        for snap in ("point-2", "point-3"):
-            image.rbd("snap", "rm", "--no-progress", f"{RECOVERY}@{snap}", check=False)
+        image.forget_takeovers()
+        for number in range(2, 6):
+            image.rbd("snap", "rm", "--no-progress", f"{RECOVERY}@point-{number}", check=False)
+
+
+def test_a_start_that_was_killed_while_it_set_an_image_aside(image):
+    """It had decided to; the pool lists the new name, and the old one still opens the image."""
+    image.rbd("clone", "--rbd-default-clone-format", "2", f"{RECOVERY}@point-1", RUN)
+    image.change(RUN)
+    old, new = (f"rbd_id.{name.split('/')[1]}" for name in (RUN, f"{RUN}.1"))
+    image.lab.exec("store", "rados", "-p", POOL, "create", CLAIM)
+    image.lab.exec("store", "rados", "-p", POOL, "setomapval", CLAIM, "use.run-agenttest-0", "superseded 1 0")
+    image.rbd("rename", RUN, f"{RUN}.1")
+    image.lab.exec("store", "rados", "-p", POOL, "get", new, "/tmp/id")
+    image.lab.exec("store", "rados", "-p", POOL, "put", old, "/tmp/id")
+    answer = image.start(drop=("boot_probe",))
+    number = {name: json.loads(image.rbd("info", name, "--format", "json").stdout)["id"] for name in (RUN, f"{RUN}.1")}
+    assert number[RUN] != number[f"{RUN}.1"] and "about to be kept" in answer.log
+    image.virsh("destroy", DOMAIN)
+    image.stop()
+    assert f"{RUN}.1".split("/")[1] in image.images()
 
 
 def test_a_lock_that_somebody_has_set_by_hand(image):
     """With it QEMU would run, and hang at its first write."""
-    image.start()
-    image.stop()
+    image.rbd("clone", "--rbd-default-clone-format", "2", f"{RECOVERY}@point-1", RUN)
     image.rbd("lock", "add", RUN, "for repair")
     try:
         answer = image.call("start")
         assert answer.rc == GENERIC and image.domains() == []
         assert f"rbd lock rm {RUN} 'for repair' client." in answer.reason
-        (lock,) = json.loads(image.rbd("lock", "ls", RUN, "--format", "json").stdout)
-        image.rbd("lock", "rm", RUN, lock["id"], lock["locker"])
-        image.start()
-        assert image.monitor(level=10, timeout_s=30).rc == SUCCESS
-        image.stop()
     finally:
-        for lock in json.loads(image.rbd("lock", "ls", RUN, "--format", "json").stdout):
-            image.rbd("lock", "rm", RUN, lock["id"], lock["locker"], check=False)
+        image.unlock()
 
 
 def test_a_clone_that_a_ghost_has_open_is_left(image):
-    """It can't be removed, and it is not booted: it gives way to a newer point under another name."""
-    image.rbd("clone", "--rbd-default-clone-format", "2", f"{RECOVERY}@point-1", RUN)
+    """It can't be removed, and it is not booted: it gives way under another name, until the ghost is gone."""
+    kept = f"{RUN}.1"
+    image.rbd("create", "--size", "8M", RUN)
+    image.rbd("feature", "disable", RUN, "object-map", "fast-diff", check=False)
     found = ghosts.make_ghosts(image.lab, image.host, RUN)
     try:
-        image.start()
-        assert set(found) <= set(image.watchers(f"{RUN}.1")) and not set(found) & set(image.watchers())
+        image.start(drop=("boot_probe",))
+        assert set(found) <= set(image.watchers(kept)) and not set(found) & set(image.watchers())
+        image.virsh("destroy", DOMAIN)
+        image.stop()
+        assert kept.split("/")[1] in image.images()
+        ghosts.clear_ghosts(image.lab, kept)
+        image.start(drop=("boot_probe",))
+        assert kept.split("/")[1] not in image.images()
+        image.virsh("destroy", DOMAIN)
         image.stop()
     finally:
         image.clear_blocklist()
 
 
 def test_disks_are_told_by_what_they_were_cloned_from(image):
+    """In whatever order they are named."""
     second, second_run = f"{RECOVERY}-data", RUN.replace("-0", "-1")
     image.remove(second)
     image.rbd("create", "--size", "8M", second)
     image.make_point("point-1", second)
+    for recovery_image, run in ((second, RUN), (RECOVERY, second_run)):
+        image.rbd("clone", "--rbd-default-clone-format", "2", f"{recovery_image}@point-1", run)
+        image.change(run)
     try:
         image.start(disks=f"{RECOVERY} {second}")
-        image.stop(disks=f"{RECOVERY} {second}")
-        image.start(disks=f"{second} {RECOVERY}", drop=("boot_probe",))
         targets = image.virsh("domblklist", DOMAIN)
         assert f"vda      {second_run}" in targets and f"vdb      {RUN}" in targets
+        image.stop(disks=f"{RECOVERY} {second}")
     finally:
-        image.stop(timeout_s=30)
-        image.remove(second_run)
+        image.clear()
         image.remove(second)
 
 

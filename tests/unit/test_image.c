@@ -12,6 +12,7 @@
 #include "domain_state.h"
 #include "error.h"
 #include "image_identity.h"
+#include "names.h"
 
 static void assert_identity(const char *instance, const char *server, const char *expected_server,
                             const char *expected_domain)
@@ -33,6 +34,22 @@ static void test_names(void **state)
     assert_identity("standby-db1", "db9", "db9", "standby-db1");
     assert_identity("my-image", NULL, "my-image", "my-image");
     assert_identity("", "db1", "db1", "standby-db1");
+}
+
+static void test_images_that_were_set_aside(void **state)
+{
+    static const char *const others[] = { "run-db1-0", "run-db1-0.", "run-db1-0.0", "run-db1-0.x", "run-db1-0.1x", "run-db1-0.-1",
+                                          "run-db1-00.1", "run-db1-1.1", "run-db1-0.1-0", "run-db1-0.99999999999" };
+    g_autofree char *name = kept_image_name("run-db1-0", 12);
+    unsigned generation = 0;
+
+    (void) state;
+    assert_string_equal(name, "run-db1-0.12");
+    assert_true(kept_image_generation(name, "run-db1-0", &generation));
+    assert_int_equal(generation, 12);
+    for (gsize i = 0; i < G_N_ELEMENTS(others); i++) {
+        assert_false(kept_image_generation(others[i], "run-db1-0", &generation));
+    }
 }
 
 static void test_no_server(void **state)
@@ -108,6 +125,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_names),      cmocka_unit_test(test_no_server),
+        cmocka_unit_test(test_images_that_were_set_aside),
         cmocka_unit_test(test_uuid_and_mac_are_for_life), cmocka_unit_test(test_states),
     };
 

@@ -15,7 +15,7 @@
 
 static void assert_answer(const char *xml, gboolean manages, gboolean granted)
 {
-    ticket_answer_t answer = { FALSE, FALSE };
+    ticket_answer_t answer = { .granted = FALSE };
 
     assert_true(ticket_answer_parse(xml, "standby-db1", "takeover-db1", &answer, NULL));
     assert_int_equal(answer.manages, manages);
@@ -33,6 +33,24 @@ static void test_answers(void **state)
     assert_answer("<crm_config/>", FALSE, FALSE);
 }
 
+static void test_one_grant_is_told_from_another(void **state)
+{
+    static const struct {
+        const char *attributes;
+        gint64 granted_at;
+    } cases[] = { { "granted='true' last-granted='1700000001'", 1700000001 }, { "granted='true'", 0 },
+                  { "granted='true' last-granted='yesterday'", 0 } };
+
+    (void) state;
+    for (gsize i = 0; i < G_N_ELEMENTS(cases); i++) {
+        g_autofree char *xml = g_strdup_printf(ANSWER(RESOURCE "<ticket_state id='takeover-db1' %s/>"), cases[i].attributes);
+        ticket_answer_t answer = { .granted = FALSE };
+
+        assert_true(ticket_answer_parse(xml, "standby-db1", "takeover-db1", &answer, NULL));
+        assert_int_equal(answer.granted_at, cases[i].granted_at);
+    }
+}
+
 /* None of these says that there is no ticket. */
 static void test_no_answer(void **state)
 {
@@ -40,7 +58,7 @@ static void test_no_answer(void **state)
 
     (void) state;
     for (gsize i = 0; i < G_N_ELEMENTS(texts); i++) {
-        ticket_answer_t answer = { FALSE, FALSE };
+        ticket_answer_t answer = { .granted = FALSE };
         GError *error = NULL;
 
         assert_false(ticket_answer_parse(texts[i], "standby-db1", "takeover-db1", &answer, &error));
@@ -62,6 +80,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_answers),
+        cmocka_unit_test(test_one_grant_is_told_from_another),
         cmocka_unit_test(test_no_answer),
         cmocka_unit_test(test_question),
     };
