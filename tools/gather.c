@@ -89,6 +89,7 @@ cluster_state_t *gather_placement(const char *server, scheduler_plan_t **plan, G
 typedef struct source {
     store_t *store;
     GHashTable *full_pools;
+    GHashTable *images;     /* char* pool -> char**: names of its images that are run images, or were */
 } source_t;
 
 static void source_free(gpointer data)
@@ -97,6 +98,7 @@ static void source_free(gpointer data)
 
     store_close(source->store);
     g_clear_pointer(&source->full_pools, g_hash_table_unref);
+    g_hash_table_unref(source->images);
     g_free(source);
 }
 
@@ -104,6 +106,7 @@ static source_t *open_source(const store_options_t *options, GError **error)
 {
     source_t *source = g_new0(source_t, 1);
 
+    source->images = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, (GDestroyNotify) g_strfreev);
     source->store = store_open(options, error);
     source->full_pools = source->store != NULL ? store_full_pools(source->store, error) : NULL;
     if (source->full_pools == NULL) {
@@ -156,6 +159,71 @@ static gboolean warning_find(const source_t *source, const store_image_name_t *n
     return TRUE;
 }
 
+/* What was trimmed takes no room, and differs from the recovery point all the same. */
+static gboolean kept_look(const source_t *source, const store_image_name_t *kept, guint64 *bytes, gboolean *written,
+                          GError **error)
+{
+    return store_image_own_bytes(source->store, kept, bytes, error)
+           && store_image_is_written(source->store, kept, written, error);
+}
+
+static char **images_of_pool(const source_t *source, const char *pool, GError **error)
+{
+    char **images = g_hash_table_lookup(source->images, pool);
+
+    if (images == NULL) {
+        images = store_image_list(source->store, pool, RUN_IMAGE_PREFIX, error);
+        if (images != NULL) {
+            g_hash_table_insert(source->images, g_strdup(pool), images);
+        }
+    }
+    return images;
+}
+
+/* Of those that were set aside, the ones that hold anything. */
+static gboolean add_kept(const source_t *source, const store_image_name_t *run, run_image_t *found, GError **error)
+{
+    char **images = images_of_pool(source, run->pool, error);
+    guint generation = 0;
+
+    for (char **image = images; images != NULL && *image != NULL; image++) {
+        const store_image_name_t kept = { .pool = run->pool, .namespace = run->namespace, .image = *image };
+        g_autofree char *name = store_image_name_text(&kept);
+        g_autoptr(GError) kept_error = NULL;
+        gboolean written = FALSE;
+        guint64 bytes = 0;
+
+        if (!kept_image_generation(*image, run->image, &generation)) {
+            continue;
+        }
+        /* One that was removed in between, or whose making was cut off, is none. */
+        if (!kept_look(source, &kept, &bytes, &written, &kept_error)) {
+            if (g_error_matches(kept_error, UNDERSTUDY_ERROR, UNDERSTUDY_ERROR_NOT_FOUND)) {
+                continue;
+            }
+            g_propagate_error(error, g_steal_pointer(&kept_error));
+            return FALSE;
+        }
+        if (written) {
+            run_image_add_kept(found, name, bytes);
+        }
+    }
+    return images != NULL;
+}
+
+/* What the first disk's run image was cloned from. */
+static gboolean first_disk_look(const source_t *source, const store_image_name_t *run, run_image_t *found, GError **error)
+{
+    g_autofree char *parent = NULL;
+    gboolean complete = FALSE;
+
+    if (found->name != NULL) {
+        return TRUE;
+    }
+    found->name = store_image_name_text(run);
+    return store_clone_state(source->store, run, &complete, &parent, &found->point, error);
+}
+
 static gboolean add_disk(const source_t *source, const cluster_server_t *server, const char *disk, guint index,
                          run_image_t *found, GError **error)
 {
@@ -179,12 +247,11 @@ static gboolean add_disk(const source_t *source, const cluster_server_t *server,
     }
     done = store_image_exists(source->store, name, &exists, error);
     if (done && exists) {
-        if (found->name == NULL) {
-            found->name = store_image_name_text(name);
-        }
-        done = store_image_own_bytes(source->store, name, &bytes, error) && warning_find(source, name, found, error);
+        done = first_disk_look(source, name, found, error) && store_image_own_bytes(source->store, name, &bytes, error)
+               && warning_find(source, name, found, error);
         found->unreturned_bytes += bytes;
     }
+    done = done && add_kept(source, name, found, error);
     store_image_name_free(name);
     return done;
 }

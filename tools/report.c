@@ -20,9 +20,31 @@ void run_image_free(run_image_t *run_image)
         return;
     }
     g_free(run_image->name);
+    g_free(run_image->point);
+    g_clear_pointer(&run_image->kept, g_ptr_array_unref);
     g_free(run_image->trouble);
     g_free(run_image->warning);
     g_free(run_image);
+}
+
+static void kept_image_free(gpointer data)
+{
+    kept_image_t *kept = data;
+
+    g_free(kept->name);
+    g_free(kept);
+}
+
+void run_image_add_kept(run_image_t *run_image, const char *name, guint64 bytes)
+{
+    kept_image_t *kept = g_new0(kept_image_t, 1);
+
+    kept->name = g_strdup(name);
+    kept->bytes = bytes;
+    if (run_image->kept == NULL) {
+        run_image->kept = g_ptr_array_new_with_free_func(kept_image_free);
+    }
+    g_ptr_array_add(run_image->kept, kept);
 }
 
 /* JSON helpers ---------------------------------------------------------------*/
@@ -150,6 +172,33 @@ static JsonObject *vote_reasons_json(JsonObject *seen)
     return reasons;
 }
 
+static JsonArray *kept_json(const run_image_t *run_image)
+{
+    JsonArray *array = json_array_new();
+
+    for (guint i = 0; run_image != NULL && run_image->kept != NULL && i < run_image->kept->len; i++) {
+        const kept_image_t *kept = g_ptr_array_index(run_image->kept, i);
+        JsonObject *object = json_object_new();
+
+        json_object_set_string_member(object, "name", kept->name);
+        json_object_set_int_member(object, "bytes", (gint64) kept->bytes);
+        json_array_add_object_element(array, object);
+    }
+    return array;
+}
+
+/* It takes room in the store until an operator has looked at it. */
+static char *kept_reason(const run_image_t *run_image)
+{
+    const kept_image_t *first = run_image != NULL && run_image->kept != NULL ? g_ptr_array_index(run_image->kept, 0) : NULL;
+
+    if (first == NULL) {
+        return NULL;
+    }
+    return g_strdup_printf("what a standby wrote in an earlier takeover is kept as %s%s: save what you need of it, then "
+                           "'rbd rm' it", first->name, run_image->kept->len > 1 ? " and others" : "");
+}
+
 static JsonObject *image_json(const cluster_server_t *server, const run_image_t *run_image)
 {
     JsonObject *image = json_object_new();
@@ -157,6 +206,8 @@ static JsonObject *image_json(const cluster_server_t *server, const run_image_t 
     json_object_set_string_member(image, "state", server != NULL ? image_state_name(server->image) : "unknown");
     set_text_or_null(image, "host", server != NULL ? server->image_host : NULL);
     set_text_or_null(image, "run_image", run_image != NULL ? run_image->name : NULL);
+    set_text_or_null(image, "point", run_image != NULL ? run_image->point : NULL);
+    json_object_set_array_member(image, "kept", kept_json(run_image));
     if (run_image != NULL && run_image->trouble == NULL) {
         json_object_set_int_member(image, "unreturned_bytes", (gint64) run_image->unreturned_bytes);
     } else {
@@ -185,6 +236,7 @@ static JsonObject *server_json(const report_sources_t *sources, const char *name
                                                                : NULL;
     const char *verdict = json_read_text(seen, "verdict");
     g_autofree char *image = server != NULL ? image_reason(sources, server) : NULL;
+    g_autofree char *kept = kept_reason(run_image);
     GString *reason = g_string_new(NULL);
     JsonObject *object = json_object_new();
 
@@ -197,6 +249,7 @@ static JsonObject *server_json(const report_sources_t *sources, const char *name
     append_reason(reason, image);
     append_reason(reason, run_image != NULL ? run_image->trouble : NULL);
     append_reason(reason, run_image != NULL ? run_image->warning : NULL);
+    append_reason(reason, kept);
     json_object_set_string_member(object, "name", name);
     json_object_set_string_member(object, "verdict", *verdict != '\0' ? verdict : "unknown");
     json_object_set_int_member(object, "since_ms", json_read_integer(seen, "since_ms", 0));

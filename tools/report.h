@@ -13,15 +13,24 @@
  * sentence why.
  */
 
+/* A run image of an earlier takeover that was set aside. */
+typedef struct kept_image {
+    char *name;              /* POOL/IMAGE */
+    guint64 bytes;           /* what the standby wrote */
+} kept_image_t;
+
 /* What the store says of a server's run image. */
 typedef struct run_image {
     char *name;              /* POOL/IMAGE of the first disk, NULL if there is none */
+    char *point;             /* recovery point that it was cloned from, or NULL */
+    GPtrArray *kept;         /* kept_image_t*, frees its elements; or NULL: none */
     guint64 unreturned_bytes;
     char *trouble;           /* why it is not known, or NULL */
     char *warning;           /* why nothing can be written to it, or NULL */
 } run_image_t;
 
 void run_image_free(run_image_t *run_image);
+void run_image_add_kept(run_image_t *run_image, const char *name, guint64 bytes);
 
 typedef struct report_sources {
     const cluster_state_t *cluster; /* or NULL */

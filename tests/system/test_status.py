@@ -23,7 +23,7 @@ def test_status_has_what_is_promised(protected):
         assert server["verdict"] == "healthy" and server["ticket"] is False
         assert server["votes"] == {"up": len(protected.hosts), "down": 0, "blind": 0, "unknown": 0}
         assert server["image"]["state"] == "stopped" and server["image"]["host"] is None
-        assert set(server["image"]) == {"state", "host", "run_image", "unreturned_bytes"}
+        assert set(server["image"]) == {"state", "host", "run_image", "point", "kept", "unreturned_bytes"}
         # A healthy server's reason tells at most how it became so.
         assert server["reason"] in ("", "the original serves again") or server["reason"].startswith("recovered: ")
     assert [host["name"] for host in status["hosts"]] == protected.hosts

@@ -67,7 +67,8 @@ static void test_all_three_are_put_together(void **state)
     JsonObject *observers = object_of("{\"ok\":true,\"leader\":\"host1\",\"quorate\":true,\"servers\":[{\"name\":\"db1\","
                                       "\"verdict\":\"failed\",\"reason\":\"\",\"votes\":{\"up\":0,\"down\":2,"
                                       "\"blind\":1}}]}");
-    run_image_t run_image = { .name = (char *) "vm/run-db1-0", .unreturned_bytes = 5242880 };
+    run_image_t run_image = { .name = (char *) "vm/run-db1-0", .point = (char *) "point-2",
+                              .unreturned_bytes = 5242880 };
     GHashTable *run_images = g_hash_table_new(g_str_hash, g_str_equal);
     report_sources_t sources = { .cluster = cluster, .observers = observers, .run_images = run_images };
     JsonObject *status = NULL;
@@ -76,6 +77,8 @@ static void test_all_three_are_put_together(void **state)
     g_autofree char *text = NULL;
 
     (void) state;
+    run_image_add_kept(&run_image, "vm/run-db1-0.1", 4194304);
+    run_image_add_kept(&run_image, "vm/run-db1-0.2", 8388608);
     g_hash_table_insert(run_images, (gpointer) "db1", &run_image);
     status = report_status(&sources, "db1");
     server = first_server(status);
@@ -89,12 +92,17 @@ static void test_all_three_are_put_together(void **state)
     assert_string_equal(json_object_get_string_member(image, "host"), "host1");
     assert_string_equal(json_object_get_string_member(image, "run_image"), "vm/run-db1-0");
     assert_int_equal(json_object_get_int_member(image, "unreturned_bytes"), 5242880);
-    assert_string_equal(json_object_get_string_member(server, "reason"), "");
+    assert_string_equal(json_object_get_string_member(image, "point"), "point-2");
+    assert_int_equal(json_array_get_length(json_object_get_array_member(image, "kept")), 2);
+    assert_string_equal(json_object_get_string_member(server, "reason"),
+                        "what a standby wrote in an earlier takeover is kept as vm/run-db1-0.1 and others: save what you need "
+                        "of it, then 'rbd rm' it");
     text = report_status_text(status);
     assert_non_null(strstr(text, "running on host1"));
     assert_non_null(strstr(text, "5.0 MiB"));
     json_object_unref(status);
     json_object_unref(observers);
+    g_ptr_array_unref(run_image.kept);
     g_hash_table_unref(run_images);
     cluster_state_free(cluster);
 }
