@@ -66,7 +66,10 @@ gboolean store_monitor_command(store_t *store, const char *command_json, char **
     size_t status_bytes = 0;
     int rc = rados_mon_command(store->cluster, commands, 1, NULL, 0, &reply, &reply_bytes, &status, &status_bytes);
 
-    if (rc < 0) {
+    if (rc == -EACCES || rc == -EPERM) {
+        g_set_error(error, UNDERSTUDY_ERROR, UNDERSTUDY_ERROR_PERMISSION,
+                    "Ceph's monitors let client.%s do too little: give it the caps that 'understudy keys' prints", store->user);
+    } else if (rc < 0) {
         g_autofree char *text = g_strndup(status != NULL ? status : "", status_bytes);
 
         store_fail(error, rc, "Ceph's monitors refuse a command%s%s", text[0] != '\0' ? ": " : "", g_strstrip(text));

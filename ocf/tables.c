@@ -152,8 +152,10 @@ const ocf_param_t image_params[] = {
       .longdesc = "Path of the ceph.conf that names the monitors, the same on every host." },
     { .name = "ceph_user", .type = OCF_TYPE_STRING, .default_text = "understudy",
       .shortdesc = "Cephx user of the hosts, without \"client.\"",
-      .longdesc = "User whose keyring the hosts have. It needs \"profile rbd\" on the monitors, so that it may break "
-                  "the lock of a dead client, and on the pools." },
+      .longdesc = "User whose keyring the hosts have, with the caps that \"understudy keys\" prints: \"profile rbd\" on the "
+                  "pools, for the images and the claim on the server; on the monitors, to put single clients of the "
+                  "hosts on the blocklist, to read the keys below understudy/ in the config-key store, and to set this "
+                  "host's below understudy/host/." },
     { .name = "boot_probe", .type = OCF_TYPE_STRING, .reloadable = TRUE, .check = check_probe,
       .shortdesc = "What must answer before a start is a success",
       .longdesc = "tcp:ADDR:PORT or icmp:ADDR on the service address. If it is not set, the start is a success when "

@@ -3,6 +3,7 @@
 
 import contextlib
 import json
+import os
 import re
 import signal
 import subprocess
@@ -12,13 +13,15 @@ import pytest
 
 import ghosts
 from fence_agent import RECORD_KEY, FenceAgent, no_decisions
-from image_agent import (CLAIM, CONFIGURED, DOMAIN, ENDED, GENERIC, INSTALLED, NOT_RUNNING, RECOVERY, RUN, SERVER,
+from image_agent import (CLAIM, CONFIGURED, DOMAIN, ENDED, GENERIC, INSTALLED, NOT_RUNNING, PERM, RECOVERY, RUN, SERVER,
                          SUCCESS, ImageAgent, holder_end, image, recovery)  # noqa: F401
 from lab.api import wait_until
 from lab.site import POOL
 
 # Long enough to see that a dead QEMU's watch (30 s) was not waited for.
 DEAD_WATCH_S = 25
+# That this host has published its boot.
+REGISTRY_NOTE = "/run/understudy/registry"
 
 
 def test_start_and_stop(image):
@@ -372,6 +375,33 @@ def test_ceph_files_that_people_have_edited(image):
         image.stop()
     finally:
         image.lab.exec(image.host, "rm", "-f", *files)
+
+
+def test_what_keys_makes_is_enough(image):
+    """And less is named: who may use the images alone can't say which boot of the host it was."""
+    site, folder, keyring = image.lab.site, "/tmp/agentkeys", "/etc/ceph/ceph.client.agentkeys.keyring"
+    hosts = [word for host in site.host_names for word in ("--host", site.address(host, "store"))]
+    tool = os.environ.get("UNDERSTUDY_TOOL", "/usr/sbin/understudy")
+    image.lab.exec("store", "mkdir", "-p", folder)
+    try:
+        image.lab.exec("store", tool, "keys", "--apply", "--user", "agentkeys", "--pool", POOL, "--keyring-dir", folder, *hosts)
+        text = image.lab.exec("store", "cat", f"{folder}/ceph.client.agentkeys.keyring").stdout
+        image.lab.exec(image.host, "cp", "/dev/stdin", keyring, stdin=text)
+        image.lab.exec(image.host, "rm", "-f", REGISTRY_NOTE)
+        image.start(ceph_user="agentkeys", drop=("boot_probe",))
+        assert image.monitor(level=10, timeout_s=30, ceph_user="agentkeys", drop=("boot_probe",)).rc == SUCCESS
+        image.virsh("destroy", DOMAIN)
+        image.stop()
+        assert image.claim() == []
+        image.lab.exec("store", "ceph", "auth", "caps", "client.agentkeys", "mon", "profile rbd", "mgr", "profile rbd",
+                       "osd", f"profile rbd pool={POOL}")
+        image.lab.exec(image.host, "rm", "-f", REGISTRY_NOTE)
+        answer = image.call("start", ceph_user="agentkeys")
+        assert answer.rc == PERM and "understudy keys" in answer.reason
+    finally:
+        image.lab.exec(image.host, "rm", "-f", keyring)
+        for user in ("agentkeys", "agentkeys-fence", "agentkeys-unfence"):
+            image.lab.exec("store", "ceph", "auth", "rm", f"client.{user}", check=False)
 
 
 def test_a_ghost_of_another_host(image):
