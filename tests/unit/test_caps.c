@@ -46,6 +46,11 @@ static void test_users(void **state)
     host = g_ptr_array_index(users, 0);
     fence = g_ptr_array_index(users, 1);
     unfence = g_ptr_array_index(users, 2);
+    /* What a start needs besides the images: its host's boot, and that of a claim's holder. */
+    assert_non_null(strstr(host->mon, "allow command \"config-key get\" with key prefix understudy/,"));
+    assert_non_null(strstr(host->mon, "allow command \"config-key set\" with key prefix understudy/host/"));
+    assert_null(strstr(host->mon, "profile rbd"));
+    assert_non_null(strstr(host->osd, "profile rbd pool=vm"));
     assert_string_equal(fence->entity, "client.understudy-fence");
     assert_non_null(strstr(host->mon, "blocklistop=add addr regex \"^(10[.]0[.]0[.]11|[[]fd00::12[]]):0/[1-9][0-9]*$\""));
     assert_non_null(strstr(host->mon, "blocklistop=rm addr regex \"^(10[.]0[.]0[.]101):0/"));
