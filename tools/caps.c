@@ -153,6 +153,28 @@ static gboolean names_are_good(const char *base, const GPtrArray *pools, GError 
     return bad == NULL;
 }
 
+/* Whoever may isolate a server could fence that host. */
+static gboolean addresses_differ(const GPtrArray *hosts, const GPtrArray *servers, GError **error)
+{
+    g_autoptr(GHashTable) ips = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+
+    for (guint i = 0; i < hosts->len; i++) {
+        g_hash_table_add(ips, store_address_ip(g_ptr_array_index(hosts, i)));
+    }
+    for (guint i = 0; i < servers->len; i++) {
+        const char *address = g_ptr_array_index(servers, i);
+        g_autofree char *ip = store_address_ip(address);
+
+        if (g_hash_table_contains(ips, ip)) {
+            g_set_error(error, UNDERSTUDY_ERROR, UNDERSTUDY_ERROR_CONFIG,
+                        "%s is given with --host and with --server-address: isolating that server would keep the host "
+                        "out of the store; give each its own address", address);
+            return FALSE;
+        }
+    }
+    return TRUE;
+}
+
 GPtrArray *caps_make(const char *base, const GPtrArray *pools, const GPtrArray *hosts, const GPtrArray *servers,
                      GError **error)
 {
@@ -162,7 +184,7 @@ GPtrArray *caps_make(const char *base, const GPtrArray *pools, const GPtrArray *
     g_autofree char *server_pattern = host_pattern != NULL ? address_pattern(servers, error) : NULL;
     GPtrArray *users = NULL;
 
-    if (server_pattern == NULL || !names_are_good(base, pools, error)) {
+    if (server_pattern == NULL || !addresses_differ(hosts, servers, error) || !names_are_good(base, pools, error)) {
         return NULL;
     }
     users = g_ptr_array_new_with_free_func(user_free);

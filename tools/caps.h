@@ -22,7 +22,7 @@ typedef struct ceph_user {
  * \param[in]  pools    char*: pools with protected images; at least one
  * \param[in]  hosts    char*: the hosts' addresses on the storage network; at least one
  * \param[in]  servers  char*: the servers' own; may be empty
- * \param[out] error    UNDERSTUDY_ERROR_CONFIG: a name or an address is none
+ * \param[out] error    UNDERSTUDY_ERROR_CONFIG: a name or an address is none, or an address is in both lists
  * \return ceph_user_t*, frees its elements; or NULL
  */
 GPtrArray *caps_make(const char *base, const GPtrArray *pools, const GPtrArray *hosts, const GPtrArray *servers,

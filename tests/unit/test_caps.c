@@ -92,6 +92,21 @@ static void test_refused(void **state)
     }
 }
 
+/* Isolating the server would keep that host out of the store, however the address is spelled. */
+static void test_an_address_of_a_host_and_a_server(void **state)
+{
+    static const char *const pairs[][2] = { { "10.0.2.11", "10.0.2.11" }, { "fd00::5", "fd00:0::05" } };
+
+    (void) state;
+    for (gsize i = 0; i < G_N_ELEMENTS(pairs); i++) {
+        g_autoptr(GError) error = NULL;
+
+        assert_null(make("understudy", "vm", pairs[i][0], pairs[i][1], &error));
+        assert_true(g_error_matches(error, UNDERSTUDY_ERROR, UNDERSTUDY_ERROR_CONFIG));
+        assert_non_null(strstr(error->message, pairs[i][1]));
+    }
+}
+
 static void test_command(void **state)
 {
     g_autoptr(GPtrArray) users = make("u", "vm", NULL, NULL, NULL);
@@ -112,6 +127,7 @@ int main(void)
         cmocka_unit_test(test_users),
         cmocka_unit_test(test_without_servers),
         cmocka_unit_test(test_refused),
+        cmocka_unit_test(test_an_address_of_a_host_and_a_server),
         cmocka_unit_test(test_command),
     };
 
