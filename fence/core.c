@@ -143,15 +143,7 @@ static const char *host_with_ip(const fence_site_t *site, const char *ip, const 
             return name;
         }
     }
-    g_hash_table_iter_init(&iter, site->hosts);
-    while (g_hash_table_iter_next(&iter, &name, &value)) {
-        const registry_host_t *host = value;
-
-        if (g_strcmp0(name, except) != 0 && strv_has((const char *const *) host->store_addresses, ip)) {
-            return name;
-        }
-    }
-    return NULL;
+    return registry_host_with_ip(site->hosts, ip, except);
 }
 
 static gboolean looks_like_addresses(const char *text)

@@ -202,6 +202,23 @@ gboolean config_key_remove(store_t *store, const char *key, GError **error)
     return output != NULL;
 }
 
+const char *registry_host_with_ip(GHashTable *hosts, const char *ip, const char *except)
+{
+    GHashTableIter iter;
+    gpointer name = NULL;
+    gpointer value = NULL;
+
+    g_hash_table_iter_init(&iter, hosts);
+    while (g_hash_table_iter_next(&iter, &name, &value)) {
+        const registry_host_t *host = value;
+
+        if (g_strcmp0(name, except) != 0 && g_strv_contains((const char *const *) host->store_addresses, ip)) {
+            return name;
+        }
+    }
+    return NULL;
+}
+
 GHashTable *config_key_dump_parse(const char *json, const char *prefix, GError **error)
 {
     g_autoptr(JsonObject) object = json_read_object_text(json, "the monitors' answer to 'config-key dump'", error);

@@ -57,6 +57,9 @@ registry_host_t *registry_host_copy(const registry_host_t *host);
 registry_host_t *registry_host_parse(const char *name, const char *json, GError **error);
 char *registry_host_json(const registry_host_t *host);
 
+/* Pure. The host in `hosts`, char* name -> registry_host_t*, that has this IP, other than `except`; NULL: none has. */
+const char *registry_host_with_ip(GHashTable *hosts, const char *ip, const char *except);
+
 /* All values below a prefix of the config-key store: name after the prefix -> char* value; unref. */
 GHashTable *config_key_dump_parse(const char *json, const char *prefix, GError **error);
 GHashTable *config_key_dump(store_t *store, const char *prefix, GError **error);

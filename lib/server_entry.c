@@ -9,6 +9,7 @@
 #include "json_read.h"
 #include "registry.h"
 #include "store_address.h"
+#include "store_map.h"
 
 char *server_entry_key(const char *server)
 {
@@ -136,4 +137,56 @@ gboolean server_entry_may_lift(const server_entry_t *entry, GHashTable *blocklis
 gboolean server_entry_is_idle(const server_entry_t *entry)
 {
     return entry->is_known && entry->clients->len == 0;
+}
+
+gboolean server_entry_address_check(const char *address, GHashTable *hosts, GHashTable *daemon_ips, GError **error)
+{
+    g_autofree char *ip = store_address_ip(address);
+    const char *host = ip != NULL ? registry_host_with_ip(hosts, ip, NULL) : NULL;
+    const char *daemon = ip != NULL ? g_hash_table_lookup(daemon_ips, ip) : NULL;
+
+    if (ip == NULL) {
+        g_set_error(error, UNDERSTUDY_ERROR, UNDERSTUDY_ERROR_CONFIG, "store_address: '%s' is no address", address);
+    } else if (host != NULL) {
+        g_set_error(error, UNDERSTUDY_ERROR, UNDERSTUDY_ERROR_CONFIG,
+                    "it is the address of the host %s: set store_address to the server's own", host);
+    } else if (daemon != NULL) {
+        g_set_error(error, UNDERSTUDY_ERROR, UNDERSTUDY_ERROR_CONFIG,
+                    "it is the address of %s of the store: set store_address to the server's own", daemon);
+    }
+    return ip != NULL && host == NULL && daemon == NULL;
+}
+
+/* A record that can't be read names no address. */
+static GHashTable *hosts_read(store_t *store, GError **error)
+{
+    g_autoptr(GHashTable) texts = config_key_dump(store, REGISTRY_HOST_PREFIX, error);
+    GHashTable *hosts = NULL;
+    GHashTableIter iter;
+    gpointer name = NULL;
+    gpointer text = NULL;
+
+    if (texts == NULL) {
+        return NULL;
+    }
+    hosts = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, (GDestroyNotify) registry_host_free);
+    g_hash_table_iter_init(&iter, texts);
+    while (g_hash_table_iter_next(&iter, &name, &text)) {
+        registry_host_t *host = registry_host_parse(name, text, NULL);
+
+        if (host != NULL) {
+            g_hash_table_insert(hosts, g_strdup(name), host);
+        }
+    }
+    return hosts;
+}
+
+gboolean server_entry_address_ask(store_t *store, const char *address, GError **error)
+{
+    g_autoptr(GHashTable) hosts = hosts_read(store, error);
+    g_autofree char *osd_dump = hosts != NULL ? store_monitor_ask(store, STORE_MAP_OSD_COMMAND, error) : NULL;
+    g_autofree char *mon_dump = osd_dump != NULL ? store_monitor_ask(store, STORE_MAP_MONITOR_COMMAND, error) : NULL;
+    g_autoptr(store_map_t) map = mon_dump != NULL ? store_map_parse(osd_dump, mon_dump, error) : NULL;
+
+    return map != NULL && server_entry_address_check(address, hosts, map->daemon_ips, error);
 }

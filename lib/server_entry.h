@@ -40,6 +40,20 @@ gboolean server_entry_may_lift(const server_entry_t *entry, GHashTable *blocklis
 /* TRUE if nobody on the server used the store: the entry has touched nothing. */
 gboolean server_entry_is_idle(const server_entry_t *entry);
 
+/*!
+ * \brief Whether a server's address on the storage network is its own. Pure
+ *
+ * An entry for another machine's address would keep that one out of the store, with all its images.
+ *
+ * \param[in] hosts       char* name -> registry_host_t*
+ * \param[in] daemon_ips  char* IP -> char* who, see store_map_t
+ * \return FALSE with UNDERSTUDY_ERROR_CONFIG, a sentence that says whose it is
+ */
+gboolean server_entry_address_check(const char *address, GHashTable *hosts, GHashTable *daemon_ips, GError **error);
+
+/* Asks the store for the hosts, the monitors and the OSDs. What can't be asked is no permission: FALSE with an error. */
+gboolean server_entry_address_ask(store_t *store, const char *address, GError **error);
+
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(server_entry_t, server_entry_free)
 
 #endif

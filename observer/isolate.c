@@ -158,9 +158,14 @@ static store_way_t failure_judge(store_t *store, const GError *error)
 /* The address as a whole first; each client too, so that the address can come off again and they stay out. */
 static store_way_t entries_add(store_t *store, GError **error)
 {
-    g_autoptr(GHashTable) blocklist = store_blocklist_list(store, NULL);
-    g_autoptr(server_entry_t) entry = entry_prepare(store, blocklist);
+    g_autoptr(GHashTable) blocklist = NULL;
+    g_autoptr(server_entry_t) entry = NULL;
 
+    if (!server_entry_address_ask(store, option_store_address, error)) {
+        return failure_judge(store, *error); /* an earlier attempt may have put it there */
+    }
+    blocklist = store_blocklist_list(store, NULL);
+    entry = entry_prepare(store, blocklist);
     if (!store_blocklist_add(store, option_store_address, BLOCKLIST_DURATION_S, error)) {
         return failure_judge(store, *error);
     }

@@ -88,9 +88,11 @@ static void hold(store_t *store, GHashTable *blocklist, const char *server, cons
     if (text == NULL || g_hash_table_contains(blocklist, text)) {
         return;
     }
-    if (store_blocklist_add(store, address, BLOCKLIST_DURATION_S, &error)) {
+    if (server_entry_address_ask(store, address, &error)
+        && store_blocklist_add(store, address, BLOCKLIST_DURATION_S, &error)) {
         say("%s: %s was not on the store's blocklist any more, and is again", server, address);
     } else {
+        g_prefix_error(&error, "%s is not on the store's blocklist, and is not put there: ", address);
         say_later(server, error);
     }
 }

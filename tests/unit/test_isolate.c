@@ -12,6 +12,7 @@
 
 #include "fence_devices.h"
 #include "isolate_judge.h"
+#include "registry.h"
 #include "server_entry.h"
 
 /* The ways --------------------------------------------------------------------------*/
@@ -179,6 +180,37 @@ static void test_when_an_address_comes_off(void **state)
     assert_true(may_lift("{\"address\":\"10.0.2.101\",\"off\":true,\"clients\":[\"10.0.2.101:0/7\"]}", NULL));
 }
 
+/* Whose address it is, is said; else that machine would be kept out of the store with all its images. */
+static void test_another_machines_address_is_refused(void **state)
+{
+    static const struct {
+        const char *address;
+        const char *whose; /* NULL: nobody else's */
+    } cases[] = {
+        { "10.0.2.101", NULL },       { "fd00::101", NULL },
+        { "10.0.2.11", "host1" },     { "fd00:0::11", "host1" },
+        { "10.0.2.5", "monitor a" },  { "10.0.2.6", "osd.3" },
+        { "db1", "'db1' is no address" },
+    };
+    g_autoptr(GHashTable) hosts = g_hash_table_new_full(g_str_hash, g_str_equal, NULL,
+                                                        (GDestroyNotify) registry_host_free);
+    g_autoptr(GHashTable) daemon_ips = g_hash_table_new(g_str_hash, g_str_equal);
+    registry_host_t *host = registry_host_parse("host1", "{\"name\":\"host1\",\"store_addresses\":[\"10.0.2.11\","
+                                                         "\"fd00::11\"]}", NULL);
+
+    (void) state;
+    assert_non_null(host);
+    g_hash_table_insert(hosts, (gpointer) "host1", host);
+    g_hash_table_insert(daemon_ips, (gpointer) "10.0.2.5", (gpointer) "monitor a");
+    g_hash_table_insert(daemon_ips, (gpointer) "10.0.2.6", (gpointer) "osd.3");
+    for (gsize i = 0; i < G_N_ELEMENTS(cases); i++) {
+        g_autoptr(GError) error = NULL;
+
+        assert_int_equal(server_entry_address_check(cases[i].address, hosts, daemon_ips, &error), cases[i].whose == NULL);
+        assert_true(cases[i].whose == NULL || strstr(error->message, cases[i].whose) != NULL);
+    }
+}
+
 static void test_entries_are_kept(void **state)
 {
     g_autoptr(server_entry_t) entry = server_entry_new("10.0.2.101");
@@ -214,6 +246,7 @@ int main(void)
         cmocka_unit_test(test_topology_of_a_server),
         cmocka_unit_test(test_agents_by_their_metadata),
         cmocka_unit_test(test_when_an_address_comes_off),
+        cmocka_unit_test(test_another_machines_address_is_refused),
         cmocka_unit_test(test_entries_are_kept),
     };
 
