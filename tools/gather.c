@@ -8,8 +8,10 @@
 #include "error.h"
 #include "names.h"
 #include "observer_client.h"
+#include "server_entry.h"
 #include "setup_faults.h"
 #include "store.h"
+#include "store_address.h"
 
 /* It takes seconds with 1,000 servers. */
 #define SCHEDULER_TIMEOUT_MS 20000
@@ -294,6 +296,33 @@ run_image_t *gather_run_image(const cluster_server_t *server, guint timeout_ms)
     run_image_t *found = look(sources, server, timeout_ms, &error);
 
     return found != NULL ? found : troubled(error);
+}
+
+static gboolean is_refused(GHashTable *blocklist, const char *address)
+{
+    g_autofree char *text = address != NULL ? store_address_blocklist_text(address, NULL) : NULL;
+
+    return text != NULL && g_hash_table_contains(blocklist, text);
+}
+
+gboolean gather_refused_address(const cluster_server_t *server, guint timeout_ms, char **address, GError **error)
+{
+    g_autoptr(GHashTable) sources = sources_new();
+    const char *own = g_hash_table_lookup(server->params, "store_address");
+    const source_t *source = find_source(sources, server, timeout_ms, error);
+    g_autoptr(GHashTable) blocklist = source != NULL ? store_blocklist_list(source->store, error) : NULL;
+    g_autoptr(server_entry_t) entry = NULL;
+
+    *address = NULL;
+    if (blocklist == NULL || !server_entry_read(source->store, server->name, &entry, error)) {
+        return FALSE;
+    }
+    if (entry != NULL && is_refused(blocklist, entry->address)) {
+        *address = g_strdup(entry->address);
+    } else if (is_refused(blocklist, own)) {
+        *address = g_strdup(own);
+    }
+    return TRUE;
 }
 
 /* A store that does not answer one server does not answer the next. */

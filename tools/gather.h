@@ -48,4 +48,14 @@ report_sources_t gathered_sources(const gathered_t *gathered);
  */
 run_image_t *gather_run_image(const cluster_server_t *server, guint timeout_ms);
 
+/*!
+ * \brief Whether the store refuses all that comes from a server
+ *
+ * \param[in]  timeout_ms  deadline of each operation on the store
+ * \param[out] address     the address that is on the blocklist, by the record of its isolation, else its store_address;
+ *                         NULL: none is; g_free()
+ * \return FALSE with an error: the store could not be asked
+ */
+gboolean gather_refused_address(const cluster_server_t *server, guint timeout_ms, char **address, GError **error);
+
 #endif

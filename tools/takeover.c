@@ -161,6 +161,45 @@ exit_code_t run_release(const command_line_t *line, GError **error)
 
 /* forget ---------------------------------------------------------------------*/
 
+/* Whoever takes it off when the server serves again knows only servers that are protected. */
+static gboolean is_free_of_entries(const cluster_server_t *server, GError **error)
+{
+    g_autoptr(GError) store_error = NULL;
+    g_autofree char *address = NULL;
+
+    if (!gather_refused_address(server, STORE_TIMEOUT_MS, &address, &store_error)) {
+        g_set_error(error, UNDERSTUDY_ERROR, UNDERSTUDY_ERROR_BUSY,
+                    "it is not known whether the store refuses %s (%s): mend that, or use --force", server->name,
+                    store_error->message);
+        return FALSE;
+    }
+    if (address != NULL) {
+        g_set_error(error, UNDERSTUDY_ERROR, UNDERSTUDY_ERROR_BUSY,
+                    "%s's address %s is on the store's blocklist, and nobody would take it off: wait until %s is healthy "
+                    "and it comes off, or, once you have booted %s, run ceph osd blocklist rm %s:0/0; or use --force",
+                    server->name, address, server->name, server->name, address);
+    }
+    return address == NULL;
+}
+
+/* With --force it stays, and is said. */
+static void say_what_stays(const char *name)
+{
+    cluster_state_t *cluster = gather_cluster(NULL);
+    const cluster_server_t *server = cluster != NULL ? cluster_state_server(cluster, name) : NULL;
+    g_autoptr(GError) error = NULL;
+    g_autofree char *address = NULL;
+
+    if (server != NULL && !gather_refused_address(server, STORE_TIMEOUT_MS, &address, &error)) {
+        fprintf(stderr, "understudy: it is not known whether the store refuses %s (%s): look at ceph osd blocklist ls\n",
+                name, error->message);
+    } else if (address != NULL) {
+        fprintf(stderr, "understudy: %s's address %s stays on the store's blocklist: once you have booted %s, run "
+                        "ceph osd blocklist rm %s:0/0\n", name, address, name, address);
+    }
+    cluster_state_free(cluster);
+}
+
 /* What would be lost, as an error. */
 static gboolean may_forget(const char *name, GError **error)
 {
@@ -195,6 +234,7 @@ static gboolean may_forget(const char *name, GError **error)
                         run_image->unreturned_bytes, name);
         }
         run_image_free(run_image);
+        may = may && is_free_of_entries(server, error);
     }
     cluster_state_free(cluster);
     return may;
@@ -247,6 +287,9 @@ exit_code_t run_forget(const command_line_t *line, GError **error)
 
     if (!force && !may_forget(line->server, error)) {
         return exit_code_of(*error);
+    }
+    if (force) {
+        say_what_stays(line->server); /* while its parameters are known */
     }
     clean_up_failures(line->server);
     cib = cib_connection_open("understudy", error);

@@ -208,6 +208,19 @@ def test_a_recovered_servers_address_comes_off_the_blocklist(protected):
     wait_until(lambda: not on_blocklist(protected, "db1"), 40, "the entry to come off", poll_s=0.5)
 
 
+def test_a_server_whose_address_the_store_refuses_is_not_forgotten(protected):
+    """Nobody would take the entry off any more."""
+    entry = f"{protected.site.address('db1', 'store')}:0/0"
+    protected.lab.exec("store", "ceph", "osd", "blocklist", "add", entry)
+    try:
+        done = protected.understudy("forget", "db1", check=False)
+        assert done.returncode != 0
+        assert f"ceph osd blocklist rm {entry}" in done.stderr
+        assert protected.verdict("db1") == "healthy"
+    finally:
+        protected.lab.exec("store", "ceph", "osd", "blocklist", "rm", entry)
+
+
 def test_an_observer_that_has_lost_the_store_hands_over(protected):
     """It could not close the store to the original."""
     first = protected.status()["leader"]
