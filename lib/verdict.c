@@ -68,11 +68,6 @@ gboolean verdict_tally_is_up(const verdict_tally_t *tally)
     return is_majority(tally, tally->votes[VOTE_UP]);
 }
 
-gboolean verdict_tally_is_away(const verdict_tally_t *tally)
-{
-    return is_majority(tally, tally->votes[VOTE_DOWN] + tally->votes[VOTE_MISSING]);
-}
-
 /* What could not be asked may live: most that refuse an answer do. A port that refuses shows a kernel that runs. */
 static gboolean tally_has_life(const verdict_tally_t *tally)
 {
@@ -638,9 +633,9 @@ static void decide_failed(const verdict_view_t *view, verdict_decision_t *decisi
         decision->ticket = TICKET_GRANT;
     }
     if (!view->record->seen_away && view->config->recover_probe != NULL
-        && verdict_tally_is_away(&view->management)) {
-        /* Only an original that was away can return: one that was isolated from
-         * the store alone has answered all the time. */
+        && verdict_tally_is_down(&view->management)) {
+        /* Only an original that was away can return: one that was isolated from the store alone has answered all the
+         * time, but for a probe that was lost here and there. */
         propose_note(view, decision, view->record->reason);
         decision->next.seen_away = TRUE;
         return;
@@ -707,9 +702,23 @@ static gboolean propose_again(const verdict_view_t *view, verdict_decision_t *de
     return TRUE;
 }
 
+/* In the round in which a majority found that it does not serve, every plane was asked. One that is gone may return
+ * again; one that is there and does not serve is worked on, or has to be: it is not powered off again and again. On an
+ * operator's word only the service counts. */
+static void isolate_again(const verdict_view_t *view, verdict_decision_t *decision)
+{
+    gboolean is_gone = !view->record->by_operator && verdict_tally_is_down(&view->round_management)
+                       && view->now_ms >= later(view->gone_since_ms, view->config->hold_down_ms);
+
+    if (propose_again(view, decision,
+                      is_gone ? "the original went away again while it returned"
+                              : "the original came back but does not serve, although its image has stopped")) {
+        decision->next.operator_returns = !is_gone;
+    }
+}
+
 static void decide_returning(const verdict_view_t *view, verdict_decision_t *decision)
 {
-    gint64 gone_ms = later(view->gone_since_ms, view->config->hold_down_ms);
     /* Its gate begins to count when the image has fallen silent. */
     gint64 serve_ms = later(view->image_stopped_since_ms,
                             doubled(view, view->config->recover_after_ms + VERDICT_SERVE_GRACE_MS)
@@ -726,23 +735,15 @@ static void decide_returning(const verdict_view_t *view, verdict_decision_t *dec
     if (serves == SERVES_DECIDED) {
         return;
     }
-    /* On an operator's word only the service counts. */
-    if (!view->record->by_operator && gone_ms != VERDICT_NEVER) {
-        if (view->now_ms >= gone_ms) {
-            propose_again(view, decision, "the original went away again while it returned");
-            return;
-        }
-        wake_at(decision, gone_ms);
-    }
     if (serve_ms == VERDICT_NEVER || view->config->probes->len == 0) {
         return;
     }
+    /* Until then its gate may be counting: that its management address is silent may be that network's fault, and while
+     * its image has stopped nobody is harmed by waiting. */
     if (view->now_ms < serve_ms) {
         wake_at(decision, serve_ms);
-    } else if (serves == SERVES_NOT
-               && propose_again(view, decision,
-                                "the original came back but does not serve, although its image has stopped")) {
-        decision->next.operator_returns = TRUE; /* somebody works on it, or has to: not powered off again and again */
+    } else if (serves == SERVES_NOT) {
+        isolate_again(view, decision);
     }
 }
 

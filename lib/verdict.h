@@ -53,8 +53,6 @@ void verdict_tally_add(verdict_tally_t *tally, vote_t vote);
  * proof, and an observer that has lost the others to a fault of theirs does not decide alone. */
 gboolean verdict_tally_is_down(const verdict_tally_t *tally);
 gboolean verdict_tally_is_up(const verdict_tally_t *tally);
-/* A majority misses it at this moment, however short. */
-gboolean verdict_tally_is_away(const verdict_tally_t *tally);
 
 /* How far the isolation of an original has come. */
 typedef enum {
@@ -72,7 +70,7 @@ typedef struct verdict_record {
     gint64 since_wall_ms;    /* when the verdict began, Unix time of the leader */
     char *reason;            /* a sentence, or "" */
     gboolean by_operator;    /* an operator asked for this takeover or this return */
-    gboolean seen_away;      /* FAILED: the original has been missed on its management address since */
+    gboolean seen_away;      /* FAILED: a majority has held the original down on its management address since */
     char *seen_probes;       /* digest of the probes with which it was last seen up, or "" */
     guint quiet_rounds;      /* ISOLATING, isolate=confirmed: rounds without life so far */
     isolation_state_t isolation; /* ISOLATING */

@@ -54,7 +54,7 @@ def test_the_server_fails_again_while_it_returns(watched):
                "the image to serve again", poll_s=0.3)
     assert len(watched.domain_hosts(SERVER)) == 1
     assert watched.lab.node(SERVER).state() == "crashed", "it was not isolated again"
-    # Because it was seen to go, and not half a minute later because nobody served.
+    # Not at once, for its network may be what is silent; but with the right reason, so that it may return by itself.
     events = json.loads(watched.understudy("history", SERVER, "--json").stdout)["takeovers"][-1]["events"]
     assert "went away again" in next(event["detail"] for event in events if event["event"] == "isolating")
 
