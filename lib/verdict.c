@@ -536,13 +536,57 @@ static gboolean decide_unharmed(const verdict_view_t *view, verdict_decision_t *
     return TRUE;
 }
 
+static gboolean note_release(const verdict_view_t *view, verdict_decision_t *decision)
+{
+    g_autofree char *reason = g_strdup_printf("release asked for by the operator, but its power may still be switched off: "
+                                              "look at stonith_admin --history %s; it is released once nothing is under "
+                                              "way there", view->config->name);
+
+    if (g_strcmp0(reason, view->record->reason) == 0) {
+        return FALSE;
+    }
+    propose_note(view, decision, reason);
+    decision->next.quiet_rounds = 0;
+    return TRUE;
+}
+
+static gboolean is_released(const verdict_view_t *view)
+{
+    return view->request == VERDICT_REQUEST_RELEASE && view->isolation_result != ISOLATION_DONE;
+}
+
+/* TRUE: nothing else is to be decided now. A fencing that is still under way would hit a server that was let back. */
+static gboolean decide_release_isolating(const verdict_view_t *view, verdict_decision_t *decision)
+{
+    gint64 shows_ms = view->now_ms;
+
+    if (!is_released(view)) {
+        return FALSE;
+    }
+    if (view->isolation_running) {
+        note_release(view, decision);
+        return TRUE;
+    }
+    if (view->record->isolation == ISOLATION_STATE_BEGUN && isolation_may_have_effect(view->isolation_result)) {
+        if (!isolation_effect_shows(view->isolation_result)) {
+            return note_release(view, decision);
+        }
+        shows_ms = later(view->isolation_ended_ms, VERDICT_EFFECT_SHOWS_MS);
+    }
+    if (view->now_ms < shows_ms) {
+        wake_at(decision, shows_ms);
+        return TRUE;
+    }
+    return decide_release_request(view, decision);
+}
+
 static void decide_isolating(const verdict_view_t *view, verdict_decision_t *decision)
 {
     gint64 attempt_ms = next_attempt_ms(view);
     gboolean is_held_back = view->site_fault != NULL
                             || (!view->record->by_operator && (is_paused(view, decision) || view->held_back != NULL));
 
-    if (decide_release_request(view, decision) || decide_isolation_result(view, decision)) {
+    if (decide_release_isolating(view, decision) || (!is_released(view) && decide_isolation_result(view, decision))) {
         return;
     }
     if (decide_unharmed(view, decision)) {
@@ -558,7 +602,7 @@ static void decide_isolating(const verdict_view_t *view, verdict_decision_t *dec
         }
     }
     /* With the store still open to it, a quiet original could wake up and write. */
-    if (view->config->isolate != ISOLATE_CONFIRMED || !isolation_closes_store(view->isolation_result)) {
+    if (view->config->isolate != ISOLATE_CONFIRMED || is_released(view) || !isolation_closes_store(view->isolation_result)) {
         return;
     }
     if (!is_held_back) {

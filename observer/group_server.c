@@ -290,6 +290,9 @@ static void set_record(group_t *group, group_server_t *server, const verdict_rec
         server->isolation_result = ISOLATION_NONE; /* what is known is of the attempts before */
     }
     server->proposed_ms = VERDICT_NEVER;
+    if (changed && old.verdict == VERDICT_ISOLATING && server->record.verdict == VERDICT_FAILED) {
+        server->request = VERDICT_REQUEST_NONE; /* a release came too late: it is off, and its image is all that serves */
+    }
     if (server->request != VERDICT_REQUEST_NONE) {
         g_autofree char *refusal = verdict_request_refusal(server->request, server->name, &server->record);
 

@@ -146,7 +146,8 @@ const command_t commands[] = {
     { "release", TRUE, TRUE, wait_options, "end a takeover on the operator's word",
       "Asks the observers to end a takeover although the original has not said that it is ready: the ticket is revoked "
       "and the image stops. Ends a hold. Waits until the image has stopped. If the original does not come to serve, it "
-      "is isolated once more and the image runs again.", run_release },
+      "is isolated once more and the image runs again. While it is being isolated a release waits until that attempt has "
+      "ended: its power may still be switched off.", run_release },
     { "pause", TRUE, TRUE, pause_options, "let nothing be done to a server while somebody works on it",
       "Until the pause is over the server is neither isolated nor taken over, whatever the observers see; status shows "
       "it. An image that runs already goes on. The pause is kept in the cluster's configuration and outlives a restart "

@@ -3,6 +3,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 #include <cmocka.h>
 
@@ -1195,7 +1196,8 @@ static void test_requests(void **state)
         fixture_t fixture;
 
         fixture_init(&fixture, cases[i].verdict, "required");
-        fixture.record.isolation = ISOLATION_STATE_BEGUN;
+        fixture.record.isolation = cases[i].request == VERDICT_REQUEST_RELEASE ? ISOLATION_STATE_WITHOUT_EFFECT
+                                                                               : ISOLATION_STATE_BEGUN;
         fixture.view.request = cases[i].request;
         decide(&fixture);
         assert_int_equal(fixture.decision.change, cases[i].changes);
@@ -1205,6 +1207,59 @@ static void test_requests(void **state)
         }
         refusal = verdict_request_refusal(cases[i].request, "db1", &fixture.record);
         assert_int_equal(refusal == NULL, cases[i].changes);
+        fixture_clear(&fixture);
+    }
+}
+
+/* What a fencing that is still under way does to a server that was let back is done to a healthy server. */
+static void test_a_release_waits_for_the_attempt(void **state)
+{
+    static const struct {
+        isolation_result_t result;
+        gint64 ended_ms;
+        verdict_t next;
+        gboolean is_noted; /* that it waits; else nothing is proposed if it stays isolating */
+    } cases[] = {
+        { ISOLATION_NONE, 0, VERDICT_ISOLATING, TRUE },
+        { ISOLATION_NOT_CONFIRMED, NOW_MS, VERDICT_ISOLATING, TRUE },
+        { ISOLATION_STORE_OPEN, NOW_MS, VERDICT_ISOLATING, TRUE },
+        { ISOLATION_NO_EFFECT, NOW_MS, VERDICT_RETURNING, FALSE },
+        { ISOLATION_ENDED, NOW_MS - VERDICT_EFFECT_SHOWS_MS + 1, VERDICT_ISOLATING, FALSE },
+        { ISOLATION_ENDED_STORE_OPEN, NOW_MS - VERDICT_EFFECT_SHOWS_MS, VERDICT_RETURNING, FALSE },
+        { ISOLATION_DONE, NOW_MS, VERDICT_FAILED, FALSE },
+    };
+    static const char *const policies[] = { "required", "confirmed", "best-effort" };
+
+    (void) state;
+    for (gsize i = 0; i < G_N_ELEMENTS(cases) * G_N_ELEMENTS(policies); i++) {
+        gsize c = i / G_N_ELEMENTS(policies);
+        fixture_t fixture;
+
+        fixture_init(&fixture, VERDICT_ISOLATING, policies[i % G_N_ELEMENTS(policies)]);
+        fixture.record.isolation = ISOLATION_STATE_BEGUN;
+        fixture.record.quiet_rounds = 1;
+        fixture.view.request = VERDICT_REQUEST_RELEASE;
+        fixture.view.isolation_result = cases[c].result;
+        fixture.view.isolation_ended_ms = cases[c].ended_ms;
+        fixture.view.isolation_attempts = cases[c].result != ISOLATION_NONE ? 1 : 0;
+        round_is(&fixture, NOW_MS, TRUE, "ddd", "ddd");
+        if (cases[c].next != VERDICT_ISOLATING || cases[c].is_noted) {
+            assert_next(decide(&fixture), cases[c].next);
+        } else {
+            assert_false(decide(&fixture)->change);
+            assert_int_equal(fixture.decision.wake_ms, cases[c].ended_ms + VERDICT_EFFECT_SHOWS_MS);
+        }
+        if (cases[c].is_noted) {
+            assert_non_null(strstr(fixture.decision.next.reason, "its power may still be switched off"));
+            assert_int_equal(fixture.decision.next.isolation, ISOLATION_STATE_BEGUN);
+            assert_int_equal(fixture.decision.next.quiet_rounds, 0);
+            /* Said once; and while an attempt runs nothing else goes on. */
+            g_free(fixture.record.reason);
+            fixture.record.reason = g_strdup(fixture.decision.next.reason);
+            fixture.view.isolation_running = TRUE;
+            assert_false(decide(&fixture)->change);
+        }
+        assert_false(fixture.decision.start_isolation);
         fixture_clear(&fixture);
     }
 }
@@ -1277,6 +1332,7 @@ int main(void)
         cmocka_unit_test(test_returning_leaves_the_gate_its_time),
         cmocka_unit_test(test_a_return_that_succeeds_begins_anew),
         cmocka_unit_test(test_requests),
+        cmocka_unit_test(test_a_release_waits_for_the_attempt),
         cmocka_unit_test(test_unknown_server_is_refused),
         cmocka_unit_test(test_names_are_read_back),
     };
