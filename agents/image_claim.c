@@ -72,11 +72,40 @@ static char *ended_reason(const attempt_t *attempt, const claim_t *holder)
     return g_strdup(claim_ended_reason(holder, &evidence));
 }
 
+/* Whoever held the image until now never writes again, also when he was only asleep, or cut off: librbd, which breaks his
+ * lock, refuses him for an hour. The owners are read before the claim is read again, so that none of them is the QEMU of
+ * another start that was quicker to break it. */
+static gboolean holder_shut_out(const attempt_t *attempt, const char *text, GError **error)
+{
+    const char *const *images = (const char *const *) attempt->record->run_images;
+    const char *server = attempt->identity->server;
+    const store_options_t options = image_store_options(attempt->call);
+    g_autoptr(GPtrArray) owners = store_image_lock_owners(attempt->store, images, error);
+    g_autofree char *now = NULL;
+
+    if (owners == NULL
+        || !image_openers_wait_free(attempt->store, &options, attempt->record->run_images, attempt->record, 0, error)
+        || !store_claim_read(attempt->store, attempt->pool, server, &now, error)) {
+        return FALSE;
+    }
+    if (g_strcmp0(now, text) != 0) {
+        g_set_error(error, UNDERSTUDY_ERROR, UNDERSTUDY_ERROR_BUSY, "%s is claimed by another start", server);
+        return FALSE;
+    }
+    for (guint i = 0; i < owners->len; i++) {
+        ocf_log("%s held the lock of the image of %s: it is to stay on the blocklist", (const char *) owners->pdata[i], server);
+    }
+    if (!store_clients_refuse(attempt->store, owners, error)) {
+        g_prefix_error(error, "the claim on %s is not broken while who had its image may come back: ", server);
+        return FALSE;
+    }
+    return TRUE;
+}
+
 /* TRUE: the claim is ours. FALSE with *held: somebody has it who has not ended. FALSE with an error else. */
 static gboolean claim_try(const attempt_t *attempt, char **held, GError **error)
 {
     const char *server = attempt->identity->server;
-    const store_options_t options = image_store_options(attempt->call);
     g_autofree char *text = NULL;
     g_autofree char *reason = NULL;
     g_autoptr(claim_t) holder = NULL;
@@ -95,7 +124,7 @@ static gboolean claim_try(const attempt_t *attempt, char **held, GError **error)
                                     holder != NULL ? holder->host : "somebody unknown", server);
             return FALSE;
         }
-        if (!image_openers_wait_free(attempt->store, &options, attempt->record->run_images, attempt->record, 0, error)) {
+        if (!holder_shut_out(attempt, text, error)) {
             return FALSE;
         }
         ocf_log("%s was claimed by a start on %s: %s", server, holder->host, reason);

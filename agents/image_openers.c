@@ -13,10 +13,6 @@
 /* Looks, each after entries that the one before has made. */
 #define ROUNDS_MAX 5U
 
-/* An entry for one client that has ended. It must hold as long as the client may be listed, which can be for ever, and
- * Ceph (16.2) does not extend an entry. Five years, as a fence's. */
-#define DEAD_CLIENT_BLOCK_S 157680000
-
 typedef struct look {
     store_t *store;
     const store_options_t *options; /* NULL: other hosts' clients are not looked at */
@@ -74,7 +70,7 @@ static gboolean client_end(look_t *look, const store_opener_t *opener, const cha
 {
     ocf_log("%s is still open at %s, %s: blocklisting it", opener->image, opener->address, who);
     look->ended_count++;
-    return store_blocklist_add(look->store, opener->address, DEAD_CLIENT_BLOCK_S, error);
+    return store_blocklist_add(look->store, opener->address, STORE_CLIENT_BLOCK_S, error);
 }
 
 static gboolean own_look(look_t *look, const store_opener_t *opener, GError **error)
@@ -104,7 +100,7 @@ static gboolean foreign_look(look_t *look, const store_opener_t *opener, GError 
     }
     if (look->in_the_way == NULL) {
         look->in_the_way = g_strdup_printf("%s is open at %s: end it ('ceph osd blocklist add %s %d')", opener->image,
-                                           opener->address, opener->address, DEAD_CLIENT_BLOCK_S);
+                                           opener->address, opener->address, STORE_CLIENT_BLOCK_S);
     }
     return TRUE;
 }

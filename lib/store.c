@@ -42,6 +42,11 @@ GPtrArray *store_image_openers(store_t *store, const char *const *images, GError
     return ops->image_openers(store, images, error);
 }
 
+GPtrArray *store_image_lock_owners(store_t *store, const char *const *images, GError **error)
+{
+    return ops->image_lock_owners(store, images, error);
+}
+
 char *store_newest_point(store_t *store, const store_image_name_t *name, GError **error)
 {
     g_auto(GStrv) points = ops->image_points(store, name, error);
@@ -159,6 +164,11 @@ gboolean store_blocklist_add(store_t *store, const char *address, guint64 durati
 gboolean store_blocklist_remove(store_t *store, const char *address, GError **error)
 {
     return ops->blocklist_remove(store, address, error);
+}
+
+gboolean store_clients_refuse(store_t *store, const GPtrArray *addresses, GError **error)
+{
+    return ops->clients_refuse(store, addresses, error);
 }
 
 GHashTable *store_blocklist_list(store_t *store, GError **error)

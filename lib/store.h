@@ -77,6 +77,10 @@ GPtrArray *store_image_openers(store_t *store, const char *const *images, GError
  * *remove_command: what takes it off, NULL if there is none; g_free(). An image that is not there has none. */
 gboolean store_image_foreign_lock(store_t *store, const store_image_name_t *name, char **remove_command, GError **error);
 
+/* Addresses of the clients that hold the lock of one of the images that librbd keeps for who writes, maybe without having it
+ * open any more: char*, frees its elements. A missing image has none; a lock that was set by hand is not one. */
+GPtrArray *store_image_lock_owners(store_t *store, const char *const *images, GError **error);
+
 /* Name of the newest recovery point (snapshot POINT_PREFIX...), NULL without an error if there is none; g_free(). */
 char *store_newest_point(store_t *store, const store_image_name_t *name, GError **error);
 /* Names of all recovery points, newest first, NULL-terminated, maybe empty; g_strfreev(). */
@@ -137,6 +141,12 @@ gboolean store_claim_note_set(store_t *store, const char *pool, const char *serv
  * Returns when the entry is committed and this client has the OSD map that holds it. */
 gboolean store_blocklist_add(store_t *store, const char *address, guint64 duration_s, GError **error);
 gboolean store_blocklist_remove(store_t *store, const char *address, GError **error);
+/* An entry for one client that has ended, or must never write again, in seconds. It must hold as long as the client may be
+ * listed, or asleep, which can be for ever, and Ceph (16.2) does not extend an entry. Five years, as a fence's. */
+#define STORE_CLIENT_BLOCK_S 157680000
+/* Have the store refuse each of these clients, by an entry of its own, for STORE_CLIENT_BLOCK_S or nearly; what librbd does
+ * with the owner of a lock that it breaks lasts for an hour. FALSE: the OSD map does not say so of all of them. */
+gboolean store_clients_refuse(store_t *store, const GPtrArray *addresses, GError **error);
 /* All entries as the OSD map spells them ("10.0.0.5:0/0"): char* -> char* (until); unref. */
 GHashTable *store_blocklist_list(store_t *store, GError **error);
 /* TRUE if the entries cover the client address (exactly, or its whole IP). */

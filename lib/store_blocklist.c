@@ -45,13 +45,75 @@ gboolean store_do_blocklist_remove(store_t *store, const char *address, GError *
 
 /* From "osd dump": the JSON of "osd blocklist ls" is malformed when there are ranges in it
  * (github.com/ceph/ceph/pull/65681). */
-GHashTable *store_do_blocklist_list(store_t *store, GError **error)
+static store_map_t *map_read(store_t *store, GError **error)
 {
     g_autofree char *output = NULL;
-    g_autoptr(store_map_t) map = NULL;
 
-    if (store_monitor_command(store, STORE_MAP_OSD_COMMAND, &output, error)) {
-        map = store_map_parse(output, NULL, error);
-    }
+    return store_monitor_command(store, STORE_MAP_OSD_COMMAND, &output, error) ? store_map_parse(output, NULL, error) : NULL;
+}
+
+GHashTable *store_do_blocklist_list(store_t *store, GError **error)
+{
+    g_autoptr(store_map_t) map = map_read(store, error);
+
     return map != NULL ? g_hash_table_ref(map->blocklist) : NULL;
+}
+
+/* One that somebody else has made is long enough with half of what ours would last: no hour, and clocks may differ. */
+static gboolean entry_lasts(const store_map_t *map, const char *entry)
+{
+    return store_map_entry_until_s(map, entry) >= g_get_real_time() / G_USEC_PER_SEC + STORE_CLIENT_BLOCK_S / 2;
+}
+
+/* One that is there and ends too soon would have to be taken off first, and then its client might write in between. */
+static gboolean client_refuse(store_t *store, const store_map_t *map, const char *entry, GError **error)
+{
+    if (entry_lasts(map, entry)) {
+        return TRUE;
+    }
+    if (g_hash_table_contains(map->blocklist, entry)) {
+        g_set_error(error, UNDERSTUDY_ERROR, UNDERSTUDY_ERROR_FAILED,
+                    "%s is on Ceph's blocklist for a while only: once that client has ended, 'ceph osd blocklist rm %s' and "
+                    "'ceph osd blocklist add %s %d'", entry, entry, entry, STORE_CLIENT_BLOCK_S);
+        return FALSE;
+    }
+    if (!store_do_blocklist_add(store, entry, STORE_CLIENT_BLOCK_S, error)) {
+        g_prefix_error(error, "'ceph osd blocklist add %s %d' must be done first: ", entry, STORE_CLIENT_BLOCK_S);
+        return FALSE;
+    }
+    return TRUE;
+}
+
+/* That the monitors said yes is not enough: the OSD map must say it. */
+static gboolean refusal_check(store_t *store, const GPtrArray *addresses, GError **error)
+{
+    g_autoptr(store_map_t) map = addresses->len > 0 ? map_read(store, error) : NULL;
+
+    for (guint i = 0; map != NULL && i < addresses->len; i++) {
+        g_autofree char *entry = store_address_blocklist_text(addresses->pdata[i], error);
+
+        if (entry == NULL) {
+            return FALSE;
+        }
+        if (!entry_lasts(map, entry)) {
+            g_set_error(error, UNDERSTUDY_ERROR, UNDERSTUDY_ERROR_FAILED,
+                        "the OSD map does not hold %s for long enough: did somebody remove it?", entry);
+            return FALSE;
+        }
+    }
+    return addresses->len == 0 || map != NULL;
+}
+
+gboolean store_do_clients_refuse(store_t *store, const GPtrArray *addresses, GError **error)
+{
+    g_autoptr(store_map_t) map = addresses->len > 0 ? map_read(store, error) : NULL;
+
+    for (guint i = 0; map != NULL && i < addresses->len; i++) {
+        g_autofree char *entry = store_address_blocklist_text(addresses->pdata[i], error);
+
+        if (entry == NULL || !client_refuse(store, map, entry, error)) {
+            return FALSE;
+        }
+    }
+    return (addresses->len == 0 || map != NULL) && refusal_check(store, addresses, error);
 }

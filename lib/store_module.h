@@ -16,6 +16,7 @@ typedef struct store_ops {
     gboolean (*image_size)(store_t *store, const store_image_name_t *name, guint64 *size_bytes, GError **error);
     GPtrArray *(*image_watchers)(store_t *store, const store_image_name_t *name, GError **error);
     GPtrArray *(*image_openers)(store_t *store, const char *const *images, GError **error);
+    GPtrArray *(*image_lock_owners)(store_t *store, const char *const *images, GError **error);
     char **(*image_points)(store_t *store, const store_image_name_t *name, GError **error);
     gboolean (*point_create)(store_t *store, const store_image_name_t *name, const char *point, GError **error);
     gboolean (*image_clone)(store_t *store, const store_image_name_t *parent, const char *point,
@@ -44,6 +45,7 @@ typedef struct store_ops {
                            const char *desired, GError **error);
     gboolean (*blocklist_add)(store_t *store, const char *address, guint64 duration_s, GError **error);
     gboolean (*blocklist_remove)(store_t *store, const char *address, GError **error);
+    gboolean (*clients_refuse)(store_t *store, const GPtrArray *addresses, GError **error);
     GHashTable *(*blocklist_list)(store_t *store, GError **error);
     char *(*monitor_ask)(store_t *store, const char *command_json, GError **error);
     gboolean (*osd_map_wait)(store_t *store, GError **error);

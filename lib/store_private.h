@@ -25,6 +25,7 @@ gboolean store_do_image_exists(store_t *store, const store_image_name_t *name, g
 gboolean store_do_image_size(store_t *store, const store_image_name_t *name, guint64 *size_bytes, GError **error);
 GPtrArray *store_do_image_watchers(store_t *store, const store_image_name_t *name, GError **error);
 GPtrArray *store_do_image_openers(store_t *store, const char *const *images, GError **error);
+GPtrArray *store_do_image_lock_owners(store_t *store, const char *const *images, GError **error);
 char **store_do_image_points(store_t *store, const store_image_name_t *name, GError **error);
 gboolean store_do_point_create(store_t *store, const store_image_name_t *name, const char *point, GError **error);
 gboolean store_do_image_clone(store_t *store, const store_image_name_t *parent, const char *point,
@@ -67,6 +68,7 @@ gboolean store_do_claim_swap(store_t *store, const char *pool, const char *serve
 
 gboolean store_do_blocklist_add(store_t *store, const char *address, guint64 duration_s, GError **error);
 gboolean store_do_blocklist_remove(store_t *store, const char *address, GError **error);
+gboolean store_do_clients_refuse(store_t *store, const GPtrArray *addresses, GError **error);
 GHashTable *store_do_blocklist_list(store_t *store, GError **error);
 
 char *store_do_monitor_ask(store_t *store, const char *command_json, GError **error);

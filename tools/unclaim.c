@@ -58,8 +58,8 @@ static gboolean nobody_writes(store_t *store, const char *const *images, GError 
 
         if (!opener->refused) {
             g_set_error(error, UNDERSTUDY_ERROR, UNDERSTUDY_ERROR_BUSY,
-                        "%s is open at %s, which may write: end that client first ('ceph osd blocklist add %s 157680000')",
-                        opener->image, opener->address, opener->address);
+                        "%s is open at %s, which may write: end that client first ('ceph osd blocklist add %s %d')",
+                        opener->image, opener->address, opener->address, STORE_CLIENT_BLOCK_S);
             return FALSE;
         }
     }
@@ -72,8 +72,10 @@ static gboolean claim_break(store_t *store, const cluster_server_t *server, GErr
     g_autofree char *pool = images != NULL ? claim_pool((const char *const *) images) : NULL;
     g_autofree char *text = NULL;
     g_autoptr(claim_t) holder = NULL;
+    /* Before the claim is read: none of them is of a start that takes it later. */
+    g_autoptr(GPtrArray) owners = pool != NULL ? store_image_lock_owners(store, (const char *const *) images, error) : NULL;
 
-    if (pool == NULL || !nobody_writes(store, (const char *const *) images, error)
+    if (owners == NULL || !nobody_writes(store, (const char *const *) images, error)
         || !store_claim_read(store, pool, server->name, &text, error)) {
         return FALSE;
     }
@@ -81,7 +83,8 @@ static gboolean claim_break(store_t *store, const cluster_server_t *server, GErr
         printf("nobody has claimed %s\n", server->name);
         return TRUE;
     }
-    if (!store_claim_swap(store, pool, server->name, text, NULL, error)) {
+    /* Who had the image, and was only asleep or cut off, never writes again. */
+    if (!store_clients_refuse(store, owners, error) || !store_claim_swap(store, pool, server->name, text, NULL, error)) {
         return FALSE;
     }
     holder = claim_parse(text);

@@ -7,6 +7,7 @@ import re
 import subprocess
 import time
 from dataclasses import dataclass
+from datetime import datetime
 
 import pytest
 
@@ -322,9 +323,23 @@ class ImageAgent:
         assert holder.stdout.readline() == "open\n"
         return holder
 
+    def leave_locked(self, node: str, image: str) -> str:
+        """A client on a node takes the lock of an image that librbd keeps for who writes, and has no watch; its address."""
+        pool = image.split("/")[0]
+        header = "rbd_header." + json.loads(self.rbd("info", image, "--format", "json").stdout)["id"]
+        self.lab.exec(node, "rados", "--id", CEPHX_USER, "-p", pool, "lock", "get", header, "rbd_lock", "--lock-cookie",
+                      "auto 1", "--lock-tag", "internal")
+        owner, = json.loads(self.rbd("lock", "ls", image, "--format", "json").stdout)
+        return owner["address"]
+
+    def refused_until(self) -> dict[str, datetime]:
+        """Whom the store refuses, by the OSD map, and until when."""
+        dump = json.loads(self.lab.exec("store", "ceph", "osd", "dump", "--format", "json").stdout)
+        return {client: datetime.strptime(until, "%Y-%m-%dT%H:%M:%S.%f%z") for client, until in dump["blocklist"].items()}
+
     def blocklist(self) -> set[str]:
         """Whom the store refuses, by the OSD map."""
-        return set(json.loads(self.lab.exec("store", "ceph", "osd", "dump", "--format", "json").stdout)["blocklist"])
+        return set(self.refused_until())
 
     def clear_blocklist(self) -> None:
         """Takes everything off the store's blocklist."""

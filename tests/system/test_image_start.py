@@ -8,6 +8,7 @@ import re
 import signal
 import subprocess
 import time
+from datetime import datetime, timedelta, timezone
 
 import pytest
 
@@ -22,6 +23,7 @@ from lab.site import POOL
 DEAD_WATCH_S = 25
 # That this host has published its boot.
 REGISTRY_NOTE = "/run/understudy/registry"
+A_YEAR = timedelta(days=365)
 
 
 def test_start_and_stop(image):
@@ -318,6 +320,31 @@ def test_a_claim_is_broken_by_proof_alone(image):
         assert image.call("start", watcher_wait="1s").rc == GENERIC
     finally:
         image.lab.exec("host2", "attrd_updater", "-n", ENDED, "-D")
+
+
+def test_who_had_a_claim_that_is_broken_never_writes_again(image):
+    """A client that only slept still has the lock, and no watch: librbd would refuse it for an hour."""
+    report_in(image, "host2")
+    image.start()
+    image.stop()
+    owner = image.leave_locked("host2", RUN)
+    image.set_claim("host2 x first")
+    assert image.call("start", watcher_wait="1s").rc == GENERIC
+    assert owner not in image.blocklist(), "nobody is put out for a claim that stands"
+    image.lab.exec("host2", "attrd_updater", "-n", ENDED, "-U", "first")
+    try:
+        image.lab.exec("store", "ceph", "osd", "blocklist", "add", owner, "600")
+        answer = image.call("start", watcher_wait="1s")
+        assert answer.rc == GENERIC and f"ceph osd blocklist rm {owner}" in answer.reason
+        assert image.domains() == [] and image.claim() == ["host2", "x", "first"]
+        image.lab.exec("store", "ceph", "osd", "blocklist", "rm", owner)
+        image.start()
+        assert image.lever("write").strip() == "written"    # QEMU has broken the lock
+        assert image.refused_until()[owner] - datetime.now(timezone.utc) > A_YEAR
+    finally:
+        image.lab.exec("host2", "attrd_updater", "-n", ENDED, "-D")
+        image.stop()
+        image.clear_blocklist()
 
 
 def test_a_claim_does_not_outlive_its_image(image):

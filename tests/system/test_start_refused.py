@@ -65,13 +65,16 @@ def test_a_claim_of_a_host_that_is_no_more_is_taken_away(protected):
     if made:
         protected.lab.exec("store", "rbd", "create", "--size", "8M", f"{POOL}/{run_image}")
     claim_set(protected, "db3", "host9 boot start")
-    holder = ImageAgent(protected.lab).hold("host2", f"{POOL}/{run_image}", "understudy")
+    agent = ImageAgent(protected.lab)
+    holder = agent.hold("host2", f"{POOL}/{run_image}", "understudy")
     try:
         writer, = protected.watchers(run_image)
         done = protected.understudy("unclaim", "db3", check=False)
         assert done.returncode != 0 and f"ceph osd blocklist add {writer}" in done.stderr
         protected.lab.exec("store", "ceph", "osd", "blocklist", "add", writer, "600")
+        owner = agent.leave_locked("host2", f"{POOL}/{run_image}")
         assert "db3 was claimed by a start on host9" in protected.understudy("unclaim", "db3").stdout
+        assert owner in agent.blocklist(), "who had the image last must not come back"
         assert "nobody has claimed db3" in protected.understudy("unclaim", "db3").stdout
     finally:
         holder_end(holder)
