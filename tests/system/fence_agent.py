@@ -291,5 +291,14 @@ def fence(lab, quiet_cluster, run_image):  # pylint: disable=unused-argument
     agent.close()
 
 
+@pytest.fixture
+def resting(lab, quiet_cluster, run_image):  # pylint: disable=unused-argument
+    """As `fence`, for a test that stops, cuts and fences nothing: what there is to be mended takes seconds to find out."""
+    agent = FenceAgent(lab)
+    agent.prepare()
+    yield agent
+    agent.close()
+
+
 __all__ = ["AGENT", "FAILED", "FenceAgent", "OFF", "OK", "POWER_TIMEOUT_S", "RUN_IMAGE", "fence", "no_decisions",
-           "quiet_cluster", "run_image", "run_image_exists"]
+           "quiet_cluster", "resting", "run_image", "run_image_exists"]

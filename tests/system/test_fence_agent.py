@@ -11,7 +11,7 @@ import xml.etree.ElementTree as ET
 import pytest
 
 from documented import command
-from fence_agent import (AGENT, FAILED, OFF, OK, POWER_TIMEOUT_S, RUN_IMAGE, FenceAgent, fence, quiet_cluster,
+from fence_agent import (AGENT, FAILED, OFF, OK, POWER_TIMEOUT_S, RUN_IMAGE, FenceAgent, fence, quiet_cluster, resting,
                          run_image)  # noqa: F401
 from ghosts import clear_ghosts, make_ghosts
 from lab.api import wait_until
@@ -80,11 +80,11 @@ def test_pcs_and_crm_as_documented_make_the_same_device(lab):
     assert primitive_made_by(lab, "pcs", "-f", CIB_COPY, *by_pcs) == device
 
 
-def test_options_are_read_as_the_fencer_and_operators_write_them(fence):
-    text = f"# a comment\n\nunknown=1\nplug=nobody\nnodename={fence.target}\nplug='{fence.target}'\n  action = status\n"
-    done = fence.lab.exec(fence.host, *fence.environment(), AGENT, stdin=text, check=False)
+def test_options_are_read_as_the_fencer_and_operators_write_them(resting):
+    text = f"# a comment\n\nunknown=1\nplug=nobody\nnodename={resting.target}\nplug='{resting.target}'\n  action = status\n"
+    done = resting.lab.exec(resting.host, *resting.environment(), AGENT, stdin=text, check=False)
     assert done.returncode == OK, done.stderr
-    assert fence.lab.exec(fence.host, *fence.argv("status"), check=False).returncode == OK
+    assert resting.lab.exec(resting.host, *resting.argv("status"), check=False).returncode == OK
 
 
 @pytest.mark.parametrize("parameters,sentence", [
@@ -101,12 +101,12 @@ def test_options_are_read_as_the_fencer_and_operators_write_them(fence):
     ({"action": "monitor", "keyring": "/nowhere"}, "keyring"),
     ({"action": "monitor", "pools": "nopool"}, "nopool"),
 ])
-def test_bad_input_is_a_sentence_and_changes_nothing(fence, parameters, sentence):
-    before = fence.blocklist()
-    answer = fence.run(**parameters)
+def test_bad_input_is_a_sentence_and_changes_nothing(resting, parameters, sentence):
+    before = resting.blocklist()
+    answer = resting.run(**parameters)
     assert answer.rc == FAILED
     assert sentence in answer.err
-    assert fence.blocklist() == before
+    assert resting.blocklist() == before
 
 
 def test_delay_comes_before_fencing(fence):
@@ -472,13 +472,13 @@ def test_keys_are_for_root_alone(keyrings):
     assert {path.stat().st_mode & 0o777 for path in keyrings.iterdir()} == {0o600}
 
 
-def test_keys_prints_what_makes_the_same_users(fence, keyrings):
-    hosts = [word for host in fence.site.host_names for word in ("--host", fence.site.address(host, "store"))]
-    printed = fence.lab.exec("host1", *fence.environment(), TOOL, "keys", "--user", HOST, "--pool", POOL,
-                             "--server-address", f"{fence.site.prefix}.2.101", *hosts).stdout
+def test_keys_prints_what_makes_the_same_users(resting, keyrings):
+    hosts = [word for host in resting.site.host_names for word in ("--host", resting.site.address(host, "store"))]
+    printed = resting.lab.exec("host1", *resting.environment(), TOOL, "keys", "--user", HOST, "--pool", POOL,
+                             "--server-address", f"{resting.site.prefix}.2.101", *hosts).stdout
     for line in printed.splitlines():
         words = shlex.split(line)
-        caps = fence.ask("auth get", entity=words[3])[0]["caps"]
+        caps = resting.ask("auth get", entity=words[3])[0]["caps"]
         assert caps == {service: text for service, text in zip(words[4:-2:2], words[5:-2:2])}
 
 
@@ -516,18 +516,18 @@ def test_what_keys_makes_is_enough(fence, keyrings):
     (HOST, "config-key rm understudy/fence/host2"),
     (HOST, "config log"),
 ])
-def test_what_a_cephx_user_can_not_do(fence, keyrings, user, words):
-    site = fence.site
-    words = words.format(target=fence.target_ip, store=site.address("store", "store"),
+def test_what_a_cephx_user_can_not_do(resting, keyrings, user, words):
+    site = resting.site
+    words = words.format(target=resting.target_ip, store=site.address("store", "store"),
                          server=f"{site.prefix}.2.101", net=f"{site.prefix}.2")
-    done = fence.lab.exec("host1", "ceph", "--connect-timeout", "10", "--id", user, "--keyring",
+    done = resting.lab.exec("host1", "ceph", "--connect-timeout", "10", "--id", user, "--keyring",
                           keyring_of(keyrings, user), *words.split(), check=False)
     assert done.returncode != 0 and "EACCES" in done.stderr, done.stderr
 
 
 @pytest.mark.parametrize("user", [FENCE, UNFENCE])
-def test_what_is_in_an_image_is_not_for_who_fences(fence, keyrings, user):
-    done = fence.lab.exec("host1", "rbd", "--id", user, "--keyring", keyring_of(keyrings, user), "export",
+def test_what_is_in_an_image_is_not_for_who_fences(resting, keyrings, user):
+    done = resting.lab.exec("host1", "rbd", "--id", user, "--keyring", keyring_of(keyrings, user), "export",
                           "--no-progress", f"{POOL}/{RUN_IMAGE}", "-", check=False)
     assert done.returncode != 0 and "not permitted" in done.stderr
 
