@@ -3,8 +3,6 @@
 
 #include <string.h>
 
-#include <libxml/xpath.h>
-
 #include <crm/common/util.h>
 #include <crm/common/xml.h>
 #include <crm/msg_xml.h>
@@ -12,6 +10,7 @@
 #include <crm/pengine/rules.h>
 #include <crm/pengine/status.h>
 
+#include "cluster_index.h"
 #include "error.h"
 #include "fence_devices.h"
 #include "names.h"
@@ -143,17 +142,6 @@ static int utilization_value(const char *text)
     return (int) CLAMP(value, G_MININT, G_MAXINT);
 }
 
-static int scores_add(int a, int b)
-{
-    if (a <= -SCORE_INFINITY || b <= -SCORE_INFINITY) {
-        return -SCORE_INFINITY;
-    }
-    if (a >= SCORE_INFINITY || b >= SCORE_INFINITY) {
-        return SCORE_INFINITY;
-    }
-    return CLAMP(a + b, -SCORE_INFINITY, SCORE_INFINITY);
-}
-
 /* Placement scores --------------------------------------------------------*/
 
 static int rule_score(xmlNode *rule, const pe_node_t *node, pe_working_set_t *set)
@@ -183,47 +171,35 @@ static int location_score(xmlNode *location, const pe_node_t *node, pe_working_s
     }
     for (xmlNode *rule = location->children; rule != NULL; rule = rule->next) {
         if (rule->type == XML_ELEMENT_NODE && strcmp((const char *) rule->name, XML_TAG_RULE) == 0) {
-            score = scores_add(score, rule_score(rule, node, set));
+            score = score_add(score, rule_score(rule, node, set));
         }
     }
     return score;
 }
 
-/* A failed start bans the host until it is cleaned up (start-failure-is-fatal): fail-count-ID#start_0=INFINITY. */
-static int failure_score(const pe_resource_t *resource, const pe_node_t *node)
+/* A failed start bans the host until it is cleaned up (start-failure-is-fatal). */
+static int failure_score(const pe_resource_t *resource, const pe_node_t *node, const cluster_index_t *index)
 {
-    g_autofree char *prefix = g_strdup_printf("fail-count-%s#", resource->id);
-    GHashTableIter iter;
-    gpointer name = NULL;
-    gpointer value = NULL;
-    int failures = 0;
+    int failures = cluster_index_failures(index, resource->id, node->details->uname);
 
-    g_hash_table_iter_init(&iter, node->details->attrs);
-    while (g_hash_table_iter_next(&iter, &name, &value)) {
-        if (g_str_has_prefix(name, prefix)) {
-            failures = scores_add(failures, char2score(value));
-        }
-    }
     return failures > 0 && failures >= resource->migration_threshold ? -SCORE_INFINITY : 0;
 }
 
-static GHashTable *host_scores(const pe_resource_t *resource, pe_working_set_t *set, xmlNode *constraints)
+static GHashTable *host_scores(const pe_resource_t *resource, pe_working_set_t *set, const cluster_index_t *index)
 {
     GHashTable *scores = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+    const GPtrArray *locations = cluster_index_list(index->locations, resource->id);
 
     for (GList *item = set->nodes; item != NULL; item = item->next) {
         const pe_node_t *node = item->data;
         gboolean mentioned = FALSE;
-        int score = failure_score(resource, node);
+        int score = failure_score(resource, node, index);
 
-        for (xmlNode *one = constraints != NULL ? constraints->children : NULL; one != NULL; one = one->next) {
-            if (one->type == XML_ELEMENT_NODE && strcmp((const char *) one->name, XML_CONS_TAG_RSC_LOCATION) == 0
-                && g_strcmp0(crm_element_value(one, XML_LOC_ATTR_SOURCE), resource->id) == 0) {
-                int added = location_score(one, node, set);
+        for (guint i = 0; locations != NULL && i < locations->len; i++) {
+            int added = location_score(g_ptr_array_index(locations, i), node, set);
 
-                mentioned = mentioned || added != 0;
-                score = scores_add(score, added);
-            }
+            mentioned = mentioned || added != 0;
+            score = score_add(score, added);
         }
         if (!mentioned && !pcmk_is_set(set->flags, pe_flag_symmetric_cluster)) {
             score = -SCORE_INFINITY;
@@ -234,34 +210,6 @@ static GHashTable *host_scores(const pe_resource_t *resource, pe_working_set_t *
 }
 
 /* Servers -----------------------------------------------------------------*/
-
-static gint64 attribute_integer(xmlNode *xml, const char *name)
-{
-    const char *text = crm_element_value(xml, name);
-
-    return text != NULL ? g_ascii_strtoll(text, NULL, 10) : 0;
-}
-
-/* Unix time of the last start or stop of the resource that ended well. */
-static gint64 last_change_s(xmlXPathContext *context, const char *resource_id)
-{
-    g_autofree char *path = g_strdup_printf("//" XML_LRM_TAG_RESOURCE "[@id='%s']/" XML_LRM_TAG_RSC_OP, resource_id);
-    xmlXPathObject *found = xmlXPathEvalExpression((const xmlChar *) path, context);
-    gint64 newest_s = 0;
-
-    for (int i = 0; found != NULL && found->nodesetval != NULL && i < found->nodesetval->nodeNr; i++) {
-        xmlNode *op = found->nodesetval->nodeTab[i];
-        const char *task = crm_element_value(op, XML_LRM_ATTR_TASK);
-
-        if ((g_strcmp0(task, "start") == 0 || g_strcmp0(task, "stop") == 0)
-            && attribute_integer(op, XML_LRM_ATTR_RC) == 0
-            && attribute_integer(op, XML_LRM_ATTR_OPSTATUS) == 0) {
-            newest_s = MAX(newest_s, attribute_integer(op, XML_RSC_OP_LAST_CHANGE));
-        }
-    }
-    xmlXPathFreeObject(found);
-    return newest_s;
-}
 
 static char *failure_text(xmlNode *op)
 {
@@ -282,17 +230,6 @@ static gint compare_changes(gconstpointer a, gconstpointer b)
     return (first_s > second_s) - (first_s < second_s);
 }
 
-/* By the whole id: that of db_1's image begins like that of db's. */
-static gboolean operation_is_of(xmlNode *op, const char *resource_id)
-{
-    char *its_id = NULL;
-    gboolean is_of = parse_op_key(crm_element_value(op, XML_LRM_ATTR_TASK_KEY), &its_id, NULL, NULL)
-                     && g_strcmp0(its_id, resource_id) == 0;
-
-    free(its_id);
-    return is_of;
-}
-
 static gboolean is_refusal(xmlNode *op)
 {
     const char *reason = crm_element_value(op, XML_LRM_ATTR_EXIT_REASON);
@@ -301,12 +238,12 @@ static gboolean is_refusal(xmlNode *op)
            && g_strcmp0(crm_element_value(op, XML_LRM_ATTR_TASK), "start") == 0;
 }
 
-static gboolean has_ticket_constraint(xmlNode *constraints, const char *resource_id, const char *ticket_id)
+static gboolean has_ticket_constraint(const cluster_index_t *index, const char *resource_id, const char *ticket_id)
 {
-    for (xmlNode *one = constraints != NULL ? constraints->children : NULL; one != NULL; one = one->next) {
-        if (one->type == XML_ELEMENT_NODE && strcmp((const char *) one->name, XML_CONS_TAG_RSC_TICKET) == 0
-            && g_strcmp0(crm_element_value(one, XML_TICKET_ATTR_TICKET), ticket_id) == 0
-            && g_strcmp0(crm_element_value(one, XML_COLOC_ATTR_SOURCE), resource_id) == 0) {
+    const GPtrArray *tickets = cluster_index_list(index->tickets, resource_id);
+
+    for (guint i = 0; tickets != NULL && i < tickets->len; i++) {
+        if (g_strcmp0(crm_element_value(g_ptr_array_index(tickets, i), XML_TICKET_ATTR_TICKET), ticket_id) == 0) {
             return TRUE;
         }
     }
@@ -314,17 +251,15 @@ static gboolean has_ticket_constraint(xmlNode *constraints, const char *resource
 }
 
 /* The newest failed action of the resource on each host, and of all. */
-static void read_failures(cluster_server_t *server, const pe_resource_t *resource, pe_working_set_t *set)
+static void read_failures(cluster_server_t *server, const pe_resource_t *resource, const cluster_index_t *index)
 {
     g_autoptr(GPtrArray) ops = g_ptr_array_new();
+    const GPtrArray *failed = cluster_index_list(index->failed, resource->id);
 
     server->host_retries = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
     server->host_failures = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
-    for (xmlNode *op = set->failed != NULL ? set->failed->children : NULL; op != NULL; op = op->next) {
-        if (op->type == XML_ELEMENT_NODE && operation_is_of(op, resource->id)
-            && crm_element_value(op, XML_ATTR_UNAME) != NULL) {
-            g_ptr_array_add(ops, op);
-        }
+    for (guint i = 0; failed != NULL && i < failed->len; i++) {
+        g_ptr_array_add(ops, g_ptr_array_index(failed, i));
     }
     g_ptr_array_sort(ops, compare_changes);
     server->refused_hosts = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
@@ -517,8 +452,7 @@ static char *held_back(const pe_resource_t *resource, const pe_ticket_t *ticket,
     return NULL;
 }
 
-static cluster_server_t *read_server(pe_resource_t *resource, pe_working_set_t *set, xmlXPathContext *context,
-                                     xmlNode *constraints)
+static cluster_server_t *read_server(pe_resource_t *resource, pe_working_set_t *set, const cluster_index_t *index)
 {
     cluster_server_t *server = g_new0(cluster_server_t, 1);
     const pe_node_t *node = image_node(resource);
@@ -534,7 +468,7 @@ static cluster_server_t *read_server(pe_resource_t *resource, pe_working_set_t *
     }
     server->name = g_strdup(name != NULL ? name : resource->id);
     server->utilization = copy_texts(resource->utilization);
-    server->host_scores = host_scores(resource, set, constraints);
+    server->host_scores = host_scores(resource, set, index);
     ticket_id = server_ticket_id(server->name);
     ticket = g_hash_table_lookup(set->tickets, ticket_id);
     if (ticket != NULL) {
@@ -543,11 +477,11 @@ static cluster_server_t *read_server(pe_resource_t *resource, pe_working_set_t *
     }
     server->image = read_image_state(resource);
     server->image_host = node != NULL ? g_strdup(node->details->uname) : NULL;
-    server->image_changed_s = last_change_s(context, resource->id);
+    server->image_changed_s = cluster_index_last_change_s(index, resource->id);
     server->held_back = held_back(resource, ticket, set);
-    server->constraints = foreign_constraints(resource, set, constraints, ticket_id);
-    server->ticket_bound = has_ticket_constraint(constraints, resource->id, ticket_id);
-    read_failures(server, resource, set);
+    server->constraints = foreign_constraints(resource, set, index->constraints, ticket_id);
+    server->ticket_bound = has_ticket_constraint(index, resource->id, ticket_id);
+    read_failures(server, resource, index);
     return server;
 }
 
@@ -621,17 +555,12 @@ static GHashTable *read_remaining(const pe_node_t *node)
 }
 
 /* "true", or since Pacemaker 2.1.7 the time at which it became a member. */
-static gboolean is_member(xmlXPathContext *context, const char *node_id)
+static gboolean is_member(const cluster_index_t *index, const char *node_id)
 {
-    g_autofree char *path = g_strdup_printf("/" XML_TAG_CIB "/" XML_CIB_TAG_STATUS "/" XML_CIB_TAG_STATE "[@id='%s']",
-                                            node_id);
-    xmlXPathObject *found = xmlXPathEvalExpression((const xmlChar *) path, context);
-    const char *value = found != NULL && found->nodesetval != NULL && found->nodesetval->nodeNr > 0
-                        ? crm_element_value(found->nodesetval->nodeTab[0], XML_NODE_IN_CLUSTER) : NULL;
-    gboolean member = crm_is_true(value) || (value != NULL && g_ascii_strtoll(value, NULL, 10) > 0);
+    xmlNode *state = g_hash_table_lookup(index->states, node_id);
+    const char *value = state != NULL ? crm_element_value(state, XML_NODE_IN_CLUSTER) : NULL;
 
-    xmlXPathFreeObject(found);
-    return member;
+    return crm_is_true(value) || (value != NULL && g_ascii_strtoll(value, NULL, 10) > 0);
 }
 
 /* By Pacemaker's rules they count by the cluster's strategy; here they explain what the scheduler decided. */
@@ -677,14 +606,14 @@ static GHashTable *read_ended(const pe_node_t *node)
     return ended;
 }
 
-static cluster_host_t *read_host(const pe_node_t *node, const pe_working_set_t *set, xmlXPathContext *context)
+static cluster_host_t *read_host(const pe_node_t *node, const pe_working_set_t *set, const cluster_index_t *index)
 {
     cluster_host_t *host = g_new0(cluster_host_t, 1);
 
     host->name = g_strdup(node->details->uname);
     host->id = g_strdup(node->details->id);
     host->full = node->details->type == node_member;
-    host->member = host->full && is_member(context, node->details->id);
+    host->member = host->full && is_member(index, node->details->id);
     host->online = node->details->online && !node->details->pending && !node->details->unclean
                    && !node->details->shutdown;
     host->standby = node->details->standby || node->details->standby_onfail;
@@ -730,11 +659,7 @@ static void list_images_of_hosts(cluster_state_t *state)
 static cluster_state_t *read_state(pe_working_set_t *set)
 {
     cluster_state_t *state = g_new0(cluster_state_t, 1);
-    xmlXPathContext *context = xmlXPathNewContext(set->input->doc);
-    xmlXPathObject *found = xmlXPathEvalExpression((const xmlChar *) "/" XML_TAG_CIB "/" XML_CIB_TAG_CONFIGURATION
-                                                   "/" XML_CIB_TAG_CONSTRAINTS, context);
-    xmlNode *constraints = found != NULL && found->nodesetval != NULL && found->nodesetval->nodeNr > 0
-                           ? found->nodesetval->nodeTab[0] : NULL;
+    cluster_index_t *index = cluster_index_new(set);
     g_autoptr(GPtrArray) images = g_ptr_array_new();
 
     state->quorate = pcmk_is_set(set->flags, pe_flag_have_quorum);
@@ -747,7 +672,7 @@ static cluster_state_t *read_state(pe_working_set_t *set)
     state->node_names = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
     collect_images(set->resources, images);
     for (guint i = 0; i < images->len; i++) {
-        g_ptr_array_add(state->servers, read_server(g_ptr_array_index(images, i), set, context, constraints));
+        g_ptr_array_add(state->servers, read_server(g_ptr_array_index(images, i), set, index));
     }
     for (GList *item = set->nodes; item != NULL; item = item->next) {
         const pe_node_t *node = item->data;
@@ -755,15 +680,14 @@ static cluster_state_t *read_state(pe_working_set_t *set)
         g_hash_table_add(state->node_names, g_ascii_strdown(node->details->uname, -1));
         /* No image, observer or claim lives on a remote or guest node. */
         if (node->details->type == node_member) {
-            g_ptr_array_add(state->hosts, read_host(node, set, context));
+            g_ptr_array_add(state->hosts, read_host(node, set, index));
         }
     }
     g_ptr_array_sort(state->servers, compare_servers);
     g_ptr_array_sort(state->hosts, compare_hosts);
     list_images_of_hosts(state);
     fence_devices_read(state, set);
-    xmlXPathFreeObject(found);
-    xmlXPathFreeContext(context);
+    cluster_index_free(index);
     return state;
 }
 

@@ -354,7 +354,7 @@ static gboolean add_members_constraint(xmlNode *cib, const xmlNode *primitive)
     g_autofree char *expression_id = g_strconcat(rule_id, "-expr", NULL);
     xmlNode *node = NULL;
 
-    if (!cib_needs_members_constraint(cib, primitive)) {
+    if (!cib_lacks_members_constraint(cib, primitive) || !cib_wants_members_constraints(cib)) {
         return FALSE;
     }
     node = add_element(section(cib, "constraints"), "rsc_location", id);

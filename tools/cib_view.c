@@ -246,15 +246,20 @@ const xmlNode *cib_outermost(const xmlNode *primitive)
     return primitive;
 }
 
-gboolean cib_needs_members_constraint(xmlNode *cib, const xmlNode *primitive)
+gboolean cib_wants_members_constraints(xmlNode *cib)
 {
     const xmlNode *configuration = xml_child(cib, "configuration");
-    gboolean opt_in = cib_is_opt_in(cib);
+
+    return cib_is_opt_in(cib) || has_remote_nodes(xml_child(configuration, "nodes"))
+           || has_remote_nodes(xml_child(configuration, "resources"));
+}
+
+gboolean cib_lacks_members_constraint(xmlNode *cib, const xmlNode *primitive)
+{
+    const xmlNode *constraints = xml_child(xml_child(cib, "configuration"), "constraints");
 
     return primitive != NULL && xml_get(cib_outermost(primitive), "id") != NULL
-           && (opt_in || has_remote_nodes(xml_child(configuration, "nodes"))
-               || has_remote_nodes(xml_child(configuration, "resources")))
-           && cib_find_members_constraint(xml_child(configuration, "constraints"), primitive, opt_in) == NULL;
+           && cib_find_members_constraint(constraints, primitive, cib_is_opt_in(cib)) == NULL;
 }
 
 /* In the resource or in its template: same name, and the depth of a check that goes deeper. */

@@ -38,7 +38,9 @@ gboolean cib_ticket_stops(const xmlNode *constraint);
 gboolean cib_is_opt_in(xmlNode *cib);
 /* The constraint that keeps a resource to full members, or in an opt-in cluster lets it run somewhere; or NULL. */
 xmlNode *cib_find_members_constraint(const xmlNode *constraints, const xmlNode *primitive, gboolean opt_in);
-/* TRUE if the cluster asks for one and has none. */
-gboolean cib_needs_members_constraint(xmlNode *cib, const xmlNode *primitive);
+/* TRUE if the cluster has nodes that are not full members, or lets nothing run without such a constraint. Reads all of it. */
+gboolean cib_wants_members_constraints(xmlNode *cib);
+/* TRUE if the resource has none. */
+gboolean cib_lacks_members_constraint(xmlNode *cib, const xmlNode *primitive);
 
 #endif

@@ -70,9 +70,10 @@ static void check_operations(xmlNode *cib, const xmlNode *primitive, const GPtrA
     }
 }
 
-static void check_members(xmlNode *cib, const xmlNode *primitive, const char *server, GPtrArray *faults)
+/* `wanted`: cib_wants_members_constraints(), which is asked once for all. */
+static void check_members(xmlNode *cib, gboolean wanted, const xmlNode *primitive, const char *server, GPtrArray *faults)
 {
-    if (cib_needs_members_constraint(cib, primitive)) {
+    if (wanted && cib_lacks_members_constraint(cib, primitive)) {
         add_setup_fault(faults, server, g_strdup_printf(
             cib_is_opt_in(cib) ? "%s runs nowhere: the cluster has symmetric-cluster=false, and no location constraint lets it "
                              "run; run understudy adopt --all --upgrade"
@@ -111,7 +112,8 @@ static gboolean meta_says(const xmlNode *primitive, const char *name, const char
     return FALSE;
 }
 
-static void check_clone(xmlNode *cib, const char *type, const char *why, const GPtrArray *operations, GPtrArray *faults)
+static void check_clone(xmlNode *cib, gboolean wanted, const char *type, const char *why, const GPtrArray *operations,
+                        GPtrArray *faults)
 {
     const xmlNode *primitive = cib_find_primitive(xml_child(xml_child(cib, "configuration"), "resources"), OCF_PROVIDER, type);
     const char *id = primitive != NULL ? xml_get(cib_outermost(primitive), "id") : NULL;
@@ -138,7 +140,7 @@ static void check_clone(xmlNode *cib, const char *type, const char *why, const G
     if (meta_says(primitive, "is-managed", "false")) {
         add_setup_fault(faults, NULL, g_strdup_printf("%s is not managed: run pcs resource manage %s", id, id));
     }
-    check_members(cib, primitive, NULL, faults);
+    check_members(cib, wanted, primitive, NULL, faults);
     check_operations(cib, primitive, operations, NULL, faults);
 }
 
@@ -164,19 +166,21 @@ char *setup_capacity_rival(xmlNode *cib)
                            xml_get(rival, "id"));
 }
 
-static void check_image(const adoption_t *adoption, xmlNode *cib, const xmlNode *primitive, GPtrArray *faults)
+static void check_image(const adoption_t *adoption, xmlNode *cib, gboolean wanted, const xmlNode *primitive,
+                        GPtrArray *faults)
 {
     const char *server = cib_image_server(primitive);
 
     if (server != NULL) {
         check_ticket(cib, primitive, server, faults);
-        check_members(cib, primitive, server, faults);
+        check_members(cib, wanted, primitive, server, faults);
         check_operations(cib, primitive, adoption->image_operations, server, faults);
     }
 }
 
 /* Returns how many images there are. */
-static guint check_images(const adoption_t *adoption, xmlNode *cib, const xmlNode *parent, GPtrArray *faults)
+static guint check_images(const adoption_t *adoption, xmlNode *cib, gboolean wanted, const xmlNode *parent,
+                          GPtrArray *faults)
 {
     guint count = 0;
 
@@ -185,10 +189,10 @@ static guint check_images(const adoption_t *adoption, xmlNode *cib, const xmlNod
             continue;
         }
         if (cib_is_primitive(node, OCF_PROVIDER, "image")) {
-            check_image(adoption, cib, node, faults);
+            check_image(adoption, cib, wanted, node, faults);
             count++;
         } else {
-            count += check_images(adoption, cib, node, faults);
+            count += check_images(adoption, cib, wanted, node, faults);
         }
     }
     return count;
@@ -198,13 +202,14 @@ GPtrArray *setup_faults_find(const adoption_t *adoption, xmlNode *cib)
 {
     GPtrArray *faults = g_ptr_array_new_with_free_func(setup_fault_free);
     const xmlNode *resources = xml_child(xml_child(cib, "configuration"), "resources");
+    gboolean wanted = cib_wants_members_constraints(cib);
     char *rival = NULL;
 
-    if (check_images(adoption, cib, resources, faults) == 0) {
+    if (check_images(adoption, cib, wanted, resources, faults) == 0) {
         return faults; /* nothing is protected yet */
     }
-    check_clone(cib, "observer", "servers are not watched there", adoption->observer_operations, faults);
-    check_clone(cib, "capacity", "images find no room there", adoption->capacity_operations, faults);
+    check_clone(cib, wanted, "observer", "servers are not watched there", adoption->observer_operations, faults);
+    check_clone(cib, wanted, "capacity", "images find no room there", adoption->capacity_operations, faults);
     rival = setup_capacity_rival(cib);
     if (rival != NULL) {
         add_setup_fault(faults, NULL, rival);
