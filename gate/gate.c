@@ -7,6 +7,7 @@
 #include <poll.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <time.h>
 
 #include "address_probe.h"
@@ -148,6 +149,15 @@ static void hear_reference(gate_t *gate)
     }
 }
 
+/* While the address is down here, nobody but another machine answers for it. */
+static gboolean is_own_answer(const gate_t *gate, guint i, const char *mac)
+{
+    const interface_address_t *address = g_ptr_array_index(gate->addresses, i);
+
+    return address->parsed.family == AF_INET && interface_has_address(gate->interface, address)
+           && interface_another_answers(gate->interface, mac);
+}
+
 /* What has arrived about the addresses; the stronger of it and what was known. */
 static round_t hear_all(gate_t *gate, round_t known)
 {
@@ -159,7 +169,7 @@ static round_t hear_all(gate_t *gate, round_t known)
         gboolean lost = FALSE;
         round_t heard = rounds[address_probe_hear(g_ptr_array_index(gate->probes, i), mac, &lost)];
 
-        if (heard != ROUND_SILENT && interface_mac_is_anothers(gate->interface, mac)) {
+        if (heard != ROUND_SILENT && is_own_answer(gate, i, mac)) {
             heard = ROUND_SILENT;
         }
         if (heard == ROUND_SILENT && lost) {

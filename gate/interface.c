@@ -16,6 +16,7 @@
 
 #define IP_PROGRAM "ip"
 #define SYS_FOLDER "/sys/class/net"
+#define IPV4_FOLDER "/proc/sys/net/ipv4/conf"
 #define IPV6_FOLDER "/proc/sys/net/ipv6/conf"
 #define SILENCE_MARK "/run/understudy-gate-%s.silent"
 #define IP_TIMEOUT_MS 10000
@@ -86,7 +87,16 @@ gboolean interface_read_mac(const char *interface, char *text, GError **error)
     return TRUE;
 }
 
-gboolean interface_mac_is_anothers(const char *interface, const char *mac)
+/* 0: for each address of the machine; else for its own at most. The kernel takes the higher of the two. */
+static gboolean arp_answers_for_all(const char *interface)
+{
+    g_autofree char *all = read_line(IPV4_FOLDER, "all", "arp_ignore");
+    g_autofree char *own = read_line(IPV4_FOLDER, interface, "arp_ignore");
+
+    return g_strcmp0(all, "0") == 0 && g_strcmp0(own, "0") == 0 && interface_has_carrier(interface);
+}
+
+gboolean interface_another_answers(const char *interface, const char *mac)
 {
     g_autoptr(GDir) folder = g_dir_open(SYS_FOLDER, 0, NULL);
     char text[NEIGHBOUR_MAC_TEXT_BYTES];
@@ -97,7 +107,7 @@ gboolean interface_mac_is_anothers(const char *interface, const char *mac)
         return FALSE; /* a bond's members and VLANs have its MAC, and so has the image */
     }
     while (!found && (name = g_dir_read_name(folder)) != NULL) {
-        found = interface_read_mac(name, text, NULL) && g_str_equal(text, mac);
+        found = interface_read_mac(name, text, NULL) && g_str_equal(text, mac) && arp_answers_for_all(name);
     }
     return found;
 }

@@ -23,9 +23,10 @@ gboolean interface_has_carrier(const char *interface);
 gboolean interface_has_address(const char *interface, const interface_address_t *address);
 gboolean interface_read_mac(const char *interface, char *text, GError **error);
 
-/* TRUE if another interface of this machine has the MAC, and this one does not. Linux answers ARP on each of its
- * interfaces for all of its addresses (arp_ignore in Linux's ip-sysctl.rst), so an answer from there is our own. */
-gboolean interface_mac_is_anothers(const char *interface, const char *mac);
+/* TRUE if another interface of this machine has the MAC, this one does not, and Linux would answer ARP there for an
+ * address of this one (arp_ignore in Linux's ip-sysctl.rst; it does by default). Then the answer is our own, if the
+ * address is up here: if it is not, Linux answers nowhere for it. */
+gboolean interface_another_answers(const char *interface, const char *mac);
 
 /* Up, and silent: nothing but what we send may leave it, for switches learn from every frame. Nothing happens to an
  * interface that is up already: it may serve other addresses. */

@@ -163,6 +163,11 @@ def test_a_second_interface_of_the_server_itself_is_no_other_machine(lab):
         assert opened.returncode == DONE, opened.stderr
         heard = lab.exec(ASKER, "arping", "-D", "-c", "1", "-w", "3", "-I", "two0", address, check=False).stdout
         assert "reply" in heard, f"the second interface does not answer, so this proves nothing: {heard}"
+        # Another machine may have its MAC, as an image does whose server's interfaces were swapped.
+        lab.exec(ASKER, GATE, "close", "--interface", "two0", "--address", f"{address}/24")
+        lab.exec(ASKER, "ip", "address", "add", f"{address}/24", "dev", "two1")
+        checked = lab.exec(ASKER, GATE, "check", "--interface", "two0", "--address", f"{address}/24", check=False)
+        assert checked.returncode == IN_USE, checked.stderr
     finally:
         lab.exec(ASKER, "tee", ARP_IGNORE, stdin="1")   # as the lab sets it
         lab.exec(ASKER, "ip", "link", "del", "two0")
