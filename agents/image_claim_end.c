@@ -12,22 +12,34 @@
 
 #define PUBLISH_TIMEOUT_MS 3000
 
+/* The claim as it stands, NULL in *text without an error if it is not that of the record's start (any more). */
+static gboolean own_claim_read(store_t *store, const image_identity_t *identity, const image_record_t *record,
+                               const char *pool, char **text, GError **error)
+{
+    g_autoptr(claim_t) holder = NULL;
+
+    *text = NULL;
+    if (record->start_id == NULL) {
+        return TRUE;
+    }
+    if (!store_claim_read(store, pool, identity->server, text, error)) {
+        return FALSE;
+    }
+    holder = *text != NULL ? claim_parse(*text) : NULL;
+    if (holder == NULL || strcmp(holder->start_id, record->start_id) != 0) {
+        g_clear_pointer(text, g_free);
+    }
+    return TRUE;
+}
+
 gboolean image_claim_give_back(store_t *store, const image_identity_t *identity, const image_record_t *record,
                                GError **error)
 {
     g_autofree char *pool = claim_pool((const char *const *) record->run_images);
     g_autofree char *text = NULL;
-    g_autoptr(claim_t) holder = NULL;
 
-    if (record->start_id == NULL) {
-        return TRUE;
-    }
-    if (!store_claim_read(store, pool, identity->server, &text, error)) {
-        return FALSE;
-    }
-    holder = text != NULL ? claim_parse(text) : NULL;
-    return holder == NULL || strcmp(holder->start_id, record->start_id) != 0
-           || store_claim_swap(store, pool, identity->server, text, NULL, error);
+    return own_claim_read(store, identity, record, pool, &text, error)
+           && (text == NULL || store_claim_swap(store, pool, identity->server, text, NULL, error));
 }
 
 void image_claim_publish_ended(const image_identity_t *identity, const image_record_t *record, guint timeout_ms)
@@ -53,11 +65,19 @@ static gboolean is_left_behind(const image_record_t *record, const image_identit
 static gboolean take_away(store_t *store, const store_options_t *options, const image_identity_t *identity,
                           image_record_t *record, GError **error)
 {
-    if (!image_openers_wait_free(store, options, record->run_images, record, 0, error)
-        || !image_claim_give_back(store, identity, record, error)) {
+    g_autofree char *pool = claim_pool((const char *const *) record->run_images);
+    g_autofree char *text = NULL;
+
+    if (!own_claim_read(store, identity, record, pool, &text, error)) {
         return FALSE;
     }
-    ocf_log("the image of %s has ended here: its claim does not stand any more", identity->server);
+    if (text != NULL) {
+        if (!image_openers_wait_free(store, options, record->run_images, record, 0, error)
+            || !store_claim_swap(store, pool, identity->server, text, NULL, error)) {
+            return FALSE;
+        }
+        ocf_log("the image of %s has ended here without a stop: its claim is taken back", identity->server);
+    }
     g_clear_pointer(&record->start_id, g_free); /* the rest is for a stop */
     return image_record_save(record, identity->domain_name, error);
 }
@@ -69,7 +89,7 @@ static void leftover_end(const image_identity_t *identity, image_record_t *recor
     store_t *store = store_open(&options, &error);
 
     if (store == NULL || !take_away(store, &options, identity, record, &error)) {
-        ocf_log("whether the claim of %s, whose image has ended here, still stands can't be settled: %s", identity->server, error->message);
+        ocf_log("the claim of %s, whose image has ended here, can't be taken back: %s", identity->server, error->message);
     }
     store_close(store);
     if (error != NULL && !g_error_matches(error, UNDERSTUDY_ERROR, UNDERSTUDY_ERROR_BUSY)) {
