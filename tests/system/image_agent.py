@@ -265,6 +265,10 @@ class ImageAgent:
         """Addresses that have an image open; empty if it does not exist."""
         return ghosts.watchers(self.lab, image)
 
+    def writers(self, image: str = RUN) -> set[str]:
+        """Those who may write: not a client that was killed while it opened the image, which is listed for ever."""
+        return set(self.watchers(image)) - self.blocklist()
+
     def parent_point(self, image: str = RUN) -> str:
         """The recovery point that a run image was cloned from."""
         return json.loads(self.rbd("info", image, "--format", "json").stdout)["parent"]["snapshot"]

@@ -128,7 +128,7 @@ def test_a_create_that_libvirtd_has_not_answered(image):
         image.lab.exec(image.host, "kill", "-CONT", pid, check=False)
     image.lab.service(image.host, "start", "libvirtd")
     wait_until(lambda: image.lab.hypervisor_answers(image.host), 30, "libvirtd")
-    assert image.qemu_pids() == [] and image.watchers() == []
+    assert image.qemu_pids() == [] and image.writers() == set()
     assert image.domains() == [BYSTANDER] and image.qemu_pids(BYSTANDER) == [bystander]
     assert image.probe().rc == NOT_RUNNING
     image.start()
@@ -171,7 +171,7 @@ def test_a_create_that_libvirtd_answers_late(image):
     finally:
         image.signal("CONT", pid)
     assert stop.wait(60) == SUCCESS
-    assert is_gone(image) and image.watchers() == []
+    assert is_gone(image) and image.writers() == set()
     assert libvirtd_pid(image) == pid, "libvirtd was ended, although it answers"
     image.start()
     assert image.answers()
@@ -180,7 +180,7 @@ def test_a_create_that_libvirtd_answers_late(image):
 def test_a_half_made_qemu_whose_libvirtd_has_died(image):
     unanswered_start(image, "KILL", "made")
     image.stop()
-    assert image.qemu_pids() == [] and image.watchers() == []
+    assert image.qemu_pids() == [] and image.writers() == set()
     image.lab.service(image.host, "start", "libvirtd")
     wait_until(lambda: image.lab.hypervisor_answers(image.host), 30, "libvirtd")
     assert is_gone(image)
@@ -299,4 +299,4 @@ def test_it_may_be_killed_at_any_moment(image):
             stop.kill()
         stop.wait(10)
     image.stop(timeout_s=30)
-    assert is_gone(image) and image.watchers() == []
+    assert is_gone(image) and image.writers() == set()
