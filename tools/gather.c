@@ -91,6 +91,7 @@ cluster_state_t *gather_placement(const char *server, scheduler_plan_t **plan, G
 typedef struct source {
     store_t *store;
     GHashTable *full_pools;
+    GHashTable *blocklist;
     GHashTable *images;     /* char* pool -> char**: names of its images that are run images, or were */
 } source_t;
 
@@ -100,6 +101,7 @@ static void source_free(gpointer data)
 
     store_close(source->store);
     g_clear_pointer(&source->full_pools, g_hash_table_unref);
+    g_clear_pointer(&source->blocklist, g_hash_table_unref);
     g_hash_table_unref(source->images);
     g_free(source);
 }
@@ -111,7 +113,8 @@ static source_t *open_source(const store_options_t *options, GError **error)
     source->images = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, (GDestroyNotify) g_strfreev);
     source->store = store_open(options, error);
     source->full_pools = source->store != NULL ? store_full_pools(source->store, error) : NULL;
-    if (source->full_pools == NULL) {
+    source->blocklist = source->full_pools != NULL ? store_blocklist_list(source->store, error) : NULL;
+    if (source->blocklist == NULL) {
         source_free(source);
         return NULL;
     }
@@ -258,6 +261,13 @@ static gboolean add_disk(const source_t *source, const cluster_server_t *server,
     return done;
 }
 
+static gboolean is_refused(GHashTable *blocklist, const char *address)
+{
+    g_autofree char *text = address != NULL ? store_address_blocklist_text(address, NULL) : NULL;
+
+    return text != NULL && g_hash_table_contains(blocklist, text);
+}
+
 static run_image_t *look(GHashTable *sources, const cluster_server_t *server, guint timeout_ms, GError **error)
 {
     const char *disks = g_hash_table_lookup(server->params, "disks");
@@ -276,6 +286,9 @@ static run_image_t *look(GHashTable *sources, const cluster_server_t *server, gu
     if (!good) {
         run_image_free(found);
         return NULL;
+    }
+    if (is_refused(source->blocklist, g_hash_table_lookup(server->params, "store_address"))) {
+        found->refused_address = g_strdup(g_hash_table_lookup(server->params, "store_address"));
     }
     return found;
 }
@@ -298,28 +311,20 @@ run_image_t *gather_run_image(const cluster_server_t *server, guint timeout_ms)
     return found != NULL ? found : troubled(error);
 }
 
-static gboolean is_refused(GHashTable *blocklist, const char *address)
-{
-    g_autofree char *text = address != NULL ? store_address_blocklist_text(address, NULL) : NULL;
-
-    return text != NULL && g_hash_table_contains(blocklist, text);
-}
-
 gboolean gather_refused_address(const cluster_server_t *server, guint timeout_ms, char **address, GError **error)
 {
     g_autoptr(GHashTable) sources = sources_new();
     const char *own = g_hash_table_lookup(server->params, "store_address");
     const source_t *source = find_source(sources, server, timeout_ms, error);
-    g_autoptr(GHashTable) blocklist = source != NULL ? store_blocklist_list(source->store, error) : NULL;
     g_autoptr(server_entry_t) entry = NULL;
 
     *address = NULL;
-    if (blocklist == NULL || !server_entry_read(source->store, server->name, &entry, error)) {
+    if (source == NULL || !server_entry_read(source->store, server->name, &entry, error)) {
         return FALSE;
     }
-    if (entry != NULL && is_refused(blocklist, entry->address)) {
+    if (entry != NULL && is_refused(source->blocklist, entry->address)) {
         *address = g_strdup(entry->address);
-    } else if (is_refused(blocklist, own)) {
+    } else if (is_refused(source->blocklist, own)) {
         *address = g_strdup(own);
     }
     return TRUE;

@@ -24,6 +24,7 @@ void run_image_free(run_image_t *run_image)
     g_clear_pointer(&run_image->kept, g_ptr_array_unref);
     g_free(run_image->trouble);
     g_free(run_image->warning);
+    g_free(run_image->refused_address);
     g_free(run_image);
 }
 
@@ -228,6 +229,16 @@ static void append_setup_faults(GString *reason, const GPtrArray *faults, const 
     }
 }
 
+/* A failed server is kept out of the store on purpose; one that serves could not use it when it needs to. NULL: no. */
+static char *refused_reason(const run_image_t *run_image, const char *verdict)
+{
+    if (run_image == NULL || run_image->refused_address == NULL || strcmp(verdict, "healthy") != 0) {
+        return NULL;
+    }
+    return g_strdup_printf("the store refuses its address %s: if that stays so, and it was booted since, run "
+                           "'ceph osd blocklist rm %s:0/0'", run_image->refused_address, run_image->refused_address);
+}
+
 static JsonObject *server_json(const report_sources_t *sources, const char *name, const cluster_server_t *server,
                                const char *fault)
 {
@@ -237,6 +248,7 @@ static JsonObject *server_json(const report_sources_t *sources, const char *name
     const char *verdict = json_read_text(seen, "verdict");
     g_autofree char *image = server != NULL ? image_reason(sources, server) : NULL;
     g_autofree char *kept = kept_reason(run_image);
+    g_autofree char *refused = refused_reason(run_image, verdict);
     GString *reason = g_string_new(NULL);
     JsonObject *object = json_object_new();
 
@@ -249,6 +261,7 @@ static JsonObject *server_json(const report_sources_t *sources, const char *name
     append_reason(reason, image);
     append_reason(reason, run_image != NULL ? run_image->trouble : NULL);
     append_reason(reason, run_image != NULL ? run_image->warning : NULL);
+    append_reason(reason, refused);
     append_reason(reason, kept);
     json_object_set_string_member(object, "name", name);
     json_object_set_string_member(object, "verdict", *verdict != '\0' ? verdict : "unknown");

@@ -27,6 +27,7 @@ typedef struct run_image {
     guint64 unreturned_bytes;
     char *trouble;           /* why it is not known, or NULL */
     char *warning;           /* why nothing can be written to it, or NULL */
+    char *refused_address;   /* the server's own, if the store's blocklist has it, or NULL */
 } run_image_t;
 
 void run_image_free(run_image_t *run_image);

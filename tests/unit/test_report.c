@@ -107,6 +107,34 @@ static void test_all_three_are_put_together(void **state)
     cluster_state_free(cluster);
 }
 
+/* A server that serves and that the store refuses is named, with the command; a failed one is refused on purpose. */
+static void test_a_healthy_server_that_the_store_refuses(void **state)
+{
+    static const char *const verdicts[] = { "healthy", "failed" };
+
+    (void) state;
+    for (gsize i = 0; i < G_N_ELEMENTS(verdicts); i++) {
+        cluster_state_t *cluster = cluster_of(CIB_TEXT("1", CIB_IMAGE("db1"), CIB_TICKET("db1"), "", ""));
+        g_autofree char *answer = g_strdup_printf("{\"ok\":true,\"leader\":\"host1\",\"quorate\":true,\"servers\":[{"
+                                                  "\"name\":\"db1\",\"verdict\":\"%s\",\"reason\":\"\"}]}", verdicts[i]);
+        JsonObject *observers = object_of(answer);
+        run_image_t run_image = { .refused_address = (char *) "10.0.2.101" };
+        GHashTable *run_images = g_hash_table_new(g_str_hash, g_str_equal);
+        report_sources_t sources = { .cluster = cluster, .observers = observers, .run_images = run_images };
+        JsonObject *status = NULL;
+        const char *reason = NULL;
+
+        g_hash_table_insert(run_images, (gpointer) "db1", &run_image);
+        status = report_status(&sources, "db1");
+        reason = json_object_get_string_member(first_server(status), "reason");
+        assert_int_equal(strstr(reason, "ceph osd blocklist rm 10.0.2.101:0/0") != NULL, i == 0);
+        json_object_unref(status);
+        json_object_unref(observers);
+        g_hash_table_unref(run_images);
+        cluster_state_free(cluster);
+    }
+}
+
 static void test_reasons(void **state)
 {
     g_autofree char *no_quorum = reason_on(CIB_TEXT("0", CIB_IMAGE("db1"), CIB_TICKET("db1"), GRANTED, STATES));
@@ -174,6 +202,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_all_three_are_put_together),
+        cmocka_unit_test(test_a_healthy_server_that_the_store_refuses),
         cmocka_unit_test(test_reasons),
         cmocka_unit_test(test_without_the_cluster_the_observers_are_shown),
         cmocka_unit_test(test_history_has_phases),
