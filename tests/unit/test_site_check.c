@@ -95,7 +95,7 @@ static void test_names(void **state)
     GHashTable *faults = faults_of(
         IMAGE("standby-HOST2", PAIR("1", "disks", "vm/a")) IMAGE("standby-far", PAIR("2", "disks", "vm/b"))
         IMAGE("standby-db1", PAIR("3", "disks", "vm/c")) IMAGE("standby-DB1", PAIR("4", "disks", "vm/d"))
-        "<primitive id='far' class='ocf' provider='pacemaker' type='remote'/>");
+        "<primitive id='FAR' class='ocf' provider='pacemaker' type='remote'/>");
 
     (void) state;
     assert_non_null(strstr(g_hash_table_lookup(faults, "HOST2"), "is the name of a cluster node"));
