@@ -763,8 +763,8 @@ static void isolate_again(const verdict_view_t *view, verdict_decision_t *decisi
 
 static void decide_returning(const verdict_view_t *view, verdict_decision_t *decision)
 {
-    /* Its gate begins to count when the image has fallen silent. */
-    gint64 serve_ms = later(view->image_stopped_since_ms,
+    /* Its gate begins to count when the image has fallen silent; where none ran, its time begins with the verdict. */
+    gint64 serve_ms = later(MAX(view->image_stopped_since_ms, view->verdict_since_ms),
                             doubled(view, view->config->recover_after_ms + VERDICT_SERVE_GRACE_MS)
                                 + view->config->gate_quiet_ms);
     serves_t serves = SERVES_NOT_KNOWN;

@@ -1020,6 +1020,7 @@ static void returning_init(fixture_t *fixture)
     fixture_init(fixture, VERDICT_RETURNING, "required");
     fixture->view.management = tally("uuu");
     fixture->view.image_stopped_since_ms = NOW_MS - VERDICT_STOPPED_SETTLE_MS;
+    fixture->view.verdict_since_ms = fixture->view.image_stopped_since_ms;
 }
 
 static void test_returning_revokes_and_waits_for_the_image(void **state)
@@ -1063,6 +1064,19 @@ static void test_returning_asks_anew_after_the_stop(void **state)
     assert_int_equal(fixture.decision.wake_ms, NOW_MS + 5 + 1000);
     fixture.view.now_ms = NOW_MS + 5 + 1000;
     assert_true(decide(&fixture)->ask_round);
+    fixture_clear(&fixture);
+}
+
+/* Released while it was being isolated: no image ever ran, so that none has stopped lately. */
+static void test_returning_without_an_image_gets_its_time_to_serve(void **state)
+{
+    fixture_t fixture;
+
+    (void) state;
+    returning_init(&fixture);
+    fixture.view.image_stopped_since_ms = NOW_MS - 3600000;
+    round_is(&fixture, NOW_MS - 10, TRUE, "ddd", "uuu");
+    assert_false(decide(&fixture)->change);
     fixture_clear(&fixture);
 }
 
@@ -1327,6 +1341,7 @@ int main(void)
         cmocka_unit_test(test_no_second_grant_once_the_original_is_back),
         cmocka_unit_test(test_returning_revokes_and_waits_for_the_image),
         cmocka_unit_test(test_returning_asks_anew_after_the_stop),
+        cmocka_unit_test(test_returning_without_an_image_gets_its_time_to_serve),
         cmocka_unit_test(test_returning_isolates_again_what_went_away),
         cmocka_unit_test(test_returning_gives_up_on_a_service_that_does_not_start),
         cmocka_unit_test(test_returning_leaves_the_gate_its_time),
