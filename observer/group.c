@@ -507,8 +507,8 @@ void group_set_blind(group_t *group, gboolean blind)
     group->blind = blind;
 }
 
-/* About what one vote takes in a message, at most. */
-#define VOTE_BYTES 200
+/* About what one vote without its reason takes in a message. */
+#define VOTE_BYTES 160
 
 static void send_votes(group_t *group)
 {
@@ -516,6 +516,7 @@ static void send_votes(group_t *group)
                           .votes = g_array_new(FALSE, FALSE, sizeof(message_vote_t)) };
     GHashTableIter iter;
     gpointer value = NULL;
+    gsize size_bytes = 0;
 
     g_hash_table_iter_init(&iter, group->servers);
     while (g_hash_table_iter_next(&iter, NULL, &value)) {
@@ -527,9 +528,11 @@ static void send_votes(group_t *group)
         server->own_vote.probes_mark = server->config != NULL ? server->config->probes_mark : 0;
         g_array_append_val(message.votes, server->own_vote);
         server->own_vote_changed = FALSE;
-        if (message.votes->len * VOTE_BYTES >= group->part_bytes) {
+        size_bytes += VOTE_BYTES + group_text_bytes(server->own_vote.reason);
+        if (size_bytes >= group->part_bytes) {
             group_send_paced(group, &message);
             g_array_set_size(message.votes, 0);
+            size_bytes = 0;
         }
     }
     group->all_votes_due = FALSE;

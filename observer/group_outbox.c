@@ -8,8 +8,8 @@
 #define LOST_MS 5000
 /* Between two pieces of histories: they are for people to read, and may take their time. */
 #define HISTORY_PAUSE_MS 50
-/* About what one event, and one digest, takes in a message. */
-#define EVENT_BYTES  120
+/* About what one event without its texts, and one digest, takes in a message. */
+#define EVENT_BYTES  100
 #define DIGEST_BYTES 120
 
 typedef struct {
@@ -81,6 +81,24 @@ static void send_item(group_t *group, GQueue *queue, gint64 now_ms)
 }
 
 /* Histories -------------------------------------------------------------------*/
+
+gsize group_text_bytes(const char *text)
+{
+    return text != NULL ? strnlen(text, MESSAGE_TEXT_MAX_BYTES) : 0;
+}
+
+gsize group_takeover_bytes(const history_takeover_t *takeover)
+{
+    gsize size_bytes = 0;
+
+    for (guint i = 0; i < takeover->events->len; i++) {
+        const history_event_t *event = g_ptr_array_index(takeover->events, i);
+
+        size_bytes += EVENT_BYTES + group_text_bytes(event->event) + group_text_bytes(event->host)
+                      + group_text_bytes(event->detail);
+    }
+    return size_bytes;
+}
 
 void group_history_ask(group_t *group, guint32 node_id)
 {
@@ -174,7 +192,7 @@ static void push_takeovers(group_t *group, const group_server_t *server)
             continue;
         }
         g_ptr_array_add(message.takeovers, takeover);
-        size_bytes += takeover->events->len * EVENT_BYTES;
+        size_bytes += group_takeover_bytes(takeover);
         if (size_bytes >= group->part_bytes) {
             push(group, group->history_parts, &message);
             g_ptr_array_set_size(message.takeovers, 0);

@@ -204,6 +204,9 @@ gint64 group_outbox_run(group_t *group, gint64 now_ms);
 /* A paced message of our own has come back. */
 void group_outbox_delivered(group_t *group, guint64 serial);
 void group_outbox_free(group_t *group);
+/* About what a takeover, and a text, take in a message. */
+gsize group_takeover_bytes(const history_takeover_t *takeover);
+gsize group_text_bytes(const char *text);
 /* Ask a member for what our histories lack. */
 void group_history_ask(group_t *group, guint32 node_id);
 /* Go on with the takeover that is under way as a snapshot has it, or NULL; taken over. */

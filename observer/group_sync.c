@@ -32,6 +32,9 @@ static void held_free(gpointer data)
     g_free(held);
 }
 
+/* About what a server takes in a snapshot without its reason and takeover. */
+#define ENTRY_BYTES 400
+
 /* Stamps ----------------------------------------------------------------------*/
 
 static int compare_servers(gconstpointer a, gconstpointer b)
@@ -338,10 +341,10 @@ static void send_snapshot(group_t *group, guint64 want, gint64 now_ms)
         entry->request = server->request;
         if (history_current(server->history) != NULL) {
             entry->takeover = history_takeover_copy(history_current(server->history));
-            size_bytes += entry->takeover->events->len * 120;
+            size_bytes += group_takeover_bytes(entry->takeover);
         }
         g_ptr_array_add(message.entries, entry);
-        size_bytes += 256 + strlen(server->record.reason != NULL ? server->record.reason : "");
+        size_bytes += ENTRY_BYTES + group_text_bytes(server->record.reason);
         if (size_bytes >= group->part_bytes && i + 1 < servers->len) {
             send_part(group, &message);
             size_bytes = 0;
