@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Whether hosts would run images: asked of Pacemaker one question at a time, for all servers that wait for an answer. */
+/* Whether servers can be taken over: asked of Pacemaker one question at a time, for all servers that wait for an answer. */
 #include "eligible.h"
 
 #include "cib.h"
@@ -10,6 +10,7 @@
 
 struct eligible {
     cluster_t *cluster;
+    agent_kinds_t *kinds;
     eligible_told_fn told;
     eligible_others_fn others;
     gpointer user_data;
@@ -68,6 +69,27 @@ static char **names_to_ask(const eligible_t *eligible)
     return (char **) g_ptr_array_free(names, FALSE);
 }
 
+/* Those that nothing could isolate as they must be: nothing is to be done to them. They are told so at once. */
+static void refuse_unprovable(eligible_t *eligible, xmlNode *cib_xml)
+{
+    cluster_state_t *state = cluster_state_parse(cib_xml, NULL);
+    guint count = 0;
+    g_autofree gpointer *names = g_hash_table_get_keys_as_array(eligible->asked, &count);
+
+    for (guint i = 0; state != NULL && i < count; i++) {
+        const cluster_server_t *server = cluster_state_server(state, names[i]);
+        g_autofree char *obstacle = server != NULL ? fence_required_obstacle(state, server, agent_kinds_get,
+                                                                             eligible->kinds)
+                                                   : NULL;
+
+        if (obstacle != NULL) {
+            g_hash_table_remove(eligible->asked, server->name);
+            eligible->told(server->name, obstacle, eligible->user_data);
+        }
+    }
+    cluster_state_free(state);
+}
+
 static gboolean ask_now(gpointer user_data)
 {
     eligible_t *eligible = user_data;
@@ -80,8 +102,16 @@ static gboolean ask_now(gpointer user_data)
     g_hash_table_unref(eligible->asked);
     eligible->asked = g_steal_pointer(&eligible->waiting);
     eligible->waiting = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
-    names = names_to_ask(eligible);
     cib_xml = cluster_query(eligible->cluster, &error);
+    if (cib_xml != NULL) {
+        refuse_unprovable(eligible, cib_xml);
+    }
+    if (cib_xml != NULL && g_hash_table_size(eligible->asked) == 0) {
+        cib_xml_free(cib_xml);
+        ask_later(eligible);
+        return G_SOURCE_REMOVE;
+    }
+    names = names_to_ask(eligible);
     if (cib_xml != NULL) {
         eligible->question = eligibility_ask(cib_xml, (const char *const *) names, SCHEDULER_TIMEOUT_MS, on_told,
                                              eligible, &error);
@@ -111,11 +141,12 @@ void eligible_ask(eligible_t *eligible, const char *server)
     }
 }
 
-eligible_t *eligible_new(cluster_t *cluster, eligible_told_fn told, eligible_others_fn others, gpointer user_data)
+eligible_t *eligible_new(cluster_t *cluster, agent_kinds_t *kinds, eligible_told_fn told, eligible_others_fn others, gpointer user_data)
 {
     eligible_t *eligible = g_new0(eligible_t, 1);
 
     eligible->cluster = cluster;
+    eligible->kinds = kinds;
     eligible->told = told;
     eligible->others = others;
     eligible->user_data = user_data;

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * isolate: puts a server out of the way, for the observer daemon. Blocks, and may
- * be repeated at will. Prints one sentence; the exit status is an isolation_result_t.
+ * be repeated at will. Prints one sentence; the exit status is an isolation_result_t. With --agent it only tells a
+ * fence agent by its metadata; the exit status is a fence_agent_kind_t.
  */
 #include <crm/common/results.h>
 #include <crm/stonith-ng.h>
@@ -31,6 +32,8 @@
 static char *option_server;
 static char *option_store_address;
 static char *option_disks;
+static char *option_power_agents;
+static char *option_agent;
 static char *option_ceph_conf;
 static char *option_ceph_user;
 static gint64 option_timeout_ms = 60000;
@@ -41,6 +44,8 @@ static const GOptionEntry options[] = {
     { "disks", 0, 0, G_OPTION_ARG_STRING, &option_disks, "The server's images, whose pools are looked at", "POOL/IMAGE,..." },
     { "ceph-conf", 0, 0, G_OPTION_ARG_FILENAME, &option_ceph_conf, "Ceph configuration file", "PATH" },
     { "ceph-user", 0, 0, G_OPTION_ARG_STRING, &option_ceph_user, "Cephx user, without \"client.\"", "NAME" },
+    { "power-agents", 0, 0, G_OPTION_ARG_STRING, &option_power_agents, "Fence agents that switch the power", "AGENT ..." },
+    { "agent", 0, 0, G_OPTION_ARG_STRING, &option_agent, "Only tell what kind of fence agent this is", "AGENT" },
     { "timeout-ms", 0, 0, G_OPTION_ARG_INT64, &option_timeout_ms, "Deadline of the whole attempt", "MS" },
     { NULL, 0, 0, G_OPTION_ARG_NONE, NULL, NULL, NULL },
 };
@@ -211,19 +216,30 @@ static int fencer_timeout_s(void)
     return MAX(1, (int) (remaining_ms() * 10 / 12 / 1000) - 1);
 }
 
-/* Whether an agent switches the power is asked of itself: of those that are not known, and only after a success. */
+/* What the daemon has found out before: to ask an agent takes a second or more, which an attempt may not have. */
 static fence_agent_kind_t agent_kind(const char *agent, gpointer user_data)
 {
-    stonith_t *fencer = user_data;
+    g_auto(GStrv) power_agents = g_strsplit(option_power_agents != NULL ? option_power_agents : "", " ", -1);
+
+    (void) user_data;
+    if (fence_agent_is_well_known(agent)) {
+        return fence_agent_kind_by_name(agent);
+    }
+    return g_strv_contains((const char *const *) power_agents, agent) ? FENCE_AGENT_POWER : FENCE_AGENT_UNKNOWN;
+}
+
+/* The exit status for --agent. */
+static int agent_tell(const char *agent)
+{
+    stonith_t *fencer = stonith_api_new();
     char *metadata = NULL;
     fence_agent_kind_t kind = FENCE_AGENT_UNKNOWN;
 
-    if (!fence_agent_is_well_known(agent)) {
-        (void) fencer->cmds->metadata(fencer, st_opt_sync_call, agent, NULL, &metadata, METADATA_TIMEOUT_S);
-    }
+    (void) fencer->cmds->metadata(fencer, st_opt_sync_call, agent, NULL, &metadata, METADATA_TIMEOUT_S);
     kind = fence_agent_kind_by_metadata(agent, metadata);
     free(metadata);
-    return kind;
+    stonith_api_delete(fencer);
+    return (int) kind;
 }
 
 static cluster_state_t *cluster_read(GError **error)
@@ -242,7 +258,7 @@ static cluster_state_t *cluster_read(GError **error)
 }
 
 /* The fencer says "done" for any device: one that only cuts it off from a store or a network leaves it serving. */
-static power_way_t success_judge(stonith_t *fencer, char **sentence)
+static power_way_t success_judge(char **sentence)
 {
     g_autoptr(GError) error = NULL;
     cluster_state_t *state = cluster_read(&error);
@@ -250,7 +266,7 @@ static power_way_t success_judge(stonith_t *fencer, char **sentence)
     fence_power_t power = FENCE_POWER_NOT_PROVED;
 
     if (state != NULL) {
-        power = fence_power_of(state, option_server, agent_kind, fencer, &leave_on);
+        power = fence_power_of(state, option_server, agent_kind, NULL, &leave_on);
     }
     cluster_state_free(state);
     if (power == FENCE_POWER_PROVED) {
@@ -292,7 +308,7 @@ static power_way_t fence(stonith_t *fencer, char **sentence)
     int rc = fencer->cmds->fence(fencer, st_opt_sync_call, option_server, "off", fencer_timeout_s(), 0);
 
     if (rc == pcmk_ok) {
-        return success_judge(fencer, sentence);
+        return success_judge(sentence);
     }
     if (rc == -ENODEV) {
         *sentence = g_strdup("no fence device of the cluster can switch it off");
@@ -381,9 +397,13 @@ int main(int argc, char **argv)
     prctl(PR_SET_PDEATHSIG, SIGKILL);
     begun_us = g_get_monotonic_time();
     g_option_context_add_main_entries(context, options, NULL);
-    if (!g_option_context_parse(context, &argc, &argv, &error) || option_server == NULL || option_timeout_ms < 1000) {
+    if (!g_option_context_parse(context, &argc, &argv, &error)
+        || (option_server == NULL && option_agent == NULL) || option_timeout_ms < 1000) {
         printf("%s\n", error != NULL ? error->message : "give --server and a --timeout-ms of at least 1000");
         return 64; /* EX_USAGE */
+    }
+    if (option_agent != NULL) {
+        return agent_tell(option_agent);
     }
     /* Both at once: the power switch alone may take seconds. */
     thread = g_thread_new("store", close_store_thread, &store_sentence);

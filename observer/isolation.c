@@ -10,6 +10,7 @@ struct isolation {
     char *helper;
     char *ceph_conf;
     char *ceph_user;
+    const agent_kinds_t *agent_kinds;
     isolation_ended_fn ended;
     gpointer user_data;
     GHashTable *attempts; /* server -> attempt_t* */
@@ -62,9 +63,11 @@ static void on_ended(const program_result_t *result, gpointer user_data)
 void isolation_start(isolation_t *isolation, const server_config_t *config)
 {
     g_autofree char *timeout_ms = g_strdup_printf("%" G_GUINT64_FORMAT, config->isolate_timeout_ms);
+    g_autofree char *power_agents = agent_kinds_power(isolation->agent_kinds);
     const char *argv[] = {
         isolation->helper, "--server", config->name, "--timeout-ms", timeout_ms, "--ceph-conf", isolation->ceph_conf,
         "--ceph-user", isolation->ceph_user,
+        "--power-agents", power_agents,
         "--disks", config->disks != NULL ? config->disks : "",
         config->store_address != NULL ? "--store-address" : NULL, config->store_address, NULL,
     };
@@ -83,13 +86,14 @@ void isolation_cancel(isolation_t *isolation, const char *server)
 }
 
 isolation_t *isolation_new(const char *helper, const char *ceph_conf, const char *ceph_user,
-                           isolation_ended_fn ended, gpointer user_data)
+                           const agent_kinds_t *agent_kinds, isolation_ended_fn ended, gpointer user_data)
 {
     isolation_t *isolation = g_new0(isolation_t, 1);
 
     isolation->helper = g_strdup(helper);
     isolation->ceph_conf = g_strdup(ceph_conf);
     isolation->ceph_user = g_strdup(ceph_user);
+    isolation->agent_kinds = agent_kinds;
     isolation->ended = ended;
     isolation->user_data = user_data;
     isolation->attempts = g_hash_table_new_full(g_str_hash, g_str_equal, NULL, (GDestroyNotify) attempt_free);

@@ -4,6 +4,7 @@
 
 #include <glib.h>
 
+#include "agent_kinds.h"
 #include "server_config.h"
 #include "verdict.h"
 
@@ -14,9 +15,9 @@ typedef struct isolation isolation_t;
 typedef void (*isolation_ended_fn)(const char *server, isolation_result_t result, const char *sentence,
                                    gpointer user_data);
 
-/* Paths and names may not be NULL; helper: path of the `isolate` program. */
+/* Paths and names may not be NULL; helper: path of the `isolate` program. agent_kinds must outlive it. */
 isolation_t *isolation_new(const char *helper, const char *ceph_conf, const char *ceph_user,
-                           isolation_ended_fn ended, gpointer user_data);
+                           const agent_kinds_t *agent_kinds, isolation_ended_fn ended, gpointer user_data);
 /* Ends the helpers that run. */
 void isolation_free(isolation_t *isolation);
 

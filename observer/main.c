@@ -11,6 +11,7 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include "agent_kinds.h"
 #include "clean_up.h"
 #include "cluster.h"
 #include "corosync.h"
@@ -41,6 +42,7 @@ typedef struct {
     group_t *group;
     watch_t *watch;
     cluster_t *cluster;
+    agent_kinds_t *agent_kinds;
     eligible_t *eligible;
     clean_up_t *clean_up;
     GHashTable *asked_takeovers; /* request id (guint64*) -> server: answered when it is known whether a host has room */
@@ -467,6 +469,7 @@ static void on_cluster_read(const cluster_state_t *state, gpointer user_data)
     g_autoptr(GHashTable) faults = site_check(state);
 
     tell_faults(observer, faults);
+    agent_kinds_look(observer->agent_kinds, state);
     group_cluster_begin(observer->group);
     follow_voters(observer, state);
     for (guint i = 0; i < state->servers->len; i++) {
@@ -629,8 +632,9 @@ static gboolean observer_start(observer_t *observer, GError **error)
     if (observer->history_file == NULL) {
         log_line(LOG_ERR, "%s", history_error->message);
     }
-    observer->isolation = isolation_new(options.isolate_helper, options.ceph_conf, options.ceph_user, on_isolated,
-                                        observer);
+    observer->agent_kinds = agent_kinds_new(options.isolate_helper);
+    observer->isolation = isolation_new(options.isolate_helper, options.ceph_conf, options.ceph_user,
+                                        observer->agent_kinds, on_isolated, observer);
     observer->reach = reach_new();
     tell_reach(observer);
     observer->store_sight = store_sight_new(options.monitors_helper, options.ceph_conf, options.ceph_user,
@@ -640,7 +644,7 @@ static gboolean observer_start(observer_t *observer, GError **error)
     observer->cluster = cluster_new(&cluster_callbacks, observer);
     observer->asked_takeovers = g_hash_table_new_full(g_int64_hash, g_int64_equal, g_free, g_free);
     observer->clean_up = clean_up_new();
-    observer->eligible = eligible_new(observer->cluster, on_eligible, on_others, observer);
+    observer->eligible = eligible_new(observer->cluster, observer->agent_kinds, on_eligible, on_others, observer);
     observer->ipc = ipc_server_new(on_ask, observer, error);
     return observer->ipc != NULL && corosync_join(observer->corosync, error);
 }
@@ -656,6 +660,7 @@ static void observer_end(observer_t *observer)
     corosync_close(observer->corosync);
     watch_free(observer->watch);
     isolation_free(observer->isolation);
+    agent_kinds_free(observer->agent_kinds);
     store_sight_free(observer->store_sight);
     seen_free(observer->seen);
     upkeep_free(observer->upkeep);

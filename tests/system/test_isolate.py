@@ -173,6 +173,32 @@ def test_required_does_not_take_the_blocklist_for_power(protected):
     protected.lab.heal("db1", "svc")
 
 
+@contextlib.contextmanager
+def device_names_another(protected, device, server):
+    """No fence device of the cluster names the server any more."""
+    def targets(value):
+        protected.run("crm_resource", "--resource", device, "--set-parameter", "pcmk_host_list", "--parameter-value", value)
+    targets(f"not-{server}")
+    try:
+        yield
+    finally:
+        targets(server)
+
+
+def test_required_without_a_way_that_proves_it_touches_nothing(protected):
+    """The takeover could never come: the store's entry alone would only harm the server."""
+    with device_names_another(protected, "power-db1", "db1"):
+        done = protected.understudy("takeover", "db1", check=False)
+        assert done.returncode != 0 and "no fence device names it" in done.stderr, done.stderr
+        protected.lab.service("db1", "stop", "postgresql")
+        wait_until(lambda: protected.verdict("db1") == "doubted" and "no fence device names it" in reason(protected, "db1"),
+                   60, "status to say why")
+        stays(lambda: protected.verdict("db1") == "doubted" and not on_blocklist(protected, "db1")
+              and protected.lab.node("db1").state() == "running", "db1 left alone", seconds=5)
+        protected.lab.service("db1", "start", "postgresql")
+        protected.wait_verdict("db1", "healthy", timeout_s=30)
+
+
 def test_best_effort_powers_the_original_off_if_it_can(protected):
     with tuned(protected, "db1", isolate="best-effort"):
         protected.lab.cut("db1", "svc")

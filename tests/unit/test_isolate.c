@@ -82,8 +82,7 @@ static fence_agent_kind_t kind_of(const char *agent, gpointer user_data)
     return fence_agent_kind_by_name(agent);
 }
 
-static void assert_power(const char *devices, const char *levels, const char *server, fence_power_t expected,
-                         const char *in_question)
+static cluster_state_t *cluster_with(const char *devices, const char *levels)
 {
     g_autofree char *text = g_strdup_printf(
         "<cib crm_feature_set='3.16.1' validate-with='pacemaker-3.9' epoch='1' num_updates='0' admin_epoch='0'>"
@@ -91,16 +90,24 @@ static void assert_power(const char *devices, const char *levels, const char *se
         "<constraints/><fencing-topology>%s</fencing-topology></configuration><status/></cib>", devices, levels);
     xmlDoc *document = xmlReadMemory(text, (int) strlen(text), "cib", NULL, 0);
     cluster_state_t *state = cluster_state_parse(xmlDocGetRootElement(document), NULL);
-    g_autofree char *leave_on = NULL;
 
     assert_non_null(state);
+    xmlFreeDoc(document);
+    return state;
+}
+
+static void assert_power(const char *devices, const char *levels, const char *server, fence_power_t expected,
+                         const char *in_question)
+{
+    cluster_state_t *state = cluster_with(devices, levels);
+    g_autofree char *leave_on = NULL;
+
     assert_int_equal(fence_power_of(state, server, kind_of, NULL, &leave_on), expected);
     assert_int_equal(leave_on != NULL, expected == FENCE_POWER_NOT_PROVED);
     if (in_question != NULL) {
         assert_string_equal(leave_on, in_question);
     }
     cluster_state_free(state);
-    xmlFreeDoc(document);
 }
 
 static void test_devices_of_a_server(void **state)
@@ -136,6 +143,41 @@ static void test_topology_of_a_server(void **state)
     assert_power(devices, LEVEL("l1", "target-pattern='db[0-9]'", "1", "cut"), "db1", FENCE_POWER_NOT_PROVED, NULL);
     assert_power(devices, LEVEL("l1", "target='db2'", "1", "power-db1"), "db1", FENCE_POWER_NOT_PROVED, NULL);
     assert_power(devices, LEVEL("l1", "target='db1'", "1", "missing"), "db1", FENCE_POWER_NOT_PROVED, NULL);
+}
+
+/* What keeps a server with isolate=required from being touched at all. */
+static void test_what_required_lacks(void **state)
+{
+    static const struct {
+        const char *devices;
+        const char *isolate;
+        const char *lacks; /* or NULL */
+    } cases[] = {
+        { POWER_DB1 STORE_HOSTS, NULL, NULL },
+        { STORE_HOSTS, NULL, "no fence device names it" },
+        { STORE_HOSTS, "required", "no fence device names it" },
+        { STORE_HOSTS, "confirmed", NULL },
+        { STORE_HOSTS, "best-effort", NULL },
+        { DEVICE("cut", "fence_brocade", PARAM("d1", "pcmk_host_list", "db1")), "required", "cut (fence_brocade)" },
+    };
+
+    (void) state;
+    for (gsize i = 0; i < G_N_ELEMENTS(cases); i++) {
+        cluster_state_t *cluster = cluster_with(cases[i].devices, "");
+        g_autoptr(GHashTable) params = g_hash_table_new(g_str_hash, g_str_equal);
+        cluster_server_t server = { .name = (char *) "db1", .params = params };
+        g_autofree char *obstacle = NULL;
+
+        if (cases[i].isolate != NULL) {
+            g_hash_table_insert(params, (gpointer) "isolate", (gpointer) cases[i].isolate);
+        }
+        obstacle = fence_required_obstacle(cluster, &server, kind_of, NULL);
+        assert_int_equal(obstacle != NULL, cases[i].lacks != NULL);
+        if (obstacle != NULL) {
+            assert_non_null(strstr(obstacle, cases[i].lacks));
+        }
+        cluster_state_free(cluster);
+    }
 }
 
 static void test_agents_by_their_metadata(void **state)
@@ -244,6 +286,7 @@ int main(void)
         cmocka_unit_test(test_what_may_have_taken_effect),
         cmocka_unit_test(test_devices_of_a_server),
         cmocka_unit_test(test_topology_of_a_server),
+        cmocka_unit_test(test_what_required_lacks),
         cmocka_unit_test(test_agents_by_their_metadata),
         cmocka_unit_test(test_when_an_address_comes_off),
         cmocka_unit_test(test_another_machines_address_is_refused),
