@@ -10,7 +10,9 @@
 #include "names.h"
 #include "observer_client.h"
 #include "program.h"
+#include "registry.h"
 #include "run.h"
+#include "store.h"
 
 #define ASK_TIMEOUT_MS     30000 /* the scheduler is asked first: seconds, if the site is large */
 #define POLL_INTERVAL_MS   500
@@ -258,6 +260,25 @@ static void clean_up_failures(const char *server)
     cluster_state_free(cluster);
 }
 
+/* Adopted again, it is to be seen up anew. */
+static void forget_seen(const char *server, const char *ceph_conf, const char *ceph_user)
+{
+    const store_options_t options = { .conf = ceph_conf, .user = ceph_user != NULL ? ceph_user : "understudy",
+                                      .timeout_ms = STORE_TIMEOUT_MS };
+    g_autofree char *key = registry_seen_key(server);
+    g_autoptr(GError) error = NULL;
+    store_t *store = g_getenv("CIB_file") == NULL ? store_open(&options, &error) : NULL;
+
+    if (store != NULL) {
+        (void) config_key_remove(store, key, &error);
+    }
+    store_close(store);
+    if (error != NULL && !g_error_matches(error, UNDERSTUDY_ERROR, UNDERSTUDY_ERROR_NOT_FOUND)) {
+        fprintf(stderr, "understudy: that %s was seen up stays in the store (%s): run ceph config-key rm %s\n", server,
+                error->message, key);
+    }
+}
+
 /* The replacement is refused if anything has changed since the ticket was looked at. */
 static gboolean try_forget(cib_connection_t *cib, const char *server, gboolean force, GError **error)
 {
@@ -278,8 +299,21 @@ static gboolean try_forget(cib_connection_t *cib, const char *server, gboolean f
     return done;
 }
 
+/* As its image has it, or NULL; g_free() */
+static char *param_of(const char *server, const char *name)
+{
+    cluster_state_t *cluster = gather_cluster(NULL);
+    const cluster_server_t *found = cluster != NULL ? cluster_state_server(cluster, server) : NULL;
+    char *value = found != NULL ? g_strdup(g_hash_table_lookup(found->params, name)) : NULL;
+
+    cluster_state_free(cluster);
+    return value;
+}
+
 exit_code_t run_forget(const command_line_t *line, GError **error)
 {
+    g_autofree char *ceph_conf = param_of(line->server, "ceph_conf");
+    g_autofree char *ceph_user = param_of(line->server, "ceph_user");
     const char *const servers[] = { line->server, NULL };
     gboolean force = command_line_has(line, "force");
     cib_connection_t *cib = NULL;
@@ -309,6 +343,7 @@ exit_code_t run_forget(const command_line_t *line, GError **error)
     if (!done) {
         return exit_code_of(*error);
     }
+    forget_seen(line->server, ceph_conf, ceph_user);
     printf("%s is not protected any more; its images are still in the store\n", line->server);
     return EXIT_OK;
 }

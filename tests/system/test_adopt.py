@@ -361,7 +361,10 @@ def test_forget_leaves_the_images(no_images, tmp_path):
     cluster, raw = no_images, tmp_path / "disk.raw"
     make_disk(raw, b"stays")
     cluster.understudy("adopt", SERVER, "--disk", f"{POOL}/{SERVER}={raw}")
+    seen = f"understudy/server/{SERVER}/probes-seen"
+    cluster.lab.exec("store", "ceph", "config-key", "set", seen, "0123456789abcdef")
     cluster.understudy("forget", SERVER)
+    assert seen not in cluster.lab.exec("store", "ceph", "config-key", "ls").stdout
     assert SERVER not in str(ours(cluster.configuration()))
     assert f"takeover-{SERVER}" not in cluster.run("cibadmin", "--query", "--scope", "status").stdout
     assert SERVER in json.loads(rbd(cluster, "ls", POOL, "--format", "json").stdout)
