@@ -216,6 +216,50 @@ def leader_replaced(protected):
         protected.run("kill", "-9", pid, host=host)
 
 
+def isolations_begun(protected, host) -> int:
+    """How often the observer of a host has begun to isolate db1, by its log."""
+    log = protected.run("cat", "/var/log/understudy/observer.log", host=host).stdout
+    return log.count("Server db1: isolating (isolate=")
+
+
+@contextlib.contextmanager
+def observers_unmanaged(protected):
+    """Pacemaker does not end an observer that hangs."""
+    option = ("--resource", "understudy-observer", "--meta")
+    protected.run("crm_resource", *option, "--set-parameter", "is-managed", "--parameter-value", "false")
+    try:
+        yield
+    finally:
+        protected.run("crm_resource", *option, "--delete-parameter", "is-managed")
+
+
+def test_a_leader_that_slept_does_nothing_with_what_it_knew(protected):
+    """It sleeps while db1 is in doubt, and wakes when its hold-down is long over."""
+    first = leader(protected)
+    other = other_hosts(protected, first)[0]
+    pid = protected.run("cat", PID_FILE, host=first).stdout.strip()
+    before = len(takeovers(protected, "db1", host=other))
+    with observers_unmanaged(protected), tuned(protected, "db1", hold_down="15s"):
+        begun = {host: isolations_begun(protected, host) for host in protected.hosts}
+        protected.lab.crash("db1")
+        wait_until(lambda: protected.verdict("db1", host=other) == "doubted", 30, "db1 to be in doubt", poll_s=0.2)
+        protected.run("kill", "-STOP", pid, host=first)
+        try:
+            wait_until(lambda: protected.status(other)["leader"] not in (first, "", None), 40, "another one to lead", poll_s=0.5)
+            wait_until(lambda: protected.verdict("db1", host=other) in ("isolating", "failed"), 30, "db1 to be isolated",
+                       poll_s=0.2)
+        finally:
+            protected.run("kill", "-CONT", pid, host=first)
+        protected.wait_taken_over("db1")
+        wait_until(lambda: protected.status(first)["leader"] and protected.verdict("db1", host=first) == "failed", 30,
+                   "the one that slept to know it", poll_s=0.5)
+    assert protected.run("cat", PID_FILE, host=first).stdout.strip() == pid, "it was ended, not asleep"
+    assert sum(isolations_begun(protected, host) - begun[host] for host in protected.hosts) == 1
+    assert isolations_begun(protected, first) == begun[first]
+    new = takeovers(protected, "db1", host=first)[before:]
+    assert len(new) == 1 and events(new[0]).count("granted") == 1, new
+
+
 def test_a_new_leader_grants_the_ticket_that_a_failed_server_lacks(protected):
     protected.lab.crash("db1")
     protected.wait_taken_over("db1")
