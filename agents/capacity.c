@@ -207,7 +207,7 @@ static gboolean observers_are_busy(void)
         JsonObject *server = json_read_element(servers, i);
 
         busy = g_strv_contains(busy_verdicts, json_read_text(server, "verdict"))
-               && g_get_real_time() / 1000 - json_read_integer(server, "since_ms", 0) < FREEZE_MAX_MS;
+               && json_read_integer(server, "age_ms", 0) < FREEZE_MAX_MS;
     }
     json_object_unref(answer);
     return busy;

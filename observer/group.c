@@ -886,7 +886,7 @@ static int compare_names(gconstpointer a, gconstpointer b)
     return g_strcmp0(*(const char *const *) a, *(const char *const *) b);
 }
 
-static JsonArray *servers_to_json(const group_t *group)
+static JsonArray *servers_to_json(const group_t *group, gint64 now_ms)
 {
     JsonArray *servers = json_array_new();
     guint count = 0;
@@ -897,13 +897,13 @@ static JsonArray *servers_to_json(const group_t *group)
         const group_server_t *server = group_server_find(group, names[i]);
 
         if (server->in_cib || server->record.epoch != 0) {
-            json_array_add_object_element(servers, group_server_to_json(group, server));
+            json_array_add_object_element(servers, group_server_to_json(group, server, now_ms));
         }
     }
     return servers;
 }
 
-void group_status_to_json(const group_t *group, JsonObject *object)
+void group_status_to_json(const group_t *group, gint64 now_ms, JsonObject *object)
 {
     JsonArray *members = json_array_new();
     const group_member_t *now = group_leader(group);
@@ -926,5 +926,5 @@ void group_status_to_json(const group_t *group, JsonObject *object)
         json_array_add_object_element(members, element);
     }
     json_object_set_array_member(object, "members", members);
-    json_object_set_array_member(object, "servers", servers_to_json(group));
+    json_object_set_array_member(object, "servers", servers_to_json(group, now_ms));
 }

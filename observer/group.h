@@ -178,7 +178,7 @@ const verdict_record_t *group_record(const group_t *group, const char *server);
 const history_t *group_history(const group_t *group, const char *server);
 
 /* For observer_client.h. */
-void group_status_to_json(const group_t *group, JsonObject *object);
+void group_status_to_json(const group_t *group, gint64 now_ms, JsonObject *object);
 
 /* A member that does not introduce itself within this time is left out. */
 #define GROUP_HELLO_TIMEOUT_MS 3000

@@ -242,6 +242,6 @@ gint64 group_server_lead(group_t *group, group_server_t *server, gint64 now_ms, 
 
 /* It has probes, and was not seen up with them as far as is known here. */
 gboolean group_server_is_unseen(const group_t *group, const group_server_t *server);
-JsonObject *group_server_to_json(const group_t *group, const group_server_t *server);
+JsonObject *group_server_to_json(const group_t *group, const group_server_t *server, gint64 now_ms);
 
 #endif

@@ -681,7 +681,7 @@ static const char *seen_key(const group_t *group, const group_server_t *server)
     return !group_server_is_unseen(group, server) ? "yes" : group->stored_probes != NULL ? "no" : "unknown";
 }
 
-JsonObject *group_server_to_json(const group_t *group, const group_server_t *server)
+JsonObject *group_server_to_json(const group_t *group, const group_server_t *server, gint64 now_ms)
 {
     JsonObject *object = json_object_new();
     JsonObject *by_member = json_object_new();
@@ -693,7 +693,7 @@ JsonObject *group_server_to_json(const group_t *group, const group_server_t *ser
     verdict_tally_t management = { 0 };
 
     if (server->config != NULL && server->record.epoch != 0) {
-        fill_view(group, server, 0, &view);
+        fill_view(group, server, now_ms, &view);
         waits = verdict_waits_for(&view);
     }
     tally_votes(group, server, &service, &management);
@@ -701,6 +701,8 @@ JsonObject *group_server_to_json(const group_t *group, const group_server_t *ser
     json_object_set_string_member(object, "verdict",
                                   server->record.epoch != 0 ? verdict_name(server->record.verdict) : "unknown");
     json_object_set_int_member(object, "since_ms", server->record.since_wall_ms);
+    /* By this host's clock alone, which the leader's may differ from. */
+    json_object_set_int_member(object, "age_ms", server->record.epoch != 0 ? now_ms - server->verdict_since_ms : 0);
     json_object_set_string_member(object, "reason", reason);
     json_object_set_string_member(object, "probes_seen", seen_key(group, server));
     json_object_set_string_member(object, "waits_for", waits != NULL ? waits : "");

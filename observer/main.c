@@ -554,7 +554,7 @@ static JsonObject *answer_status(observer_t *observer)
 {
     JsonObject *answer = ipc_answer_new(NULL);
 
-    group_status_to_json(observer->group, answer);
+    group_status_to_json(observer->group, now_ms(), answer);
     return answer;
 }
 

@@ -348,7 +348,7 @@ static void status_is_asked(script_t *script)
     g_autoptr(JsonObject) object = json_object_new();
     const history_t *history = group_history(script->group, next_server(script));
 
-    group_status_to_json(script->group, object);
+    group_status_to_json(script->group, script->now_ms, object);
     FUZZ_CHECK(json_object_has_member(object, "servers"));
     if (history != NULL) {
         json_array_unref(history_to_json(history));

@@ -910,7 +910,7 @@ static gint64 votes_up(const world_t *world, guint host, const char *name)
     g_autoptr(JsonObject) status = json_object_new();
     JsonArray *servers = NULL;
 
-    group_status_to_json(world->hosts[host].group, status);
+    group_status_to_json(world->hosts[host].group, world->now_ms, status);
     servers = json_object_get_array_member(status, "servers");
     for (guint i = 0; i < json_array_get_length(servers); i++) {
         JsonObject *server = json_array_get_object_element(servers, i);
@@ -920,6 +920,28 @@ static gint64 votes_up(const world_t *world, guint host, const char *name)
         }
     }
     return -1;
+}
+
+static gint64 age_of(const world_t *world, gint64 now_ms)
+{
+    g_autoptr(JsonObject) status = json_object_new();
+
+    group_status_to_json(world->hosts[1].group, now_ms, status);
+    return json_object_get_int_member(json_array_get_object_element(json_object_get_array_member(status, "servers"), 0),
+                                      "age_ms");
+}
+
+/* Whatever the leader's clock said when it began. */
+static void test_how_long_a_verdict_lasts_needs_no_common_clock(void **state)
+{
+    world_t *world = running_world("required");
+    gint64 age_ms = age_of(world, world->now_ms);
+
+    (void) state;
+    assert_in_range(age_ms, 1000, 6000);
+    group_server_find(world->hosts[1].group, "db1")->record.since_wall_ms += 3600000;
+    assert_int_equal(age_of(world, world->now_ms + 7), age_ms + 7);
+    world_end(world);
 }
 
 /* Members see the CIB's changes at different times: one may not see at all that a server was away. */
@@ -1448,6 +1470,7 @@ int main(void)
         cmocka_unit_test(test_operator_takes_over_and_releases),
         cmocka_unit_test(test_ticket_granted_by_hand_is_taken_back),
         cmocka_unit_test(test_forgetting_what_has_no_record_is_no_change),
+        cmocka_unit_test(test_how_long_a_verdict_lasts_needs_no_common_clock),
         cmocka_unit_test(test_server_is_forgotten_and_adopted_again),
         cmocka_unit_test(test_cib_without_a_server_between_two_parts_of_a_snapshot),
         cmocka_unit_test(test_parts_for_others_between_two_parts_of_a_snapshot),
