@@ -13,6 +13,7 @@
 #include "registry.h"
 #include "run.h"
 #include "store.h"
+#include "verdict.h"
 
 #define ASK_TIMEOUT_MS     30000 /* the scheduler is asked first: seconds, if the site is large */
 #define POLL_INTERVAL_MS   500
@@ -44,8 +45,11 @@ static gboolean has_arrived(const wait_t *wait, JsonObject *server)
 {
     const char *state = json_object_get_string_member(json_object_get_object_member(server, "image"), "state");
     gboolean ticket = json_object_get_boolean_member(server, "ticket");
+    /* A release is noted while an attempt to isolate the server may still take effect, and is carried out after it. */
+    gboolean is_isolating = strcmp(json_object_get_string_member(server, "verdict"), verdict_name(VERDICT_ISOLATING)) == 0;
 
-    return wait->want_running ? ticket && strcmp(state, "running") == 0 : !ticket && strcmp(state, "stopped") == 0;
+    return wait->want_running ? ticket && strcmp(state, "running") == 0
+                              : !ticket && !is_isolating && strcmp(state, "stopped") == 0;
 }
 
 static char *progress_text(JsonObject *server)
