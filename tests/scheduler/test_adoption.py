@@ -69,7 +69,7 @@ def test_adopt_says_what_is_missing_yet(site):
     said = advice(site, "adopt", "db1", "--no-store", "--disk", "vm/db1", "--service-address", "10.0.3.1")
     assert "db1 must not have 10.0.3.1 while its image has it" in said and "understudy-gate(8)" in said
     assert "db1 has no probe" in said
-    assert "db1 has isolate=required, and no fence device names it" in said
+    assert "db1 is not taken over: it has isolate=required, and no fence device names it" in said
     assert "placement-strategy=balanced was set" in said
     cib = site._read()
     hosts = ET.SubElement(fencing, "instance_attributes", id="power-params")
