@@ -226,7 +226,7 @@ static gboolean may_forget(const char *name, GError **error)
         g_set_error(error, UNDERSTUDY_ERROR, UNDERSTUDY_ERROR_BUSY,
                     "a takeover of %s is under way (image %s): end it with understudy release %s first, or use --force",
                     name, image_state_name(server->image), name);
-    } else {
+    } else if (is_free_of_entries(server, error)) {
         run_image = gather_run_image(server, STORE_TIMEOUT_MS);
         may = run_image->trouble == NULL && run_image->unreturned_bytes == 0;
         if (run_image->trouble != NULL) {
@@ -240,7 +240,6 @@ static gboolean may_forget(const char *name, GError **error)
                         run_image->unreturned_bytes, name);
         }
         run_image_free(run_image);
-        may = may && is_free_of_entries(server, error);
     }
     cluster_state_free(cluster);
     return may;
