@@ -50,6 +50,8 @@ def test_every_page_that_is_named_is_installed():
         for page in pages:
             assert ".SH DESCRIPTION" in Path("/usr/share/man", section, page).read_text(encoding="utf-8")
     for document in Path(__file__).resolve().parents[2].glob("doc/*.md"):
+        if document.name == "internals.md":     # for who has the sources
+            continue
         assert Path("/usr/share/doc/understudy", document.name).read_bytes() == document.read_bytes()
 
 
