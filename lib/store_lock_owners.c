@@ -5,26 +5,14 @@
 #include "error.h"
 #include "store_private.h"
 
-/* Its tag. A lock of "rbd lock add" has another one. */
-#define MANAGED_TAG "internal"
-
-/* 0, or a negative errno. Such a lock has one owner, whose address is short: no -ERANGE loop is needed. */
+/* 0, or a negative errno. */
 static int owner_add(rbd_image_t image, GPtrArray *owners)
 {
-    char tag[256] = "";
-    char clients[4096] = "";
-    char cookies[4096] = "";
-    char addresses[4096] = "";
-    size_t tag_bytes = sizeof tag;
-    size_t clients_bytes = sizeof clients;
-    size_t cookies_bytes = sizeof cookies;
-    size_t addresses_bytes = sizeof addresses;
-    int exclusive = 0;
-    ssize_t count = rbd_list_lockers(image, &exclusive, tag, &tag_bytes, clients, &clients_bytes, cookies, &cookies_bytes,
-                                     addresses, &addresses_bytes);
+    image_lockers_t lockers;
+    ssize_t count = image_lockers_read(image, &lockers);
 
-    if (count > 0 && strcmp(tag, MANAGED_TAG) == 0) {
-        g_ptr_array_add(owners, g_strdup(addresses));
+    if (count > 0 && strcmp(lockers.tag, IMAGE_LOCK_MANAGED_TAG) == 0) {
+        g_ptr_array_add(owners, g_strdup(lockers.addresses));
     }
     return count < 0 ? (int) count : 0;
 }

@@ -68,8 +68,17 @@ GPtrArray *store_do_image_openers(store_t *store, const char *const *images, GEr
     return g_steal_pointer(&openers);
 }
 
-/* The tag of the exclusive lock that librbd manages by itself (ManagedLock). */
-#define MANAGED_TAG "internal"
+ssize_t image_lockers_read(rbd_image_t image, image_lockers_t *lockers)
+{
+    size_t tag_bytes = sizeof lockers->tag;
+    size_t clients_bytes = sizeof lockers->clients;
+    size_t cookies_bytes = sizeof lockers->cookies;
+    int exclusive = 0;
+
+    *lockers = (image_lockers_t) { .addresses_bytes = sizeof lockers->addresses };
+    return rbd_list_lockers(image, &exclusive, lockers->tag, &tag_bytes, lockers->clients, &clients_bytes,
+                            lockers->cookies, &cookies_bytes, lockers->addresses, &lockers->addresses_bytes);
+}
 
 gboolean store_do_image_foreign_lock(store_t *store, const store_image_name_t *name, char **remove_command,
                                      GError **error)
@@ -77,15 +86,7 @@ gboolean store_do_image_foreign_lock(store_t *store, const store_image_name_t *n
     g_autofree char *text = store_image_name_text(name);
     g_autoptr(GError) open_error = NULL;
     opened_image_t opened;
-    char tag[256] = "";
-    char clients[4096] = "";
-    char cookies[4096] = "";
-    char addresses[4096] = "";
-    size_t tag_bytes = sizeof tag;
-    size_t clients_bytes = sizeof clients;
-    size_t cookies_bytes = sizeof cookies;
-    size_t addresses_bytes = sizeof addresses;
-    int exclusive = 0;
+    image_lockers_t lockers;
     ssize_t count = 0;
 
     *remove_command = NULL;
@@ -96,16 +97,15 @@ gboolean store_do_image_foreign_lock(store_t *store, const store_image_name_t *n
         g_propagate_error(error, g_steal_pointer(&open_error));
         return FALSE;
     }
-    count = rbd_list_lockers(opened.image, &exclusive, tag, &tag_bytes, clients, &clients_bytes, cookies, &cookies_bytes,
-                             addresses, &addresses_bytes);
+    count = image_lockers_read(opened.image, &lockers);
     opened_image_close(&opened);
     if (count < 0) {
         return store_fail(error, (int) count, "can't tell who has locked image %s", text);
     }
-    if (count > 0 && strcmp(tag, MANAGED_TAG) != 0) {
-        g_autofree char *cookie = g_shell_quote(cookies);
+    if (count > 0 && strcmp(lockers.tag, IMAGE_LOCK_MANAGED_TAG) != 0) {
+        g_autofree char *cookie = g_shell_quote(lockers.cookies);
 
-        *remove_command = g_strdup_printf("rbd lock rm %s %s %s", text, cookie, clients);
+        *remove_command = g_strdup_printf("rbd lock rm %s %s %s", text, cookie, lockers.clients);
     }
     return TRUE;
 }

@@ -383,26 +383,16 @@ static int watchers_add(const pool_image_t *image, GPtrArray *clients)
     return rc;
 }
 
-/* The holder of the exclusive lock: its entry outlives its watch. Managed locks have one owner, whose
- * address is short: no -ERANGE loop is needed for what is only said in addition. */
+/* The holder of the exclusive lock: its entry outlives its watch. */
 static void locker_add(const pool_image_t *image, GPtrArray *clients)
 {
-    char tag[256];
-    char names[4096];
-    char cookies[4096];
-    char addresses[4096];
-    size_t tag_bytes = sizeof tag;
-    size_t names_bytes = sizeof names;
-    size_t cookies_bytes = sizeof cookies;
-    size_t addresses_bytes = sizeof addresses;
-    int exclusive = 0;
-    ssize_t count = rbd_list_lockers(image->image, &exclusive, tag, &tag_bytes, names, &names_bytes, cookies,
-                                     &cookies_bytes, addresses, &addresses_bytes);
+    image_lockers_t lockers;
+    ssize_t count = image_lockers_read(image->image, &lockers);
     size_t at = 0;
 
-    for (ssize_t i = 0; i < count && at < addresses_bytes; i++) {
-        client_add(clients, image->name, addresses + at, FALSE);
-        at += strlen(addresses + at) + 1;
+    for (ssize_t i = 0; i < count && at < lockers.addresses_bytes; i++) {
+        client_add(clients, image->name, lockers.addresses + at, FALSE);
+        at += strlen(lockers.addresses + at) + 1;
     }
 }
 

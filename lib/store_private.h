@@ -62,6 +62,22 @@ gboolean opened_image_open(store_t *store, const store_image_name_t *name, gbool
                            opened_image_t *opened, GError **error);
 void opened_image_close(opened_image_t *opened);
 
+/* Who has locked an image; texts of several are separated by NULs. Room for the one owner of a lock that librbd manages,
+ * whose address is short: no -ERANGE loop is needed. */
+typedef struct image_lockers {
+    char tag[256];
+    char clients[4096];
+    char cookies[4096];
+    char addresses[4096];
+    size_t addresses_bytes;
+} image_lockers_t;
+
+/* The tag of the exclusive lock that librbd manages by itself (ManagedLock). A lock of "rbd lock add" has another one. */
+#define IMAGE_LOCK_MANAGED_TAG "internal"
+
+/* How many there are, or a negative errno. */
+ssize_t image_lockers_read(rbd_image_t image, image_lockers_t *lockers);
+
 gboolean store_do_claim_read(store_t *store, const char *pool, const char *server, char **holder, GError **error);
 gboolean store_do_claim_swap(store_t *store, const char *pool, const char *server, const char *expected,
                              const char *desired, GError **error);
