@@ -45,7 +45,7 @@ gboolean store_do_blocklist_remove(store_t *store, const char *address, GError *
 
 /* From "osd dump": the JSON of "osd blocklist ls" is malformed when there are ranges in it
  * (github.com/ceph/ceph/pull/65681). */
-static store_map_t *map_read(store_t *store, GError **error)
+store_map_t *store_map_read(store_t *store, GError **error)
 {
     g_autofree char *output = NULL;
 
@@ -54,7 +54,7 @@ static store_map_t *map_read(store_t *store, GError **error)
 
 GHashTable *store_do_blocklist_list(store_t *store, GError **error)
 {
-    g_autoptr(store_map_t) map = map_read(store, error);
+    g_autoptr(store_map_t) map = store_map_read(store, error);
 
     return map != NULL ? g_hash_table_ref(map->blocklist) : NULL;
 }
@@ -87,7 +87,7 @@ static gboolean client_refuse(store_t *store, const store_map_t *map, const char
 /* That the monitors said yes is not enough: the OSD map must say it. */
 static gboolean refusal_check(store_t *store, const GPtrArray *addresses, GError **error)
 {
-    g_autoptr(store_map_t) map = addresses->len > 0 ? map_read(store, error) : NULL;
+    g_autoptr(store_map_t) map = addresses->len > 0 ? store_map_read(store, error) : NULL;
 
     for (guint i = 0; map != NULL && i < addresses->len; i++) {
         g_autofree char *entry = store_address_blocklist_text(addresses->pdata[i], error);
@@ -106,7 +106,7 @@ static gboolean refusal_check(store_t *store, const GPtrArray *addresses, GError
 
 gboolean store_do_clients_refuse(store_t *store, const GPtrArray *addresses, GError **error)
 {
-    g_autoptr(store_map_t) map = addresses->len > 0 ? map_read(store, error) : NULL;
+    g_autoptr(store_map_t) map = addresses->len > 0 ? store_map_read(store, error) : NULL;
 
     for (guint i = 0; map != NULL && i < addresses->len; i++) {
         g_autofree char *entry = store_address_blocklist_text(addresses->pdata[i], error);

@@ -56,12 +56,8 @@ gboolean store_do_pool_exists(store_t *store, const char *pool, GError **error)
 
 GHashTable *store_do_full_pools(store_t *store, GError **error)
 {
-    g_autofree char *dump = NULL;
-    g_autoptr(store_map_t) map = NULL;
+    g_autoptr(store_map_t) map = store_map_read(store, error);
 
-    if (store_monitor_command(store, STORE_MAP_OSD_COMMAND, &dump, error)) {
-        map = store_map_parse(dump, NULL, error);
-    }
     return map != NULL ? g_hash_table_ref(map->full_pools) : NULL;
 }
 

@@ -5,6 +5,7 @@
 #include <rados/librados.h>
 #include <rbd/librbd.h>
 
+#include "store_map.h"
 #include "store.h"
 
 /* Inside the module only. */
@@ -90,6 +91,8 @@ GHashTable *store_do_blocklist_list(store_t *store, GError **error);
 char *store_do_monitor_ask(store_t *store, const char *command_json, GError **error);
 gboolean store_do_osd_map_wait(store_t *store, GError **error);
 gboolean store_do_pool_exists(store_t *store, const char *pool, GError **error);
+/* The OSD map, to be freed with store_map_free(). */
+store_map_t *store_map_read(store_t *store, GError **error);
 GHashTable *store_do_full_pools(store_t *store, GError **error);
 store_pool_watch_t *store_do_pool_watch_open(store_t *store, const char *const *pools, GError **error);
 void store_do_pool_watch_close(store_pool_watch_t *watch);

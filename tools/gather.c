@@ -12,6 +12,7 @@
 #include "setup_faults.h"
 #include "store.h"
 #include "store_address.h"
+#include "store_map.h"
 
 /* It takes seconds with 1,000 servers. */
 #define SCHEDULER_TIMEOUT_MS 20000
@@ -90,8 +91,7 @@ cluster_state_t *gather_placement(const char *server, scheduler_plan_t **plan, G
 /* A store that is open, and what is asked of it once. */
 typedef struct source {
     store_t *store;
-    GHashTable *full_pools;
-    GHashTable *blocklist;
+    store_map_t *map;
     GHashTable *images;     /* char* pool -> char**: names of its images that are run images, or were */
 } source_t;
 
@@ -100,8 +100,7 @@ static void source_free(gpointer data)
     source_t *source = data;
 
     store_close(source->store);
-    g_clear_pointer(&source->full_pools, g_hash_table_unref);
-    g_clear_pointer(&source->blocklist, g_hash_table_unref);
+    g_clear_pointer(&source->map, store_map_free);
     g_hash_table_unref(source->images);
     g_free(source);
 }
@@ -109,12 +108,13 @@ static void source_free(gpointer data)
 static source_t *open_source(const store_options_t *options, GError **error)
 {
     source_t *source = g_new0(source_t, 1);
+    g_autofree char *osd_dump = NULL;
 
     source->images = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, (GDestroyNotify) g_strfreev);
     source->store = store_open(options, error);
-    source->full_pools = source->store != NULL ? store_full_pools(source->store, error) : NULL;
-    source->blocklist = source->full_pools != NULL ? store_blocklist_list(source->store, error) : NULL;
-    if (source->blocklist == NULL) {
+    osd_dump = source->store != NULL ? store_monitor_ask(source->store, STORE_MAP_OSD_COMMAND, error) : NULL;
+    source->map = osd_dump != NULL ? store_map_parse(osd_dump, NULL, error) : NULL;
+    if (source->map == NULL) {
         source_free(source);
         return NULL;
     }
@@ -147,7 +147,7 @@ static const source_t *find_source(GHashTable *sources, const cluster_server_t *
 /* Why nothing can be written to a run image that is there. */
 static gboolean warning_find(const source_t *source, const store_image_name_t *name, run_image_t *found, GError **error)
 {
-    const char *full = g_hash_table_lookup(source->full_pools, name->pool);
+    const char *full = g_hash_table_lookup(source->map->full_pools, name->pool);
     g_autofree char *command = NULL;
 
     if (found->warning != NULL) {
@@ -287,7 +287,7 @@ static run_image_t *look(GHashTable *sources, const cluster_server_t *server, gu
         run_image_free(found);
         return NULL;
     }
-    if (is_refused(source->blocklist, g_hash_table_lookup(server->params, "store_address"))) {
+    if (is_refused(source->map->blocklist, g_hash_table_lookup(server->params, "store_address"))) {
         found->refused_address = g_strdup(g_hash_table_lookup(server->params, "store_address"));
     }
     return found;
@@ -322,9 +322,9 @@ gboolean gather_refused_address(const cluster_server_t *server, guint timeout_ms
     if (source == NULL || !server_entry_read(source->store, server->name, &entry, error)) {
         return FALSE;
     }
-    if (entry != NULL && is_refused(source->blocklist, entry->address)) {
+    if (entry != NULL && is_refused(source->map->blocklist, entry->address)) {
         *address = g_strdup(entry->address);
-    } else if (is_refused(source->blocklist, own)) {
+    } else if (is_refused(source->map->blocklist, own)) {
         *address = g_strdup(own);
     }
     return TRUE;
