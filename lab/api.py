@@ -24,7 +24,7 @@ class Lab:
         self.site = site if site is not None else Site()
         self.store = Store(self.site)
         self.condemned = False      # a test has failed in it: it is about to be made anew, nothing in it need be mended
-        self._say = say
+        self.say = say
 
     def node(self, name: str) -> Node:
         return BmcNode(self.site) if name == "bmc" else Node(self.site, name)
@@ -39,7 +39,8 @@ class Lab:
         check_machine()
         with self.locked():
             self._clear()
-            self.site.save()
+            with process.lock(process.ALL_LABS):
+                self.site.save()
             procfs.start(self.site)
             net.switch_up(self.site)
             self.store.prepare()
@@ -50,19 +51,19 @@ class Lab:
     def _up_store(self) -> None:
         self.boot("store")
         self.store.create()
-        self._say("store is healthy")
+        self.say("store is healthy")
 
     def _up_hosts(self, fencing: bool) -> None:
         for host in self.site.host_names:
             self.boot(host)
         cluster.wait_ready(self.site, self.node("host1"))
-        self._say("cluster is quorate")
+        self.say("cluster is quorate")
         for host in self.site.host_names:
             process.wait_until(lambda h=host: self.hypervisor_answers(h), 60, f"libvirtd on {host}", poll_s=0.2)
-        self._say("libvirtd answers on every host")
+        self.say("libvirtd answers on every host")
         if fencing:
             self.fencing()
-            self._say("fence devices are started")
+            self.say("fence devices are started")
 
     def _up_server(self, name: str) -> None:
         server.make_disk(self.site, name)
@@ -73,7 +74,7 @@ class Lab:
         for name in self.site.server_names:
             self.wait_database(name)
         if self.site.servers:
-            self._say("servers answer the client")
+            self.say("servers answer the client")
 
     def _together(self, parts) -> None:
         """Runs the parts at once; when all have ended, one LabError names all that went wrong."""
@@ -115,7 +116,7 @@ class Lab:
         if self.site.dir.exists():
             raise LabError(f"{self.site.dir} can't be removed: look what uses it with 'fuser -vm {self.site.dir}'.")
         if self.site.dir.parent == DEFAULT_ROOT:
-            with contextlib.suppress(OSError):  # another lab may be in it
+            with process.lock(process.ALL_LABS), contextlib.suppress(OSError):  # another lab may be in it
                 DEFAULT_ROOT.rmdir()
 
     def fencing(self) -> None:

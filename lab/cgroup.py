@@ -133,7 +133,8 @@ class Cgroup:
         return layout().folder(controller, self.path)
 
     def create(self, cpus: int | None = None, memory_mib: int | None = None, realtime: bool = False) -> None:
-        layout().make(self.path)
+        with process.lock(process.ALL_LABS):
+            layout().make(self.path)
         name, value = layout().weight
         _write(self.folder("cpu").parent.parent / name, value)
         if cpus is not None:
@@ -192,7 +193,7 @@ def remove_lab(site: Site) -> None:
     for controller in layout().controllers:
         folder = layout().folder(controller, site.cgroup)
         remove_tree(folder)
-        with contextlib.suppress(OSError):  # another lab may be in it
+        with process.lock(process.ALL_LABS), contextlib.suppress(OSError):  # another lab may be in it
             folder.parent.rmdir()
 
 

@@ -9,7 +9,7 @@ import time
 from pathlib import Path
 
 from lab.api import Lab
-from lab.evidence import evidence_keep
+from lab.evidence import evidence_keep, lab_up
 from lab.site import DEFAULT_NAME, DEFAULT_PREFIX, DEFAULT_ROOT, NETWORKS, LabError, Site
 
 
@@ -24,6 +24,8 @@ def parser() -> argparse.ArgumentParser:
 
     up = commands.add_parser("up", help="bring it up from nothing")
     up.add_argument("--no-fencing", action="store_true", help="do not register the power switches with Pacemaker")
+    up.add_argument("--evidence", type=Path, metavar="FOLDER",
+                    help="if it does not come up, keep what it looks like below this folder and try once more")
     commands.add_parser("down", help="end it and leave nothing behind")
     status = commands.add_parser("status", help="what runs")
     status.add_argument("--json", action="store_true")
@@ -98,7 +100,8 @@ def act(args) -> int:
     lab = Lab(_site(args), say=lambda text: print(f"{time.monotonic() - started:6.1f} s  {text}", flush=True))
     match args.command:
         case "up":
-            lab.up(fencing=not args.no_fencing)
+            fencing = not args.no_fencing
+            lab_up(lab, args.evidence, fencing=fencing) if args.evidence else lab.up(fencing)
             print(f"{time.monotonic() - started:6.1f} s  up")
         case "status":
             status = lab.status()

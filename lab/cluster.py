@@ -7,7 +7,7 @@ import xml.etree.ElementTree as ET
 from lab import process
 from lab.node import Node, Plan
 from lab.service import Service
-from lab.site import Site
+from lab.site import LabError, Site
 
 # Corosync's two links, in the order of their numbers.
 LINKS = ("mgmt", "svc")
@@ -126,11 +126,17 @@ def summary(node: Node) -> dict | None:
 
 def wait_ready(site: Site, node: Node, timeout_s: float = 60) -> None:
     """Until all hosts are online in a quorate cluster with a DC."""
+    seen = None
+
     def ready():
-        found = summary(node)
-        return found is not None and found["quorate"] and found["dc"] and len(found["online"]) == site.hosts
-    process.wait_until(ready, timeout_s, f"all of {', '.join(site.host_names)} to be online in a quorate cluster",
-                       poll_s=0.2)
+        nonlocal seen
+        seen = summary(node)
+        return seen is not None and seen["quorate"] and seen["dc"] and len(seen["online"]) == site.hosts
+    try:
+        process.wait_until(ready, timeout_s, f"all of {', '.join(site.host_names)} to be online in a quorate cluster",
+                           poll_s=0.2)
+    except LabError as error:
+        raise LabError(f"{error} {node.name} sees {seen or 'no cluster'}.") from None
 
 
 # --- fencing -----------------------------------------------------------------

@@ -38,6 +38,23 @@ def evidence_keep(lab: Lab, folder: Path) -> Path:
     return folder
 
 
+def lab_up(lab: Lab, folder: Path, tries: int = 2, **options) -> None:
+    """Brings a lab up; each time that it does not come up, its evidence is kept in a folder below FOLDER.
+
+    Raises the last LabError. A second try clears what the first has left, and says so: it must not pass unseen.
+    """
+    for attempt in range(1, tries + 1):
+        try:
+            lab.up(**options)
+            return
+        except LabError as error:
+            kept = evidence_keep(lab, folder / f"{lab.site.name}-up-{attempt}")
+            (kept / "failure").write_text(f"{error}\n", encoding="utf-8")
+            if attempt == tries:
+                raise LabError(f"{error}\nWhat it looked like is in {kept}.") from error
+            lab.say(f"once more, for {error} What it looked like is in {kept}.")
+
+
 def _keep_node(lab: Lab, name: str, folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     _keep_logs(lab.site.log_dir(name), folder / "log")

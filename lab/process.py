@@ -14,6 +14,9 @@ from lab.site import LabError
 
 LOCK_DIR = Path("/run/lock")
 POLL_S = 0.02
+# The lock on what is made by the first lab and removed by the last, so that none removes it while another begins to use
+# it. In capitals: no lab is called so.
+ALL_LABS = "ALL"
 
 
 def run(*argv, check=True, timeout_s=60, stdin=None, shown=None, **options) -> subprocess.CompletedProcess:

@@ -134,7 +134,7 @@ def lab_is_up(number: int = 1):
     first, second = DEFAULT_PREFIX.split(".")
     lab = [TOP / "lab/lab", "--name", name, "--prefix", f"{first}.{int(second) + number - 1}"]
     try:
-        run_step(f"bringing lab {name} up", [*lab, "up"], LOG, notes=True, timeout_s=900)
+        run_step(f"bringing lab {name} up", [*lab, "up", "--evidence", EVIDENCE], LOG, notes=True, timeout_s=900)
         yield
     finally:
         run_step(f"taking lab {name} down", [*lab, "down"], LOG, timeout_s=300)

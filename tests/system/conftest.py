@@ -20,7 +20,7 @@ TOP = Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(TOP), str(Path(__file__).parent)]
 
 from lab.api import Lab                                  # noqa: E402
-from lab.evidence import evidence_keep                   # noqa: E402
+from lab.evidence import evidence_keep, lab_up                   # noqa: E402
 from lab.site import DEFAULT_NAME, LabError, Site, numbered_name   # noqa: E402
 from protected import Protected                          # noqa: E402
 
@@ -74,7 +74,7 @@ def lab():
         assert site is not None, f"lab {name} does not run: bring it up with lab/lab --name {name} up"
         CONDEMNED.add(name)
     if name in CONDEMNED:
-        Lab(site).up()      # clears what there was
+        lab_up(Lab(site), EVIDENCE)     # clears what there was
         CONDEMNED.discard(name)
     return Lab(site)
 
