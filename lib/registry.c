@@ -236,6 +236,13 @@ GHashTable *config_key_dump_parse(const char *json, const char *prefix, GError *
     return values;
 }
 
+store_map_t *store_map_ask(store_t *store, GError **error)
+{
+    g_autofree char *osd_dump = store_monitor_ask(store, STORE_MAP_OSD_COMMAND, error);
+
+    return osd_dump != NULL ? store_map_parse(osd_dump, NULL, error) : NULL;
+}
+
 GHashTable *config_key_dump(store_t *store, const char *prefix, GError **error)
 {
     g_autofree char *output = config_key_ask(store, "config-key dump", prefix, NULL, error);

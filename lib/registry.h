@@ -5,6 +5,7 @@
 #include <glib.h>
 
 #include "store.h"
+#include "store_map.h"
 
 /*
  * What each host says of itself where a fence needs nothing but the store's
@@ -59,6 +60,9 @@ char *registry_host_json(const registry_host_t *host);
 
 /* Pure. The host in `hosts`, char* name -> registry_host_t*, that has this IP, other than `except`; NULL: none has. */
 const char *registry_host_with_ip(GHashTable *hosts, const char *ip, const char *except);
+
+/* The OSD map as the monitors have it now, without the monitors' own addresses. NULL with an error; store_map_free(). */
+store_map_t *store_map_ask(store_t *store, GError **error);
 
 /* All values below a prefix of the config-key store: name after the prefix -> char* value; unref. */
 GHashTable *config_key_dump_parse(const char *json, const char *prefix, GError **error);

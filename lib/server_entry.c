@@ -7,27 +7,77 @@
 
 #include "error.h"
 #include "json_read.h"
+#include "names.h"
 #include "registry.h"
 #include "store_address.h"
 #include "store_map.h"
 
-char *server_entry_key(const char *server)
+/* An entry that lapses would let an original that slept wake up and write. */
+#define DURATION_S STORE_CLIENT_BLOCK_S
+
+#define KEY_PART "/blocklist"
+
+char *server_entry_key(const char *server, const char *address)
 {
-    return g_strconcat(REGISTRY_SERVER_PREFIX, server, "/blocklist", NULL);
+    g_autofree char *ip = store_address_ip(address);
+
+    return g_strconcat(REGISTRY_SERVER_PREFIX, server, KEY_PART "/", ip != NULL ? ip : address, NULL);
 }
 
-server_entry_t *server_entry_new(const char *address)
+/* As an earlier version has written it. */
+static char *old_key(const char *server)
+{
+    return g_strconcat(REGISTRY_SERVER_PREFIX, server, KEY_PART, NULL);
+}
+
+server_entry_t *server_entry_new(const char *server, const char *address)
 {
     server_entry_t *entry = g_new0(server_entry_t, 1);
 
+    entry->server = g_strdup(server);
     entry->address = g_strdup(address);
     entry->clients = g_ptr_array_new_with_free_func(g_free);
     return entry;
 }
 
+static void client_add(server_entry_t *entry, const char *client)
+{
+    if (!g_ptr_array_find_with_equal_func(entry->clients, client, g_str_equal, NULL)) {
+        g_ptr_array_add(entry->clients, g_strdup(client));
+    }
+}
+
+void server_entry_merge(server_entry_t *entry, const server_entry_t *earlier)
+{
+    g_free(entry->key);
+    entry->key = g_strdup(earlier->key);
+    if (earlier->is_off) {
+        return;
+    }
+    entry->is_known = entry->is_known && earlier->is_known;
+    for (guint i = 0; i < earlier->clients->len; i++) {
+        client_add(entry, g_ptr_array_index(earlier->clients, i));
+    }
+}
+
+server_entry_t *server_entry_copy(const server_entry_t *entry)
+{
+    server_entry_t *copy = server_entry_new(entry->server, entry->address);
+
+    copy->key = g_strdup(entry->key);
+    copy->is_known = entry->is_known;
+    copy->is_off = entry->is_off;
+    for (guint i = 0; i < entry->clients->len; i++) {
+        client_add(copy, g_ptr_array_index(entry->clients, i));
+    }
+    return copy;
+}
+
 void server_entry_free(server_entry_t *entry)
 {
     if (entry != NULL) {
+        g_free(entry->server);
+        g_free(entry->key);
         g_free(entry->address);
         g_ptr_array_unref(entry->clients);
         g_free(entry);
@@ -44,7 +94,7 @@ static gboolean client_is_good(const char *client)
 
 server_entry_t *server_entry_parse(const char *server, const char *json, GError **error)
 {
-    g_autofree char *what = g_strconcat("the record " REGISTRY_SERVER_PREFIX, server, "/blocklist", NULL);
+    g_autofree char *what = g_strconcat("the record " REGISTRY_SERVER_PREFIX, server, KEY_PART, NULL);
     g_autoptr(JsonObject) object = json_read_object_text(json, what, error);
     g_autoptr(server_entry_t) entry = NULL;
     g_auto(GStrv) clients = NULL;
@@ -52,7 +102,7 @@ server_entry_t *server_entry_parse(const char *server, const char *json, GError 
     if (object == NULL) {
         return NULL;
     }
-    entry = server_entry_new(json_read_string(object, "address"));
+    entry = server_entry_new(server, json_read_string(object, "address"));
     entry->is_known = json_read_boolean(object, "known", FALSE);
     entry->is_off = json_read_boolean(object, "off", FALSE);
     clients = json_read_strings(object, "clients");
@@ -95,15 +145,81 @@ char *server_entry_json(const server_entry_t *entry)
     return json_to_string(root, FALSE);
 }
 
-gboolean server_entry_read(store_t *store, const char *server, server_entry_t **entry, GError **error)
+/* "db1/blocklist/10.0.2.101", "db1/blocklist": the server; NULL: it is another kind of key. g_free(). */
+static char *server_of_name(const char *name)
 {
-    g_autofree char *key = server_entry_key(server);
+    const char *part = strstr(name, KEY_PART);
+    g_autofree char *server = part != NULL ? g_strndup(name, (gsize) (part - name)) : NULL;
+    gboolean is_one = part != NULL && (part[strlen(KEY_PART)] == '\0' || part[strlen(KEY_PART)] == '/');
+
+    return is_one && server_name_is_valid(server) ? g_steal_pointer(&server) : NULL;
+}
+
+GPtrArray *server_entries_of(GHashTable *values, GHashTable **faults)
+{
+    GPtrArray *entries = g_ptr_array_new_with_free_func((GDestroyNotify) server_entry_free);
+    GHashTable *found_faults = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
+    GHashTableIter iter;
+    gpointer name = NULL;
+    gpointer json = NULL;
+
+    g_hash_table_iter_init(&iter, values);
+    while (g_hash_table_iter_next(&iter, &name, &json)) {
+        g_autofree char *server = server_of_name(name);
+        g_autoptr(GError) error = NULL;
+        server_entry_t *entry = server != NULL ? server_entry_parse(server, json, &error) : NULL;
+
+        if (entry != NULL) {
+            entry->key = g_strconcat(REGISTRY_SERVER_PREFIX, name, NULL);
+            g_ptr_array_add(entries, entry);
+        } else if (server != NULL) {
+            g_hash_table_insert(found_faults, g_steal_pointer(&server), g_strdup(error->message));
+        }
+    }
+    if (faults != NULL) {
+        *faults = g_hash_table_ref(found_faults);
+    }
+    g_hash_table_unref(found_faults);
+    return entries;
+}
+
+GPtrArray *server_entries_read(store_t *store, GHashTable **faults, GError **error)
+{
+    g_autoptr(GHashTable) values = config_key_dump(store, REGISTRY_SERVER_PREFIX, error);
+
+    return values != NULL ? server_entries_of(values, faults) : NULL;
+}
+
+static gboolean is_of_address(const server_entry_t *entry, const char *address)
+{
+    g_autofree char *wanted = store_address_ip(address);
+    g_autofree char *has = store_address_ip(entry->address);
+
+    return wanted != NULL && g_strcmp0(wanted, has) == 0;
+}
+
+server_entry_t *server_entries_find(const GPtrArray *entries, const char *server, const char *address)
+{
+    for (guint i = 0; i < entries->len; i++) {
+        server_entry_t *entry = g_ptr_array_index(entries, i);
+
+        if (strcmp(entry->server, server) == 0 && is_of_address(entry, address)) {
+            return entry;
+        }
+    }
+    return NULL;
+}
+
+static gboolean key_read(store_t *store, const char *server, const char *key, server_entry_t **entry, GError **error)
+{
     g_autoptr(GError) get_error = NULL;
     g_autofree char *json = config_key_get(store, key, &get_error);
 
-    *entry = NULL;
     if (json != NULL) {
         *entry = server_entry_parse(server, json, error);
+        if (*entry != NULL) {
+            (*entry)->key = g_strdup(key);
+        }
         return *entry != NULL;
     }
     if (g_error_matches(get_error, UNDERSTUDY_ERROR, UNDERSTUDY_ERROR_NOT_FOUND)) {
@@ -113,12 +229,75 @@ gboolean server_entry_read(store_t *store, const char *server, server_entry_t **
     return FALSE;
 }
 
-gboolean server_entry_write(store_t *store, const char *server, const server_entry_t *entry, GError **error)
+gboolean server_entry_read(store_t *store, const char *server, const char *address, server_entry_t **entry,
+                           GError **error)
 {
-    g_autofree char *key = server_entry_key(server);
+    g_autofree char *key = server_entry_key(server, address);
+    g_autofree char *earlier_key = old_key(server);
+
+    *entry = NULL;
+    if (!key_read(store, server, key, entry, error)) {
+        return FALSE;
+    }
+    if (*entry == NULL && !key_read(store, server, earlier_key, entry, error)) {
+        return FALSE;
+    }
+    if (*entry != NULL && !is_of_address(*entry, address)) {
+        g_clear_pointer(entry, server_entry_free);
+    }
+    return TRUE;
+}
+
+gboolean server_entry_write(store_t *store, const server_entry_t *entry, GError **error)
+{
+    g_autofree char *key = server_entry_key(entry->server, entry->address);
     g_autofree char *json = server_entry_json(entry);
 
-    return config_key_set(store, key, json, error);
+    return config_key_set(store, key, json, error)
+           && (entry->key == NULL || strcmp(entry->key, key) == 0 || config_key_remove(store, entry->key, error));
+}
+
+gboolean server_entry_drop(store_t *store, const server_entry_t *entry, GError **error)
+{
+    g_autofree char *key = server_entry_key(entry->server, entry->address);
+
+    return config_key_remove(store, entry->key != NULL ? entry->key : key, error);
+}
+
+/* What is there and lasts is left as it is. */
+static gboolean clients_put(store_t *store, const store_map_t *map, const server_entry_t *entry, GError **error)
+{
+    for (guint i = 0; i < entry->clients->len; i++) {
+        const char *client = g_ptr_array_index(entry->clients, i);
+
+        if (!g_hash_table_contains(map->blocklist, client) && !store_blocklist_add(store, client, DURATION_S, error)) {
+            return FALSE;
+        }
+    }
+    return TRUE;
+}
+
+gboolean server_entry_put(store_t *store, const store_map_t *map, const server_entry_t *entry, GError **error)
+{
+    g_autofree char *whole = store_address_blocklist_text(entry->address, error);
+
+    if (whole == NULL) {
+        return FALSE;
+    }
+    if (store_map_entry_lasts(map, whole, DURATION_S)) {
+        (void) clients_put(store, map, entry, NULL);
+        return TRUE;
+    }
+    if (g_hash_table_contains(map->blocklist, whole)) {
+        return clients_put(store, map, entry, error) && store_blocklist_remove(store, whole, error)
+               && store_blocklist_add(store, whole, DURATION_S, error);
+    }
+    /* Until now nothing keeps it out: the address first, which covers them all. */
+    if (!store_blocklist_add(store, whole, DURATION_S, error)) {
+        return FALSE;
+    }
+    (void) clients_put(store, map, entry, NULL);
+    return TRUE;
 }
 
 gboolean server_entry_may_lift(const server_entry_t *entry, GHashTable *blocklist)
@@ -181,12 +360,12 @@ static GHashTable *hosts_read(store_t *store, GError **error)
     return hosts;
 }
 
-gboolean server_entry_address_ask(store_t *store, const char *address, GError **error)
+gboolean server_entry_address_ask(store_t *store, const char *address, store_map_t **map, GError **error)
 {
     g_autoptr(GHashTable) hosts = hosts_read(store, error);
     g_autofree char *osd_dump = hosts != NULL ? store_monitor_ask(store, STORE_MAP_OSD_COMMAND, error) : NULL;
     g_autofree char *mon_dump = osd_dump != NULL ? store_monitor_ask(store, STORE_MAP_MONITOR_COMMAND, error) : NULL;
-    g_autoptr(store_map_t) map = mon_dump != NULL ? store_map_parse(osd_dump, mon_dump, error) : NULL;
 
-    return map != NULL && server_entry_address_check(address, hosts, map->daemon_ips, error);
+    *map = mon_dump != NULL ? store_map_parse(osd_dump, mon_dump, error) : NULL;
+    return *map != NULL && server_entry_address_check(address, hosts, (*map)->daemon_ips, error);
 }

@@ -59,16 +59,10 @@ GHashTable *store_do_blocklist_list(store_t *store, GError **error)
     return map != NULL ? g_hash_table_ref(map->blocklist) : NULL;
 }
 
-/* One that somebody else has made is long enough with half of what ours would last: no hour, and clocks may differ. */
-static gboolean entry_lasts(const store_map_t *map, const char *entry)
-{
-    return store_map_entry_until_s(map, entry) >= g_get_real_time() / G_USEC_PER_SEC + STORE_CLIENT_BLOCK_S / 2;
-}
-
 /* One that is there and ends too soon would have to be taken off first, and then its client might write in between. */
 static gboolean client_refuse(store_t *store, const store_map_t *map, const char *entry, GError **error)
 {
-    if (entry_lasts(map, entry)) {
+    if (store_map_entry_lasts(map, entry, STORE_CLIENT_BLOCK_S)) {
         return TRUE;
     }
     if (g_hash_table_contains(map->blocklist, entry)) {
@@ -95,7 +89,7 @@ static gboolean refusal_check(store_t *store, const GPtrArray *addresses, GError
         if (entry == NULL) {
             return FALSE;
         }
-        if (!entry_lasts(map, entry)) {
+        if (!store_map_entry_lasts(map, entry, STORE_CLIENT_BLOCK_S)) {
             g_set_error(error, UNDERSTUDY_ERROR, UNDERSTUDY_ERROR_FAILED,
                         "the OSD map does not hold %s for long enough: did somebody remove it?", entry);
             return FALSE;

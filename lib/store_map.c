@@ -137,3 +137,8 @@ gint64 store_map_entry_until_s(const store_map_t *map, const char *entry)
 
     return time != NULL ? g_date_time_to_unix(time) : 0;
 }
+
+gboolean store_map_entry_lasts(const store_map_t *map, const char *entry, guint64 duration_s)
+{
+    return store_map_entry_until_s(map, entry) >= g_get_real_time() / G_USEC_PER_SEC + (gint64) (duration_s / 2);
+}

@@ -29,6 +29,9 @@ void store_map_free(store_map_t *map);
 
 /* Until when an entry holds, as Unix time; 0 if there is none or its time can't be read. */
 gint64 store_map_entry_until_s(const store_map_t *map, const char *entry);
+/* Whether an entry is there and lasts long enough for who wants one of `duration_s`: for half of that. No entry for an hour,
+ * as Ceph makes it or an operator without a number, does; one of our own does for years; and clocks may differ. */
+gboolean store_map_entry_lasts(const store_map_t *map, const char *entry, guint64 duration_s);
 
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(store_map_t, store_map_free)
 

@@ -13,14 +13,13 @@
 
 #include "cib.h"
 #include "fence_devices.h"
-#include "isolate_judge.h"
 #include "error.h"
-#include "server_entry.h"
+#include "isolate_judge.h"
+#include "registry.h"
+#include "server_clients.h"
 #include "store.h"
 #include "store_address.h"
 
-/* An entry that lapses would let an original that slept wake up and write. */
-#define BLOCKLIST_DURATION_S   (5ULL * 365 * 24 * 3600)
 #define STORE_TIMEOUT_MAX_MS   10000
 /* How long an attempt waits to see who uses the store: more than a healthy store takes on a host that is busy. What was
  * not seen must be taken for a client that was hit, and a server that is well again would be powered off for it. */
@@ -61,121 +60,55 @@ static guint remaining_ms(void)
 
 /* Storage: the OSD map refuses all that comes from its address -------------------*/
 
-/* The pools of the server's disks: "POOL/IMAGE,POOL/IMAGE". g_strfreev() */
-static char **pools_of_disks(void)
+/* What is put there is recorded before; an operator's own entry that lasts is left to him. */
+static server_entry_t *entry_record(store_t *store, const store_map_t *map)
 {
-    g_auto(GStrv) words = g_strsplit_set(option_disks != NULL ? option_disks : "", " \t,", -1);
-    GPtrArray *pools = g_ptr_array_new();
-
-    for (char **word = words; *word != NULL; word++) {
-        g_autoptr(GError) error = NULL;
-        store_image_name_t *name = **word != '\0' ? store_image_name_parse(*word, &error) : NULL;
-
-        if (name != NULL && !g_ptr_array_find_with_equal_func(pools, name->pool, g_str_equal, NULL)) {
-            g_ptr_array_add(pools, g_strdup(name->pool));
-        }
-        if (name != NULL) {
-            store_image_name_free(name);
-        }
-    }
-    g_ptr_array_add(pools, NULL);
-    return (char **) g_ptr_array_free(pools, FALSE);
-}
-
-/* Who uses the store from there, before the entry drops him out of the headers. */
-typedef struct {
-    store_t *store;
-    GAsyncQueue *ended;    /* gets the entry, or NULL's stand-in if it could not be looked at */
-} look_t;
-
-static gpointer look_thread(gpointer data)
-{
-    look_t *look = data;
-    g_auto(GStrv) pools = pools_of_disks();
-    server_entry_t *entry = server_entry_new(option_store_address);
-    store_pool_watch_t *watch = store_pool_watch_open(look->store, (const char *const *) pools, NULL);
-    guint refused_count = 0;
-    g_autoptr(GPtrArray) clients = watch != NULL ? store_pool_watch_look(watch, &refused_count, NULL) : NULL;
-
-    for (guint i = 0; clients != NULL && i < clients->len; i++) {
-        const store_client_t *client = g_ptr_array_index(clients, i);
-
-        if (g_strcmp0(client->ip, option_store_address) == 0
-            && !g_ptr_array_find_with_equal_func(entry->clients, client->address, g_str_equal, NULL)) {
-            g_ptr_array_add(entry->clients, g_strdup(client->address));
-        }
-    }
-    entry->is_known = clients != NULL && refused_count == 0 && pools[0] != NULL;
-    store_pool_watch_close(watch);
-    g_async_queue_push(look->ended, entry);
-    return NULL;
-}
-
-/* It must not hold up the entry: a store that is ill is closed without it. */
-static server_entry_t *clients_look(store_t *store)
-{
-    static look_t look; /* outlives main(): the thread may still be in it */
-    server_entry_t *entry = NULL;
-
-    look.store = store;
-    look.ended = g_async_queue_new();
-    g_thread_unref(g_thread_new("look", look_thread, &look));
-    entry = g_async_queue_timeout_pop(look.ended, (guint64) MIN(option_timeout_ms / LOOK_SHARE, LOOK_MAX_MS) * 1000);
-    return entry != NULL ? entry : server_entry_new(option_store_address);
-}
-
-/* What an earlier attempt has seen stands as long as its entry does: a client is not listed any more then. */
-static server_entry_t *entry_prepare(store_t *store, GHashTable *blocklist)
-{
-    g_autoptr(GError) error = NULL;
+    const server_clients_query_t query = { .store = store, .map = map, .server = option_server,
+                                           .address = option_store_address, .disks = option_disks,
+                                           .wait_ms = (guint) MIN(option_timeout_ms / LOOK_SHARE, LOOK_MAX_MS) };
     g_autofree char *whole = store_address_blocklist_text(option_store_address, NULL);
+    g_autoptr(server_entry_t) earlier = NULL;
     server_entry_t *entry = NULL;
 
-    (void) server_entry_read(store, option_server, &entry, &error);
-    if (entry != NULL && g_strcmp0(entry->address, option_store_address) == 0 && blocklist != NULL && whole != NULL
-        && g_hash_table_contains(blocklist, whole)) {
+    (void) server_entry_read(store, option_server, option_store_address, &earlier, NULL);
+    entry = server_clients_record(&query, earlier);
+    if (whole != NULL && store_map_entry_lasts(map, whole, STORE_CLIENT_BLOCK_S)) {
         return entry;
     }
-    server_entry_free(entry);
-    if (blocklist != NULL && whole != NULL && g_hash_table_contains(blocklist, whole)) {
-        return server_entry_new(option_store_address); /* an operator's: who it has hit nobody knows */
-    }
-    entry = clients_look(store);
-    if (!server_entry_write(store, option_server, entry, &error)) {
-        entry->is_known = FALSE;
+    if (!server_entry_write(store, entry, NULL)) {
+        entry->is_known = FALSE; /* to keep it out matters more: status names an address that stays */
     }
     return entry;
 }
 
-/* The answer may be lost, and the entry come all the same: the map tells, if it can be read. */
+/* The answer may be lost, and the entry come all the same: the map tells, if it can be read. One that ends soon keeps
+ * nobody out, and has hit whoever it has hit. */
 static store_way_t failure_judge(store_t *store, const GError *error)
 {
     g_autofree char *whole = store_address_blocklist_text(option_store_address, NULL);
-    g_autoptr(GHashTable) blocklist = store_blocklist_list(store, NULL);
+    g_autoptr(store_map_t) map = store_map_ask(store, NULL);
 
-    if (blocklist != NULL && whole != NULL && g_hash_table_contains(blocklist, whole)) {
+    if (map != NULL && whole != NULL && store_map_entry_lasts(map, whole, STORE_CLIENT_BLOCK_S)) {
         return STORE_CLOSED_USED;
     }
-    return blocklist == NULL || g_error_matches(error, UNDERSTUDY_ERROR, UNDERSTUDY_ERROR_TIMEOUT) ? STORE_OPEN_MAYBE
-                                                                                                   : STORE_OPEN;
+    return map == NULL || whole == NULL || g_hash_table_contains(map->blocklist, whole)
+                   || g_error_matches(error, UNDERSTUDY_ERROR, UNDERSTUDY_ERROR_TIMEOUT)
+               ? STORE_OPEN_MAYBE
+               : STORE_OPEN;
 }
 
-/* The address as a whole first; each client too, so that the address can come off again and they stay out. */
+/* Each client too, so that the address can come off again and they stay out. */
 static store_way_t entries_add(store_t *store, GError **error)
 {
-    g_autoptr(GHashTable) blocklist = NULL;
     g_autoptr(server_entry_t) entry = NULL;
+    g_autoptr(store_map_t) map = NULL;
 
-    if (!server_entry_address_ask(store, option_store_address, error)) {
+    if (!server_entry_address_ask(store, option_store_address, &map, error)) {
         return failure_judge(store, *error); /* an earlier attempt may have put it there */
     }
-    blocklist = store_blocklist_list(store, NULL);
-    entry = entry_prepare(store, blocklist);
-    if (!store_blocklist_add(store, option_store_address, BLOCKLIST_DURATION_S, error)) {
+    entry = entry_record(store, map);
+    if (!server_entry_put(store, map, entry, error)) {
         return failure_judge(store, *error);
-    }
-    for (guint i = 0; i < entry->clients->len; i++) {
-        (void) store_blocklist_add(store, g_ptr_array_index(entry->clients, i), BLOCKLIST_DURATION_S, NULL);
     }
     return server_entry_is_idle(entry) ? STORE_CLOSED_IDLE : STORE_CLOSED_USED;
 }

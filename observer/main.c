@@ -408,7 +408,7 @@ static void follow_server(observer_t *observer, const cluster_server_t *found, c
     if (facts.config != NULL) {
         /* The group and the probes each keep their own. */
         watch_set_server(observer->watch, server_config_parse(found->resource_id, found->params, NULL));
-        upkeep_set_server(observer->upkeep, found->name, facts.config->store_address);
+        upkeep_set_server(observer->upkeep, found->name, facts.config->store_address, facts.config->disks);
     }
     group_cluster_server(observer->group, &facts, now_ms());
     record = group_record(observer->group, found->name);
@@ -484,7 +484,7 @@ static void on_cluster_read(const cluster_state_t *state, gpointer user_data)
     for (GList *link = watched; link != NULL; link = link->next) {
         if (cluster_state_server(state, link->data) == NULL) {
             watch_remove_server(observer->watch, link->data);
-            upkeep_set_server(observer->upkeep, link->data, NULL);
+            upkeep_remove_server(observer->upkeep, link->data);
         }
     }
     group_cluster_end(observer->group, now_ms());

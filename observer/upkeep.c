@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "upkeep.h"
 
+#include <string.h>
+
 #include "program.h"
 
 /* A missing entry of a failed server is put back so soon. */
@@ -8,7 +10,8 @@
 #define HELPER_TIMEOUT_MS 30000
 
 typedef struct {
-    char *address;
+    char *address;       /* NULL: it has none now, and may have had one */
+    char *disks;
     gboolean must_lift;  /* it is healthy, and its entry has not been seen to yet */
     gboolean is_off;     /* to be noted in its record */
 } entry_t;
@@ -23,6 +26,7 @@ struct upkeep {
     GPtrArray *running;    /* char*: servers that the helper is to lift or note; NULL: it does not run */
     program_t *program;
     gboolean led;          /* at the last look */
+    char *said;            /* last: it is not said again and again */
     guint timer;
     guint soon;
 };
@@ -34,6 +38,7 @@ static void entry_free(gpointer data)
     entry_t *entry = data;
 
     g_free(entry->address);
+    g_free(entry->disks);
     g_free(entry);
 }
 
@@ -53,25 +58,47 @@ static void run_soon(upkeep_t *upkeep)
     }
 }
 
-static void on_ended(const program_result_t *result, gpointer user_data)
+/* `undone`: names of servers, with commas between them. One that can't be seen to holds up no other. */
+static void settle(upkeep_t *upkeep, const char *undone)
 {
-    upkeep_t *upkeep = user_data;
+    g_auto(GStrv) names = g_strsplit(undone, ",", -1);
 
-    upkeep->program = NULL;
-    for (guint i = 0; result->exit_status == 0 && i < upkeep->running->len; i++) {
-        entry_t *entry = g_hash_table_lookup(upkeep->entries, g_ptr_array_index(upkeep->running, i));
+    for (guint i = 0; i < upkeep->running->len; i++) {
+        const char *server = g_ptr_array_index(upkeep->running, i);
+        entry_t *entry = g_hash_table_lookup(upkeep->entries, server);
 
-        if (entry != NULL) {
+        if (entry != NULL && !g_strv_contains((const char *const *) names, server)) {
             entry->must_lift = FALSE;
             entry->is_off = FALSE;
         }
     }
-    g_ptr_array_set_size(upkeep->running, 0);
-    if (result->output[0] != '\0') {
-        upkeep->ops->said(result->output, upkeep->user_data);
-    } else if (result->exit_status != 0) {
-        upkeep->ops->said(result->overdue ? "the store does not answer in time" : result->reason, upkeep->user_data);
+}
+
+static void say_once(upkeep_t *upkeep, const char *sentence)
+{
+    if (sentence[0] != '\0' && g_strcmp0(sentence, upkeep->said) != 0) {
+        upkeep->ops->said(sentence, upkeep->user_data);
     }
+    g_free(upkeep->said);
+    upkeep->said = g_strdup(sentence);
+}
+
+static void on_ended(const program_result_t *result, gpointer user_data)
+{
+    upkeep_t *upkeep = user_data;
+    const char *said = result->overdue ? "the store does not answer in time" : result->reason;
+
+    upkeep->program = NULL;
+    if (result->exit_status == 0) {
+        const char *blank = strchr(result->output, ' ');
+        g_autofree char *names = blank != NULL ? g_strndup(result->output, (gsize) (blank - result->output))
+                                               : g_strdup(result->output);
+
+        settle(upkeep, names);
+        said = blank != NULL ? blank + 1 : "";
+    }
+    g_ptr_array_set_size(upkeep->running, 0);
+    say_once(upkeep, said);
 }
 
 static void argument_add(GPtrArray *argv, const char *option, char *value)
@@ -93,15 +120,16 @@ static gboolean arguments_collect(upkeep_t *upkeep, GPtrArray *argv)
         const entry_t *entry = value;
         const verdict_record_t *record = upkeep->ops->record(server, upkeep->user_data);
 
-        if (entry->address == NULL || record == NULL) {
+        if (record == NULL) {
             continue;
         }
         if (entry->is_off) {
             argument_add(argv, "--off", g_strdup(server));
             g_ptr_array_add(upkeep->running, g_strdup(server));
         }
-        if (record->verdict == VERDICT_FAILED) {
-            argument_add(argv, "--hold", g_strdup_printf("%s=%s", (const char *) server, entry->address));
+        if (record->verdict == VERDICT_FAILED && entry->address != NULL) {
+            argument_add(argv, "--hold", g_strdup_printf("%s=%s=%s", (const char *) server, entry->address,
+                                                         entry->disks != NULL ? entry->disks : ""));
         } else if (record->verdict == VERDICT_HEALTHY && entry->must_lift) {
             argument_add(argv, "--lift", g_strdup(server));
             g_ptr_array_add(upkeep->running, g_strdup(server));
@@ -167,17 +195,19 @@ static entry_t *entry_of(upkeep_t *upkeep, const char *server)
     return entry;
 }
 
-void upkeep_set_server(upkeep_t *upkeep, const char *server, const char *address)
+void upkeep_set_server(upkeep_t *upkeep, const char *server, const char *address, const char *disks)
 {
-    entry_t *entry = NULL;
+    entry_t *entry = entry_of(upkeep, server);
 
-    if (address == NULL) {
-        g_hash_table_remove(upkeep->entries, server);
-        return;
-    }
-    entry = entry_of(upkeep, server);
     g_free(entry->address);
     entry->address = g_strdup(address);
+    g_free(entry->disks);
+    entry->disks = g_strdup(disks);
+}
+
+void upkeep_remove_server(upkeep_t *upkeep, const char *server)
+{
+    g_hash_table_remove(upkeep->entries, server);
 }
 
 void upkeep_on_verdict(upkeep_t *upkeep, const char *server, verdict_t verdict)
@@ -186,6 +216,9 @@ void upkeep_on_verdict(upkeep_t *upkeep, const char *server, verdict_t verdict)
 
     if (entry == NULL) {
         return;
+    }
+    if (verdict == VERDICT_ISOLATING) {
+        entry->is_off = FALSE; /* that was of an earlier attempt */
     }
     if (verdict == VERDICT_HEALTHY || verdict == VERDICT_FAILED) {
         entry->must_lift = verdict == VERDICT_HEALTHY;
@@ -204,6 +237,11 @@ void upkeep_on_off(upkeep_t *upkeep, const char *server)
     if (entry != NULL) {
         entry->is_off = TRUE;
     }
+}
+
+gboolean upkeep_is_running(const upkeep_t *upkeep)
+{
+    return upkeep->program != NULL;
 }
 
 upkeep_t *upkeep_new(const char *helper, const char *ceph_conf, const char *ceph_user, const upkeep_ops_t *ops,
@@ -235,5 +273,6 @@ void upkeep_free(upkeep_t *upkeep)
     g_free(upkeep->helper);
     g_free(upkeep->ceph_conf);
     g_free(upkeep->ceph_user);
+    g_free(upkeep->said);
     g_free(upkeep);
 }

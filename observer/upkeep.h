@@ -22,10 +22,15 @@ upkeep_t *upkeep_new(const char *helper, const char *ceph_conf, const char *ceph
 /* Ends the helper. */
 void upkeep_free(upkeep_t *upkeep);
 
-/* A server of the configuration; address NULL: it has none, or is gone. */
-void upkeep_set_server(upkeep_t *upkeep, const char *server, const char *address);
+/* A server of the configuration; address NULL: it has none, but what it had may be on the blocklist. disks: its images, or
+ * NULL. */
+void upkeep_set_server(upkeep_t *upkeep, const char *server, const char *address, const char *disks);
+/* It is not in the configuration any more. */
+void upkeep_remove_server(upkeep_t *upkeep, const char *server);
 /* The verdict on a server has changed: what was put on the blocklist comes off when it is healthy, after that was applied. */
 void upkeep_on_verdict(upkeep_t *upkeep, const char *server, verdict_t verdict);
+/* The helper is at work. */
+gboolean upkeep_is_running(const upkeep_t *upkeep);
 /* An attempt of this observer has switched it off. */
 void upkeep_on_off(upkeep_t *upkeep, const char *server);
 

@@ -8,6 +8,7 @@
 #include "error.h"
 #include "names.h"
 #include "observer_client.h"
+#include "registry.h"
 #include "server_entry.h"
 #include "setup_faults.h"
 #include "store.h"
@@ -92,6 +93,9 @@ cluster_state_t *gather_placement(const char *server, scheduler_plan_t **plan, G
 typedef struct source {
     store_t *store;
     store_map_t *map;
+    GPtrArray *entries;       /* server_entry_t*: what isolations have put on the blocklist; NULL with an error */
+    GError *entries_error;
+    GHashTable *entry_faults; /* char* server -> char*: why a record of those can't be read */
     GHashTable *images;     /* char* pool -> char**: names of its images that are run images, or were */
 } source_t;
 
@@ -101,6 +105,9 @@ static void source_free(gpointer data)
 
     store_close(source->store);
     g_clear_pointer(&source->map, store_map_free);
+    g_clear_pointer(&source->entries, g_ptr_array_unref);
+    g_clear_error(&source->entries_error);
+    g_clear_pointer(&source->entry_faults, g_hash_table_unref);
     g_hash_table_unref(source->images);
     g_free(source);
 }
@@ -108,16 +115,16 @@ static void source_free(gpointer data)
 static source_t *open_source(const store_options_t *options, GError **error)
 {
     source_t *source = g_new0(source_t, 1);
-    g_autofree char *osd_dump = NULL;
 
     source->images = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, (GDestroyNotify) g_strfreev);
     source->store = store_open(options, error);
-    osd_dump = source->store != NULL ? store_monitor_ask(source->store, STORE_MAP_OSD_COMMAND, error) : NULL;
-    source->map = osd_dump != NULL ? store_map_parse(osd_dump, NULL, error) : NULL;
+    source->map = source->store != NULL ? store_map_ask(source->store, error) : NULL;
     if (source->map == NULL) {
         source_free(source);
         return NULL;
     }
+    /* All else may be told without them. */
+    source->entries = server_entries_read(source->store, &source->entry_faults, &source->entries_error);
     return source;
 }
 
@@ -268,6 +275,39 @@ static gboolean is_refused(GHashTable *blocklist, const char *address)
     return text != NULL && g_hash_table_contains(blocklist, text);
 }
 
+/* The addresses of a server that the store refuses: those of its records, and its own. */
+static GPtrArray *refused_addresses(const source_t *source, const cluster_server_t *server)
+{
+    const char *own = g_hash_table_lookup(server->params, "store_address");
+    GPtrArray *addresses = g_ptr_array_new_with_free_func(g_free);
+
+    for (guint i = 0; source->entries != NULL && i < source->entries->len; i++) {
+        const server_entry_t *entry = g_ptr_array_index(source->entries, i);
+
+        if (strcmp(entry->server, server->name) == 0 && is_refused(source->map->blocklist, entry->address)) {
+            g_ptr_array_add(addresses, store_address_blocklist_text(entry->address, NULL));
+        }
+    }
+    if (is_refused(source->map->blocklist, own)
+        && (source->entries == NULL || server_entries_find(source->entries, server->name, own) == NULL)) {
+        g_ptr_array_add(addresses, store_address_blocklist_text(own, NULL));
+    }
+    return addresses;
+}
+
+static void entries_look(const source_t *source, const cluster_server_t *server, run_image_t *found)
+{
+    const char *own = g_hash_table_lookup(server->params, "store_address");
+    g_autofree char *text = own != NULL ? store_address_blocklist_text(own, NULL) : NULL;
+
+    found->refused = refused_addresses(source, server);
+    found->entry_fault = g_strdup(source->entries != NULL ? g_hash_table_lookup(source->entry_faults, server->name)
+                                                          : source->entries_error->message);
+    if (text != NULL && !store_map_entry_lasts(source->map, text, STORE_CLIENT_BLOCK_S)) {
+        found->admitted = g_steal_pointer(&text);
+    }
+}
+
 static run_image_t *look(GHashTable *sources, const cluster_server_t *server, guint timeout_ms, GError **error)
 {
     const char *disks = g_hash_table_lookup(server->params, "disks");
@@ -287,9 +327,7 @@ static run_image_t *look(GHashTable *sources, const cluster_server_t *server, gu
         run_image_free(found);
         return NULL;
     }
-    if (is_refused(source->map->blocklist, g_hash_table_lookup(server->params, "store_address"))) {
-        found->refused_address = g_strdup(g_hash_table_lookup(server->params, "store_address"));
-    }
+    entries_look(source, server, found);
     return found;
 }
 
@@ -314,20 +352,18 @@ run_image_t *gather_run_image(const cluster_server_t *server, guint timeout_ms)
 gboolean gather_refused_address(const cluster_server_t *server, guint timeout_ms, char **address, GError **error)
 {
     g_autoptr(GHashTable) sources = sources_new();
-    const char *own = g_hash_table_lookup(server->params, "store_address");
     const source_t *source = find_source(sources, server, timeout_ms, error);
-    g_autoptr(server_entry_t) entry = NULL;
+    g_autoptr(GPtrArray) refused = source != NULL ? refused_addresses(source, server) : NULL;
 
     *address = NULL;
-    if (source == NULL || !server_entry_read(source->store, server->name, &entry, error)) {
+    if (source != NULL && source->entries == NULL) {
+        g_propagate_error(error, g_error_copy(source->entries_error));
         return FALSE;
     }
-    if (entry != NULL && is_refused(source->map->blocklist, entry->address)) {
-        *address = g_strdup(entry->address);
-    } else if (is_refused(source->map->blocklist, own)) {
-        *address = g_strdup(own);
+    if (refused != NULL && refused->len > 0) {
+        *address = store_address_ip(g_ptr_array_index(refused, 0));
     }
-    return TRUE;
+    return source != NULL;
 }
 
 /* A store that does not answer one server does not answer the next. */

@@ -10,6 +10,7 @@
 #include "server_config.h"
 #include "setup_faults.h"
 #include "site_check.h"
+#include "store.h"
 #include "text_table.h"
 
 static const char *const capacity_names[] = { UTILIZATION_CPU, UTILIZATION_MEMORY, UTILIZATION_HEADROOM, NULL };
@@ -24,7 +25,9 @@ void run_image_free(run_image_t *run_image)
     g_clear_pointer(&run_image->kept, g_ptr_array_unref);
     g_free(run_image->trouble);
     g_free(run_image->warning);
-    g_free(run_image->refused_address);
+    g_clear_pointer(&run_image->refused, g_ptr_array_unref);
+    g_free(run_image->admitted);
+    g_free(run_image->entry_fault);
     g_free(run_image);
 }
 
@@ -229,14 +232,26 @@ static void append_setup_faults(GString *reason, const GPtrArray *faults, const 
     }
 }
 
-/* A failed server is kept out of the store on purpose; one that serves could not use it when it needs to. NULL: no. */
-static char *refused_reason(const run_image_t *run_image, const char *verdict)
+/* A failed server is kept out of the store on purpose; one that serves could not use it when it needs to. */
+static void append_entries(GString *reason, const run_image_t *run_image, const char *verdict)
 {
-    if (run_image == NULL || run_image->refused_address == NULL || strcmp(verdict, "healthy") != 0) {
-        return NULL;
+    for (guint i = 0; strcmp(verdict, "healthy") == 0 && run_image->refused != NULL && i < run_image->refused->len; i++) {
+        const char *entry = g_ptr_array_index(run_image->refused, i);
+        g_autofree char *sentence = g_strdup_printf(
+            "the store refuses its address %.*s: if that stays so, and it was booted since, run 'ceph osd blocklist rm %s'",
+            (int) (strrchr(entry, ':') - entry), entry, entry);
+
+        append_reason(reason, sentence);
     }
-    return g_strdup_printf("the store refuses its address %s: if that stays so, and it was booted since, run "
-                           "'ceph osd blocklist rm %s:0/0'", run_image->refused_address, run_image->refused_address);
+    if (strcmp(verdict, "failed") == 0 && run_image->admitted != NULL) {
+        g_autofree char *sentence = g_strdup_printf(
+            "the store does not refuse its address: if that stays so, run 'ceph osd blocklist add %s %d', and look at the "
+            "leading observer's log ('understudy keys --server-address' prints the caps that it needs)",
+            run_image->admitted, STORE_CLIENT_BLOCK_S);
+
+        append_reason(reason, sentence);
+    }
+    append_reason(reason, run_image->entry_fault);
 }
 
 static JsonObject *server_json(const report_sources_t *sources, const char *name, const cluster_server_t *server,
@@ -248,7 +263,6 @@ static JsonObject *server_json(const report_sources_t *sources, const char *name
     const char *verdict = json_read_text(seen, "verdict");
     g_autofree char *image = server != NULL ? image_reason(sources, server) : NULL;
     g_autofree char *kept = kept_reason(run_image);
-    g_autofree char *refused = refused_reason(run_image, verdict);
     GString *reason = g_string_new(NULL);
     JsonObject *object = json_object_new();
 
@@ -261,7 +275,9 @@ static JsonObject *server_json(const report_sources_t *sources, const char *name
     append_reason(reason, image);
     append_reason(reason, run_image != NULL ? run_image->trouble : NULL);
     append_reason(reason, run_image != NULL ? run_image->warning : NULL);
-    append_reason(reason, refused);
+    if (run_image != NULL) {
+        append_entries(reason, run_image, verdict);
+    }
     append_reason(reason, kept);
     json_object_set_string_member(object, "name", name);
     json_object_set_string_member(object, "verdict", *verdict != '\0' ? verdict : "unknown");

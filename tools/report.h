@@ -27,7 +27,9 @@ typedef struct run_image {
     guint64 unreturned_bytes;
     char *trouble;           /* why it is not known, or NULL */
     char *warning;           /* why nothing can be written to it, or NULL */
-    char *refused_address;   /* the server's own, if the store's blocklist has it, or NULL */
+    GPtrArray *refused;      /* char*: entries of the store's blocklist that keep the server out, "10.0.2.101:0/0"; or NULL */
+    char *admitted;          /* the entry of its store_address, if it is not on the blocklist for long; or NULL */
+    char *entry_fault;       /* why a record of what was put there for it can't be read, or NULL */
 } run_image_t;
 
 void run_image_free(run_image_t *run_image);

@@ -4,6 +4,7 @@
 
 import contextlib
 import json
+import time
 import xml.etree.ElementTree as ET
 
 import pytest
@@ -221,17 +222,41 @@ def test_a_short_outage_while_the_switch_is_away_does_no_harm(protected):
               "db1 on", seconds=5)
 
 
-def test_a_recovered_servers_address_comes_off_the_blocklist(protected):
-    """While it is failed an entry that somebody takes off is put back."""
+def refused(protected) -> dict[str, str]:
+    """The blocklist, as the OSD map has it: until when an entry holds."""
+    done = protected.lab.exec("store", "ceph", "osd", "dump", "--format", "json")
+    return json.loads(done.stdout)["blocklist"]
+
+
+@contextlib.contextmanager
+def bad_record(protected, server):
+    """Somebody has spoiled what is recorded of a server's entries."""
+    key = f"understudy/server/{server}/blocklist/10.0.0.1"
+    protected.lab.exec("store", "ceph", "config-key", "set", key, "no JSON")
+    try:
+        yield
+    finally:
+        protected.lab.exec("store", "ceph", "config-key", "rm", key)
+
+
+def test_a_recovered_servers_addresses_come_off_the_blocklist(protected):
+    """An operator's entry of an hour counts for nothing. While the server is failed an entry that somebody takes off is put
+    back, and a changed store_address too; all of them come off, whatever is wrong with another server's record."""
+    first, second = protected.site.address("db1", "store"), f"{protected.site.prefix}.2.139"
+    protected.lab.exec("store", "ceph", "osd", "blocklist", "add", f"{first}:0/0")
     protected.lab.crash("db1")
     protected.wait_taken_over("db1")
-    assert on_blocklist(protected, "db1")
-    entry = f"{protected.site.address('db1', 'store')}:0/0"
-    protected.lab.exec("store", "ceph", "osd", "blocklist", "rm", entry)
+    assert int(refused(protected)[f"{first}:0/0"][:4]) > 1 + int(time.strftime("%Y")), "the entry lasts for years"
+    protected.lab.exec("store", "ceph", "osd", "blocklist", "rm", f"{first}:0/0")
     wait_until(lambda: on_blocklist(protected, "db1"), 40, "the entry to be put back", poll_s=0.5)
-    protected.lab.boot("db1")
-    protected.wait_returned("db1")
-    wait_until(lambda: not on_blocklist(protected, "db1"), 40, "the entry to come off", poll_s=0.5)
+    with tuned(protected, "db1", store_address=second), bad_record(protected, "db2"):
+        wait_until(lambda: f"{second}:0/0" in refused(protected), 40, "the new address to be refused", poll_s=0.5)
+        assert "db2/blocklist" in reason(protected, "db2")
+        protected.lab.boot("db1")
+        protected.wait_returned("db1")
+        wait_until(lambda: not refused(protected).keys() & {f"{first}:0/0", f"{second}:0/0"}, 40,
+                   "the entries to come off", poll_s=0.5)
+    protected.adopt("db1")
 
 
 def test_a_server_whose_address_the_store_refuses_is_not_forgotten(protected):

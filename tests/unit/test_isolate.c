@@ -255,7 +255,7 @@ static void test_another_machines_address_is_refused(void **state)
 
 static void test_entries_are_kept(void **state)
 {
-    g_autoptr(server_entry_t) entry = server_entry_new("10.0.2.101");
+    g_autoptr(server_entry_t) entry = server_entry_new("db1", "10.0.2.101");
     g_autoptr(server_entry_t) again = NULL;
     g_autofree char *json = NULL;
     static const char *const bad[] = { "", "{}", "{\"address\":\"db1\"}",
@@ -279,6 +279,82 @@ static void test_entries_are_kept(void **state)
     }
 }
 
+/* What the store keeps of servers: a record for each address, an earlier version's too; a bad one hides no other. */
+static void test_records_of_all_servers(void **state)
+{
+    static const char *const keys[][2] = {
+        { "db1/seen", "0123" },
+        { "db1/blocklist", "{\"address\":\"10.0.2.101\",\"known\":true,\"clients\":[]}" },
+        { "db1/blocklist/10.0.2.109", "{\"address\":\"10.0.2.109\",\"known\":false,\"clients\":[]}" },
+        { "db2/blocklist/10.0.2.102", "no JSON" },
+        { "db3/blocklist/fd00::3", "{\"address\":\"fd00:0::3\",\"off\":true,\"clients\":[]}" },
+        { "db4/blocklisted", "{\"address\":\"10.0.2.104\"}" },
+    };
+    g_autoptr(GHashTable) values = g_hash_table_new(g_str_hash, g_str_equal);
+    g_autoptr(GHashTable) faults = NULL;
+    g_autoptr(GPtrArray) entries = NULL;
+    g_autofree char *key = server_entry_key("db3", "fd00:0::3");
+
+    (void) state;
+    for (gsize i = 0; i < G_N_ELEMENTS(keys); i++) {
+        g_hash_table_insert(values, (gpointer) keys[i][0], (gpointer) keys[i][1]);
+    }
+    entries = server_entries_of(values, &faults);
+    assert_int_equal(entries->len, 3);
+    assert_string_equal(server_entries_find(entries, "db1", "10.0.2.101")->key, "understudy/server/db1/blocklist");
+    assert_false(server_entries_find(entries, "db1", "10.0.2.109")->is_known);
+    assert_string_equal(server_entries_find(entries, "db3", "fd00::3")->key, key);
+    assert_null(server_entries_find(entries, "db2", "10.0.2.101"));
+    assert_int_equal(g_hash_table_size(faults), 1);
+    assert_non_null(strstr(g_hash_table_lookup(faults, "db2"), "understudy/server/db2/blocklist"));
+}
+
+/* Where an entry was away somebody may have come in; who was off is gone. */
+static void test_a_newer_record_keeps_what_an_earlier_one_says(void **state)
+{
+    static const struct {
+        const char *earlier;
+        guint client_count;
+        gboolean is_known;
+    } cases[] = {
+        { "{\"address\":\"10.0.2.101\",\"known\":true,\"clients\":[\"10.0.2.101:0/7\",\"10.0.2.101:0/8\"]}", 2, TRUE },
+        { "{\"address\":\"10.0.2.101\",\"known\":false,\"clients\":[]}", 1, FALSE },
+        { "{\"address\":\"10.0.2.101\",\"known\":false,\"off\":true,\"clients\":[\"10.0.2.101:0/7\"]}", 1, TRUE },
+    };
+
+    (void) state;
+    for (gsize i = 0; i < G_N_ELEMENTS(cases); i++) {
+        g_autoptr(server_entry_t) earlier = server_entry_parse("db1", cases[i].earlier, NULL);
+        g_autoptr(server_entry_t) entry = server_entry_new("db1", "10.0.2.101");
+
+        entry->is_known = TRUE;
+        g_ptr_array_add(entry->clients, g_strdup("10.0.2.101:0/8"));
+        server_entry_merge(entry, earlier);
+        assert_int_equal(entry->clients->len, cases[i].client_count);
+        assert_int_equal(entry->is_known, cases[i].is_known);
+        assert_false(entry->is_off);
+    }
+}
+
+/* An entry of an hour is none: one rule for hosts, servers and single clients. */
+static void test_how_long_an_entry_must_last(void **state)
+{
+    g_autoptr(GDateTime) now = g_date_time_new_now_utc();
+    g_autoptr(GDateTime) soon = g_date_time_add_hours(now, 1);
+    g_autoptr(GDateTime) late = g_date_time_add_years(now, 4);
+    g_autofree char *soon_text = g_date_time_format_iso8601(soon);
+    g_autofree char *late_text = g_date_time_format_iso8601(late);
+    g_autofree char *dump = g_strdup_printf("{\"epoch\":1,\"blocklist\":{\"10.0.2.101:0/0\":\"%s\",\"10.0.2.102:0/0\":\"%s\"}}",
+                                            soon_text, late_text);
+    g_autoptr(store_map_t) map = store_map_parse(dump, NULL, NULL);
+
+    (void) state;
+    assert_non_null(map);
+    assert_false(store_map_entry_lasts(map, "10.0.2.101:0/0", STORE_CLIENT_BLOCK_S));
+    assert_true(store_map_entry_lasts(map, "10.0.2.102:0/0", STORE_CLIENT_BLOCK_S));
+    assert_false(store_map_entry_lasts(map, "10.0.2.103:0/0", STORE_CLIENT_BLOCK_S));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -291,6 +367,9 @@ int main(void)
         cmocka_unit_test(test_when_an_address_comes_off),
         cmocka_unit_test(test_another_machines_address_is_refused),
         cmocka_unit_test(test_entries_are_kept),
+        cmocka_unit_test(test_records_of_all_servers),
+        cmocka_unit_test(test_a_newer_record_keeps_what_an_earlier_one_says),
+        cmocka_unit_test(test_how_long_an_entry_must_last),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -107,18 +107,23 @@ static void test_all_three_are_put_together(void **state)
     cluster_state_free(cluster);
 }
 
-/* A server that serves and that the store refuses is named, with the command; a failed one is refused on purpose. */
+/* A server that serves and that the store refuses is named, with the command for each of its addresses; a failed one is
+ * refused on purpose, and named if it is not. */
 static void test_a_healthy_server_that_the_store_refuses(void **state)
 {
     static const char *const verdicts[] = { "healthy", "failed" };
 
+    g_autoptr(GPtrArray) refused = g_ptr_array_new();
+
     (void) state;
+    g_ptr_array_add(refused, (gpointer) "10.0.2.101:0/0");
+    g_ptr_array_add(refused, (gpointer) "10.0.2.109:0/0");
     for (gsize i = 0; i < G_N_ELEMENTS(verdicts); i++) {
         cluster_state_t *cluster = cluster_of(CIB_TEXT("1", CIB_IMAGE("db1"), CIB_TICKET("db1"), "", ""));
         g_autofree char *answer = g_strdup_printf("{\"ok\":true,\"leader\":\"host1\",\"quorate\":true,\"servers\":[{"
                                                   "\"name\":\"db1\",\"verdict\":\"%s\",\"reason\":\"\"}]}", verdicts[i]);
         JsonObject *observers = object_of(answer);
-        run_image_t run_image = { .refused_address = (char *) "10.0.2.101" };
+        run_image_t run_image = { .refused = refused, .admitted = (char *) "10.0.2.102:0/0", .entry_fault = (char *) "bad record" };
         GHashTable *run_images = g_hash_table_new(g_str_hash, g_str_equal);
         report_sources_t sources = { .cluster = cluster, .observers = observers, .run_images = run_images };
         JsonObject *status = NULL;
@@ -127,7 +132,11 @@ static void test_a_healthy_server_that_the_store_refuses(void **state)
         g_hash_table_insert(run_images, (gpointer) "db1", &run_image);
         status = report_status(&sources, "db1");
         reason = json_object_get_string_member(first_server(status), "reason");
+        assert_int_equal(strstr(reason, "its address 10.0.2.101: ") != NULL, i == 0);
         assert_int_equal(strstr(reason, "ceph osd blocklist rm 10.0.2.101:0/0") != NULL, i == 0);
+        assert_int_equal(strstr(reason, "ceph osd blocklist rm 10.0.2.109:0/0") != NULL, i == 0);
+        assert_int_equal(strstr(reason, "ceph osd blocklist add 10.0.2.102:0/0 157680000") != NULL, i == 1);
+        assert_non_null(strstr(reason, "bad record"));
         json_object_unref(status);
         json_object_unref(observers);
         g_hash_table_unref(run_images);
