@@ -383,6 +383,33 @@ gboolean fence_record_add(fence_record_t *record, const char *entry)
     return TRUE;
 }
 
+void fence_record_remove(fence_record_t *record, const char *entry)
+{
+    for (guint i = 0; i < record->entries->len; i++) {
+        if (strcmp(g_ptr_array_index(record->entries, i), entry) == 0) {
+            g_ptr_array_remove_index(record->entries, i);
+            return;
+        }
+    }
+}
+
+GPtrArray *fence_clients_in(const store_map_t *map, const fence_target_t *target)
+{
+    GPtrArray *clients = g_ptr_array_new_with_free_func(g_free);
+    GHashTableIter iter;
+    gpointer entry = NULL;
+
+    g_hash_table_iter_init(&iter, map->blocklist);
+    while (g_hash_table_iter_next(&iter, &entry, NULL)) {
+        g_autofree char *ip = g_str_has_prefix(entry, STORE_RANGE_PREFIX) ? NULL : store_address_ip(entry);
+
+        if (ip != NULL && !fence_entry_is_whole(entry) && strv_has((const char *const *) target->addresses, ip)) {
+            g_ptr_array_add(clients, g_strdup(entry));
+        }
+    }
+    return clients;
+}
+
 static void set_text(char **field, const char *text)
 {
     g_free(*field);

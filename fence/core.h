@@ -105,10 +105,13 @@ char *fence_record_json(const fence_record_t *record);
 void fence_record_free(fence_record_t *record);
 /* TRUE if it was not there before. */
 gboolean fence_record_add(fence_record_t *record, const char *entry);
+void fence_record_remove(fence_record_t *record, const char *entry);
 gboolean fence_record_has(const fence_record_t *record, const char *entry);
 
 /* "10.0.0.11:0/0": a host, not one client of it. */
 gboolean fence_entry_is_whole(const char *entry);
+/* The entries of single clients of the target, whoever made them: char*, frees its elements. */
+GPtrArray *fence_clients_in(const store_map_t *map, const fence_target_t *target);
 
 /* The clients of the images ------------------------------------------------------*/
 

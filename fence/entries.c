@@ -3,14 +3,6 @@
 #include "error.h"
 #include "fence_private.h"
 
-/* An entry that somebody else made is good enough if it lasts nearly as long as ours would. */
-#define SPARE_TIME_S 86400
-
-static gint64 wanted_until_s(const fence_call_t *call)
-{
-    return g_get_real_time() / G_USEC_PER_SEC + ocf_value_integer(call->values, "blocklist_time") - SPARE_TIME_S;
-}
-
 /* One entry, in a thread: entries that are asked for at once get into one OSD map, and each map takes up to a
  * second (paxos_propose_interval). */
 typedef struct change {
@@ -80,7 +72,7 @@ gboolean fence_entries_remove(fence_call_t *call, const GPtrArray *entries, GErr
 
 gboolean fence_entry_lasts(const fence_call_t *call, const char *entry)
 {
-    return store_map_entry_until_s(call->map, entry) >= wanted_until_s(call);
+    return store_map_entry_lasts(call->map, entry, (guint64) ocf_value_integer(call->values, "blocklist_time"));
 }
 
 gboolean fence_entry_is_good(const fence_call_t *call, const char *entry)
@@ -107,3 +99,101 @@ gboolean fence_entries_verify(fence_call_t *call, char **entries, GError **error
     return TRUE;
 }
 
+gboolean fence_entries_renew(fence_call_t *call, const GPtrArray *entries, GError **error)
+{
+    g_autoptr(GStrvBuilder) builder = g_strv_builder_new();
+    g_auto(GStrv) all = NULL;
+
+    for (guint i = 0; i < entries->len; i++) {
+        g_strv_builder_add(builder, g_ptr_array_index(entries, i));
+    }
+    all = g_strv_builder_end(builder);
+    return entries->len == 0
+           || (fence_entries_remove(call, entries, error) && fence_entries_add(call, entries, error)
+               && fence_entries_verify(call, all, error));
+}
+
+gboolean fence_is_brief(const fence_call_t *call)
+{
+    g_auto(GStrv) wholes = fence_entries(call->target);
+
+    for (char **whole = wholes; *whole != NULL; whole++) {
+        if (g_hash_table_contains(call->map->blocklist, *whole) && !fence_entry_lasts(call, *whole)) {
+            return TRUE;
+        }
+    }
+    return FALSE;
+}
+
+/* All clients of the target that have an entry of their own, which an hour's of Ceph's would end for. */
+static gboolean clients_renew(fence_call_t *call, fence_record_t *record, GError **error)
+{
+    g_autoptr(GPtrArray) brief = NULL;
+
+    if (!fence_map_refresh(call, error)) {
+        return FALSE;
+    }
+    brief = fence_clients_in(call->map, call->target);
+    for (guint i = brief->len; i > 0; i--) {
+        if (fence_entry_lasts(call, g_ptr_array_index(brief, i - 1))) {
+            g_ptr_array_remove_index(brief, i - 1);
+        } else {
+            fence_record_add(record, g_ptr_array_index(brief, i - 1));
+        }
+    }
+    return brief->len == 0 || (fence_record_write(call, record, error) && fence_entries_renew(call, brief, error));
+}
+
+/* What can't be taken off is an operator's still. */
+static void record_give_back(fence_call_t *call, fence_record_t *record, const GPtrArray *entries)
+{
+    for (guint i = 0; i < entries->len; i++) {
+        fence_record_remove(record, g_ptr_array_index(entries, i));
+    }
+    (void) fence_record_write(call, record, NULL);
+}
+
+static void prefix_brief(const fence_call_t *call, GError **error)
+{
+    g_prefix_error(error, "%s is on the blocklist already, but for too short a time; take it off with 'ceph osd blocklist rm' "
+                   "and fence again: ", call->target->name);
+}
+
+/* Nothing but the two changes of the map lies between the address's leaving and its coming back. */
+static gboolean wholes_replace(fence_call_t *call, fence_record_t *record, const GPtrArray *brief, GError **error)
+{
+    if (!clients_renew(call, record, error)) {
+        prefix_brief(call, error);
+        return FALSE;
+    }
+    for (guint i = 0; i < brief->len; i++) {
+        fence_record_add(record, g_ptr_array_index(brief, i));
+    }
+    if (!fence_record_write(call, record, error)) {
+        return FALSE;
+    }
+    if (!fence_entries_remove(call, brief, error)) {
+        record_give_back(call, record, brief);
+        prefix_brief(call, error);
+        return FALSE;
+    }
+    return fence_entries_add(call, brief, error);
+}
+
+gboolean fence_entries_put(fence_call_t *call, fence_record_t *record, char **entries, GError **error)
+{
+    g_autoptr(GPtrArray) missing = g_ptr_array_new();
+    g_autoptr(GPtrArray) brief = g_ptr_array_new();
+
+    for (char **entry = entries; *entry != NULL; entry++) {
+        if (g_hash_table_contains(call->map->blocklist, *entry) && !fence_entry_is_good(call, *entry)) {
+            g_ptr_array_add(brief, *entry);
+        } else if (!fence_entry_is_good(call, *entry)) {
+            g_ptr_array_add(missing, *entry);
+            fence_record_add(record, *entry);
+        }
+    }
+    /* Also without a new entry: the boot id and the time are of this fence. */
+    return fence_record_write(call, record, error) && fence_entries_add(call, missing, error)
+           && (brief->len == 0 || wholes_replace(call, record, brief, error));
+}

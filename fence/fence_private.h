@@ -37,11 +37,24 @@ gboolean fence_map_refresh(fence_call_t *call, GError **error);
 /* Entries (char*) put on for blocklist_time, or taken off if they are there: all in one OSD map. */
 gboolean fence_entries_add(fence_call_t *call, const GPtrArray *entries, GError **error);
 gboolean fence_entries_remove(fence_call_t *call, const GPtrArray *entries, GError **error);
+/* Taken off and put on again, to last, and looked for in the map: only while the whole host is refused. */
+gboolean fence_entries_renew(fence_call_t *call, const GPtrArray *entries, GError **error);
+
+/*!
+ * \brief Record and put on all of a fence's entries that are missing or end too soon; an operator's own that last are left to him
+ *
+ * Ceph (16.2) does not extend an entry, though it says so: one that ends too soon is taken off and put on again, in two OSD
+ * maps. Where that is a whole address, each client of it that is known is refused by a lasting entry of its own before.
+ */
+gboolean fence_entries_put(fence_call_t *call, fence_record_t *record, char **entries, GError **error);
+/* The target is on the blocklist by an entry that ends too soon. */
+gboolean fence_is_brief(const fence_call_t *call);
+
 /* That the newest OSD map, which is read, holds them for long enough. */
 gboolean fence_entries_verify(fence_call_t *call, char **entries, GError **error);
 /* Good enough for a fence: a single client's entry is there in addition to its host's, Ceph's own of one hour will do. */
 gboolean fence_entry_is_good(const fence_call_t *call, const char *entry);
-/* Whether an entry in the map lasts nearly as long as ours would. */
+/* Whether an entry in the map lasts long enough: store_map_entry_lasts(). */
 gboolean fence_entry_lasts(const fence_call_t *call, const char *entry);
 
 /* The record of the target: *record is NULL if there is none. */

@@ -38,39 +38,6 @@ static gboolean record_begin(fence_call_t *call, fence_record_t **record, GError
     return TRUE;
 }
 
-/* The monitors say that they extend an entry that is there, but the OSD map keeps its old end (seen with 16.2.15):
- * it must go first. Nothing is confirmed in between. */
-static gboolean short_entries_remove(fence_call_t *call, const GPtrArray *missing, GError **error)
-{
-    for (guint i = 0; i < missing->len; i++) {
-        const char *entry = g_ptr_array_index(missing, i);
-
-        if (g_hash_table_contains(call->map->blocklist, entry)
-            && !store_blocklist_remove(call->store, entry, error)) {
-            g_prefix_error(error, "%s is on the blocklist already, but for too short a time; take it off with "
-                           "'ceph osd blocklist rm' and fence again: ", entry);
-            return FALSE;
-        }
-    }
-    return TRUE;
-}
-
-/* Entries that are missing or end too soon are ours to add; an operator's own that last are left to him. */
-static gboolean entries_add(fence_call_t *call, fence_record_t *record, char **entries, GError **error)
-{
-    g_autoptr(GPtrArray) missing = g_ptr_array_new();
-
-    for (char **entry = entries; *entry != NULL; entry++) {
-        if (!fence_entry_is_good(call, *entry)) {
-            g_ptr_array_add(missing, *entry);
-            fence_record_add(record, *entry);
-        }
-    }
-    /* Also without a new entry: the boot id and the time are of this fence. */
-    return short_entries_remove(call, missing, error) && fence_record_write(call, record, error)
-           && fence_entries_add(call, missing, error);
-}
-
 /* Clients that were not seen before the fence. */
 static gboolean instances_add(fence_call_t *call, fence_record_t *record, const GPtrArray *instances, GError **error)
 {
@@ -86,7 +53,7 @@ static gboolean instances_add(fence_call_t *call, fence_record_t *record, const 
     }
     entries = g_strv_builder_end(builder);
     return entries[0] == NULL
-           || (entries_add(call, record, entries, error) && fence_entries_verify(call, entries, error));
+           || (fence_entries_put(call, record, entries, error) && fence_entries_verify(call, entries, error));
 }
 
 /* Who the store refuses is nobody, however long a header lists it. */
@@ -235,7 +202,8 @@ static gboolean headers_wait(fence_call_t *call, forelook_t *forelook, fence_rec
 static gboolean off_with_forelook(fence_call_t *call, forelook_t *forelook, GError **error)
 {
     gboolean is_self = g_strcmp0(call->site.own_name, call->target->name) == 0;
-    gboolean has_looked = forelook_wait(forelook, is_self ? fence_remaining_ms(call) : FORELOOK_MS);
+    gboolean is_brief = fence_is_brief(call);
+    gboolean has_looked = forelook_wait(forelook, is_self || is_brief ? fence_remaining_ms(call) : FORELOOK_MS);
     g_autoptr(fence_record_t) record = NULL;
     g_auto(GStrv) entries = NULL;
 
@@ -246,8 +214,15 @@ static gboolean off_with_forelook(fence_call_t *call, forelook_t *forelook, GErr
                     has_looked && forelook->error != NULL ? forelook->error->message : "");
         return FALSE;
     }
+    if (is_brief && (!has_looked || forelook->look == NULL)) {
+        g_set_error(error, UNDERSTUDY_ERROR, UNDERSTUDY_ERROR_FAILED,
+                    "%s is on the blocklist for too short a time, and is not put there anew while it is not known who of it "
+                    "has images open%s%s", call->target->name, has_looked ? ": " : "",
+                    has_looked && forelook->error != NULL ? forelook->error->message : "");
+        return FALSE;
+    }
     entries = all_entries(call, has_looked ? forelook->look : NULL);
-    return record_begin(call, &record, error) && entries_add(call, record, entries, error)
+    return record_begin(call, &record, error) && fence_entries_put(call, record, entries, error)
            && fence_entries_verify(call, entries, error) && headers_wait(call, forelook, record, error);
 }
 

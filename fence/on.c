@@ -79,25 +79,19 @@ static fence_look_t *clients_look(fence_call_t *call, gboolean *is_seen, GError 
     return look;
 }
 
-/* While all of the host is refused: an entry that Ceph has made for an hour is taken off and put on again. */
+/* While all of the host is refused: an entry that Ceph has made for an hour is made to last. */
 static gboolean clients_refuse(fence_call_t *call, const fence_record_t *record, GError **error)
 {
     g_autoptr(GPtrArray) entries = g_ptr_array_new();
-    g_autoptr(GStrvBuilder) builder = g_strv_builder_new();
-    g_auto(GStrv) all = NULL;
 
     for (guint i = 0; i < record->clients->len; i++) {
         const fence_client_t *client = g_ptr_array_index(record->clients, i);
 
         if (!fence_entry_lasts(call, client->entry)) {
             g_ptr_array_add(entries, client->entry);
-            g_strv_builder_add(builder, client->entry);
         }
     }
-    all = g_strv_builder_end(builder);
-    return entries->len == 0
-           || (fence_entries_remove(call, entries, error) && fence_entries_add(call, entries, error)
-               && fence_entries_verify(call, all, error));
+    return fence_entries_renew(call, entries, error);
 }
 
 /* The record first, then the entries: one that is killed in between goes on from it. */
