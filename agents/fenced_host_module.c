@@ -18,10 +18,10 @@
 #include "error.h"
 #include "fence_history.h"
 #include "fenced_state.h"
+#include "host_leftovers.h"
 #include "names.h"
 #include "own_fence.h"
 #include "program.h"
-#include "qemu_process.h"
 #include "registry.h"
 #include "run_dir.h"
 
@@ -165,33 +165,18 @@ static gboolean fence_read(const char *name, const store_options_t *options, reg
     return FALSE;
 }
 
-/* Whichever pool: the host is refused as a whole. */
-static gboolean has_store_disk(pid_t pid)
-{
-    static const char driver[] = "\"driver\":\"rbd\"";
-    g_autofree char *path = g_strdup_printf("/proc/%d/cmdline", (int) pid);
-    g_autofree char *bytes = NULL;
-    gsize length = 0;
-
-    return g_file_get_contents(path, &bytes, &length, NULL)
-           && memmem(bytes, length, driver, strlen(driver)) != NULL; /* NULs between the arguments */
-}
-
 static gboolean host_is_empty(GError **error)
 {
-    g_autoptr(GPtrArray) qemus = qemu_process_list(error);
+    GError *look_error = NULL;
+    g_autofree char *left = host_leftover_find(&look_error);
 
-    for (guint i = 0; qemus != NULL && i < qemus->len; i++) {
-        const qemu_shown_t *qemu = g_ptr_array_index(qemus, i);
-
-        if ((qemu->name != NULL && resource_id_server(qemu->name) != NULL) || has_store_disk(qemu->pid)) {
-            g_set_error(error, UNDERSTUDY_ERROR, UNDERSTUDY_ERROR_BUSY,
-                        "a QEMU from before the fence is left here (%s, pid %d): this host is not unfenced before it "
-                        "has ended; end it, or boot the host", qemu->name != NULL ? qemu->name : "?", (int) qemu->pid);
-            return FALSE;
-        }
+    if (left != NULL) {
+        g_set_error(error, UNDERSTUDY_ERROR, UNDERSTUDY_ERROR_BUSY,
+                    "this host is not unfenced as long as it has %s", left);
+    } else if (look_error != NULL) {
+        g_propagate_error(error, look_error);
     }
-    return qemus != NULL;
+    return left == NULL && look_error == NULL;
 }
 
 static gboolean say_empty(const char *name, const store_options_t *options, own_fence_note_t *note, GError **error)

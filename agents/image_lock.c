@@ -17,7 +17,7 @@
 
 static char *lock_path(const char *domain_name)
 {
-    return g_strdup_printf(UNDERSTUDY_RUN_DIR "/image-%s.lock", domain_name);
+    return g_strdup_printf(UNDERSTUDY_RUN_DIR "/" IMAGE_LOCK_PREFIX "%s" IMAGE_LOCK_SUFFIX, domain_name);
 }
 
 /* -1 without an error: another action holds it. */

@@ -9,6 +9,10 @@
  * two by hand, would overwrite each other's record. The kernel takes the lock away with its process.
  */
 
+/* The file of a resource's lock, around its name. */
+#define IMAGE_LOCK_PREFIX "image-"
+#define IMAGE_LOCK_SUFFIX ".lock"
+
 /* Kept so that an action that does not get the lock can say so. */
 #define IMAGE_LOCK_RESERVE_MS 2000
 
