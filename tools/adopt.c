@@ -241,12 +241,16 @@ static gboolean rehearsal_fill(rehearsal_t *rehearsal, xmlNode *xml, const char 
     return TRUE;
 }
 
-static void warn_rival(xmlNode *xml)
+static void warn_setup(const adoption_t *adoption, xmlNode *xml)
 {
     g_autofree char *rival = setup_capacity_rival(xml);
+    g_autofree char *late = setup_late_start(adoption, xml, adoption->server);
 
     if (rival != NULL) {
         fprintf(stderr, "understudy: %s\n", rival);
+    }
+    if (late != NULL) {
+        fprintf(stderr, "understudy: %s\n", late);
     }
 }
 
@@ -263,7 +267,7 @@ static gboolean rehearse(const adoption_t *adoption, cib_connection_t *cib, rehe
         const char *strategy = cib_placement_strategy(xml);
 
         rehearsal->strategy_is_new = !had_strategy;
-        warn_rival(xml);
+        warn_setup(adoption, xml);
         if (g_strcmp0(strategy, "balanced") != 0) {
             fprintf(stderr, "understudy: placement-strategy is \"%s\" and stays so: images are not spread over the "
                             "emptiest hosts unless it is \"balanced\"\n", strategy);

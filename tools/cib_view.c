@@ -73,6 +73,12 @@ gboolean cib_is_primitive(const xmlNode *node, const char *provider, const char 
            && g_strcmp0(own_or_template(node, "type"), type) == 0;
 }
 
+gboolean cib_is_fence_device(const xmlNode *node, const char *agent)
+{
+    return xml_is(node, "primitive") && g_strcmp0(own_or_template(node, "class"), "stonith") == 0
+           && g_strcmp0(own_or_template(node, "type"), agent) == 0;
+}
+
 /* A pair of the resource, or of its template. */
 xmlNode *cib_effective_pair(const xmlNode *primitive, const char *kind, const char *name)
 {

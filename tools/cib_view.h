@@ -19,6 +19,8 @@ xmlNode *cib_find_property(xmlNode *cib, const char *name);
 xmlNode *cib_template_of(const xmlNode *primitive);
 /* Of itself or by its template. */
 gboolean cib_is_primitive(const xmlNode *node, const char *provider, const char *type);
+/* Likewise, a fence device with this agent. */
+gboolean cib_is_fence_device(const xmlNode *node, const char *agent);
 xmlNode *cib_effective_pair(const xmlNode *primitive, const char *kind, const char *name);
 xmlNode *cib_effective_operation(const xmlNode *primitive, const operation_t *operation);
 

@@ -6,6 +6,7 @@
 #include "cib_view.h"
 #include "duration.h"
 #include "names.h"
+#include "registry.h"
 #include "xml_util.h"
 
 static void add_setup_fault(GPtrArray *faults, const char *server, char *sentence)
@@ -166,21 +167,133 @@ char *setup_capacity_rival(xmlNode *cib)
                            xml_get(rival, "id"));
 }
 
-static void check_image(const adoption_t *adoption, xmlNode *cib, gboolean wanted, const xmlNode *primitive,
-                        GPtrArray *faults)
+/* Fence devices ----------------------------------------------------------------*/
+
+/* The agents that let a host in again by its own word; the second is cluster-glue's plugin of the same core. */
+static const char *const store_fence_agents[] = { "fence_rbd", "rbd", NULL };
+
+static gboolean is_store_fence(const xmlNode *node)
+{
+    for (const char *const *agent = store_fence_agents; *agent != NULL; agent++) {
+        if (cib_is_fence_device(node, *agent)) {
+            return TRUE;
+        }
+    }
+    return FALSE;
+}
+
+static guint64 fence_start_timeout_ms(const xmlNode *device)
+{
+    const xmlNode *pair = cib_effective_pair(device, "instance_attributes", "start_timeout");
+    guint64 timeout_ms = 0;
+
+    return pair != NULL && duration_parse(xml_get(pair, "value"), &timeout_ms) ? timeout_ms : REGISTRY_START_TIMEOUT_S * 1000;
+}
+
+/* The one that waits the shortest time for a start from before the fence; NULL: there is none. */
+static const xmlNode *hastiest_fence(const xmlNode *parent)
+{
+    const xmlNode *hastiest = NULL;
+
+    for (const xmlNode *node = parent != NULL ? parent->children : NULL; node != NULL; node = node->next) {
+        const xmlNode *found = is_store_fence(node) ? node : node->type == XML_ELEMENT_NODE ? hastiest_fence(node) : NULL;
+
+        if (found != NULL && (hastiest == NULL || fence_start_timeout_ms(found) < fence_start_timeout_ms(hastiest))) {
+            hastiest = found;
+        }
+    }
+    return hastiest;
+}
+
+static const operation_t *start_operation(const GPtrArray *operations)
+{
+    for (guint i = 0; operations != NULL && i < operations->len; i++) {
+        const operation_t *operation = g_ptr_array_index(operations, i);
+
+        if (strcmp(operation->name, "start") == 0) {
+            return operation;
+        }
+    }
+    return NULL;
+}
+
+/* `fence`: hastiest_fence(), which is asked once for all; or NULL. */
+static char *late_start(xmlNode *cib, const xmlNode *fence, const xmlNode *primitive, const operation_t *operation)
+{
+    const xmlNode *op = operation != NULL ? cib_effective_operation(primitive, operation) : NULL;
+    const char *timeout = op != NULL ? xml_get(op, "timeout") : NULL;
+    guint64 takes_ms = 0;
+
+    timeout = timeout != NULL ? timeout : default_timeout(cib);
+    if (fence == NULL || !duration_parse(timeout, &takes_ms) || takes_ms <= fence_start_timeout_ms(fence)) {
+        return NULL;
+    }
+    return g_strdup_printf("the start of %s may take %s, longer than a fence by %s waits for it before it lets a host in again "
+                           "that has not booted: run pcs stonith update %s start_timeout=%" G_GUINT64_FORMAT,
+                           xml_get(primitive, "id"), timeout, xml_get(fence, "id"), xml_get(fence, "id"),
+                           (takes_ms + 999) / 1000);
+}
+
+static const xmlNode *image_of(const xmlNode *parent, const char *server)
+{
+    for (const xmlNode *node = parent != NULL ? parent->children : NULL; node != NULL; node = node->next) {
+        const xmlNode *found = NULL;
+
+        if (node->type != XML_ELEMENT_NODE) {
+            continue;
+        }
+        if (cib_is_primitive(node, OCF_PROVIDER, "image")) {
+            found = g_strcmp0(cib_image_server(node), server) == 0 ? node : NULL;
+        } else {
+            found = image_of(node, server);
+        }
+        if (found != NULL) {
+            return found;
+        }
+    }
+    return NULL;
+}
+
+char *setup_late_start(const adoption_t *adoption, xmlNode *cib, const char *server)
+{
+    const xmlNode *resources = xml_child(xml_child(cib, "configuration"), "resources");
+    const xmlNode *image = image_of(resources, server);
+
+    return image != NULL ? late_start(cib, hastiest_fence(resources), image, start_operation(adoption->image_operations))
+                         : NULL;
+}
+
+/* All --------------------------------------------------------------------------*/
+
+/* What is looked up once for all images. */
+typedef struct {
+    const adoption_t *adoption;
+    xmlNode *cib;
+    gboolean members_wanted;       /* cib_wants_members_constraints() */
+    const xmlNode *fence;          /* hastiest_fence() */
+    const operation_t *start;
+    GPtrArray *faults;
+} images_check_t;
+
+static void check_image(const images_check_t *check, const xmlNode *primitive)
 {
     const char *server = cib_image_server(primitive);
+    char *late = NULL;
 
-    if (server != NULL) {
-        check_ticket(cib, primitive, server, faults);
-        check_members(cib, wanted, primitive, server, faults);
-        check_operations(cib, primitive, adoption->image_operations, server, faults);
+    if (server == NULL) {
+        return;
+    }
+    check_ticket(check->cib, primitive, server, check->faults);
+    check_members(check->cib, check->members_wanted, primitive, server, check->faults);
+    check_operations(check->cib, primitive, check->adoption->image_operations, server, check->faults);
+    late = late_start(check->cib, check->fence, primitive, check->start);
+    if (late != NULL) {
+        add_setup_fault(check->faults, server, late);
     }
 }
 
 /* Returns how many images there are. */
-static guint check_images(const adoption_t *adoption, xmlNode *cib, gboolean wanted, const xmlNode *parent,
-                          GPtrArray *faults)
+static guint check_images(const images_check_t *check, const xmlNode *parent)
 {
     guint count = 0;
 
@@ -189,10 +302,10 @@ static guint check_images(const adoption_t *adoption, xmlNode *cib, gboolean wan
             continue;
         }
         if (cib_is_primitive(node, OCF_PROVIDER, "image")) {
-            check_image(adoption, cib, wanted, node, faults);
+            check_image(check, node);
             count++;
         } else {
-            count += check_images(adoption, cib, wanted, node, faults);
+            count += check_images(check, node);
         }
     }
     return count;
@@ -203,9 +316,12 @@ GPtrArray *setup_faults_find(const adoption_t *adoption, xmlNode *cib)
     GPtrArray *faults = g_ptr_array_new_with_free_func(setup_fault_free);
     const xmlNode *resources = xml_child(xml_child(cib, "configuration"), "resources");
     gboolean wanted = cib_wants_members_constraints(cib);
+    const images_check_t check = { .adoption = adoption, .cib = cib, .members_wanted = wanted,
+                                   .fence = hastiest_fence(resources),
+                                   .start = start_operation(adoption->image_operations), .faults = faults };
     char *rival = NULL;
 
-    if (check_images(adoption, cib, wanted, resources, faults) == 0) {
+    if (check_images(&check, resources) == 0) {
         return faults; /* nothing is protected yet */
     }
     check_clone(cib, wanted, "observer", "servers are not watched there", adoption->observer_operations, faults);

@@ -15,5 +15,7 @@ GPtrArray *setup_faults_find(const adoption_t *adoption, xmlNode *cib);
 
 /* A sentence about another agent that writes the hosts' capacities, to be freed with g_free(), or NULL. */
 char *setup_capacity_rival(xmlNode *cib);
+/* The start of a server's image that may take longer than a fence of its host reckons with, as a sentence; NULL: none. */
+char *setup_late_start(const adoption_t *adoption, xmlNode *cib, const char *server);
 
 #endif

@@ -561,6 +561,46 @@ static void test_who_else_writes_capacities_is_named(void **state)
     assert_string_equal(quiet, ALL_THERE);
 }
 
+/* A host that was fenced says after the fence's start_timeout that nothing is left on it: no start may take longer. */
+static void test_a_start_that_outlasts_a_fence_is_named(void **state)
+{
+#define FENCE(more) "<primitive id='f' class='stonith' type='fence_rbd'>" more "</primitive>"
+#define START_TIMEOUT(value) "<instance_attributes id='fi'><nvpair id='ft' name='start_timeout' value='" value "'/></instance_attributes>"
+    static const struct {
+        const char *fences;
+        const char *timeout; /* the start operation's */
+        const char *named;   /* or NULL */
+    } cases[] = {
+        { "", "300s", NULL },
+        { FENCE(""), "120s", NULL },
+        { FENCE(""), "300s", "db1: the start of standby-db1 may take 300s, longer than a fence by f" },
+        { FENCE(START_TIMEOUT("5min")), "300s", NULL },
+        { FENCE(START_TIMEOUT("150")), "300s", "pcs stonith update f start_timeout=300" },
+        { FENCE(START_TIMEOUT("300")) "<clone id='c'><primitive id='g' class='stonith' type='rbd'/></clone>", "300s",
+          "by g waits" },
+    };
+    fixture_t *fixture = *state;
+
+    for (gsize i = 0; i < G_N_ELEMENTS(cases); i++) {
+        g_autofree char *text = g_strdup_printf("<cib><configuration><resources>%s</resources></configuration></cib>",
+                                                cases[i].fences);
+        g_autofree char *faults = NULL;
+        g_autofree char *late = NULL;
+
+        use_cib(fixture, text);
+        assert_true(apply(fixture));
+        xml_set(element(fixture, "standby-db1-start-interval-0s"), "timeout", cases[i].timeout);
+        faults = faults_of(fixture);
+        late = setup_late_start(&fixture->adoption, xmlDocGetRootElement(fixture->doc), "db1");
+        if (cases[i].named == NULL) {
+            assert_string_equal(faults, ALL_THERE);
+        } else {
+            assert_non_null(strstr(faults, cases[i].named));
+        }
+        assert_int_equal(late != NULL, cases[i].named != NULL);
+    }
+}
+
 /* The CIB manager would refuse two elements with one id. */
 static void test_ids_of_an_operator_are_not_taken_again(void **state)
 {
@@ -679,6 +719,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_a_template_is_part_of_the_resource, setup, teardown),
         cmocka_unit_test_setup_teardown(test_a_property_set_with_a_rule_holds_at_times, setup, teardown),
         cmocka_unit_test_setup_teardown(test_full_members_only, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_a_start_that_outlasts_a_fence_is_named, setup, teardown),
         cmocka_unit_test_setup_teardown(test_who_else_writes_capacities_is_named, setup, teardown),
         cmocka_unit_test_setup_teardown(test_removal_takes_what_is_about_it_alone, setup, teardown),
         cmocka_unit_test_setup_teardown(test_snippets_of_pairs_without_a_value, setup, teardown),
