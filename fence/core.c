@@ -321,20 +321,22 @@ static void client_free(gpointer data)
     g_free(client);
 }
 
-static void client_add(GPtrArray *clients, const char *entry, const char *boot_id)
+/* TRUE if it was not there before. */
+static gboolean client_add(GPtrArray *clients, const char *entry, const char *boot_id)
 {
     fence_client_t *client = NULL;
 
     for (guint i = 0; i < clients->len; i++) {
         client = g_ptr_array_index(clients, i);
         if (strcmp(client->entry, entry) == 0) {
-            return;
+            return FALSE;
         }
     }
     client = g_new0(fence_client_t, 1);
     client->entry = g_strdup(entry);
     client->boot_id = g_strdup(boot_id);
     g_ptr_array_add(clients, client);
+    return TRUE;
 }
 
 gboolean fence_entry_is_whole(const char *entry)
@@ -439,7 +441,7 @@ static gboolean clients_parse(fence_record_t *record, JsonArray *clients, const 
         if (!entry_check(json_read_string(client, "entry"), what, error)) {
             return FALSE;
         }
-        client_add(record->clients, json_read_string(client, "entry"), boot_id != NULL ? boot_id : "");
+        (void) client_add(record->clients, json_read_string(client, "entry"), boot_id != NULL ? boot_id : "");
     }
     return TRUE;
 }
@@ -603,7 +605,7 @@ void fence_record_keep_clients(fence_record_t *record, const GPtrArray *listed)
 
     for (guint i = 0; i < record->entries->len; i++) {
         if (!fence_entry_is_whole(g_ptr_array_index(record->entries, i))) {
-            client_add(record->clients, g_ptr_array_index(record->entries, i), record->boot_id);
+            (void) client_add(record->clients, g_ptr_array_index(record->entries, i), record->boot_id);
         }
     }
     while (whole_count < record->entries->len) {
@@ -614,8 +616,22 @@ void fence_record_keep_clients(fence_record_t *record, const GPtrArray *listed)
         }
     }
     for (guint i = 0; i < listed->len; i++) {
-        client_add(record->clients, g_ptr_array_index(listed, i), record->boot_id);
+        (void) client_add(record->clients, g_ptr_array_index(listed, i), record->boot_id);
     }
+}
+
+guint fence_record_note_clients(fence_record_t *record, const GPtrArray *entries, const char *boot_id)
+{
+    guint count = 0;
+
+    for (guint i = 0; boot_id != NULL && boot_id[0] != '\0' && i < entries->len; i++) {
+        const char *entry = g_ptr_array_index(entries, i);
+
+        if (!fence_record_has(record, entry) && client_add(record->clients, entry, boot_id)) {
+            count++;
+        }
+    }
+    return count;
 }
 
 GPtrArray *fence_record_take_gone(fence_record_t *record, const char *boot_id, const GPtrArray *listed)

@@ -158,6 +158,17 @@ fence_lift_t fence_lift_decide(const fence_record_t *record, const fence_target_
 void fence_record_keep_clients(fence_record_t *record, const GPtrArray *listed);
 
 /*!
+ * \brief Take into a record the entries of single clients that somebody else has made: an image's start or stop, librbd
+ *
+ * Each is of the boot that runs when it is first found here, or of an earlier one.
+ *
+ * \param[in] entries  fence_clients_in()
+ * \param[in] boot_id  the host's as it is now; NULL: not known, and nothing is taken in
+ * \return how many were not in it
+ */
+guint fence_record_note_clients(fence_record_t *record, const GPtrArray *entries, const char *boot_id);
+
+/*!
  * \brief Take out of a record the clients that are gone for certain
  *
  * A client's entry may go when its host has booted since, and no header lists it any more: one that is listed is a

@@ -94,6 +94,14 @@ static gboolean clients_refuse(fence_call_t *call, const fence_record_t *record,
     return fence_entries_renew(call, entries, error);
 }
 
+/* Whoever made them: the agent of an image, librbd. What is taken in was there before any client of a later boot. */
+static guint clients_note(fence_call_t *call, fence_record_t *record)
+{
+    g_autoptr(GPtrArray) present = fence_clients_in(call->map, call->target);
+
+    return fence_record_note_clients(record, present, call->target->boot_id);
+}
+
 /* The record first, then the entries: one that is killed in between goes on from it. */
 static gboolean record_split(fence_call_t *call, fence_record_t *record, GPtrArray **gone, GError **error)
 {
@@ -108,6 +116,7 @@ static gboolean record_split(fence_call_t *call, fence_record_t *record, GPtrArr
     }
     /* Once an address of it is let in, a client may be a new one. */
     fence_record_keep_clients(record, is_refused ? look->instances : none);
+    (void) clients_note(call, record);
     if (!fence_record_write(call, record, error)) {
         return FALSE;
     }
@@ -139,24 +148,32 @@ static gboolean host_let_in(fence_call_t *call, fence_record_t *record, GError *
 }
 
 /* Entries of single clients do not pile up. What stays until the next time harms nobody. */
-static void clients_tidy(fence_call_t *call, fence_record_t *record)
+static gboolean clients_tidy(fence_call_t *call, fence_record_t *record, GError **error)
 {
-    g_autoptr(GError) error = NULL;
+    gboolean is_changed = clients_note(call, record) > 0;
     g_autoptr(fence_look_t) look = NULL;
     g_autoptr(GPtrArray) gone = NULL;
     gboolean is_seen = FALSE;
 
-    if (record == NULL || !fence_record_may_shrink(record, call->target->boot_id)) {
-        return;
+    if (fence_record_may_shrink(record, call->target->boot_id)) {
+        look = clients_look(call, &is_seen, error);
+        if (look == NULL) {
+            return FALSE;
+        }
     }
-    look = clients_look(call, &is_seen, &error);
-    if (look != NULL && is_seen) {
+    if (is_seen) {
         gone = fence_record_take_gone(record, call->target->boot_id, look->listed);
+        is_changed |= gone->len > 0;
     }
-    if (gone != NULL && gone->len > 0 && fence_entries_remove(call, gone, &error)) {
-        (void) record_end(call, record, &error);
-    }
-    if (error != NULL) {
+    return !is_changed || ((gone == NULL || fence_entries_remove(call, gone, error)) && record_end(call, record, error));
+}
+
+static void clients_tidy_or_say(fence_call_t *call, fence_record_t *record)
+{
+    g_autoptr(fence_record_t) first = record == NULL ? fence_record_new(call->target->name) : NULL;
+    g_autoptr(GError) error = NULL;
+
+    if (!clients_tidy(call, record != NULL ? record : first, &error)) {
         fence_say(call, FENCE_LOG_NOTICE, "entries of clients that %s had before it booted stay on the blocklist: %s",
                   call->target->name, error->message);
     }
@@ -185,7 +202,7 @@ gboolean fence_on(fence_call_t *call, GError **error)
     }
     if (lift == FENCE_LIFT_NOTHING) {
         fence_say(call, FENCE_LOG_STEP, "%s is not fenced", call->target->name);
-        clients_tidy(call, record);
+        clients_tidy_or_say(call, record);
         return TRUE;
     }
     if ((lift == FENCE_LIFT_EMPTY_HOST && !host_make_empty(call, record, error)) || !host_let_in(call, record, error)) {

@@ -158,7 +158,12 @@ def test_off_is_refusal_by_the_store_and_on_takes_it_back(fence):
 
 
 def test_a_client_that_was_fenced_stays_refused_until_its_host_has_booted(fence):
-    """Nobody sees a QEMU that is frozen and that libvirt has lost: unfencing its host must not let it write again."""
+    """Nobody sees a QEMU that is frozen and that libvirt has lost: unfencing its host must not let it write again. The same
+    holds for an entry that an image's agent has made."""
+    other = f"{fence.target_ip}:0/4711"
+    fence.ask("osd blocklist", blocklistop="add", addr=other, expire=5.0 * YEAR_S)
+    fence.on()      # as Pacemaker does when the host joins
+    assert other in fence.blocklist()
     with fence.writer() as writes:
         client = fence.watchers()[0]
         fence.lab.exec(fence.target, "kill", "-STOP", str(writes.all[-1]["pid"]))
@@ -174,11 +179,11 @@ def test_a_client_that_was_fenced_stays_refused_until_its_host_has_booted(fence)
         # The next fence and unfencing of the same boot leave it, too.
         fence.off()
         fence.on()
-        assert client in fence.refused_clients() <= fence.target_entries()
+        assert {client, other} <= fence.refused_clients() <= fence.target_entries()
     # Not for ever: its host has booted, and no header lists it.
     fence.publish(fence.target, boot_id="another")
     fence.on()
-    assert fence.record() is None and client not in fence.blocklist()
+    assert fence.record() is None and fence.blocklist().isdisjoint({client, other})
 
 
 def test_all_addresses_of_a_host_are_refused(fence):

@@ -309,6 +309,31 @@ static void test_record_of_a_host_that_is_let_in(void **state)
     assert_int_equal(again->clients->len, 2);
 }
 
+/* What an image's agent or librbd has put on goes as well, once the boot has passed in which it was first seen. */
+static void test_entries_of_others_go_with_their_boot(void **state)
+{
+    char *addresses[] = { (char *) "10.0.0.12", (char *) "fd00::12", NULL };
+    const fence_target_t target = { .name = (char *) "host2", .addresses = addresses };
+    g_autoptr(store_map_t) map = store_map_parse(
+        "{\"epoch\":1,\"blocklist\":{\"10.0.0.12:0/0\":\"\",\"10.0.0.12:0/77\":\"\",\"[fd00::12]:0/78\":\"\","
+        "\"10.0.0.11:0/79\":\"\",\"10.0.0.12:0/80\":\"\"},\"range_blocklist\":{\"10.0.0.12:0/24\":\"\"}}", NULL, NULL);
+    g_autoptr(GPtrArray) found = fence_clients_in(map, &target);
+    g_autoptr(fence_record_t) record = fence_record_new("host2");
+    g_autoptr(GPtrArray) listed = g_ptr_array_new();
+    g_autoptr(GPtrArray) gone = NULL;
+
+    (void) state;
+    assert_int_equal(found->len, 3);
+    assert_int_equal(fence_record_note_clients(record, found, NULL), 0);
+    assert_int_equal(fence_record_note_clients(record, found, "boot-1"), 3);
+    assert_int_equal(fence_record_note_clients(record, found, "boot-2"), 0);
+    assert_false(fence_record_may_shrink(record, "boot-1"));
+    g_ptr_array_add(listed, (gpointer) "10.0.0.12:0/80");
+    gone = fence_record_take_gone(record, "boot-2", listed);
+    assert_int_equal(gone->len, 2);
+    assert_int_equal(record->clients->len, 1);
+}
+
 /* Of a boot that nobody knows it can't be said that it is over. */
 static void test_record_of_an_unknown_boot(void **state)
 {
@@ -508,6 +533,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_state, set_up, tear_down),
         cmocka_unit_test(test_record),
         cmocka_unit_test(test_record_of_a_host_that_is_let_in),
+        cmocka_unit_test(test_entries_of_others_go_with_their_boot),
         cmocka_unit_test(test_record_of_an_unknown_boot),
         cmocka_unit_test(test_record_refused),
         cmocka_unit_test_setup_teardown(test_look, set_up, tear_down),
