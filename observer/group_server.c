@@ -627,10 +627,10 @@ static JsonObject *tally_to_json(const verdict_tally_t *tally)
     return votes;
 }
 
-/* Why nothing is judged by its probes, or NULL. */
+/* Why nothing is judged by its probes, or NULL: also while it is taken over, when nothing is. */
 static const char *unseen_reason(const group_t *group, const group_server_t *server)
 {
-    if (!group_server_is_unseen(group, server)) {
+    if (server->record.verdict == VERDICT_FAILED || !group_server_is_unseen(group, server)) {
         return NULL;
     }
     return group->stored_probes != NULL
