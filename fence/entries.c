@@ -125,6 +125,13 @@ gboolean fence_is_brief(const fence_call_t *call)
     return FALSE;
 }
 
+guint fence_clients_note(const fence_call_t *call, fence_record_t *record)
+{
+    g_autoptr(GPtrArray) present = fence_clients_in(call->map, call->target);
+
+    return fence_record_note_clients(record, present, call->target->boot_id);
+}
+
 /* All clients of the target that have an entry of their own, which an hour's of Ceph's would end for. */
 static gboolean clients_renew(fence_call_t *call, fence_record_t *record, GError **error)
 {

@@ -47,6 +47,9 @@ gboolean fence_entries_renew(fence_call_t *call, const GPtrArray *entries, GErro
  * maps. Where that is a whole address, each client of it that is known is refused by a lasting entry of its own before.
  */
 gboolean fence_entries_put(fence_call_t *call, fence_record_t *record, char **entries, GError **error);
+/* Take into the record the single clients of the target that are on the blocklist, whoever put them there: the agent of an
+ * image, librbd. What is there now was there before any client of a later boot. How many were not in it. */
+guint fence_clients_note(const fence_call_t *call, fence_record_t *record);
 /* The target is on the blocklist by an entry that ends too soon. */
 gboolean fence_is_brief(const fence_call_t *call);
 

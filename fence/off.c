@@ -35,6 +35,7 @@ static gboolean record_begin(fence_call_t *call, fence_record_t **record, GError
     (*record)->id = g_uuid_string_random();
     (*record)->start_timeout_s = (gint64) (ocf_value_duration_ms(call->values, "start_timeout") / 1000);
     (*record)->at_s = g_get_real_time() / G_USEC_PER_SEC;
+    (void) fence_clients_note(call, *record);
     return TRUE;
 }
 

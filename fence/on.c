@@ -94,14 +94,6 @@ static gboolean clients_refuse(fence_call_t *call, const fence_record_t *record,
     return fence_entries_renew(call, entries, error);
 }
 
-/* Whoever made them: the agent of an image, librbd. What is taken in was there before any client of a later boot. */
-static guint clients_note(fence_call_t *call, fence_record_t *record)
-{
-    g_autoptr(GPtrArray) present = fence_clients_in(call->map, call->target);
-
-    return fence_record_note_clients(record, present, call->target->boot_id);
-}
-
 /* The record first, then the entries: one that is killed in between goes on from it. */
 static gboolean record_split(fence_call_t *call, fence_record_t *record, GPtrArray **gone, GError **error)
 {
@@ -116,7 +108,7 @@ static gboolean record_split(fence_call_t *call, fence_record_t *record, GPtrArr
     }
     /* Once an address of it is let in, a client may be a new one. */
     fence_record_keep_clients(record, is_refused ? look->instances : none);
-    (void) clients_note(call, record);
+    (void) fence_clients_note(call, record);
     if (!fence_record_write(call, record, error)) {
         return FALSE;
     }
@@ -150,7 +142,7 @@ static gboolean host_let_in(fence_call_t *call, fence_record_t *record, GError *
 /* Entries of single clients do not pile up. What stays until the next time harms nobody. */
 static gboolean clients_tidy(fence_call_t *call, fence_record_t *record, GError **error)
 {
-    gboolean is_changed = clients_note(call, record) > 0;
+    gboolean is_changed = fence_clients_note(call, record) > 0;
     g_autoptr(fence_look_t) look = NULL;
     g_autoptr(GPtrArray) gone = NULL;
     gboolean is_seen = FALSE;
