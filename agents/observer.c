@@ -63,6 +63,7 @@ static gboolean daemon_spawn(const ocf_call_t *call, GError **error)
     const char *argv[] = {
         daemon_path,
         "--references", ocf_value_string(call->values, "references"),
+        "--management-references", ocf_value_string(call->values, "management_references"),
         "--ceph-conf", ocf_value_string(call->values, "ceph_conf"),
         "--ceph-user", ocf_value_string(call->values, "ceph_user"),
         "--uncounted", ocf_value_string(call->values, "uncounted"),

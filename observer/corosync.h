@@ -35,6 +35,9 @@ guint32 corosync_node_id(const corosync_t *corosync);
 /* The name that corosync.conf gives this host, as Pacemaker uses it; else the host's own. g_free(). */
 char *corosync_node_name(const corosync_t *corosync);
 
+/* The addresses of all other hosts in corosync.conf, on all links. NULL-terminated; g_strfreev(). */
+char **corosync_neighbours(const corosync_t *corosync);
+
 /* Multicast in order; kept and tried again while Corosync is busy. */
 void corosync_send(corosync_t *corosync, GBytes *bytes);
 

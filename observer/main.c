@@ -107,10 +107,20 @@ static void on_members(const guint32 *node_ids, guint count, gpointer user_data)
     run_soon(observer);
 }
 
+static void tell_neighbours(observer_t *observer)
+{
+    g_auto(GStrv) addresses = corosync_neighbours(observer->corosync);
+
+    if (addresses[0] != NULL) {
+        watch_set_neighbours(observer->watch, (const char *const *) addresses);
+    }
+}
+
 static void on_ring(guint64 ring, gpointer user_data)
 {
     observer_t *observer = user_data;
 
+    tell_neighbours(observer); /* a host may be new, or have another address */
     group_on_ring(observer->group, ring, now_ms());
     run_soon(observer);
 }
@@ -615,12 +625,14 @@ static gboolean observer_start(observer_t *observer, GError **error)
     g_autofree char *node_name = NULL;
     g_autofree char *history_path = g_build_filename(options.state_dir, "history.jsonl", NULL);
     g_autoptr(GError) history_error = NULL;
-    GPtrArray *references = probe_spec_list_parse(options.references, error);
+    g_autoptr(GPtrArray) references = probe_spec_list_parse(options.references, error);
+    GPtrArray *management_references = references != NULL ? probe_spec_list_parse(options.management_references, error)
+                                                          : NULL;
 
-    if (references == NULL) {
+    if (management_references == NULL) {
         return FALSE;
     }
-    observer->watch = watch_new(references, &watch_callbacks, observer);
+    observer->watch = watch_new(g_steal_pointer(&references), management_references, &watch_callbacks, observer);
     observer->corosync = corosync_open(OBSERVER_CPG_GROUP, &corosync_callbacks, observer, error);
     if (observer->corosync == NULL) {
         return FALSE;

@@ -18,6 +18,9 @@ typedef struct {
 static const option_row_t rows[] = {
     { "references", "PROBES", AT(references), "",
       "Probes that answer as long as this host's service network works; without any the host is never blind" },
+    { "management-references", "PROBES", AT(management_references), "",
+      "Probes that answer as long as this host reaches the network of the servers' management addresses; the cluster's "
+      "other members on the network of such an address are asked, too" },
     { "ceph-conf", "PATH", AT(ceph_conf), "/etc/ceph/ceph.conf", "Ceph configuration file" },
     { "ceph-user", "NAME", AT(ceph_user), "understudy", "Cephx user, without \"client.\"" },
     { "uncounted", "NAMES", AT(uncounted), "",

@@ -7,6 +7,7 @@
 /* The daemon's command line. --help and the man page come from the same table. */
 typedef struct observer_options {
     char *references;
+    char *management_references;
     char *ceph_conf;
     char *ceph_user;
     char *uncounted;

@@ -2,6 +2,8 @@
 #include "watch.h"
 
 #include "cycle.h"
+#include "networks.h"
+#include "sight.h"
 #include "vote.h"
 
 /* Probes that are due are begun in batches on this tick. */
@@ -20,6 +22,7 @@ typedef struct {
     char *name;
     server_config_t *config;
     gboolean watches_management;
+    sight_t *management_sight; /* of the network of its management address; the watch's */
     plane_t service;
     plane_t management;
     GSList *rounds;          /* round_t* */
@@ -37,12 +40,15 @@ typedef struct {
     gint64 sent_wall_ms;
     cycle_t *service_cycle;
     cycle_t *management_cycle;
-    cycle_t *reference_cycle;
+    sight_t *management_sight;     /* by which it is judged, whatever comes meanwhile */
+    cycle_t *service_reference_cycle;
+    cycle_t *management_reference_cycle;
     probe_answer_t service_answer;
     probe_answer_t management_answer;
     char *service_reason;
     char *management_reason;
-    gboolean reference_answered;
+    gboolean service_reference_answered;
+    gboolean management_reference_answered;
 } round_t;
 
 struct watch {
@@ -50,10 +56,13 @@ struct watch {
     gpointer user_data;
     GHashTable *servers;     /* name -> watched_t* */
     guint servers_added;
-    GPtrArray *references;   /* probe_spec_t* */
-    cycle_t *reference_cycle;
-    gint64 reference_due_ms;
-    vote_sight_t sight;
+    sight_t *sight;          /* of the service network */
+    gboolean blind_told;
+    GHashTable *sights;      /* char* the references' texts -> sight_t*: of the management networks */
+    char **service_references;    /* as written */
+    char **management_references; /* as written */
+    char **neighbours;       /* addresses of the cluster's other members */
+    GPtrArray *networks;     /* that this host has an address in */
     guint tick_source;
 };
 
@@ -70,19 +79,30 @@ static const char *plane_reason(const plane_t *plane, vote_t vote)
     return vote == VOTE_DOWN || vote == VOTE_UNKNOWN ? plane->reason : NULL;
 }
 
+static const char *management_reason(const watched_t *server, vote_t vote)
+{
+    if (vote == VOTE_BLIND && !sight_has_references(server->management_sight)) {
+        return "that its management address is silent proves nothing: this host knows nobody else on that network; name "
+               "somebody who answers there with understudy adopt --management-reference";
+    }
+    return vote == VOTE_BLIND ? "nobody else on the network of its management address answers this host"
+                              : plane_reason(&server->management, vote);
+}
+
 static void publish(watched_t *server)
 {
     watch_t *watch = server->watch;
     gint64 now_ms = probe_now_ms();
-    vote_t service = vote_state_vote(&server->service.state, server->config->probe_misses, &watch->sight, now_ms);
+    vote_t service = vote_state_vote(&server->service.state, server->config->probe_misses, sight_seen(watch->sight), now_ms);
     vote_t management = VOTE_NONE;
     const char *reason = NULL;
 
     if (server->watches_management) {
-        management = vote_state_vote(&server->management.state, server->config->probe_misses, &watch->sight, now_ms);
+        management = vote_state_vote(&server->management.state, server->config->probe_misses,
+                                     sight_seen(server->management_sight), now_ms);
     }
     reason = plane_reason(&server->service, service);
-    reason = reason != NULL ? reason : plane_reason(&server->management, management);
+    reason = reason != NULL ? reason : management_reason(server, management);
     if (service == server->service_told && management == server->management_told
         && server->service.state.first_miss_wall_ms == server->first_miss_told
         && g_strcmp0(reason, server->reason_told) == 0) {
@@ -119,45 +139,83 @@ static void publish_missed(watch_t *watch)
 
 /* References ------------------------------------------------------------------*/
 
-static void set_blind(watch_t *watch, gboolean blind)
-{
-    if (watch->sight.blind != blind) {
-        watch->sight.blind = blind;
-        watch->callbacks.blind(blind, watch->user_data);
-        publish_missed(watch);
-    }
-}
-
-static void reference_has_answered(watch_t *watch)
-{
-    watch->sight.reference_answered_ms = probe_now_ms();
-    set_blind(watch, FALSE);
-    publish_missed(watch);
-}
-
-/* Of a reference only an answer counts: one that can't be asked shows no more than one that is silent. */
-static void on_references_done(probe_answer_t answer, const char *reason, gpointer user_data)
+static void on_sight(sight_t *sight, gpointer user_data)
 {
     watch_t *watch = user_data;
 
-    (void) reason;
-    watch->reference_cycle = NULL;
-    if (answer == PROBE_UP) {
-        reference_has_answered(watch);
+    if (sight == watch->sight && watch->blind_told != sight_seen(sight)->blind) {
+        watch->blind_told = sight_seen(sight)->blind;
+        watch->callbacks.blind(watch->blind_told, watch->user_data);
     }
+    publish_missed(watch);
 }
 
-static cycle_t *ask_references(watch_t *watch, cycle_done_fn done, gpointer user_data)
+static char *spec_host(const char *text)
 {
-    return cycle_start((probe_spec_t *const *) watch->references->pdata, watch->references->len, CYCLE_ANY,
-                       WATCH_REFERENCE_TIMEOUT_MS, TRUE, done, user_data);
+    probe_spec_t *spec = probe_spec_parse(text, NULL);
+    char *host = spec != NULL ? probe_spec_host(spec) : NULL;
+
+    probe_spec_free(spec);
+    return host;
 }
 
-static void references_ask_now(watch_t *watch)
+/* Those that the operator names for it, and whoever else is known on the network of this address. */
+static GPtrArray *management_reference_texts(const watch_t *watch, const char *address)
 {
-    if (watch->sight.has_references && watch->reference_cycle == NULL) {
-        watch->reference_due_ms = probe_now_ms() + WATCH_REFERENCE_INTERVAL_MS;
-        watch->reference_cycle = ask_references(watch, on_references_done, watch);
+    GPtrArray *texts = g_ptr_array_new_with_free_func(g_free);
+
+    for (guint i = 0; watch->management_references[i] != NULL; i++) {
+        g_ptr_array_add(texts, g_strdup(watch->management_references[i]));
+    }
+    for (guint i = 0; watch->service_references[i] != NULL; i++) {
+        g_autofree char *host = spec_host(watch->service_references[i]);
+
+        if (networks_share(watch->networks, address, host)) {
+            g_ptr_array_add(texts, g_strdup(watch->service_references[i]));
+        }
+    }
+    for (guint i = 0; watch->neighbours[i] != NULL; i++) {
+        if (networks_share(watch->networks, address, watch->neighbours[i])) {
+            g_ptr_array_add(texts, g_strdup_printf("icmp:%s", watch->neighbours[i]));
+        }
+    }
+    return texts;
+}
+
+static sight_t *sight_of(watch_t *watch, GPtrArray *texts)
+{
+    GPtrArray *references = g_ptr_array_new_with_free_func((GDestroyNotify) probe_spec_free);
+    g_autofree char *key = NULL;
+    sight_t *sight = NULL;
+
+    g_ptr_array_add(texts, NULL);
+    key = g_strjoinv("\n", (char **) texts->pdata);
+    sight = g_hash_table_lookup(watch->sights, key);
+    if (sight != NULL) {
+        g_ptr_array_unref(references);
+        return sight;
+    }
+    for (guint i = 0; texts->pdata[i] != NULL; i++) {
+        probe_spec_t *spec = probe_spec_parse(texts->pdata[i], NULL);
+
+        if (spec != NULL) {
+            g_ptr_array_add(references, spec);
+        }
+    }
+    sight = sight_new(references, TRUE, on_sight, watch);
+    g_hash_table_insert(watch->sights, g_steal_pointer(&key), sight);
+    return sight;
+}
+
+/* Whom it knows there it does not forget because an interface has lost its address. */
+static void server_find_sight(watched_t *server)
+{
+    watch_t *watch = server->watch;
+    g_autofree char *address = server->config->recover_probe != NULL ? probe_spec_host(server->config->recover_probe) : NULL;
+    g_autoptr(GPtrArray) texts = management_reference_texts(watch, address);
+
+    if (server->management_sight == NULL || texts->len > 0) {
+        server->management_sight = sight_of(watch, texts);
     }
 }
 
@@ -193,7 +251,7 @@ static void plane_judge(watched_t *server, plane_t *plane, probe_answer_t answer
         case PROBE_DOWN:
         case PROBE_REFUSED:
             vote_state_miss(&plane->state, probe_now_ms(), sent_wall_ms);
-            references_ask_now(server->watch);
+            sight_ask_now(plane == &server->management ? server->management_sight : server->watch->sight);
             break;
         case PROBE_UNKNOWN:
             vote_state_unknown(&plane->state);
@@ -271,19 +329,16 @@ static gboolean on_tick(gpointer user_data)
     watch_t *watch = user_data;
     gint64 now_ms = probe_now_ms();
     GHashTableIter iter;
-    gpointer server = NULL;
+    gpointer value = NULL;
 
-    if (watch->sight.has_references) {
-        if (now_ms >= watch->reference_due_ms) {
-            references_ask_now(watch);
-        }
-        if (now_ms - watch->sight.reference_answered_ms > WATCH_BLIND_AFTER_MS) {
-            set_blind(watch, TRUE);
-        }
+    sight_tick(watch->sight, now_ms);
+    g_hash_table_iter_init(&iter, watch->sights);
+    while (g_hash_table_iter_next(&iter, NULL, &value)) {
+        sight_tick(value, now_ms);
     }
     g_hash_table_iter_init(&iter, watch->servers);
-    while (g_hash_table_iter_next(&iter, NULL, &server)) {
-        server_tick(server, now_ms);
+    while (g_hash_table_iter_next(&iter, NULL, &value)) {
+        server_tick(value, now_ms);
     }
     return G_SOURCE_CONTINUE;
 }
@@ -294,13 +349,14 @@ static void round_free(round_t *round)
 {
     g_clear_pointer(&round->service_cycle, cycle_cancel);
     g_clear_pointer(&round->management_cycle, cycle_cancel);
-    g_clear_pointer(&round->reference_cycle, cycle_cancel);
+    g_clear_pointer(&round->service_reference_cycle, cycle_cancel);
+    g_clear_pointer(&round->management_reference_cycle, cycle_cancel);
     g_free(round->service_reason);
     g_free(round->management_reason);
     g_free(round);
 }
 
-static vote_t round_vote(const round_t *round, gboolean is_asked, probe_answer_t answer)
+static vote_t round_vote(gboolean is_asked, probe_answer_t answer, const sight_t *sight, gboolean reference_answered)
 {
     if (!is_asked) {
         return VOTE_NONE;
@@ -308,7 +364,7 @@ static vote_t round_vote(const round_t *round, gboolean is_asked, probe_answer_t
     if (answer == PROBE_UP) {
         return VOTE_UP;
     }
-    if (round->server->watch->sight.has_references && !round->reference_answered) {
+    if (sight_seen(sight)->has_references && !reference_answered) {
         return VOTE_BLIND;
     }
     return answer == PROBE_DOWN ? VOTE_DOWN : answer == PROBE_REFUSED ? VOTE_REFUSED : VOTE_UNKNOWN;
@@ -325,8 +381,10 @@ static void round_end_part(round_t *round)
         return;
     }
     server->watch->callbacks.answer(server->name, round->epoch, round->round,
-                                    round_vote(round, has_service, round->service_answer),
-                                    round_vote(round, has_management, round->management_answer),
+                                    round_vote(has_service, round->service_answer, server->watch->sight,
+                                               round->service_reference_answered),
+                                    round_vote(has_management, round->management_answer, round->management_sight,
+                                               round->management_reference_answered),
                                     server->watch->user_data);
     if (has_service) {
         plane_judge(server, &server->service, round->service_answer, round->service_reason, round->sent_wall_ms);
@@ -359,15 +417,28 @@ static void on_round_management(probe_answer_t answer, const char *reason, gpoin
     round_end_part(round);
 }
 
-static void on_round_references(probe_answer_t answer, const char *reason, gpointer user_data)
+static void on_round_service_references(probe_answer_t answer, const char *reason, gpointer user_data)
 {
     round_t *round = user_data;
 
     (void) reason;
-    round->reference_cycle = NULL;
-    round->reference_answered = answer == PROBE_UP;
-    if (round->reference_answered) {
-        reference_has_answered(round->server->watch);
+    round->service_reference_cycle = NULL;
+    round->service_reference_answered = answer == PROBE_UP;
+    if (round->service_reference_answered) {
+        sight_answered(round->server->watch->sight);
+    }
+    round_end_part(round);
+}
+
+static void on_round_management_references(probe_answer_t answer, const char *reason, gpointer user_data)
+{
+    round_t *round = user_data;
+
+    (void) reason;
+    round->management_reference_cycle = NULL;
+    round->management_reference_answered = answer == PROBE_UP;
+    if (round->management_reference_answered) {
+        sight_answered(round->management_sight);
     }
     round_end_part(round);
 }
@@ -394,11 +465,12 @@ void watch_round(watch_t *watch, const char *name, guint64 epoch, guint32 number
     if (server->config->recover_probe != NULL) {
         round->pending++;
         round->management_cycle = ask_management(server, TRUE, on_round_management, round);
+        round->management_sight = server->management_sight;
+        round->management_reference_cycle = sight_ask(round->management_sight, on_round_management_references, round);
+        round->pending += round->management_reference_cycle != NULL;
     }
-    if (watch->sight.has_references) {
-        round->pending++;
-        round->reference_cycle = ask_references(watch, on_round_references, round);
-    }
+    round->service_reference_cycle = sight_ask(watch->sight, on_round_service_references, round);
+    round->pending += round->service_reference_cycle != NULL;
 }
 
 /* Servers ---------------------------------------------------------------------*/
@@ -449,6 +521,8 @@ void watch_set_server(watch_t *watch, server_config_t *config)
         server_config_free(server->config);
     }
     server->config = config;
+    server->management_sight = NULL;
+    server_find_sight(server);
     plane_reset(&server->service);
     plane_reset(&server->management);
     server->service.due_ms = server->management.due_ms = now_ms + phase_ms(watch, config->probe_interval_ms);
@@ -484,16 +558,46 @@ void watch_set_management(watch_t *watch, const char *name, gboolean is_watched)
     publish(server);
 }
 
-watch_t *watch_new(GPtrArray *references, const watch_callbacks_t *callbacks, gpointer user_data)
+void watch_set_neighbours(watch_t *watch, const char *const *addresses)
+{
+    GHashTableIter iter;
+    gpointer server = NULL;
+
+    g_strfreev(watch->neighbours);
+    watch->neighbours = g_strdupv((char **) addresses);
+    g_ptr_array_unref(watch->networks);
+    watch->networks = networks_of_this_host();
+    g_hash_table_iter_init(&iter, watch->servers);
+    while (g_hash_table_iter_next(&iter, NULL, &server)) {
+        server_find_sight(server);
+    }
+}
+
+static char **spec_texts(const GPtrArray *specs)
+{
+    char **texts = g_new0(char *, specs->len + 1);
+
+    for (guint i = 0; i < specs->len; i++) {
+        texts[i] = g_strdup(((const probe_spec_t *) specs->pdata[i])->text);
+    }
+    return texts;
+}
+
+watch_t *watch_new(GPtrArray *references, GPtrArray *management_references, const watch_callbacks_t *callbacks,
+                   gpointer user_data)
 {
     watch_t *watch = g_new0(watch_t, 1);
 
     watch->callbacks = *callbacks;
     watch->user_data = user_data;
-    watch->references = references;
-    watch->sight.has_references = references->len > 0;
-    watch->sight.reference_answered_ms = probe_now_ms();
+    watch->service_references = spec_texts(references);
+    watch->management_references = spec_texts(management_references);
+    g_ptr_array_unref(management_references);
+    watch->neighbours = g_new0(char *, 1);
+    watch->networks = networks_of_this_host();
     watch->servers = g_hash_table_new_full(g_str_hash, g_str_equal, NULL, (GDestroyNotify) server_free);
+    watch->sight = sight_new(references, FALSE, on_sight, watch);
+    watch->sights = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, (GDestroyNotify) sight_free);
     watch->tick_source = g_timeout_add(TICK_MS, on_tick, watch);
     return watch;
 }
@@ -504,8 +608,12 @@ void watch_free(watch_t *watch)
         return;
     }
     g_source_remove(watch->tick_source);
-    g_clear_pointer(&watch->reference_cycle, cycle_cancel);
     g_hash_table_unref(watch->servers);
-    g_ptr_array_unref(watch->references);
+    g_hash_table_unref(watch->sights);
+    sight_free(watch->sight);
+    g_strfreev(watch->service_references);
+    g_strfreev(watch->management_references);
+    g_strfreev(watch->neighbours);
+    g_ptr_array_unref(watch->networks);
     g_free(watch);
 }

@@ -20,9 +20,11 @@ typedef struct watch_callbacks {
 } watch_callbacks_t;
 
 /*!
- * \param[in] references  probe_spec_t*: taken over; empty: this host is never blind
+ * \param[in] references             probe_spec_t* on the service network: taken over; empty: this host is never blind there
+ * \param[in] management_references  likewise on the servers' management networks, beside whom it finds there itself
  */
-watch_t *watch_new(GPtrArray *references, const watch_callbacks_t *callbacks, gpointer user_data);
+watch_t *watch_new(GPtrArray *references, GPtrArray *management_references, const watch_callbacks_t *callbacks,
+                   gpointer user_data);
 void watch_free(watch_t *watch);
 
 /* Watch a server, or watch it with another configuration, which is taken over. */
@@ -34,13 +36,11 @@ GList *watch_servers(const watch_t *watch);
 /* The management address is asked only while somebody wants to know. */
 void watch_set_management(watch_t *watch, const char *server, gboolean is_watched);
 
+/* Numeric addresses of the cluster's other members. Those on the network of a server's management address are references
+ * there: while none answers, that address can't be judged. */
+void watch_set_neighbours(watch_t *watch, const char *const *addresses);
+
 /* Ask every plane of a server at once, over fresh connections, and the references; callbacks->answer() follows. */
 void watch_round(watch_t *watch, const char *server, guint64 epoch, guint32 round);
-
-/* How often the references are asked, and how long each may take. */
-#define WATCH_REFERENCE_INTERVAL_MS 1000
-#define WATCH_REFERENCE_TIMEOUT_MS  1000
-/* No reference has answered for this long: the host is blind. */
-#define WATCH_BLIND_AFTER_MS        3000
 
 #endif

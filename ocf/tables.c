@@ -253,6 +253,15 @@ const ocf_param_t observer_params[] = {
       .longdesc = "Probes (tcp:ADDR:PORT, icmp:ADDR) of routers, switches or clients on the service network, "
                   "separated by blanks. While none of them answers, this host's votes are \"blind\" and no image "
                   "is placed on it if another host can do better. Without any, a host is never blind." },
+    { .name = "management_references", .type = OCF_TYPE_STRING, .default_text = "", .check = check_probes,
+      .shortdesc = "Addresses that answer as long as this host reaches the servers' management network",
+      .longdesc = "Probes (tcp:ADDR:PORT, icmp:ADDR) of switches or routers on the network of the servers' management "
+                  "addresses (recover_probe), separated by blanks. That such an address is silent counts only while "
+                  "somebody else on its network answers: one of these, one of the cluster's other members (they are "
+                  "asked by ping where Corosync has an address on that network) or a reference of the service network "
+                  "that is on it, too. Where there is no such member, because that network is reached through a router "
+                  "or Corosync does not use it, name somebody here: without, a silent server is never found gone, so "
+                  "that it does not return by itself, and isolate=confirmed is never satisfied by silence." },
     { .name = "uncounted", .type = OCF_TYPE_STRING, .default_text = "",
       .shortdesc = "Cluster members whose votes are not counted",
       .longdesc = "A server counts as down when a majority of the cluster's members finds it down: of the full nodes in "

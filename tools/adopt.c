@@ -483,15 +483,18 @@ exit_code_t run_adopt(const command_line_t *line, GError **error)
     g_autoptr(GHashTable) params = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
     g_autoptr(GPtrArray) disks = g_ptr_array_new_with_free_func((GDestroyNotify) disk_free);
     g_autofree char *references = NULL;
+    g_autofree char *management_references = NULL;
     adoption_t adoption = { .server = line->server, .params = params };
     cib_connection_t *cib = NULL;
     gboolean done = FALSE;
 
     if (!check_words(line, error) || !read_disks(line, disks, params, error) || !read_params(line, params, error)
-        || !read_probes(line, "reference", &references, error)) {
+        || !read_probes(line, "reference", &references, error)
+        || !read_probes(line, "management-reference", &management_references, error)) {
         return EXIT_USAGE;
     }
     adoption.references = references;
+    adoption.management_references = management_references;
     /* First, because Pacemaker's library must be initialized before any XML is made. */
     cib = cib_connection_open("understudy", prints ? NULL : error);
     if (cib == NULL && !prints) {

@@ -410,6 +410,14 @@ static gboolean set_placement_strategy(xmlNode *cib)
     return TRUE;
 }
 
+/* NULL: as they are. */
+static gboolean set_references(xmlNode *resources, const char *name, const char *references)
+{
+    return references != NULL
+           && set_nvpair(find_primitive(resources, "observer"), "instance_attributes", name,
+                         *references != '\0' ? references : NULL);
+}
+
 static gboolean apply_site(const adoption_t *adoption, xmlNode *cib)
 {
     xmlNode *resources = section(cib, "resources");
@@ -420,10 +428,8 @@ static gboolean apply_site(const adoption_t *adoption, xmlNode *cib)
                         adoption->capacity_operations) || changed;
     /* It speaks for a host that is to be unfenced: it must not wait for that itself. */
     changed = set_nvpair(find_primitive(resources, "capacity"), "meta_attributes", "requires", "quorum") || changed;
-    if (adoption->references != NULL) {
-        changed = set_nvpair(find_primitive(resources, "observer"), "instance_attributes", "references",
-                             *adoption->references != '\0' ? adoption->references : NULL) || changed;
-    }
+    changed = set_references(resources, "references", adoption->references) || changed;
+    changed = set_references(resources, "management_references", adoption->management_references) || changed;
     changed = add_members_constraint(cib, find_primitive(resources, "observer")) || changed;
     changed = add_members_constraint(cib, find_primitive(resources, "capacity")) || changed;
     return set_placement_strategy(cib) || changed;

@@ -23,6 +23,7 @@ typedef struct adoption {
     const char *server;
     GHashTable *params;            /* char* -> char*: parameters given; "" goes back to the default */
     const char *references;        /* of the observers, or NULL: as it is */
+    const char *management_references; /* likewise */
     GPtrArray *image_operations;   /* operation_t* */
     GPtrArray *observer_operations;
     GPtrArray *capacity_operations;

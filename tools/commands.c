@@ -31,6 +31,10 @@ static const command_option_t adopt_options[] = {
     { "reference", "PROBE", TRUE, WORD_FREE, NULL,
       "Something on the service network that answers as long as the network works: while none does, a host's votes "
       "are blind. Holds for all servers." },
+    { "management-reference", "PROBE", TRUE, WORD_FREE, NULL,
+      "Something on the network of the servers' management addresses that answers as long as that network works, where "
+      "Corosync has no address of another host on it: while nobody there answers, a silent management address says "
+      "nothing. Holds for all servers." },
     { "print", "FORMAT", FALSE, WORD_CHOICE, print_choices,
       "Print what would be done, for pcs, for crm or as XML, and do nothing." },
     { "import-user", "USER", FALSE, WORD_FREE, NULL,

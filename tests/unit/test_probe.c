@@ -749,7 +749,7 @@ static void test_unknown_is_down_only_where_it_is_wanted(void **state)
 {
     static const watch_callbacks_t callbacks = { on_vote, on_round, NULL };
     watched_vote_t watched = { 0 };
-    watch_t *watch = watch_new(g_ptr_array_new(), &callbacks, &watched);
+    watch_t *watch = watch_new(g_ptr_array_new(), g_ptr_array_new(), &callbacks, &watched);
 
     (void) state;
     watch_set_server(watch, watched_config("ignore"));
@@ -768,6 +768,111 @@ static void test_unknown_is_down_only_where_it_is_wanted(void **state)
     wait_for_vote(&watched, VOTE_DOWN);
     watch_free(watch);
     g_free(watched.reason);
+}
+
+/* A management address that is silent, while a reference on the service network answers all the time. */
+typedef struct {
+    vote_t standing;
+    vote_t answer;
+    gboolean is_asked;
+    gboolean was_down;
+    char *reason;
+} managed_t;
+
+static void on_management_vote(const char *server, vote_t service, vote_t management, gint64 first_miss_wall_ms,
+                               const char *reason, gpointer user_data)
+{
+    managed_t *managed = user_data;
+
+    (void) server;
+    (void) service;
+    (void) first_miss_wall_ms;
+    managed->standing = management;
+    managed->was_down = managed->was_down || management == VOTE_DOWN;
+    g_free(managed->reason);
+    managed->reason = g_strdup(reason);
+}
+
+static void on_management_answer(const char *server, guint64 epoch, guint32 round, vote_t service, vote_t management,
+                                 gpointer user_data)
+{
+    managed_t *managed = user_data;
+
+    (void) server;
+    (void) epoch;
+    (void) round;
+    (void) service;
+    managed->answer = management;
+    managed->is_asked = TRUE;
+}
+
+static void on_blind(gboolean blind, gpointer user_data)
+{
+    (void) user_data;
+    assert_false(blind); /* of the service network alone */
+}
+
+static void until(const gboolean *is_so)
+{
+    gboolean is_over = FALSE;
+    guint limit = g_timeout_add(LIMIT_MS, on_limit, &is_over);
+
+    while (!*is_so) {
+        g_main_context_iteration(NULL, TRUE);
+        assert_false(is_over);
+    }
+    g_source_remove(limit);
+}
+
+static void assert_management(const char *reference, const char *neighbour, const char *recover_probe, vote_t expected,
+                              const char *reason)
+{
+    static const watch_callbacks_t callbacks = { on_management_vote, on_management_answer, on_blind };
+    g_autoptr(GHashTable) params = g_hash_table_new(g_str_hash, g_str_equal);
+    const char *neighbours[] = { neighbour, NULL };
+    managed_t managed = { 0 };
+    g_autoptr(GError) error = NULL;
+    server_config_t *config = NULL;
+    watch_t *watch = watch_new(probe_spec_list_parse("exec:/bin/true", NULL), probe_spec_list_parse(reference, NULL),
+                               &callbacks, &managed);
+    gboolean is_over = FALSE;
+    guint limit = g_timeout_add(LIMIT_MS, on_limit, &is_over);
+
+    g_hash_table_insert(params, (gpointer) "probes", (gpointer) "exec:/bin/true");
+    g_hash_table_insert(params, (gpointer) "recover_probe", (gpointer) recover_probe);
+    g_hash_table_insert(params, (gpointer) "probe_interval", (gpointer) "100ms");
+    watch_set_neighbours(watch, neighbours);
+    config = server_config_parse("standby-db1", params, &error);
+    assert_string_equal(error != NULL ? error->message : "", "");
+    watch_set_server(watch, config);
+    watch_set_management(watch, "db1", TRUE);
+    while (managed.standing != expected) {
+        g_main_context_iteration(NULL, TRUE);
+        assert_false(is_over);
+    }
+    g_source_remove(limit);
+    if (reason != NULL) {
+        assert_non_null(managed.reason);
+        assert_non_null(strstr(managed.reason, reason));
+    }
+    watch_round(watch, "db1", 1, 1);
+    until(&managed.is_asked);
+    assert_string_equal(vote_name(managed.answer), vote_name(expected));
+    assert_int_equal(managed.was_down, expected == VOTE_DOWN);
+    watch_free(watch);
+    g_free(managed.reason);
+}
+
+static void test_a_management_address_is_down_only_where_somebody_else_is_heard(void **state)
+{
+    (void) state;
+    /* Nobody is known on its network. */
+    assert_management("", NULL, "exec:/bin/false", VOTE_BLIND, "--management-reference");
+    assert_management("", "127.0.0.1", "exec:/bin/false", VOTE_BLIND, "--management-reference");
+    /* Who is known there does not answer, though the service network does. */
+    assert_management("exec:/bin/false", NULL, "exec:/bin/false", VOTE_BLIND, "nobody else");
+    assert_management("exec:/bin/true", NULL, "exec:/bin/false", VOTE_DOWN, "exec:/bin/false");
+    assert_management("exec:/bin/true", NULL, "exec:/bin/true up", VOTE_UP, NULL);
 }
 
 int main(void)
@@ -795,6 +900,7 @@ int main(void)
         cmocka_unit_test(test_reason_names_the_probe_and_is_bounded),
         cmocka_unit_test(test_boot_probe_that_this_host_can_not_send_is_no_miss),
         cmocka_unit_test(test_unknown_is_down_only_where_it_is_wanted),
+        cmocka_unit_test(test_a_management_address_is_down_only_where_somebody_else_is_heard),
     };
 
     make_namespace();
