@@ -47,13 +47,14 @@ gboolean fenced_host_tell_ended(const char *server, const char *start_id, guint 
 }
 
 void fenced_host_holder(const store_options_t *options, const char *host, const char *server, char **boot_id,
-                        char **ended_start, gboolean *clean)
+                        char **ended_start, gboolean *clean, gboolean *fenced)
 {
     g_autoptr(GError) error = NULL;
     const fenced_host_ops_t *ops = module_load(FENCED_HOST_MODULE_FILE, FENCED_HOST_MODULE_SYMBOL, &error);
 
     *clean = FALSE;
-    if (ops == NULL || !ops->holder(options, host, server, boot_id, ended_start, clean, &error)) {
+    *fenced = FALSE;
+    if (ops == NULL || !ops->holder(options, host, server, boot_id, ended_start, clean, fenced, &error)) {
         ocf_log("whether %s still runs the image of %s can't be known: %s", host, server, error->message);
     }
 }

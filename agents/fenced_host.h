@@ -19,7 +19,7 @@ typedef struct fenced_host_ops {
                      GError **error);
     gboolean (*publish)(const char *name, const store_options_t *options, GError **error);
     gboolean (*holder)(const store_options_t *options, const char *host, const char *server, char **boot_id,
-                       char **ended_start, gboolean *clean, GError **error);
+                       char **ended_start, gboolean *clean, gboolean *fenced, GError **error);
     gboolean (*tell_ended)(const char *server, const char *start_id, guint timeout_ms, GError **error);
 } fenced_host_ops_t;
 
@@ -56,9 +56,10 @@ gboolean fenced_host_tell_ended(const char *server, const char *start_id, guint 
  * \param[out] boot_id      what the host published last, or NULL; g_free()
  * \param[out] ended_start  start of the server's image that the host has published as ended, or NULL; g_free()
  * \param[out] clean        the host is down, and this quorate cluster sees nothing left there to be fenced
+ * \param[out] fenced       and it was fenced, and has not been let in since
  */
 void fenced_host_holder(const store_options_t *options, const char *host, const char *server, char **boot_id,
-                        char **ended_start, gboolean *clean);
+                        char **ended_start, gboolean *clean, gboolean *fenced);
 
 /*!
  * \brief Look whether this host was fenced through the store, and do what is to be done then

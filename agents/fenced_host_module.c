@@ -299,19 +299,20 @@ static gboolean boot_id_find(const store_options_t *options, const char *name, c
     return TRUE;
 }
 
-static cluster_state_t *cluster_read(GError **error)
+static cluster_state_t *cluster_read(const char *host, gboolean *fenced, GError **error)
 {
     cib_connection_t *cib = cib_connection_open("understudy", error);
     xmlNode *xml = cib != NULL ? cib_connection_query(cib, error) : NULL;
     cluster_state_t *cluster = xml != NULL ? cluster_state_parse(xml, error) : NULL;
 
+    *fenced = cluster != NULL && fenced_state_is_fenced(xml, host);
     cib_xml_free(xml);
     cib_connection_close(cib);
     return cluster;
 }
 
 static gboolean holder(const store_options_t *options, const char *name, const char *server, char **boot_id,
-                       char **ended_start, gboolean *clean, GError **error)
+                       char **ended_start, gboolean *clean, gboolean *fenced, GError **error)
 {
     cluster_state_t *cluster = NULL;
     gboolean known = FALSE;
@@ -319,12 +320,13 @@ static gboolean holder(const store_options_t *options, const char *name, const c
     if (!boot_id_find(options, name, boot_id, error)) {
         return FALSE;
     }
-    cluster = cluster_read(error);
+    cluster = cluster_read(name, fenced, error);
     for (guint i = 0; cluster != NULL && i < cluster->hosts->len; i++) {
         const cluster_host_t *host = g_ptr_array_index(cluster->hosts, i);
 
         if (g_strcmp0(host->name, name) == 0) {
             *clean = cluster->quorate && host->clean;
+            *fenced = *fenced && *clean;
             *ended_start = g_strdup(g_hash_table_lookup(host->ended, server));
         }
     }

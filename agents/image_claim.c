@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "claim.h"
+#include "claim_refuse.h"
 #include "error.h"
 #include "fenced_host.h"
 #include "image_actions.h"
@@ -52,7 +53,7 @@ static gboolean attempt_init(attempt_t *attempt, GError **error)
 }
 
 /* Whether the holder has ended, by what this host and the cluster know. */
-static char *ended_reason(const attempt_t *attempt, const claim_t *holder)
+static char *ended_reason(const attempt_t *attempt, const claim_t *holder, gboolean *is_dead)
 {
     g_autofree char *host_boot_id = NULL;
     g_autofree char *ended_start = NULL;
@@ -65,17 +66,19 @@ static char *ended_reason(const attempt_t *attempt, const claim_t *holder)
         const store_options_t options = image_store_options(attempt->call);
 
         fenced_host_holder(&options, holder->host, attempt->identity->server, &host_boot_id, &ended_start,
-                           &evidence.host_is_clean);
+                           &evidence.host_is_clean, &evidence.host_is_fenced);
         evidence.host_boot_id = host_boot_id;
         evidence.ended_start = ended_start;
     }
+    *is_dead = claim_holder_is_dead(holder, &evidence);
     return g_strdup(claim_ended_reason(holder, &evidence));
 }
 
 /* Whoever held the image until now never writes again, also when he was only asleep, or cut off: librbd, which breaks his
  * lock, refuses him for an hour. The owners are read before the claim is read again, so that none of them is the QEMU of
  * another start that was quicker to break it. */
-static gboolean holder_shut_out(const attempt_t *attempt, const char *text, GError **error)
+static gboolean holder_shut_out(const attempt_t *attempt, const claim_t *holder, const char *text, const char *clients,
+                                gboolean is_dead, GError **error)
 {
     const char *const *images = (const char *const *) attempt->record->run_images;
     const char *server = attempt->identity->server;
@@ -92,12 +95,12 @@ static gboolean holder_shut_out(const attempt_t *attempt, const char *text, GErr
         g_set_error(error, UNDERSTUDY_ERROR, UNDERSTUDY_ERROR_BUSY, "%s is claimed by another start", server);
         return FALSE;
     }
-    for (guint i = 0; i < owners->len; i++) {
-        ocf_log("%s held the lock of the image of %s: it is to stay on the blocklist", (const char *) owners->pdata[i], server);
-    }
-    if (!store_clients_refuse(attempt->store, owners, error)) {
+    if (!claim_refuse_holder(attempt->store, holder, clients, owners, is_dead, error)) {
         g_prefix_error(error, "the claim on %s is not broken while who had its image may come back: ", server);
         return FALSE;
+    }
+    for (guint i = 0; i < owners->len; i++) {
+        ocf_log("%s had the image of %s: it stays on the blocklist", (const char *) owners->pdata[i], server);
     }
     return TRUE;
 }
@@ -107,10 +110,13 @@ static gboolean claim_try(const attempt_t *attempt, char **held, GError **error)
 {
     const char *server = attempt->identity->server;
     g_autofree char *text = NULL;
+    g_autofree char *clients = NULL;
     g_autofree char *reason = NULL;
     g_autoptr(claim_t) holder = NULL;
+    gboolean is_dead = FALSE;
 
-    if (!store_claim_read(attempt->store, attempt->pool, server, &text, error)) {
+    if (!store_claim_read(attempt->store, attempt->pool, server, &text, error)
+        || !store_claim_note_read(attempt->store, attempt->pool, server, STORE_CLAIM_CLIENTS_KEY, &clients, error)) {
         return FALSE;
     }
     if (g_strcmp0(text, attempt->own_text) == 0) {
@@ -118,18 +124,30 @@ static gboolean claim_try(const attempt_t *attempt, char **held, GError **error)
     }
     holder = text != NULL ? claim_parse(text) : NULL;
     if (text != NULL) {
-        reason = holder != NULL ? ended_reason(attempt, holder) : NULL;
+        reason = holder != NULL ? ended_reason(attempt, holder, &is_dead) : NULL;
         if (reason == NULL) {
             *held = g_strdup_printf("%s is claimed by %s: stop it there ('understudy unclaim %s' if that can't be)", server,
                                     holder != NULL ? holder->host : "somebody unknown", server);
             return FALSE;
         }
-        if (!holder_shut_out(attempt, text, error)) {
+        if (!holder_shut_out(attempt, holder, text, clients, is_dead, error)) {
             return FALSE;
         }
         ocf_log("%s was claimed by a start on %s: %s", server, holder->host, reason);
     }
-    return store_claim_swap(attempt->store, attempt->pool, server, text, attempt->own_text, error);
+    /* A holder that has said of more clients meanwhile keeps it: they are looked at with the next try. */
+    return store_claim_swap_state(attempt->store, attempt->pool, server,
+                                  &(store_claim_state_t) { .holder = text, .clients = clients != NULL ? clients : "" },
+                                  &(store_claim_state_t) { .holder = attempt->own_text }, error);
+}
+
+/* As which clients a QEMU writes is not known before all of them were seen. */
+static char *unknown_clients_text(store_t *store, const image_record_t *record, GError **error)
+{
+    g_autofree char *address = store_own_address(store, error);
+    const char *addresses[] = { address, NULL };
+
+    return address != NULL ? claim_clients_text(record->start_id, FALSE, addresses) : NULL;
 }
 
 gboolean image_claim_take(const ocf_call_t *call, store_t *store, const image_identity_t *identity,
@@ -176,7 +194,8 @@ gboolean image_claim_take_over(const ocf_call_t *call, store_t *store, const ima
     const store_options_t options = image_store_options(call);
     g_autoptr(claim_t) holder = NULL;
     g_autofree char *text = NULL;
-    gboolean taken = fenced_host_publish(call->node, &options, error) && attempt_init(&attempt, error)
+    g_autofree char *clients = unknown_clients_text(store, record, error);
+    gboolean taken = clients != NULL && fenced_host_publish(call->node, &options, error) && attempt_init(&attempt, error)
                      && store_claim_read(store, attempt.pool, identity->server, &text, error);
 
     holder = taken && text != NULL ? claim_parse(text) : NULL;
@@ -188,7 +207,8 @@ gboolean image_claim_take_over(const ocf_call_t *call, store_t *store, const ima
     }
     taken = taken
             && (g_strcmp0(text, attempt.own_text) == 0
-                || store_claim_swap(store, attempt.pool, identity->server, text, attempt.own_text, error));
+                || store_claim_swap_state(store, attempt.pool, identity->server, &(store_claim_state_t) { .holder = text },
+                                          &(store_claim_state_t) { .holder = attempt.own_text, .clients = clients }, error));
     attempt_clear(&attempt);
     return taken;
 }
@@ -204,4 +224,62 @@ char *image_claim_own_text(store_t *store, const image_identity_t *identity, con
     }
     holder = claim_parse(text);
     return holder != NULL && g_strcmp0(holder->start_id, record->start_id) == 0 ? g_steal_pointer(&text) : NULL;
+}
+
+gboolean image_claim_clients_unknown(store_t *store, const image_identity_t *identity, const image_record_t *record,
+                                     GError **error)
+{
+    g_autofree char *pool = claim_pool((const char *const *) record->run_images);
+    g_autofree char *holder = image_claim_own_text(store, identity, record);
+    g_autofree char *clients = unknown_clients_text(store, record, error);
+
+    if (clients != NULL && holder == NULL) {
+        g_set_error(error, UNDERSTUDY_ERROR, UNDERSTUDY_ERROR_TIMEOUT, "the claim on %s can't be read", identity->server);
+    }
+    return clients != NULL && holder != NULL
+           && store_claim_note_set(store, pool, identity->server, holder, STORE_CLAIM_CLIENTS_KEY, clients, error);
+}
+
+static gboolean clients_are_noted(store_t *store, const char *pool, const image_identity_t *identity,
+                                  const image_record_t *record)
+{
+    g_autofree char *text = NULL;
+    g_autoptr(claim_clients_t) noted = NULL;
+
+    if (!store_claim_note_read(store, pool, identity->server, STORE_CLAIM_CLIENTS_KEY, &text, NULL)) {
+        return FALSE;
+    }
+    noted = claim_clients_parse(text, record->start_id);
+    return noted != NULL && noted->complete;
+}
+
+static gboolean clients_note(store_t *store, const char *pool, const char *holder, const image_identity_t *identity,
+                             const image_record_t *record, GError **error)
+{
+    gboolean have_all = FALSE;
+    g_autoptr(GPtrArray) clients = NULL;
+    g_autofree char *text = NULL;
+
+    if (!image_openers_have_all(store, record->run_images, &have_all, error)) {
+        return FALSE;
+    }
+    clients = have_all ? image_openers_own(store, record->run_images, error) : NULL;
+    if (clients == NULL) {
+        return !have_all;
+    }
+    g_ptr_array_add(clients, NULL);
+    text = claim_clients_text(record->start_id, TRUE, (const char *const *) clients->pdata);
+    return store_claim_note_set(store, pool, identity->server, holder, STORE_CLAIM_CLIENTS_KEY, text, error);
+}
+
+void image_claim_clients_note(store_t *store, const image_identity_t *identity, const image_record_t *record)
+{
+    g_autofree char *pool = claim_pool((const char *const *) record->run_images);
+    g_autofree char *holder = image_claim_own_text(store, identity, record);
+    g_autoptr(GError) error = NULL;
+
+    if (holder != NULL && !clients_are_noted(store, pool, identity, record)
+        && !clients_note(store, pool, holder, identity, record, &error)) {
+        ocf_log("as which clients the image of %s writes can't be noted: %s", identity->server, error->message);
+    }
 }

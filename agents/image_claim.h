@@ -28,6 +28,12 @@ gboolean image_claim_take(const ocf_call_t *call, store_t *store, const image_id
 gboolean image_claim_take_over(const ocf_call_t *call, store_t *store, const image_identity_t *identity,
                                const image_record_t *record, const char *from_host, GError **error);
 
+/* Beside the claim, for whoever breaks it: as which clients of the store the start's QEMU may write. Before a QEMU is made:
+ * that this is not known, and on which host. Afterwards, once all its disks are seen open: which. */
+gboolean image_claim_clients_unknown(store_t *store, const image_identity_t *identity, const image_record_t *record,
+                                     GError **error);
+void image_claim_clients_note(store_t *store, const image_identity_t *identity, const image_record_t *record);
+
 /* What it says, if it is that of the record's start; NULL also if that can't be told. g_free(). */
 char *image_claim_own_text(store_t *store, const image_identity_t *identity, const image_record_t *record);
 /* Give it back, if it is still that of the record's start. */

@@ -178,6 +178,9 @@ static gboolean record_make(const ocf_call_t *call, const image_identity_t *iden
     made = store != NULL
            && image_claim_take_over(call, store, identity, record, g_getenv("OCF_RESKEY_CRM_meta_migrate_source"), error)
            && image_record_clients_of(store, record, identity->domain_name, error);
+    if (made) {
+        image_claim_clients_note(store, identity, record);
+    }
     store_close(store);
     image_record_free(record);
     return made;

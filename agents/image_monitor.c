@@ -171,6 +171,7 @@ static gboolean claim_keep(const ocf_call_t *call, const image_identity_t *ident
     g_autofree char *holder = record != NULL && kept ? image_claim_own_text(store, identity, record) : NULL;
 
     if (holder != NULL) {
+        image_claim_clients_note(store, identity, record);
         image_notes_seen(store, record->run_images, identity->server, holder, IMAGE_USE_RUNS);
     }
     image_record_free(record);

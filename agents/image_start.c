@@ -306,7 +306,7 @@ static gboolean domain_make(start_t *start, GError **error)
 {
     return secret_give(start, error) && xml_make(start, start->record->secret_uuid, error)
            && image_address_check(start->call, &start->identity, &start->address_probe, start->xml.bridge, error)
-           && create(start, error);
+           && image_claim_clients_unknown(start->store, &start->identity, start->record, error) && create(start, error);
 }
 
 /* All that must hold before the domain is made. A ticket that was revoked while the store was waited for is not one. */
@@ -355,6 +355,7 @@ static ocf_rc_t start_run(start_t *start)
         ocf_log("%s", error->message);
         g_error_free(error);
     }
+    image_claim_clients_note(start->store, &start->identity, start->record);
     image_lock_release(start->lock); /* nothing is written any more */
     start->lock = -1;
     return image_wait_booted(start->call, &start->identity, start->xml.mac, start->xml.bridge);

@@ -78,3 +78,45 @@ const char *claim_ended_reason(const claim_t *claim, const claim_evidence_t *evi
     }
     return evidence->host_is_clean ? "its host is down, and nothing is left there to be fenced" : NULL;
 }
+
+gboolean claim_holder_is_dead(const claim_t *claim, const claim_evidence_t *evidence)
+{
+    claim_evidence_t proof = *evidence;
+
+    proof.host_is_clean = FALSE;
+    return evidence->host_is_fenced || claim_ended_reason(claim, &proof) != NULL;
+}
+
+/* "START_ID all|some ADDRESS ..." */
+#define CLIENTS_ALL  "all"
+#define CLIENTS_SOME "some"
+enum { CLIENTS_WORD_START_ID, CLIENTS_WORD_WHICH, CLIENTS_WORD_ADDRESS };
+
+claim_clients_t *claim_clients_parse(const char *text, const char *start_id)
+{
+    g_auto(GStrv) words = g_strsplit(text != NULL ? text : "", " ", -1);
+    claim_clients_t *clients = NULL;
+
+    if (g_strv_length(words) < CLIENTS_WORD_ADDRESS || strcmp(words[CLIENTS_WORD_START_ID], start_id) != 0) {
+        return NULL;
+    }
+    clients = g_new0(claim_clients_t, 1);
+    clients->complete = strcmp(words[CLIENTS_WORD_WHICH], CLIENTS_ALL) == 0;
+    clients->addresses = g_strdupv(&words[CLIENTS_WORD_ADDRESS]);
+    return clients;
+}
+
+char *claim_clients_text(const char *start_id, gboolean complete, const char *const *addresses)
+{
+    g_autofree char *list = g_strjoinv(" ", (char **) addresses);
+
+    return g_strjoin(" ", start_id, complete ? CLIENTS_ALL : CLIENTS_SOME, list, NULL);
+}
+
+void claim_clients_free(claim_clients_t *clients)
+{
+    if (clients != NULL) {
+        g_strfreev(clients->addresses);
+        g_free(clients);
+    }
+}

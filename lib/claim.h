@@ -24,6 +24,7 @@ typedef struct claim_evidence {
     const char *host_boot_id;  /* what the holder's host published last, NULL: nothing, or not asked */
     const char *ended_start;   /* start that the holder's host has published as ended, or NULL */
     gboolean host_is_clean;    /* the holder's host is offline, and the scheduler sees nothing left to fence there */
+    gboolean host_is_fenced;   /* Pacemaker has fenced the holder's host, and has not let it in since */
 } claim_evidence_t;
 
 /* NULL if the text is no claim. */
@@ -39,6 +40,22 @@ char *claim_pool(const char *const *run_images);
 /* Why the holder is known to have ended, as the end of a sentence; NULL if it is not. */
 const char *claim_ended_reason(const claim_t *claim, const claim_evidence_t *evidence);
 
+/* Whether nothing of a holder that has ended can write any more, whatever it has open: a host that is only offline and clean
+ * may have a QEMU that is cut off. */
+gboolean claim_holder_is_dead(const claim_t *claim, const claim_evidence_t *evidence);
+
+/* Kept beside the claim: as which clients of the store a start's QEMU may write. A QEMU has no lock before its first write. */
+typedef struct claim_clients {
+    gboolean complete;   /* FALSE: QEMU may have clients that nobody has seen yet */
+    char **addresses;    /* if complete: all of them; else one of the same host */
+} claim_clients_t;
+
+/* NULL: the text, which may be NULL, says nothing of this start. */
+claim_clients_t *claim_clients_parse(const char *text, const char *start_id);
+char *claim_clients_text(const char *start_id, gboolean complete, const char *const *addresses);
+void claim_clients_free(claim_clients_t *clients);
+
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(claim_t, claim_free)
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(claim_clients_t, claim_clients_free)
 
 #endif

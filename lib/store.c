@@ -153,6 +153,15 @@ gboolean store_claim_read(store_t *store, const char *pool, const char *server, 
 gboolean store_claim_swap(store_t *store, const char *pool, const char *server, const char *expected,
                           const char *desired, GError **error)
 {
+    const store_claim_state_t before = { .holder = expected };
+    const store_claim_state_t after = { .holder = desired };
+
+    return ops->claim_swap(store, pool, server, &before, &after, error);
+}
+
+gboolean store_claim_swap_state(store_t *store, const char *pool, const char *server, const store_claim_state_t *expected,
+                                const store_claim_state_t *desired, GError **error)
+{
     return ops->claim_swap(store, pool, server, expected, desired, error);
 }
 

@@ -129,6 +129,16 @@ gboolean store_claim_read(store_t *store, const char *pool, const char *server, 
 gboolean store_claim_swap(store_t *store, const char *pool, const char *server, const char *expected,
                           const char *desired, GError **error);
 
+/* Both a claim and what is kept beside it of its clients (claim_clients_t); clients NULL: not looked at, or left. */
+#define STORE_CLAIM_CLIENTS_KEY "clients"
+typedef struct store_claim_state {
+    const char *holder;
+    const char *clients;   /* "": nothing */
+} store_claim_state_t;
+/* As store_claim_swap(), both in that one step. */
+gboolean store_claim_swap_state(store_t *store, const char *pool, const char *server, const store_claim_state_t *expected,
+                                const store_claim_state_t *desired, GError **error);
+
 /* Something else that is kept with the claim; NULL: nothing is. It is set in one step with a look at the claim:
  * UNDERSTUDY_ERROR_BUSY, and it is not set, if that does not say `holder`. */
 gboolean store_claim_note_read(store_t *store, const char *pool, const char *server, const char *key, char **value,

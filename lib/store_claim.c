@@ -78,17 +78,35 @@ gboolean store_do_claim_read(store_t *store, const char *pool, const char *serve
     return store_do_claim_note_read(store, pool, server, HOLDER_KEY, holder, error);
 }
 
-/* -ECANCELED if the holder is another one than expected; "" stands for nobody. */
-static int holder_swap(rados_ioctx_t io, const char *object, const char *expected, const char *desired)
+static void value_compare(rados_write_op_t op, const char *key, const char *value, int *rc)
+{
+    rados_write_op_omap_cmp(op, key, LIBRADOS_CMPXATTR_OP_EQ, value, strlen(value), rc);
+}
+
+static void value_set(rados_write_op_t op, const char *key, const char *value)
+{
+    size_t value_bytes = strlen(value);
+
+    rados_write_op_omap_set(op, &key, &value, &value_bytes, 1);
+}
+
+/* -ECANCELED if the holder, or a client, is another one than expected; "" stands for nobody. */
+static int state_swap(rados_ioctx_t io, const char *object, const store_claim_state_t *expected,
+                      const store_claim_state_t *desired)
 {
     rados_write_op_t op = rados_create_write_op();
-    const char *key = HOLDER_KEY;
-    size_t desired_bytes = strlen(desired);
-    int compare_rc = 0;
+    int holder_rc = 0;
+    int clients_rc = 0;
     int rc = 0;
 
-    rados_write_op_omap_cmp(op, HOLDER_KEY, LIBRADOS_CMPXATTR_OP_EQ, expected, strlen(expected), &compare_rc);
-    rados_write_op_omap_set(op, &key, &desired, &desired_bytes, 1);
+    value_compare(op, HOLDER_KEY, expected->holder != NULL ? expected->holder : "", &holder_rc);
+    if (expected->clients != NULL) {
+        value_compare(op, STORE_CLAIM_CLIENTS_KEY, expected->clients, &clients_rc);
+    }
+    value_set(op, HOLDER_KEY, desired->holder != NULL ? desired->holder : "");
+    if (desired->clients != NULL) {
+        value_set(op, STORE_CLAIM_CLIENTS_KEY, desired->clients);
+    }
     rc = rados_write_op_operate(op, io, object, NULL, 0);
     rados_release_write_op(op);
     return rc;
@@ -105,8 +123,8 @@ static int object_make(rados_ioctx_t io, const char *object)
     return rc;
 }
 
-gboolean store_do_claim_swap(store_t *store, const char *pool, const char *server, const char *expected,
-                             const char *desired, GError **error)
+gboolean store_do_claim_swap(store_t *store, const char *pool, const char *server,
+                             const store_claim_state_t *expected, const store_claim_state_t *desired, GError **error)
 {
     g_autofree char *object = object_name(server);
     g_autofree char *holder = NULL;
@@ -118,11 +136,11 @@ gboolean store_do_claim_swap(store_t *store, const char *pool, const char *serve
     }
     rc = object_make(io, object);
     if (rc >= 0) {
-        rc = holder_swap(io, object, expected != NULL ? expected : "", desired != NULL ? desired : "");
+        rc = state_swap(io, object, expected, desired);
     }
     /* What was not answered may have been done: look at the effect. */
     if (rc < 0 && rc != -EACCES && rc != -EPERM && value_read(io, object, HOLDER_KEY, &holder) >= 0
-        && g_strcmp0(holder, desired) == 0) {
+        && g_strcmp0(holder, desired->holder) == 0) {
         rc = 0;
     }
     rados_ioctx_destroy(io);

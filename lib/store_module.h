@@ -41,8 +41,8 @@ typedef struct store_ops {
     gboolean (*image_import_raw)(store_t *store, const store_image_name_t *name, int fd, guint64 size_bytes,
                                  store_progress_fn progress, void *user_data, GError **error);
     gboolean (*claim_read)(store_t *store, const char *pool, const char *server, char **holder, GError **error);
-    gboolean (*claim_swap)(store_t *store, const char *pool, const char *server, const char *expected,
-                           const char *desired, GError **error);
+    gboolean (*claim_swap)(store_t *store, const char *pool, const char *server, const store_claim_state_t *expected,
+                           const store_claim_state_t *desired, GError **error); /* store_claim_swap_state() */
     gboolean (*blocklist_add)(store_t *store, const char *address, guint64 duration_s, GError **error);
     gboolean (*blocklist_remove)(store_t *store, const char *address, GError **error);
     gboolean (*clients_refuse)(store_t *store, const GPtrArray *addresses, GError **error);

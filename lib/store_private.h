@@ -80,8 +80,8 @@ typedef struct image_lockers {
 ssize_t image_lockers_read(rbd_image_t image, image_lockers_t *lockers);
 
 gboolean store_do_claim_read(store_t *store, const char *pool, const char *server, char **holder, GError **error);
-gboolean store_do_claim_swap(store_t *store, const char *pool, const char *server, const char *expected,
-                             const char *desired, GError **error);
+gboolean store_do_claim_swap(store_t *store, const char *pool, const char *server, const store_claim_state_t *expected,
+                             const store_claim_state_t *desired, GError **error);
 
 gboolean store_do_blocklist_add(store_t *store, const char *address, guint64 duration_s, GError **error);
 gboolean store_do_blocklist_remove(store_t *store, const char *address, GError **error);

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "claim.h"
+#include "claim_refuse.h"
 #include "error.h"
 #include "gather.h"
 #include "names.h"
@@ -71,12 +72,14 @@ static gboolean claim_break(store_t *store, const cluster_server_t *server, GErr
     g_auto(GStrv) images = run_images(server, error);
     g_autofree char *pool = images != NULL ? claim_pool((const char *const *) images) : NULL;
     g_autofree char *text = NULL;
+    g_autofree char *clients = NULL;
     g_autoptr(claim_t) holder = NULL;
     /* Before the claim is read: none of them is of a start that takes it later. */
     g_autoptr(GPtrArray) owners = pool != NULL ? store_image_lock_owners(store, (const char *const *) images, error) : NULL;
 
     if (owners == NULL || !nobody_writes(store, (const char *const *) images, error)
-        || !store_claim_read(store, pool, server->name, &text, error)) {
+        || !store_claim_read(store, pool, server->name, &text, error)
+        || !store_claim_note_read(store, pool, server->name, STORE_CLAIM_CLIENTS_KEY, &clients, error)) {
         return FALSE;
     }
     if (text == NULL) {
@@ -84,10 +87,13 @@ static gboolean claim_break(store_t *store, const cluster_server_t *server, GErr
         return TRUE;
     }
     /* Who had the image, and was only asleep or cut off, never writes again. */
-    if (!store_clients_refuse(store, owners, error) || !store_claim_swap(store, pool, server->name, text, NULL, error)) {
+    holder = claim_parse(text);
+    if (!claim_refuse_holder(store, holder, clients, owners, FALSE, error)
+        || !store_claim_swap_state(store, pool, server->name,
+                                   &(store_claim_state_t) { .holder = text, .clients = clients != NULL ? clients : "" },
+                                   &(store_claim_state_t) { .holder = NULL }, error)) {
         return FALSE;
     }
-    holder = claim_parse(text);
     printf("%s was claimed by a start on %s; now it is nobody's\n", server->name,
            holder != NULL ? holder->host : "an unknown host");
     return TRUE;

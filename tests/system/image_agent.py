@@ -253,6 +253,15 @@ class ImageAgent:
         """As another start would have claimed it."""
         self.lab.exec("store", "rados", "-p", POOL, "setomapval", CLAIM, "holder", text)
 
+    def claim_clients(self) -> list[str]:
+        """As which clients the holder's QEMU may write: start id, "all" or "some", addresses."""
+        done = self.lab.exec("store", "rados", "-p", POOL, "getomapval", CLAIM, "clients", "/dev/stdout", check=False)
+        return done.stdout.split() if done.returncode == 0 else []
+
+    def set_claim_clients(self, text: str) -> None:
+        """As the holder of the claim would have said it."""
+        self.lab.exec("store", "rados", "-p", POOL, "setomapval", CLAIM, "clients", text)
+
     def rbd(self, *argv, check=True) -> subprocess.CompletedProcess:
         """rbd as the store's administrator"""
         return self.lab.exec("store", "rbd", *argv, check=check, timeout_s=120)

@@ -53,9 +53,10 @@ def test_a_start_without_the_constraint(protected):
     assert done.returncode != 0 and "the image of db3 is running" in done.stderr
 
 
-def claim_set(protected, server, text):
-    """A claim as a start would have made it."""
-    protected.lab.exec("store", "rados", "-p", POOL, "setomapval", f"understudy_claim.{server}", "holder", text)
+def claim_set(protected, server, text, clients=""):
+    """A claim as a start would have made it, and what it has said of its clients."""
+    for key, value in (("holder", text), ("clients", clients)):
+        protected.lab.exec("store", "rados", "-p", POOL, "setomapval", f"understudy_claim.{server}", key, value)
 
 
 def test_a_claim_of_a_host_that_is_no_more_is_taken_away(protected):
@@ -64,7 +65,8 @@ def test_a_claim_of_a_host_that_is_no_more_is_taken_away(protected):
     made = run_image not in protected.store_images()
     if made:
         protected.lab.exec("store", "rbd", "create", "--size", "8M", f"{POOL}/{run_image}")
-    claim_set(protected, "db3", "host9 boot start")
+    host9, silent = "192.0.2.9", f"{protected.lab.site.address('host2', 'store')}:0/4711"
+    claim_set(protected, "db3", "host9 boot start", f"start some {host9}:0/4711")
     agent = ImageAgent(protected.lab)
     holder = agent.hold("host2", f"{POOL}/{run_image}", "understudy")
     try:
@@ -73,8 +75,16 @@ def test_a_claim_of_a_host_that_is_no_more_is_taken_away(protected):
         assert done.returncode != 0 and f"ceph osd blocklist add {writer}" in done.stderr
         protected.lab.exec("store", "ceph", "osd", "blocklist", "add", writer, "600")
         owner = agent.leave_locked("host2", f"{POOL}/{run_image}")
+        # Which clients the start has made is not known: nothing of its host may write.
+        done = protected.understudy("unclaim", "db3", check=False)
+        assert done.returncode != 0 and f"ceph osd blocklist add {host9}'" in done.stderr
+        assert owner not in agent.blocklist()
+        protected.lab.exec("store", "ceph", "osd", "blocklist", "add", host9)
         assert "db3 was claimed by a start on host9" in protected.understudy("unclaim", "db3").stdout
         assert owner in agent.blocklist(), "who had the image last must not come back"
+        claim_set(protected, "db3", "host9 boot other", f"other all {silent}")
+        protected.understudy("unclaim", "db3")
+        assert silent in agent.blocklist(), "nor who has not written yet"
         assert "nobody has claimed db3" in protected.understudy("unclaim", "db3").stdout
     finally:
         holder_end(holder)

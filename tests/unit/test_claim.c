@@ -66,6 +66,46 @@ static void test_on_another_host(void **state)
     assert_true(has_ended("host2 b2 s", (claim_evidence_t) { .host_boot_id = "b2", .host_is_clean = TRUE }));
 }
 
+static gboolean is_dead(const char *text, claim_evidence_t evidence)
+{
+    g_autoptr(claim_t) claim = claim_parse(text);
+
+    evidence.host = "host1";
+    evidence.boot_id = "b1";
+    return claim_holder_is_dead(claim, &evidence);
+}
+
+/* A host that left cleanly may have a QEMU that is cut off. */
+static void test_dead(void **state)
+{
+    (void) state;
+    assert_false(is_dead("host2 b2 s", (claim_evidence_t) { .host_boot_id = "b2", .host_is_clean = TRUE }));
+    assert_true(is_dead("host2 b2 s", (claim_evidence_t) { .host_is_clean = TRUE, .host_is_fenced = TRUE }));
+    assert_true(is_dead("host2 b2 s", (claim_evidence_t) { .host_boot_id = "b3", .host_is_clean = TRUE }));
+    assert_true(is_dead("host2 b2 s", (claim_evidence_t) { .ended_start = "s" }));
+    assert_true(is_dead("host1 b1 s", (claim_evidence_t) { .start_is_known = FALSE }));
+}
+
+static void test_clients(void **state)
+{
+    static const char *const two[] = { "10.0.0.1:0/1", "[fd00::1]:0/2", NULL };
+    static const char *const none[] = { NULL };
+    static const char *const of_nobody[] = { NULL, "", "s", "another all 10.0.0.1:0/1", "s2 all" };
+    g_autofree char *text = claim_clients_text("s", TRUE, two);
+    g_autofree char *unknown_text = claim_clients_text("s", FALSE, none);
+    g_autoptr(claim_clients_t) clients = claim_clients_parse(text, "s");
+    g_autoptr(claim_clients_t) unknown = claim_clients_parse(unknown_text, "s");
+
+    (void) state;
+    assert_true(clients->complete);
+    assert_int_equal(g_strv_length(clients->addresses), 2);
+    assert_string_equal(clients->addresses[1], two[1]);
+    assert_false(unknown->complete);
+    for (gsize i = 0; i < G_N_ELEMENTS(of_nobody); i++) {
+        assert_null(claim_clients_parse(of_nobody[i], "s"));
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -73,6 +113,8 @@ int main(void)
         cmocka_unit_test(test_pool),
         cmocka_unit_test(test_on_this_host),
         cmocka_unit_test(test_on_another_host),
+        cmocka_unit_test(test_dead),
+        cmocka_unit_test(test_clients),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
