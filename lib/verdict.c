@@ -592,6 +592,14 @@ static void decide_isolating(const verdict_view_t *view, verdict_decision_t *dec
     if (decide_unharmed(view, decision)) {
         return;
     }
+    if (is_released(view)) {
+        if (view->now_ms < attempt_ms) {
+            wake_at(decision, attempt_ms);
+        } else {
+            decision->start_look = !view->isolation_running;
+        }
+        return;
+    }
     if (!view->isolation_running && !is_held_back) {
         if (view->now_ms < attempt_ms) {
             wake_at(decision, attempt_ms);
@@ -602,7 +610,7 @@ static void decide_isolating(const verdict_view_t *view, verdict_decision_t *dec
         }
     }
     /* With the store still open to it, a quiet original could wake up and write. */
-    if (view->config->isolate != ISOLATE_CONFIRMED || is_released(view) || !isolation_closes_store(view->isolation_result)) {
+    if (view->config->isolate != ISOLATE_CONFIRMED || !isolation_closes_store(view->isolation_result)) {
         return;
     }
     if (!is_held_back) {

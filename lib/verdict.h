@@ -176,6 +176,7 @@ typedef struct verdict_decision {
     gboolean ask_round;
     gboolean check_start;     /* ask Pacemaker whether a host would run the image */
     gboolean start_isolation;
+    gboolean start_look;      /* only ask whether a fencing is still under way: the server is to be let back */
     ticket_action_t ticket;
     gint64 wake_ms;           /* look again then at the latest, VERDICT_NEVER: when something changes */
 } verdict_decision_t;

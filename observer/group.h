@@ -68,6 +68,8 @@ typedef struct group_ops {
     void (*round_start)(const char *server, guint64 epoch, guint32 round, gpointer user_data);
     /* Isolate the original and call group_isolation_ended(). */
     void (*isolation_start)(const server_config_t *config, gpointer user_data);
+    /* Likewise, but nothing is tried: it only tells whether a fencing is still under way. */
+    void (*isolation_look)(const server_config_t *config, gpointer user_data);
     void (*isolation_cancel)(const char *server, gpointer user_data);
     /* Ask whether a host would run the server's image if its ticket were granted, and call group_start_checked(). */
     void (*start_check)(const char *server, gpointer user_data);

@@ -542,6 +542,10 @@ static gint64 carry_out(group_t *group, group_server_t *server, const verdict_de
         server->isolation_running = TRUE;
         group->ops.isolation_start(server->config, group->user_data);
     }
+    if (decision->start_look && !decision->change) {
+        server->isolation_running = TRUE;
+        group->ops.isolation_look(server->config, group->user_data);
+    }
     if (decision->change) {
         if (decision->next.verdict == VERDICT_SUSPECT) {
             note_first_miss(group, server);

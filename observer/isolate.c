@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * isolate: puts a server out of the way, for the observer daemon. Blocks, and may
- * be repeated at will. Prints one sentence; the exit status is an isolation_result_t. With --agent it only tells a
+ * be repeated at will. With --look it does nothing to it, and only tells whether a fencing is under way. Prints one sentence; the exit status is an isolation_result_t. With --agent it only tells a
  * fence agent by its metadata; the exit status is a fence_agent_kind_t.
  */
 #include <crm/common/results.h>
@@ -33,6 +33,7 @@ static char *option_store_address;
 static char *option_disks;
 static char *option_power_agents;
 static char *option_agent;
+static gboolean option_look;
 static char *option_ceph_conf;
 static char *option_ceph_user;
 static gint64 option_timeout_ms = 60000;
@@ -44,6 +45,7 @@ static const GOptionEntry options[] = {
     { "ceph-conf", 0, 0, G_OPTION_ARG_FILENAME, &option_ceph_conf, "Ceph configuration file", "PATH" },
     { "ceph-user", 0, 0, G_OPTION_ARG_STRING, &option_ceph_user, "Cephx user, without \"client.\"", "NAME" },
     { "power-agents", 0, 0, G_OPTION_ARG_STRING, &option_power_agents, "Fence agents that switch the power", "AGENT ..." },
+    { "look", 0, 0, G_OPTION_ARG_NONE, &option_look, "Only tell whether a fencing of the server is under way", NULL },
     { "agent", 0, 0, G_OPTION_ARG_STRING, &option_agent, "Only tell what kind of fence agent this is", "AGENT" },
     { "timeout-ms", 0, 0, G_OPTION_ARG_INT64, &option_timeout_ms, "Deadline of the whole attempt", "MS" },
     { NULL, 0, 0, G_OPTION_ARG_NONE, NULL, NULL, NULL },
@@ -253,14 +255,26 @@ static power_way_t fence(stonith_t *fencer, char **sentence)
     return nothing_is_pending(fencer) ? POWER_ENDED : POWER_UNKNOWN;
 }
 
-static power_way_t power_off_now(char **sentence)
+/* Of a server that is to be let back: nothing is asked of its power switch. */
+static power_way_t look(stonith_t *fencer, char **sentence)
+{
+    if (nothing_is_pending(fencer)) {
+        *sentence = g_strdup("no fencing of it is under way");
+        return POWER_ENDED;
+    }
+    *sentence = g_strdup_printf("a fencing of it is under way, or Pacemaker's fencer does not say: look at "
+                                "stonith_admin --history %s", option_server);
+    return POWER_UNKNOWN;
+}
+
+static power_way_t ask_fencer_now(char **sentence)
 {
     stonith_t *fencer = stonith_api_new();
     int rc = fencer->cmds->connect(fencer, "understudy-isolate", NULL);
     power_way_t way = POWER_NOT_ASKED;
 
     if (rc == pcmk_ok) {
-        way = fence(fencer, sentence);
+        way = option_look ? look(fencer, sentence) : fence(fencer, sentence);
         fencer->cmds->disconnect(fencer);
     } else {
         *sentence = g_strdup_printf("Pacemaker's fencer does not answer on this host: %s", pcmk_strerror(rc));
@@ -279,11 +293,11 @@ typedef struct {
     char *sentence;
 } power_t;
 
-static gpointer power_off_thread(gpointer data)
+static gpointer ask_fencer_thread(gpointer data)
 {
     power_t *power = data;
     char *sentence = NULL;
-    power_way_t way = power_off_now(&sentence);
+    power_way_t way = ask_fencer_now(&sentence);
 
     g_mutex_lock(&power->mutex);
     power->way = way;
@@ -294,13 +308,13 @@ static gpointer power_off_thread(gpointer data)
     return NULL;
 }
 
-static power_way_t power_off(char **sentence)
+static power_way_t ask_fencer(char **sentence)
 {
     static power_t power; /* outlives main(): the thread may still be in it */
     gint64 deadline_us = begun_us + option_timeout_ms * 1000;
     power_way_t way = POWER_UNKNOWN; /* the fencer may be at it yet */
 
-    g_thread_unref(g_thread_new("power", power_off_thread, &power));
+    g_thread_unref(g_thread_new("power", ask_fencer_thread, &power));
     g_mutex_lock(&power.mutex);
     while (!power.has_ended && g_cond_wait_until(&power.ended, &power.mutex, deadline_us)) {
         continue;
@@ -338,9 +352,15 @@ int main(int argc, char **argv)
     if (option_agent != NULL) {
         return agent_tell(option_agent);
     }
+    if (option_look) {
+        power = ask_fencer(&power_sentence);
+        printf("%s\n", power_sentence);
+        fflush(stdout);
+        _exit((int) isolation_judge(power == POWER_ENDED ? power : POWER_UNKNOWN, STORE_OPEN));
+    }
     /* Both at once: the power switch alone may take seconds. */
     thread = g_thread_new("store", close_store_thread, &store_sentence);
-    power = power_off(&power_sentence);
+    power = ask_fencer(&power_sentence);
     store = (store_way_t) GPOINTER_TO_INT(g_thread_join(thread));
     printf("%s; %s\n", power_sentence, store_sentence);
     fflush(stdout);

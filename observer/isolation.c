@@ -60,6 +60,25 @@ static void on_ended(const program_result_t *result, gpointer user_data)
     attempt_free(attempt);
 }
 
+static void helper_start(isolation_t *isolation, const server_config_t *config, const char *const *argv)
+{
+    attempt_t *attempt = g_new0(attempt_t, 1);
+
+    isolation_cancel(isolation, config->name);
+    attempt->isolation = isolation;
+    attempt->server = g_strdup(config->name);
+    attempt->helper = program_start(argv, (guint) (config->isolate_timeout_ms + KILL_GRACE_MS), on_ended, attempt);
+    g_hash_table_insert(isolation->attempts, attempt->server, attempt);
+}
+
+void isolation_look(isolation_t *isolation, const server_config_t *config)
+{
+    g_autofree char *timeout_ms = g_strdup_printf("%" G_GUINT64_FORMAT, config->isolate_timeout_ms);
+    const char *argv[] = { isolation->helper, "--server", config->name, "--timeout-ms", timeout_ms, "--look", NULL };
+
+    helper_start(isolation, config, argv);
+}
+
 void isolation_start(isolation_t *isolation, const server_config_t *config)
 {
     g_autofree char *timeout_ms = g_strdup_printf("%" G_GUINT64_FORMAT, config->isolate_timeout_ms);
@@ -71,13 +90,8 @@ void isolation_start(isolation_t *isolation, const server_config_t *config)
         "--disks", config->disks != NULL ? config->disks : "",
         config->store_address != NULL ? "--store-address" : NULL, config->store_address, NULL,
     };
-    attempt_t *attempt = g_new0(attempt_t, 1);
 
-    isolation_cancel(isolation, config->name);
-    attempt->isolation = isolation;
-    attempt->server = g_strdup(config->name);
-    attempt->helper = program_start(argv, (guint) (config->isolate_timeout_ms + KILL_GRACE_MS), on_ended, attempt);
-    g_hash_table_insert(isolation->attempts, attempt->server, attempt);
+    helper_start(isolation, config, argv);
 }
 
 void isolation_cancel(isolation_t *isolation, const char *server)

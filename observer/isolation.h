@@ -23,6 +23,8 @@ void isolation_free(isolation_t *isolation);
 
 /* ended() follows, at the latest when the configured deadline is over. One attempt a server at a time. */
 void isolation_start(isolation_t *isolation, const server_config_t *config);
+/* Likewise, but only to find out whether a fencing of the server is still under way: nothing is tried. */
+void isolation_look(isolation_t *isolation, const server_config_t *config);
 /* End an attempt; ended() does not follow. What it has done stays done. */
 void isolation_cancel(isolation_t *isolation, const char *server);
 

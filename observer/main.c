@@ -170,6 +170,11 @@ static void op_isolation_start(const server_config_t *config, gpointer user_data
     isolation_start(((observer_t *) user_data)->isolation, config);
 }
 
+static void op_isolation_look(const server_config_t *config, gpointer user_data)
+{
+    isolation_look(((observer_t *) user_data)->isolation, config);
+}
+
 static void op_isolation_cancel(const char *server, gpointer user_data)
 {
     isolation_cancel(((observer_t *) user_data)->isolation, server);
@@ -263,7 +268,7 @@ static gint64 op_wall_ms(gpointer user_data)
 }
 
 static const group_ops_t group_ops = {
-    op_send, op_round_start, op_isolation_start, op_isolation_cancel, op_start_check, op_starts_clean_up,
+    op_send, op_round_start, op_isolation_start, op_isolation_look, op_isolation_cancel, op_start_check, op_starts_clean_up,
     op_tickets_set, op_record_applied, op_request_answered, op_event_stored, op_generation_agreed, op_note,
     op_wall_ms,
 };

@@ -120,6 +120,7 @@ static const group_ops_t ops = {
     .send = op_send,
     .round_start = op_round_start,
     .isolation_start = op_isolation_start,
+    .isolation_look = op_isolation_start,
     .isolation_cancel = op_isolation_cancel,
     .tickets_set = op_tickets_set,
     .record_applied = op_record_applied,

@@ -182,6 +182,16 @@ static void op_isolation_start(const server_config_t *config, gpointer user_data
     check_act(host, index, "isolates");
     host->world->servers[index].isolations++;
     host->isolation_ends_ms[index] = host->world->now_ms + ISOLATION_MS;
+    host->only_looks[index] = FALSE;
+}
+
+static void op_isolation_look(const server_config_t *config, gpointer user_data)
+{
+    world_host_t *host = user_data;
+    guint index = server_index(config->name);
+
+    host->isolation_ends_ms[index] = host->world->now_ms + ISOLATION_MS;
+    host->only_looks[index] = TRUE;
 }
 
 static void op_isolation_cancel(const char *server, gpointer user_data)
@@ -268,7 +278,7 @@ static gint64 op_wall_ms(gpointer user_data)
 }
 
 static const group_ops_t ops = {
-    op_send, op_round_start, op_isolation_start, op_isolation_cancel, op_start_check, op_starts_clean_up,
+    op_send, op_round_start, op_isolation_start, op_isolation_look, op_isolation_cancel, op_start_check, op_starts_clean_up,
     op_tickets_set, op_record_applied, op_request_answered, op_event_stored, op_generation_agreed, op_note,
     op_wall_ms,
 };
@@ -406,7 +416,9 @@ static void host_end_isolations(world_host_t *host)
             continue; /* reported when it wakes up */
         }
         host->isolation_ends_ms[i] = 0;
-        if (server->store_open) {
+        if (host->only_looks[i]) {
+            result = server->switch_broken && !server->switch_silent ? ISOLATION_STORE_OPEN : ISOLATION_ENDED_STORE_OPEN;
+        } else if (server->store_open) {
             result = ISOLATION_STORE_OPEN;
         } else if (server->switch_broken) {
             result = server->without_effect  ? ISOLATION_NO_EFFECT

@@ -1272,6 +1272,18 @@ static void test_a_release_waits_for_the_attempt(void **state)
             fixture.record.reason = g_strdup(fixture.decision.next.reason);
             fixture.view.isolation_running = TRUE;
             assert_false(decide(&fixture)->change);
+            assert_false(fixture.decision.start_look);
+            /* Afterwards it is only looked whether it is over, in growing pauses, and whatever keeps the image from
+             * every host: another attempt could hit the server when nobody waits for it any more. */
+            fixture.view.isolation_running = FALSE;
+            fixture.view.isolation_ended_ms = NOW_MS - 1000;
+            fixture.view.held_back = "the cluster is in maintenance mode";
+            assert_false(decide(&fixture)->change);
+            assert_true(fixture.decision.start_look);
+            assert_false(fixture.decision.start_isolation);
+            fixture.view.isolation_attempts = 2;
+            assert_false(decide(&fixture)->start_look);
+            assert_int_equal(fixture.decision.wake_ms, NOW_MS + 1000);
         }
         assert_false(fixture.decision.start_isolation);
         fixture_clear(&fixture);
