@@ -865,6 +865,37 @@ char *verdict_waits_for(const verdict_view_t *view)
                             : NULL;
 }
 
+static const char *const pause_notes[VERDICT_COUNT] = {
+    [VERDICT_ISOLATING] = "its takeover is under way: what its power switch was told already may still be done, and a takeover "
+                          "that an operator asked for goes on; nothing else is tried until the pause is over",
+    [VERDICT_FAILED] = "its image runs in its place, and goes on",
+    [VERDICT_RETURNING] = "it is returning: its image stops or has stopped, and if the original does not serve, nobody does "
+                          "until the pause is over",
+};
+
+static const char *const hold_notes[VERDICT_COUNT] = {
+    [VERDICT_ISOLATING] = "its takeover is under way: if its image starts, that goes on",
+};
+
+const char *verdict_pause_note(verdict_t verdict)
+{
+    return pause_notes[verdict];
+}
+
+const char *verdict_hold_note(verdict_t verdict)
+{
+    return hold_notes[verdict];
+}
+
+char *verdict_hold_refusal(verdict_t verdict, const char *server)
+{
+    return verdict == VERDICT_RETURNING
+               ? g_strdup_printf("%s is returning: its image stops or has stopped already, so there is none to hold; "
+                                 "understudy takeover %s switches the original off and starts the image again, and it can "
+                                 "be held then", server, server)
+               : NULL;
+}
+
 /* Requests ----------------------------------------------------------------*/
 
 /* Why not: by request and verdict; NULL where it can be done. */

@@ -201,6 +201,13 @@ void verdict_decision_clear(verdict_decision_t *decision);
  */
 char *verdict_waits_for(const verdict_view_t *view);
 
+/* What is under way with a server that an operator pauses, and that the pause does not undo; NULL: nothing. */
+const char *verdict_pause_note(verdict_t verdict);
+/* Likewise of a hold. */
+const char *verdict_hold_note(verdict_t verdict);
+/* Why a hold would keep nothing, with what does; g_free(), or NULL. */
+char *verdict_hold_refusal(verdict_t verdict, const char *server);
+
 /*!
  * \brief Whether the server was seen up with the probes that it has now
  *

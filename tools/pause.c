@@ -8,8 +8,13 @@
 #include "cib.h"
 #include "duration.h"
 #include "error.h"
+#include "json_read.h"
+#include "observer_client.h"
 #include "run.h"
 #include "server_config.h"
+#include "verdict.h"
+
+#define ASK_TIMEOUT_MS 5000
 
 #define REPLACE_TRIES 20
 
@@ -39,6 +44,34 @@ static gboolean set_param(const char *server, const char *name, const char *valu
     }
     cib_connection_close(cib);
     return done;
+}
+
+/* As this host's observer knows it. FALSE: it does not say. */
+static gboolean ask_verdict(const char *server, verdict_t *verdict)
+{
+    JsonObject *status = g_getenv("CIB_file") == NULL ? observer_client_ask("status", NULL, ASK_TIMEOUT_MS, NULL) : NULL;
+    JsonArray *servers = status != NULL && json_object_has_member(status, "servers")
+                             ? json_object_get_array_member(status, "servers") : NULL;
+    gboolean is_known = FALSE;
+
+    for (guint i = 0; servers != NULL && i < json_array_get_length(servers); i++) {
+        JsonObject *each = json_array_get_object_element(servers, i);
+
+        if (g_strcmp0(json_read_text(each, "name"), server) == 0) {
+            is_known = verdict_parse(json_read_text(each, "verdict"), verdict);
+        }
+    }
+    if (status != NULL) {
+        json_object_unref(status);
+    }
+    return is_known;
+}
+
+static void say_note(const char *note)
+{
+    if (note != NULL) {
+        printf("%s\n", note);
+    }
 }
 
 /* pause ----------------------------------------------------------------------*/
@@ -74,6 +107,7 @@ exit_code_t run_pause(const command_line_t *line, GError **error)
     const char *until = command_line_value(line, "until");
     gint64 until_ms = SERVER_PAUSED_UNTIL_RESUMED;
     g_autofree char *text = NULL;
+    verdict_t verdict = VERDICT_HEALTHY;
     gboolean changed = FALSE;
 
     if (until != NULL && !read_until(until, &until_ms, error)) {
@@ -85,6 +119,7 @@ exit_code_t run_pause(const command_line_t *line, GError **error)
     }
     printf("%s is paused until %s%s: it is neither isolated nor taken over, whatever becomes of it\n", line->server,
            until != NULL ? text : "understudy resume ", until != NULL ? "" : line->server);
+    say_note(ask_verdict(line->server, &verdict) ? verdict_pause_note(verdict) : NULL);
     return EXIT_OK;
 }
 
@@ -111,12 +146,20 @@ gboolean hold_end(const char *server, GError **error)
 exit_code_t run_hold(const command_line_t *line, GError **error)
 {
     gboolean off = command_line_has(line, "off");
+    verdict_t verdict = VERDICT_HEALTHY;
+    gboolean is_known = !off && ask_verdict(line->server, &verdict);
+    g_autofree char *refusal = is_known ? verdict_hold_refusal(verdict, line->server) : NULL;
     gboolean changed = FALSE;
 
+    if (refusal != NULL) {
+        g_set_error_literal(error, UNDERSTUDY_ERROR, UNDERSTUDY_ERROR_BUSY, refusal);
+        return exit_code_of(*error);
+    }
     if (!set_param(line->server, "hold", off ? "" : "true", &changed, error)) {
         return exit_code_of(*error);
     }
     printf(off ? "%s takes its place again when it is back\n"
                : "%s: an image that runs goes on, whatever the original says\n", line->server);
+    say_note(is_known ? verdict_hold_note(verdict) : NULL);
     return EXIT_OK;
 }

@@ -1290,6 +1290,21 @@ static void test_a_release_waits_for_the_attempt(void **state)
     }
 }
 
+/* Put aside in the middle of something: what goes on all the same is said, and a hold that would keep nothing is none. */
+static void test_who_puts_a_server_aside_is_told_what_is_under_way(void **state)
+{
+    (void) state;
+    for (guint i = 0; i < VERDICT_COUNT; i++) {
+        g_autofree char *refusal = verdict_hold_refusal((verdict_t) i, "db1");
+        gboolean is_under_way = i == VERDICT_ISOLATING || i == VERDICT_FAILED || i == VERDICT_RETURNING;
+
+        assert_int_equal(verdict_pause_note((verdict_t) i) != NULL, is_under_way);
+        assert_int_equal(verdict_hold_note((verdict_t) i) != NULL, i == VERDICT_ISOLATING);
+        assert_int_equal(refusal != NULL, i == VERDICT_RETURNING);
+        assert_true(refusal == NULL || strstr(refusal, "understudy takeover db1") != NULL);
+    }
+}
+
 static void test_unknown_server_is_refused(void **state)
 {
     g_autofree char *refusal = verdict_request_refusal(VERDICT_REQUEST_TAKEOVER, "db9", NULL);
@@ -1360,6 +1375,7 @@ int main(void)
         cmocka_unit_test(test_a_return_that_succeeds_begins_anew),
         cmocka_unit_test(test_requests),
         cmocka_unit_test(test_a_release_waits_for_the_attempt),
+        cmocka_unit_test(test_who_puts_a_server_aside_is_told_what_is_under_way),
         cmocka_unit_test(test_unknown_server_is_refused),
         cmocka_unit_test(test_names_are_read_back),
     };
