@@ -10,6 +10,7 @@
  *
  *   {"op":"ping"}                        -> {"ok":true}
  *   {"op":"status"}                      -> {"ok":true,"node":"host1","leader":"host1","in_sync":true,"quorate":true,
+ *                                            "leader_clock_ahead_ms":n? (of this host's clock),
  *                                            "members":[{"node","blind":bool}],
  *                                            "servers":[{"name","verdict","since_ms" (Unix time),"reason",
  *                                                        "votes":{"up":n,"down":n,"blind":n,"unknown":n},

@@ -865,6 +865,17 @@ char *verdict_waits_for(const verdict_view_t *view)
                             : NULL;
 }
 
+char *verdict_pause_clock_refusal(const char *leader, gint64 leader_clock_ahead_ms)
+{
+    if (ABS(leader_clock_ahead_ms) <= VERDICT_CLOCKS_APART_MS) {
+        return NULL;
+    }
+    return g_strdup_printf("not paused: the clock of %s, by which the pause would end, is %" G_GINT64_FORMAT " s %s this "
+                           "host's: set the hosts' clocks (chronyc makestep), or leave out --until and end the pause with "
+                           "understudy resume", leader, ABS(leader_clock_ahead_ms) / 1000,
+                           leader_clock_ahead_ms > 0 ? "ahead of" : "behind");
+}
+
 static const char *const pause_notes[VERDICT_COUNT] = {
     [VERDICT_ISOLATING] = "its takeover is under way: what its power switch was told already may still be done, and a takeover "
                           "that an operator asked for goes on; nothing else is tried until the pause is over",

@@ -201,6 +201,11 @@ void verdict_decision_clear(verdict_decision_t *decision);
  */
 char *verdict_waits_for(const verdict_view_t *view);
 
+/* Why a pause that ends at a time can't be trusted: the leader ends it, by its own clock. NULL: it can; g_free(). */
+char *verdict_pause_clock_refusal(const char *leader, gint64 leader_clock_ahead_ms);
+/* So far apart two clocks may be, with the way of the message. */
+#define VERDICT_CLOCKS_APART_MS 5000
+
 /* What is under way with a server that an operator pauses, and that the pause does not undo; NULL: nothing. */
 const char *verdict_pause_note(verdict_t verdict);
 /* Likewise of a hold. */

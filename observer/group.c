@@ -912,6 +912,9 @@ void group_status_to_json(const group_t *group, gint64 now_ms, JsonObject *objec
     json_object_set_string_member(object, "leader", (group->in_sync && now != NULL) ? now->name : "");
     json_object_set_boolean_member(object, "in_sync", group->in_sync);
     json_object_set_boolean_member(object, "quorate", group_is_quorate(group));
+    if (group->in_sync && now != NULL && now->clock_told) {
+        json_object_set_int_member(object, "leader_clock_ahead_ms", now->clock_ahead_ms);
+    }
     for (guint i = 0; i < group->members->len; i++) {
         const group_member_t *member = &g_array_index(group->members, group_member_t, i);
         JsonObject *element = NULL;

@@ -18,6 +18,8 @@ typedef struct group_member {
     group_ability_t ability;
     gboolean blind;
     gboolean silent;      /* the others say so */
+    gboolean clock_told;  /* it has led, and said what time it is */
+    gint64 clock_ahead_ms; /* of this host's, by its last word */
 } group_member_t;
 
 /* What one member holds of a server. */

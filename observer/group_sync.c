@@ -484,7 +484,8 @@ gboolean group_is_awake(const group_t *group, gint64 now_ms)
 
 gint64 group_wake(group_t *group, gint64 now_ms)
 {
-    message_t message = { .type = MESSAGE_PULSE, .incarnation = group->incarnation };
+    message_t message = { .type = MESSAGE_PULSE, .incarnation = group->incarnation,
+                          .wall_ms = group->ops.wall_ms(group->user_data) };
 
     if (group->pulse_sent_ms == VERDICT_NEVER || now_ms >= group->pulse_sent_ms + AWAKE_MS) {
         message.pulse = ++group->pulse;
@@ -545,16 +546,19 @@ static void check_table(group_t *group, guint32 node_id, const message_t *messag
 void group_on_pulse(group_t *group, guint32 node_id, message_t *message, gint64 now_ms)
 {
     const group_member_t *now = group_leader(group);
+    group_member_t *leader = group_find_member(group, node_id);
 
     if (node_id == group->node_id && message->incarnation == group->incarnation && message->pulse == group->pulse
         && group->pulse_sent_ms != VERDICT_NEVER) {
         group->awake_ms = group->pulse_sent_ms;
         group->pulse_sent_ms = VERDICT_NEVER;
     }
-    if (now == NULL || now->node_id != node_id || now->incarnation != message->incarnation) {
+    if (now == NULL || leader == NULL || now->node_id != node_id || now->incarnation != message->incarnation) {
         return;
     }
     group->leader_heard_ms = now_ms;
+    leader->clock_told = message->wall_ms != 0;
+    leader->clock_ahead_ms = message->wall_ms - group->ops.wall_ms(group->user_data);
     if (group->in_sync) {
         check_table(group, node_id, message, now_ms);
     }

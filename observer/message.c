@@ -139,6 +139,7 @@ static const field_t snapshot_rows[] = {
 static const field_t pulse_rows[] = {
     MESSAGE_FIELD("incarnation", FIELD_NUMBER64, incarnation),
     MESSAGE_FIELD("pulse", FIELD_NUMBER64, pulse),
+    MESSAGE_FIELD("wall", FIELD_TIME, wall_ms),
     MESSAGE_FIELD("checked", FIELD_NUMBER64, checked),
     MESSAGE_FIELD("digest", FIELD_NUMBER64, digest),
 };

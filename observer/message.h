@@ -97,6 +97,7 @@ typedef struct message {
     GPtrArray *entries;             /* SNAPSHOT: message_entry_t* */
 
     guint64 pulse;                  /* PULSE: its number */
+    gint64 wall_ms;                 /* PULSE: the sender's clock, Unix time; 0: not told */
     guint64 checked;                /* PULSE: an earlier pulse, 0: none */
     guint64 digest;                 /* PULSE: of the sender's table when that pulse came back to it */
 

@@ -15,6 +15,9 @@
 #include "verdict.h"
 
 #define ASK_TIMEOUT_MS 5000
+/* The leader says what time it has every five seconds. */
+#define CLOCK_TRIES    24
+#define CLOCK_RETRY_MS 500
 
 #define REPLACE_TRIES 20
 
@@ -102,6 +105,37 @@ static gboolean read_until(const char *text, gint64 *until_ms, GError **error)
     return TRUE;
 }
 
+/* Hosts' clocks differ, and the observer that leads ends the pause by its own. */
+static gboolean clock_is_trusted(GError **error)
+{
+    JsonObject *status = NULL;
+    g_autofree char *refusal = NULL;
+
+    for (guint i = 0; i < CLOCK_TRIES; i++) {
+        status = observer_client_ask("status", NULL, ASK_TIMEOUT_MS, error);
+        if (status == NULL) {
+            g_prefix_error(error, "not paused, for it is not known by whose clock the pause would end (leave out --until, or "
+                                  "try on another host): ");
+            return FALSE;
+        }
+        if (json_object_has_member(status, "leader_clock_ahead_ms")) {
+            break;
+        }
+        g_clear_pointer(&status, json_object_unref);
+        g_usleep(CLOCK_RETRY_MS * 1000);
+    }
+    refusal = status != NULL
+                  ? verdict_pause_clock_refusal(json_read_text(status, "leader"),
+                                                json_object_get_int_member(status, "leader_clock_ahead_ms"))
+                  : g_strdup("not paused: no leading observer has said what time it has: see understudy status, or leave out "
+                             "--until and end the pause with understudy resume");
+    g_clear_pointer(&status, json_object_unref);
+    if (refusal != NULL) {
+        g_set_error_literal(error, UNDERSTUDY_ERROR, UNDERSTUDY_ERROR_BUSY, refusal);
+    }
+    return refusal == NULL;
+}
+
 exit_code_t run_pause(const command_line_t *line, GError **error)
 {
     const char *until = command_line_value(line, "until");
@@ -112,6 +146,9 @@ exit_code_t run_pause(const command_line_t *line, GError **error)
 
     if (until != NULL && !read_until(until, &until_ms, error)) {
         return EXIT_USAGE;
+    }
+    if (until != NULL && g_getenv("CIB_file") == NULL && !clock_is_trusted(error)) {
+        return exit_code_of(*error);
     }
     text = paused_until_text(until_ms);
     if (!set_param(line->server, "paused_until", text, &changed, error)) {

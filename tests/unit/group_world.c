@@ -274,7 +274,9 @@ static void op_note(const char *sentence, gpointer user_data)
 
 static gint64 op_wall_ms(gpointer user_data)
 {
-    return ((world_host_t *) user_data)->world->now_ms;
+    const world_host_t *host = user_data;
+
+    return host->world->now_ms + host->clock_ahead_ms;
 }
 
 static const group_ops_t ops = {

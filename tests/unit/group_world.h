@@ -68,6 +68,7 @@ typedef struct world_host {
     gboolean knows[WORLD_SERVERS]; /* from the CIB as it has it */
     gint64 missed_since_ms[WORLD_SERVERS];
     gint64 isolation_ends_ms[WORLD_SERVERS]; /* 0: none runs */
+    gint64 clock_ahead_ms;   /* of the world's time */
     gboolean only_looks[WORLD_SERVERS]; /* what runs there */
     gboolean store_was_read;
     gboolean checks_start[WORLD_SERVERS]; /* to be answered at the next step */

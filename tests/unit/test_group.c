@@ -85,6 +85,34 @@ static void test_crash_is_taken_over_and_returned(void **state)
     world_end(world);
 }
 
+/* Who types a pause on another host is told how far the clock is that ends it. */
+static void test_the_leaders_clock_is_known_to_all(void **state)
+{
+    world_t *world = world_new("required");
+    int leader = -1;
+
+    (void) state;
+    world_run(world, LONG_MS);
+    leader = world_leader(world);
+    assert_in_range(leader, 0, world->host_count - 1);
+    world->hosts[leader].clock_ahead_ms = -3600000;
+    world_run(world, LONG_MS);
+    for (guint i = 0; i < world->host_count; i++) {
+        g_autoptr(JsonObject) status = json_object_new();
+        gint64 ahead_ms = 0;
+
+        group_status_to_json(world->hosts[i].group, world->now_ms, status);
+        assert_true(json_object_has_member(status, "leader_clock_ahead_ms"));
+        ahead_ms = json_object_get_int_member(status, "leader_clock_ahead_ms");
+        if ((int) i == leader) {
+            assert_in_range(-ahead_ms, 0, 1000);
+        } else {
+            assert_in_range(-ahead_ms, 3600000, 3601000);
+        }
+    }
+    world_end(world);
+}
+
 /* Its port is mistyped, or it was down when it was adopted: nobody knows which. */
 static void test_a_server_that_was_never_seen_up_is_not_judged(void **state)
 {
@@ -1430,6 +1458,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_crash_is_taken_over_and_returned),
+        cmocka_unit_test(test_the_leaders_clock_is_known_to_all),
         cmocka_unit_test(test_a_server_that_was_never_seen_up_is_not_judged),
         cmocka_unit_test(test_a_server_is_seen_anew_when_its_probes_change),
         cmocka_unit_test(test_probes_that_change_under_a_doubt_end_it),

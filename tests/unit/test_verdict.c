@@ -1305,6 +1305,18 @@ static void test_who_puts_a_server_aside_is_told_what_is_under_way(void **state)
     }
 }
 
+static void test_a_pause_by_another_clock_is_refused(void **state)
+{
+    g_autofree char *near_by = verdict_pause_clock_refusal("host2", -VERDICT_CLOCKS_APART_MS);
+    g_autofree char *behind = verdict_pause_clock_refusal("host2", -3600000);
+    g_autofree char *ahead = verdict_pause_clock_refusal("host2", VERDICT_CLOCKS_APART_MS + 1);
+
+    (void) state;
+    assert_null(near_by);
+    assert_non_null(strstr(behind, "host2, by which the pause would end, is 3600 s behind"));
+    assert_non_null(strstr(ahead, "5 s ahead of"));
+}
+
 static void test_unknown_server_is_refused(void **state)
 {
     g_autofree char *refusal = verdict_request_refusal(VERDICT_REQUEST_TAKEOVER, "db9", NULL);
@@ -1376,6 +1388,7 @@ int main(void)
         cmocka_unit_test(test_requests),
         cmocka_unit_test(test_a_release_waits_for_the_attempt),
         cmocka_unit_test(test_who_puts_a_server_aside_is_told_what_is_under_way),
+        cmocka_unit_test(test_a_pause_by_another_clock_is_refused),
         cmocka_unit_test(test_unknown_server_is_refused),
         cmocka_unit_test(test_names_are_read_back),
     };
