@@ -19,6 +19,10 @@ typedef enum {
     UNDERSTUDY_ERROR_BUSY,        /* somebody else has it */
 } understudy_error_t;
 
+/* The class of an errno of the store. That the network did not carry a request, or its answer, is silence as a deadline is:
+ * nothing was refused, and what was sent may have been done. */
+understudy_error_t understudy_error_of_errno(int errno_value);
+
 #define UNDERSTUDY_ERROR (understudy_error_quark())
 GQuark understudy_error_quark(void);
 

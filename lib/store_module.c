@@ -27,27 +27,12 @@
 
 extern const store_ops_t understudy_store_ops;
 
-static const struct {
-    int errno_value;
-    understudy_error_t code;
-} error_classes[] = {
-    { ETIMEDOUT, UNDERSTUDY_ERROR_TIMEOUT },   { ENOENT, UNDERSTUDY_ERROR_NOT_FOUND },
-    { EEXIST, UNDERSTUDY_ERROR_EXISTS },       { EPERM, UNDERSTUDY_ERROR_PERMISSION },
-    { EACCES, UNDERSTUDY_ERROR_PERMISSION },   { EBUSY, UNDERSTUDY_ERROR_BUSY },
-    { ENOTEMPTY, UNDERSTUDY_ERROR_BUSY },      { EROFS, UNDERSTUDY_ERROR_BUSY },
-};
-
 gboolean store_fail(GError **error, int rc, const char *format, ...)
 {
-    understudy_error_t code = UNDERSTUDY_ERROR_FAILED;
+    understudy_error_t code = understudy_error_of_errno(-rc);
     g_autofree char *what = NULL;
     va_list args;
 
-    for (gsize i = 0; i < G_N_ELEMENTS(error_classes); i++) {
-        if (error_classes[i].errno_value == -rc) {
-            code = error_classes[i].code;
-        }
-    }
     va_start(args, format);
     what = g_strdup_vprintf(format, args);
     va_end(args);
@@ -231,7 +216,7 @@ static gboolean cluster_connect(store_t *store, guint timeout_ms, GError **error
     } else if (rc == -EACCES || rc == -EPERM) {
         store_fail(error, rc, "Ceph refuses client.%s: check its keyring", store->user);
     } else if (rc < 0) {
-        g_set_error(error, UNDERSTUDY_ERROR, UNDERSTUDY_ERROR_FAILED,
+        g_set_error(error, UNDERSTUDY_ERROR, understudy_error_of_errno(-rc),
                     "can't connect to Ceph as client.%s with %s: %s", store->user, store->conf, g_strerror(-rc));
     }
     return rc >= 0;

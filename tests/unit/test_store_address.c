@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+#include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -125,6 +126,23 @@ static void test_module_missing(void **state)
     g_error_free(error);
 }
 
+/* A start waits for a store that is silent, and a stop has the cluster told; a store that refuses is another matter. However
+ * late the network says that nothing went through. */
+static void test_silence(void **state)
+{
+    static const int silent[] = { ETIMEDOUT, ENETUNREACH, EHOSTUNREACH, ENETDOWN, EHOSTDOWN, ENETRESET, ECONNREFUSED,
+                                  ECONNRESET, ECONNABORTED, EADDRNOTAVAIL };
+    static const int answers[] = { ESHUTDOWN, EACCES, EPERM, ENOENT, EEXIST, EBUSY, EINVAL, EIO, ENOSPC };
+
+    (void) state;
+    for (gsize i = 0; i < G_N_ELEMENTS(silent); i++) {
+        assert_int_equal(understudy_error_of_errno(silent[i]), UNDERSTUDY_ERROR_TIMEOUT);
+    }
+    for (gsize i = 0; i < G_N_ELEMENTS(answers); i++) {
+        assert_int_not_equal(understudy_error_of_errno(answers[i]), UNDERSTUDY_ERROR_TIMEOUT);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -132,6 +150,7 @@ int main(void)
         cmocka_unit_test(test_blocklist_text),
         cmocka_unit_test(test_covers),
         cmocka_unit_test(test_module_missing),
+        cmocka_unit_test(test_silence),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
