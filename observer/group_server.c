@@ -286,6 +286,9 @@ static void set_record(group_t *group, group_server_t *server, const verdict_rec
         server->verdict_since_ms = verdict_since_ms;
         group_server_forget_leading(group, server);
     }
+    if (changed && server->record.verdict == VERDICT_HEALTHY) {
+        server->start_checked_ms = VERDICT_NEVER; /* what was answered was for this failure */
+    }
     if (server->record.isolation == ISOLATION_STATE_BEGUN && old.isolation != ISOLATION_STATE_BEGUN) {
         server->isolation_result = ISOLATION_NONE; /* what is known is of the attempts before */
     }

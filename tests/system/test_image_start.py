@@ -213,6 +213,9 @@ def test_two_disks_are_of_one_point(image):
     try:
         image.start(disks=f"{RECOVERY} {second}")
         assert image.parent_point(RUN) == image.parent_point(second_run) == "point-1"
+        # Each disk is a client of its own, and has no lock before its first write.
+        assert set(image.claim_clients()[2:]) == image.writers(RUN) | image.writers(second_run)
+        assert len(image.claim_clients()) == 4
         targets = image.virsh("domblklist", DOMAIN)
         assert f"vda      {RUN}" in targets and f"vdb      {second_run}" in targets
         image.stop(disks=f"{RECOVERY} {second}")

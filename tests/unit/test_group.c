@@ -598,6 +598,24 @@ static void test_a_server_whose_image_has_no_host_is_left_alone(void **state)
     }
 }
 
+static void test_that_there_was_room_for_an_earlier_failure_says_nothing_now(void **state)
+{
+    world_t *world = running_world("required");
+    world_server_t *server = &world->servers[0];
+
+    (void) state;
+    server->service_dead = TRUE;
+    assert_until(world, 0, VERDICT_DOUBTED);
+    server->service_dead = FALSE;
+    assert_until(world, 0, VERDICT_HEALTHY);
+    server->no_room = TRUE;
+    server->service_dead = TRUE;
+    world_run(world, 20000); /* an answer holds for longer */
+    assert_int_equal(server->isolations, 0);
+    assert_int_equal(world_verdict(world, 0, 0), VERDICT_DOUBTED);
+    world_end(world);
+}
+
 static void test_a_refused_start_bans_no_host_from_the_takeover(void **state)
 {
     (void) state;
@@ -1483,6 +1501,7 @@ int main(void)
         cmocka_unit_test(test_what_may_have_taken_effect_goes_on),
         cmocka_unit_test(test_a_server_under_repair_is_left_alone),
         cmocka_unit_test(test_a_server_whose_image_has_no_host_is_left_alone),
+        cmocka_unit_test(test_that_there_was_room_for_an_earlier_failure_says_nothing_now),
         cmocka_unit_test(test_a_refused_start_bans_no_host_from_the_takeover),
         cmocka_unit_test(test_leader_is_killed_in_every_state),
         cmocka_unit_test(test_who_can_do_most_leads),
