@@ -361,12 +361,12 @@ def test_a_claim_does_not_outlive_its_image(image):
     other = ImageAgent(image.lab, "host2")
     image.start()
     image.signal("KILL", *image.qemu_pids())
-    wait_until(lambda: image.domains() == [], 10, "libvirt to notice")
+    wait_until(lambda: image.monitor().rc == NOT_RUNNING, 20, "QEMU to be gone")
     assert image.probe().rc == NOT_RUNNING and image.claim() == []
     other.start()
     assert other.claim()[0] == "host2"
     other.signal("KILL", *other.qemu_pids())
-    wait_until(lambda: other.domains() == [], 10, "libvirt to notice")
+    wait_until(lambda: other.monitor().rc == NOT_RUNNING, 20, "QEMU to be gone")
     runs = other.capacity("monitor") == SUCCESS
     if not runs:
         assert other.capacity("start") == SUCCESS
@@ -530,7 +530,7 @@ def test_a_blocklisted_client_is_no_obstacle(image):
 def test_a_killed_qemu_does_not_hold_up_the_next_start(image):
     image.start()
     image.signal("KILL", *image.qemu_pids())
-    wait_until(lambda: image.domains() == [], 10, "libvirt to notice")
+    wait_until(lambda: image.monitor().rc == NOT_RUNNING, 20, "QEMU to be gone")
     dead = image.watchers()
     assert dead != [], "the dead QEMU's watch should still be there"
     answer = image.start()
