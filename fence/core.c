@@ -387,11 +387,10 @@ gboolean fence_record_add(fence_record_t *record, const char *entry)
 
 void fence_record_remove(fence_record_t *record, const char *entry)
 {
-    for (guint i = 0; i < record->entries->len; i++) {
-        if (strcmp(g_ptr_array_index(record->entries, i), entry) == 0) {
-            g_ptr_array_remove_index(record->entries, i);
-            return;
-        }
+    guint index = 0;
+
+    if (g_ptr_array_find_with_equal_func(record->entries, entry, g_str_equal, &index)) {
+        g_ptr_array_remove_index(record->entries, index);
     }
 }
 

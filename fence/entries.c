@@ -193,9 +193,12 @@ gboolean fence_entries_put(fence_call_t *call, fence_record_t *record, char **en
     g_autoptr(GPtrArray) brief = g_ptr_array_new();
 
     for (char **entry = entries; *entry != NULL; entry++) {
-        if (g_hash_table_contains(call->map->blocklist, *entry) && !fence_entry_is_good(call, *entry)) {
+        if (fence_entry_is_good(call, *entry)) {
+            continue;
+        }
+        if (g_hash_table_contains(call->map->blocklist, *entry)) {
             g_ptr_array_add(brief, *entry);
-        } else if (!fence_entry_is_good(call, *entry)) {
+        } else {
             g_ptr_array_add(missing, *entry);
             fence_record_add(record, *entry);
         }

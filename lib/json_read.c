@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "json_read.h"
 
+#include <string.h>
+
 #include "error.h"
 
 JsonObject *json_read_object_text(const char *text, const char *what, GError **error)
@@ -95,4 +97,18 @@ JsonObject *json_read_element(JsonArray *array, guint index)
     JsonNode *node = json_array_get_element(array, index);
 
     return JSON_NODE_HOLDS_OBJECT(node) ? json_node_get_object(node) : NULL;
+}
+
+JsonObject *json_read_named(JsonObject *object, const char *member, const char *name)
+{
+    JsonArray *array = json_read_array(object, member);
+
+    for (guint i = 0; array != NULL && i < json_array_get_length(array); i++) {
+        JsonObject *element = json_read_element(array, i);
+
+        if (strcmp(json_read_text(element, "name"), name) == 0) {
+            return element;
+        }
+    }
+    return NULL;
 }

@@ -23,5 +23,7 @@ gboolean json_read_boolean(JsonObject *object, const char *member, gboolean fall
 char **json_read_strings(JsonObject *object, const char *member);
 /* Element of an array as an object, or NULL. */
 JsonObject *json_read_element(JsonArray *array, guint index);
+/* The object with this "name" in the array that is a member of another object, or NULL. */
+JsonObject *json_read_named(JsonObject *object, const char *member, const char *name);
 
 #endif

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * isolate: puts a server out of the way, for the observer daemon. Blocks, and may
- * be repeated at will. With --look it does nothing to it, and only tells whether a fencing is under way. Prints one sentence; the exit status is an isolation_result_t. With --agent it only tells a
- * fence agent by its metadata; the exit status is a fence_agent_kind_t.
+ * isolate: puts a server out of the way, for the observer daemon. Blocks, and may be repeated at will. With --look it does
+ * nothing to it, and only tells whether a fencing is under way. Prints one sentence; the exit status is an
+ * isolation_result_t. With --agent it only tells a fence agent by its metadata; the exit status is a fence_agent_kind_t.
  */
 #include <crm/common/results.h>
 #include <crm/stonith-ng.h>

@@ -53,20 +53,9 @@ static gboolean set_param(const char *server, const char *name, const char *valu
 static gboolean ask_verdict(const char *server, verdict_t *verdict)
 {
     JsonObject *status = g_getenv("CIB_file") == NULL ? observer_client_ask("status", NULL, ASK_TIMEOUT_MS, NULL) : NULL;
-    JsonArray *servers = status != NULL && json_object_has_member(status, "servers")
-                             ? json_object_get_array_member(status, "servers") : NULL;
-    gboolean is_known = FALSE;
+    gboolean is_known = verdict_parse(json_read_text(json_read_named(status, "servers", server), "verdict"), verdict);
 
-    for (guint i = 0; servers != NULL && i < json_array_get_length(servers); i++) {
-        JsonObject *each = json_array_get_object_element(servers, i);
-
-        if (g_strcmp0(json_read_text(each, "name"), server) == 0) {
-            is_known = verdict_parse(json_read_text(each, "verdict"), verdict);
-        }
-    }
-    if (status != NULL) {
-        json_object_unref(status);
-    }
+    g_clear_pointer(&status, json_object_unref);
     return is_known;
 }
 

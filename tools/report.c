@@ -139,16 +139,7 @@ static void append_reason(GString *reason, const char *more)
 
 static JsonObject *observed(const report_sources_t *sources, const char *name)
 {
-    JsonArray *servers = json_read_array(sources->observers, "servers");
-
-    for (guint i = 0; i < length_of(servers); i++) {
-        JsonObject *server = json_array_get_object_element(servers, i);
-
-        if (strcmp(json_read_text(server, "name"), name) == 0) {
-            return server;
-        }
-    }
-    return NULL;
+    return json_read_named(sources->observers, "servers", name);
 }
 
 static JsonObject *votes_json(JsonObject *seen)

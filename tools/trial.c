@@ -117,24 +117,16 @@ gboolean trial_run(const trial_t *trial, gboolean trusted, gboolean *all_up, GEr
 /* The hosts that do not see it up, as sentences; FALSE: ask again. */
 static gboolean read_hosts(JsonObject *status, const char *server, GPtrArray *sentences)
 {
-    JsonArray *servers = json_read_array(status, "servers");
+    JsonObject *seen = json_read_named(status, "servers", server);
+    JsonObject *reasons = json_read_object(seen, "vote_reasons");
+    g_autoptr(GList) hosts = reasons != NULL ? json_object_get_members(reasons) : NULL;
 
     g_ptr_array_set_size(sentences, 0);
-    for (guint i = 0; servers != NULL && i < json_array_get_length(servers); i++) {
-        JsonObject *each = json_read_element(servers, i);
-        JsonObject *reasons = json_read_object(each, "vote_reasons");
-        g_autoptr(GList) hosts = reasons != NULL ? json_object_get_members(reasons) : NULL;
-
-        if (strcmp(json_read_text(each, "name"), server) != 0) {
-            continue;
-        }
-        for (GList *host = hosts; host != NULL; host = host->next) {
-            g_ptr_array_add(sentences, g_strdup_printf("%s: %s", (const char *) host->data,
-                                                       json_read_text(reasons, host->data)));
-        }
-        return strcmp(json_read_text(each, "probes_seen"), "yes") == 0 && sentences->len == 0;
+    for (GList *host = hosts; host != NULL; host = host->next) {
+        g_ptr_array_add(sentences, g_strdup_printf("%s: %s", (const char *) host->data,
+                                                   json_read_text(reasons, host->data)));
     }
-    return FALSE;
+    return strcmp(json_read_text(seen, "probes_seen"), "yes") == 0 && sentences->len == 0;
 }
 
 void trial_ask_hosts(const char *server)
