@@ -207,6 +207,40 @@ static sight_t *sight_of(watch_t *watch, GPtrArray *texts)
     return sight;
 }
 
+static gboolean server_uses_sight(const watched_t *server, const sight_t *sight)
+{
+    if (server->management_sight == sight) {
+        return TRUE;
+    }
+    for (const GSList *item = server->rounds; item != NULL; item = item->next) {
+        if (((const round_t *) item->data)->management_sight == sight) {
+            return TRUE;
+        }
+    }
+    return FALSE;
+}
+
+static gboolean sight_is_unused(gpointer key, gpointer sight, gpointer watch)
+{
+    GHashTableIter iter;
+    gpointer server = NULL;
+
+    (void) key;
+    g_hash_table_iter_init(&iter, ((watch_t *) watch)->servers);
+    while (g_hash_table_iter_next(&iter, NULL, &server)) {
+        if (server_uses_sight(server, sight)) {
+            return FALSE;
+        }
+    }
+    return TRUE;
+}
+
+/* References of a network that no server is judged by any more are not asked any more. */
+static void drop_unused_sights(watch_t *watch)
+{
+    g_hash_table_foreach_remove(watch->sights, sight_is_unused, watch);
+}
+
 /* Whom it knows there it does not forget because an interface has lost its address. */
 static void server_find_sight(watched_t *server)
 {
@@ -523,6 +557,7 @@ void watch_set_server(watch_t *watch, server_config_t *config)
     server->config = config;
     server->management_sight = NULL;
     server_find_sight(server);
+    drop_unused_sights(watch);
     plane_reset(&server->service);
     plane_reset(&server->management);
     server->service.due_ms = server->management.due_ms = now_ms + phase_ms(watch, config->probe_interval_ms);
@@ -534,6 +569,7 @@ void watch_remove_server(watch_t *watch, const char *name)
     if (g_hash_table_contains(watch->servers, name)) {
         watch->callbacks.vote(name, VOTE_NONE, VOTE_NONE, 0, NULL, watch->user_data);
         g_hash_table_remove(watch->servers, name);
+        drop_unused_sights(watch);
     }
 }
 
@@ -571,6 +607,7 @@ void watch_set_neighbours(watch_t *watch, const char *const *addresses)
     while (g_hash_table_iter_next(&iter, NULL, &server)) {
         server_find_sight(server);
     }
+    drop_unused_sights(watch);
 }
 
 static char **spec_texts(const GPtrArray *specs)

@@ -21,6 +21,7 @@
 #include "boot_probe.h"
 #include "cycle.h"
 #include "probe.h"
+#include "sight.h"
 #include "watch.h"
 
 #define TIMEOUT_MS 400        /* for those that are to miss */
@@ -875,6 +876,68 @@ static void test_a_management_address_is_down_only_where_somebody_else_is_heard(
     assert_management("exec:/bin/true", NULL, "exec:/bin/true up", VOTE_UP, NULL);
 }
 
+static gboolean on_patience_end(gpointer user_data)
+{
+    *(gboolean *) user_data = TRUE;
+    return G_SOURCE_REMOVE;
+}
+
+/* Takes the marks away that a reference leaves where it is asked. */
+static gboolean was_asked(const char *directory)
+{
+    GDir *dir = g_dir_open(directory, 0, NULL);
+    const char *name = NULL;
+    gboolean found = FALSE;
+
+    while ((name = g_dir_read_name(dir)) != NULL) {
+        g_autofree char *path = g_build_filename(directory, name, NULL);
+
+        found = g_unlink(path) == 0;
+    }
+    g_dir_close(dir);
+    return found;
+}
+
+/* Within the time of two questions. */
+static gboolean is_asked(const char *directory)
+{
+    gboolean is_over = FALSE;
+    guint patience = g_timeout_add(2 * SIGHT_REFERENCE_INTERVAL_MS, on_patience_end, &is_over);
+
+    while (!is_over && !was_asked(directory)) {
+        g_main_context_iteration(NULL, TRUE);
+    }
+    if (is_over) {
+        return FALSE;
+    }
+    g_source_remove(patience);
+    return TRUE;
+}
+
+static void test_references_that_no_server_needs_any_more_are_not_asked(void **state)
+{
+    static const watch_callbacks_t callbacks = { on_management_vote, on_management_answer, on_blind };
+    g_autoptr(GHashTable) params = g_hash_table_new(g_str_hash, g_str_equal);
+    g_autofree char *directory = g_dir_make_tmp("references-XXXXXX", NULL);
+    g_autofree char *text = g_strdup_printf("'exec:/bin/mktemp --tmpdir=%s'", directory);
+    managed_t managed = { 0 };
+    watch_t *watch = watch_new(probe_spec_list_parse("exec:/bin/true", NULL), probe_spec_list_parse(text, NULL),
+                               &callbacks, &managed);
+
+    (void) state;
+    g_hash_table_insert(params, (gpointer) "probes", (gpointer) "exec:/bin/true");
+    g_hash_table_insert(params, (gpointer) "recover_probe", (gpointer) "exec:/bin/true up");
+    watch_set_server(watch, server_config_parse("standby-db1", params, NULL));
+    watch_round(watch, "db1", 1, 1);
+    assert_true(is_asked(directory));
+    watch_remove_server(watch, "db1");
+    is_asked(directory); /* one that was on its way */
+    assert_false(is_asked(directory));
+    watch_free(watch);
+    assert_int_equal(g_rmdir(directory), 0);
+    g_free(managed.reason);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -901,6 +964,7 @@ int main(void)
         cmocka_unit_test(test_boot_probe_that_this_host_can_not_send_is_no_miss),
         cmocka_unit_test(test_unknown_is_down_only_where_it_is_wanted),
         cmocka_unit_test(test_a_management_address_is_down_only_where_somebody_else_is_heard),
+        cmocka_unit_test(test_references_that_no_server_needs_any_more_are_not_asked),
     };
 
     make_namespace();
