@@ -3,8 +3,11 @@
 
 #include <stdio.h>
 
+#include "cib_view.h"
 #include "cluster_state.h"
+#include "names.h"
 #include "report.h"
+#include "xml_util.h"
 
 static const char *param(const cluster_server_t *server, const char *name)
 {
@@ -31,6 +34,20 @@ static void tell_of_probes(const cluster_server_t *server)
     }
 }
 
+/* Without one, the failure of a switch that all hosts share looks like the failure of every server. */
+static void tell_of_references(xmlNode *cib_xml)
+{
+    xmlNode *resources = xml_child(xml_child(cib_xml, "configuration"), "resources");
+    xmlNode *observer = cib_find_primitive(resources, OCF_PROVIDER, "observer");
+    const xmlNode *pair = observer != NULL ? cib_effective_pair(observer, "instance_attributes", "references") : NULL;
+    const char *references = pair != NULL ? xml_get(pair, "value") : NULL;
+
+    if (references == NULL || *references == '\0') {
+        fputs("understudy: no reference is named: when the hosts' own part of the service network fails, they take its "
+              "servers for down and isolate them: name a router or a client there with adopt --reference\n", stderr);
+    }
+}
+
 static void tell_of_isolation(const cluster_state_t *cluster, const cluster_server_t *server)
 {
     g_autofree char *trouble = report_isolation_trouble(cluster, server);
@@ -48,6 +65,9 @@ void advice_print(xmlNode *cib_xml, const char *server, gboolean strategy_is_new
     if (adopted != NULL) {
         tell_of_gate(adopted);
         tell_of_probes(adopted);
+        if (param(adopted, "probes") != NULL) {
+            tell_of_references(cib_xml);
+        }
         tell_of_isolation(cluster, adopted);
     }
     if (strategy_is_new) {

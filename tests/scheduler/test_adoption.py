@@ -78,8 +78,11 @@ def test_adopt_says_what_is_missing_yet(site):
     site._write(cib)
     said = advice(site, "adopt", "db1", "--no-store", "--probe", "tcp:10.0.3.1:22")
     assert "gate" in said
+    assert "no reference is named" in said
     assert all(word not in said for word in ("no probe", "isolate=", "placement-strategy"))
-    assert advice(site, "adopt", "db1", "--no-store", "--probe", "tcp:10.0.3.1:22") == ""
+    said = advice(site, "adopt", "db1", "--no-store", "--probe", "tcp:10.0.3.1:80", "--reference", "icmp:10.0.3.254")
+    assert "no reference" not in said
+    assert advice(site, "adopt", "db1", "--no-store", "--probe", "tcp:10.0.3.1:80") == ""
 
 
 @pytest.mark.parametrize("words", [("--recover-probe", "icmp:fe80::1%lo"), ("--recover-probe", "icmp:::ffff:192.0.2.1"),
