@@ -167,6 +167,7 @@ static gboolean superseded_find(const asker_t *asker, GPtrArray *disks, disk_fac
             }
             written = TRUE;
         }
+        differ = differ || facts[i].is_foreign;
         if (!differ && facts[i].cloned_point != NULL && strcmp(facts[i].cloned_point, point) != 0
             && !store_points_differ(asker->store, disk->recovery, facts[i].cloned_point, point, &differ, error)) {
             return FALSE;
@@ -225,6 +226,27 @@ static gboolean points_get(store_t *store, const image_disk_t *disk, gboolean ne
     return TRUE;
 }
 
+/* Where its recovery image can't be read, what was written is booted anyway, and the answer is of no use. */
+static gboolean origin_check(store_t *store, const image_disk_t *disk, disk_facts_t *facts, GError **error)
+{
+    gboolean is_of = FALSE;
+
+    if (facts->points == NULL || facts->cloned_point == NULL) {
+        return TRUE;
+    }
+    if (!store_clone_is_of(store, disk->run, disk->recovery, &is_of, error)) {
+        return FALSE;
+    }
+    facts->is_foreign = !is_of;
+    if (facts->is_foreign) {
+        g_autofree char *recovery = store_image_name_text(disk->recovery);
+
+        ocf_log("%s is not a clone of %s as it is now: that was renamed, replaced or removed since, or its %s was",
+                facts->run_name, recovery, facts->cloned_point);
+    }
+    return TRUE;
+}
+
 static gboolean facts_get(const asker_t *asker, GPtrArray *disks, disk_facts_t *facts, char **parents, GError **error)
 {
     store_t *store = asker->store;
@@ -240,7 +262,8 @@ static gboolean facts_get(const asker_t *asker, GPtrArray *disks, disk_facts_t *
         return FALSE;
     }
     for (guint i = 0; i < disks->len; i++) {
-        if (!points_get(store, disks->pdata[i], !written, &facts[i].points, error)) {
+        if (!points_get(store, disks->pdata[i], !written, &facts[i].points, error)
+            || !origin_check(store, disks->pdata[i], &facts[i], error)) {
             return FALSE;
         }
     }

@@ -77,7 +77,7 @@ static disk_step_t untouched_step(const disk_facts_t *disk, const char *point)
     if (disk->written) {
         return DISK_SET_ASIDE;
     }
-    return disk->complete && g_strcmp0(disk->cloned_point, point) == 0 ? DISK_KEEP : DISK_REPLACE;
+    return disk->complete && !disk->is_foreign && g_strcmp0(disk->cloned_point, point) == 0 ? DISK_KEEP : DISK_REPLACE;
 }
 
 static gboolean slot_is_taken(const guint *slots, guint count, guint slot)

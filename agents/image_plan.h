@@ -26,6 +26,7 @@ typedef struct disk_facts {
     gboolean written;       /* since it was cloned */
     gboolean superseded;    /* written, and a point that brings something new was made after it was in use */
     char *cloned_point;     /* NULL: no parent */
+    gboolean is_foreign;    /* cloned from something that is not its recovery image's point any more, whatever its name */
     char **points;          /* of its recovery image, newest first */
 } disk_facts_t;
 

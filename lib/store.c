@@ -76,6 +76,12 @@ gboolean store_clone_state(store_t *store, const store_image_name_t *name, gbool
     return ops->clone_state(store, name, complete, parent, point, error);
 }
 
+gboolean store_clone_is_of(store_t *store, const store_image_name_t *name, const store_image_name_t *parent, gboolean *is_of,
+                           GError **error)
+{
+    return ops->clone_is_of(store, name, parent, is_of, error);
+}
+
 gboolean store_image_foreign_lock(store_t *store, const store_image_name_t *name, char **remove_command, GError **error)
 {
     return ops->image_foreign_lock(store, name, remove_command, error);

@@ -101,6 +101,10 @@ gboolean store_image_clone(store_t *store, const store_image_name_t *parent, con
  * are what it was cloned from (g_free()), NULL if it has no parent. */
 gboolean store_clone_state(store_t *store, const store_image_name_t *name, gboolean *complete, char **parent, char **point,
                            GError **error);
+/* Whether a clone was made from this image as it is now, and from a point that the image still has: by their ids, since a
+ * name goes over to another image when one is renamed, put into the trash or imported again. */
+gboolean store_clone_is_of(store_t *store, const store_image_name_t *name, const store_image_name_t *parent, gboolean *is_of,
+                           GError **error);
 /* Names of the images of a pool, outside its namespaces, that begin with `prefix`, NULL-terminated; g_strfreev(). */
 char **store_image_list(store_t *store, const char *pool, const char *prefix, GError **error);
 /* Go on with a rename that was killed: the pool lists the image by its new name already, and the old one still opens it.

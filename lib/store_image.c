@@ -15,6 +15,7 @@
 /* Metadata key of a clone that store_image_clone() has finished; its value is PARENT@POINT. */
 #define COMPLETE_KEY        "understudy_clone"
 #define METADATA_MAX_BYTES  1024
+#define IMAGE_ID_MAX_BYTES  64
 #define CLONE_FORMAT        2          /* needs no protected snapshot */
 /* A clone has the features of its parent, which may be without the object map: then what is the clone's own is found
  * by asking for every object, a second for 100 GiB, and an object that was trimmed is not found at all. */
@@ -395,6 +396,71 @@ gboolean store_do_clone_state(store_t *store, const store_image_name_t *name, gb
     }
     *complete = metadata_rc != -ENOENT;
     return TRUE;
+}
+
+static gboolean origin_read(store_t *store, const store_image_name_t *name, rbd_linked_image_spec_t *spec,
+                            rbd_snap_spec_t *snap, gboolean *has_origin, GError **error)
+{
+    opened_image_t opened;
+    int rc = 0;
+
+    memset(spec, 0, sizeof *spec);
+    memset(snap, 0, sizeof *snap);
+    if (!opened_image_open(store, name, FALSE, &opened, error)) {
+        return FALSE;
+    }
+    rc = rbd_get_parent(opened.image, spec, snap);
+    opened_image_close(&opened);
+    *has_origin = rc >= 0;
+    return rc >= 0 || rc == -ENOENT || image_fail(error, rc, name, "read the parent of");
+}
+
+static gboolean has_snapshot(rbd_image_t image, const rbd_snap_spec_t *wanted)
+{
+    uint64_t id = 0;
+
+    return rbd_snap_get_id(image, wanted->name, &id) == 0 && id == wanted->id;
+}
+
+/* The trash keeps an image's name. */
+static gboolean is_origin(store_t *store, const store_image_name_t *parent, const rbd_linked_image_spec_t *spec,
+                          const rbd_snap_spec_t *snap, gboolean *is_of, GError **error)
+{
+    opened_image_t opened;
+    char id[IMAGE_ID_MAX_BYTES];
+    int rc = 0;
+
+    if (strcmp(spec->pool_name, parent->pool) != 0 || strcmp(spec->pool_namespace, parent->namespace) != 0 || spec->trash) {
+        return TRUE;
+    }
+    if (!opened_image_open(store, parent, FALSE, &opened, error)) {
+        return FALSE;
+    }
+    rc = rbd_get_id(opened.image, id, sizeof id);
+    *is_of = rc >= 0 && strcmp(id, spec->image_id) == 0 && has_snapshot(opened.image, snap);
+    opened_image_close(&opened);
+    return rc >= 0 || image_fail(error, rc, parent, "read the id of");
+}
+
+gboolean store_do_clone_is_of(store_t *store, const store_image_name_t *name, const store_image_name_t *parent,
+                              gboolean *is_of, GError **error)
+{
+    rbd_linked_image_spec_t spec;
+    rbd_snap_spec_t snap;
+    gboolean has_origin = FALSE;
+    gboolean done = FALSE;
+
+    *is_of = FALSE;
+    if (!origin_read(store, name, &spec, &snap, &has_origin, error)) {
+        return FALSE;
+    }
+    if (!has_origin) {
+        return TRUE;
+    }
+    done = is_origin(store, parent, &spec, &snap, is_of, error);
+    rbd_linked_image_spec_cleanup(&spec);
+    rbd_snap_spec_cleanup(&snap);
+    return done;
 }
 
 gboolean store_do_image_create(store_t *store, const store_image_name_t *name, guint64 size_bytes, GError **error)

@@ -391,6 +391,7 @@ const store_ops_t understudy_store_ops = {
     .point_create = store_do_point_create,
     .image_clone = store_do_image_clone,
     .clone_state = store_do_clone_state,
+    .clone_is_of = store_do_clone_is_of,
     .image_list = store_do_image_list,
     .rename_finish = store_do_rename_finish,
     .image_create = store_do_image_create,

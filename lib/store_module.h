@@ -23,6 +23,8 @@ typedef struct store_ops {
                             const store_image_name_t *child, GError **error);
     gboolean (*clone_state)(store_t *store, const store_image_name_t *name, gboolean *complete, char **parent,
                             char **point, GError **error);
+    gboolean (*clone_is_of)(store_t *store, const store_image_name_t *name, const store_image_name_t *parent,
+                            gboolean *is_of, GError **error);
     gboolean (*image_foreign_lock)(store_t *store, const store_image_name_t *name, char **remove_command, GError **error);
     gboolean (*point_id)(store_t *store, const store_image_name_t *name, const char *point, guint64 *id, GError **error);
     gboolean (*points_differ)(store_t *store, const store_image_name_t *name, const char *from, const char *to,

@@ -33,6 +33,8 @@ gboolean store_do_image_clone(store_t *store, const store_image_name_t *parent, 
                               const store_image_name_t *child, GError **error);
 gboolean store_do_clone_state(store_t *store, const store_image_name_t *name, gboolean *complete, char **parent,
                               char **point, GError **error);
+gboolean store_do_clone_is_of(store_t *store, const store_image_name_t *name, const store_image_name_t *parent,
+                              gboolean *is_of, GError **error);
 gboolean store_do_image_foreign_lock(store_t *store, const store_image_name_t *name, char **remove_command,
                                      GError **error);
 gboolean store_do_point_id(store_t *store, const store_image_name_t *name, const char *point, guint64 *id, GError **error);

@@ -231,6 +231,36 @@ def test_two_disks_are_of_one_point(image):
         image.remove(second)
 
 
+def test_a_clone_of_another_template_is_made_anew(image):
+    """Whatever its name: one that was renamed, and one that is in the trash while a new image has its name."""
+    renamed, second, second_run = f"{RECOVERY}-old", f"{RECOVERY}-data", RUN.replace("-0", "-1")
+    disks = f"{RECOVERY} {second}"
+    try:
+        for template, run in ((renamed, RUN), (second, second_run)):
+            image.remove(template)
+            image.rbd("create", "--size", "8M", template)
+            image.make_point("point-1", template)
+            image.rbd("clone", "--rbd-default-clone-format", "2", f"{template}@point-1", run)
+            image.rbd("image-meta", "set", run, "understudy_clone", f"{template}@point-1")
+        image.rbd("trash", "mv", second)
+        image.rbd("create", "--size", "8M", second)
+        image.make_point("point-1", second)
+        image.start(disks=disks)
+        parents = [json.loads(image.rbd("info", "--format", "json", run).stdout)["parent"] for run in (RUN, second_run)]
+        assert [(parent["image"], parent["trash"]) for parent in parents] == [(RECOVERY.split("/")[1], False),
+                                                                              (second.split("/")[1], False)]
+    finally:
+        image.call("stop", disks=disks)
+        image.remove(RUN)
+        image.remove(second_run)
+        image.remove(second)
+        for thrown in json.loads(image.rbd("trash", "ls", POOL, "--format", "json").stdout):
+            if thrown["name"] == second.split("/")[1]:
+                image.rbd("trash", "restore", "-p", POOL, thrown["id"])
+        image.remove(second)
+        image.remove(renamed)
+
+
 def report_in(image, host: str) -> None:
     """A host publishes itself: it is up, and no fencing before this moment counts."""
     entry = {"name": host, "store_addresses": [image.lab.site.address(host, "store")], "boot_id": "x",

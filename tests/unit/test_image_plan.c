@@ -124,10 +124,14 @@ static void test_untouched_clones_give_way(void **state)
                                    half_made("vm/run-2", "point-2", points_2_1), absent("vm/run-3", points_2_1) };
     const disk_facts_t orphan[] = { untouched("vm/run-0", NULL, points_2_1) };
     const disk_step_t steps[] = { DISK_KEEP, DISK_REPLACE, DISK_REPLACE, DISK_CLONE };
+    disk_facts_t foreign[] = { untouched("vm/run-0", "point-2", points_2_1) };
     const disk_step_t replace[] = { DISK_REPLACE };
 
     (void) state;
     assert_plan(facts, 4, "point-2", steps);
+    /* Of a template that has another name now, or whose point of that name was made anew. */
+    foreign[0].is_foreign = TRUE;
+    assert_plan(foreign, 1, "point-2", replace);
     assert_plan(orphan, 1, "point-2", replace);
 }
 
