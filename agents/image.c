@@ -27,7 +27,11 @@ static const ocf_agent_t image_agent = {
                 "else has a run image open who is not on Ceph's blocklist. What an earlier takeover wrote is kept. stop asks "
                 "the guest to shut down, destroys it in time if it does not, and succeeds only when no QEMU and no client "
                 "of this host has the images open, and none can come of what libvirtd was sent. A guest that is paused by "
-                "an I/O error is a failure.",
+                "an I/O error is a failure.\n\n"
+                "validate-all looks at the parameters; with OCF_CHECK_LEVEL=10 also at what this host offers, and at the "
+                "store. With OCF_CHECK_LEVEL=20 it asks only whether a start could boot what the store holds, and changes "
+                "nothing: exit code 0 if it could; 6 if no host could before an operator changes something, with the "
+                "reason; any other if that is not known, for instance because the store does not answer.",
     .params = image_params,
     .actions = image_actions,
 };

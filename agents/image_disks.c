@@ -10,6 +10,9 @@
 #include "image_plan.h"
 #include "names.h"
 
+/* One that is still to come differs from all that have been. */
+#define NEXT_TAKEOVER G_MAXINT64
+
 static void disk_free(gpointer data)
 {
     image_disk_t *disk = data;
@@ -380,24 +383,31 @@ gboolean image_disks_prepare(store_t *store, GPtrArray *disks, const char *serve
     return done;
 }
 
-gboolean image_disks_check(store_t *store, GPtrArray *disks, const char *server, GError **error)
+gboolean image_disks_boot_check(store_t *store, GPtrArray *disks, const char *server, GError **error)
 {
-    asker_t asker = { .store = store, .server = server, .pool = notes_pool(disks) };
+    asker_t asker = { .store = store, .server = server, .pool = notes_pool(disks), .takeover = NEXT_TAKEOVER };
     disk_facts_t *facts = g_new0(disk_facts_t, disks->len);
     g_autofree disk_step_t *steps = g_new0(disk_step_t, disks->len);
     char **parents = g_new0(char *, disks->len + 1);
     const char *point = NULL;
-    gboolean good = facts_get(&asker, disks, facts, parents, error);
+    gboolean good = facts_get(&asker, disks, facts, parents, error)
+                    && image_plan_make(facts, disks->len, steps, &point, error);
 
-    for (guint i = 0; i < disks->len && good; i++) {
-        const image_disk_t *disk = disks->pdata[i];
-        g_auto(GStrv) points = store_image_points(store, disk->recovery, error);
-
-        good = points != NULL;
-    }
-    good = good && image_plan_make(facts, disks->len, steps, &point, error);
     facts_free(facts, disks->len);
     strings_free(parents, disks->len);
     g_free(asker.pool);
     return good;
+}
+
+gboolean image_disks_check(store_t *store, GPtrArray *disks, const char *server, GError **error)
+{
+    for (guint i = 0; i < disks->len; i++) {
+        const image_disk_t *disk = disks->pdata[i];
+        g_auto(GStrv) points = store_image_points(store, disk->recovery, error);
+
+        if (points == NULL) {
+            return FALSE;
+        }
+    }
+    return image_disks_boot_check(store, disks, server, error);
 }

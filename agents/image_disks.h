@@ -31,7 +31,11 @@ char **image_disks_run_names(GPtrArray *disks);
 gboolean image_disks_prepare(store_t *store, GPtrArray *disks, const char *server, const char *holder, gint64 takeover,
                              GError **error);
 
-/* That each recovery image is there, and that they have a recovery point in common. */
+/* Whether image_disks_prepare() could do its work now; changes nothing. UNDERSTUDY_ERROR_CONFIG and _NOT_FOUND: not before an
+ * operator changes what is in the store. What an earlier takeover wrote is judged as in one that is still to come. */
+gboolean image_disks_boot_check(store_t *store, GPtrArray *disks, const char *server, GError **error);
+
+/* Likewise, and that each recovery image is there, whether a start needs it now or not. */
 gboolean image_disks_check(store_t *store, GPtrArray *disks, const char *server, GError **error);
 
 #endif

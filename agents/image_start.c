@@ -223,6 +223,16 @@ static gboolean disks_prepare(start_t *start, GError **error)
     return image_disks_prepare(start->store, start->disks, start->identity.server, holder, start->takeover, error);
 }
 
+/* What the store lacks is no fault of the resource: once it is mended there, Pacemaker tries again by itself, as after any
+ * failure that ends. "Wrong on every host" would keep the image from all of them until an operator cleans up. */
+static void make_passing(GError *error)
+{
+    if (g_error_matches(error, UNDERSTUDY_ERROR, UNDERSTUDY_ERROR_CONFIG)
+        || g_error_matches(error, UNDERSTUDY_ERROR, UNDERSTUDY_ERROR_NOT_FOUND)) {
+        error->code = UNDERSTUDY_ERROR_FAILED;
+    }
+}
+
 static gboolean disks_get(start_t *start, GError **error)
 {
     start->store = image_store_open(start->call, error);
@@ -253,6 +263,7 @@ static gboolean disks_get_in_time(start_t *start, GError **error)
         }
         if (!g_error_matches(try_error, UNDERSTUDY_ERROR, UNDERSTUDY_ERROR_TIMEOUT)
             || ocf_call_remaining_ms(start->call, reserve_ms) == 0) {
+            make_passing(try_error);
             g_propagate_error(error, try_error);
             return FALSE;
         }

@@ -102,14 +102,20 @@ static void on_ended(GObject *source, GAsyncResult *result, gpointer user_data)
     program_free(program);
 }
 
-program_t *program_start(const char *const *argv, guint timeout_ms, program_ended_fn ended, gpointer user_data)
+program_t *program_start_in(const char *const *argv, char **environment, guint timeout_ms, program_ended_fn ended,
+                            gpointer user_data)
 {
     program_t *program = g_new0(program_t, 1);
+    g_autoptr(GSubprocessLauncher) launcher = g_subprocess_launcher_new(G_SUBPROCESS_FLAGS_STDOUT_PIPE
+                                                                        | G_SUBPROCESS_FLAGS_STDERR_PIPE);
     g_autoptr(GError) error = NULL;
 
     program->ended = ended;
     program->user_data = user_data;
-    program->process = g_subprocess_newv(argv, G_SUBPROCESS_FLAGS_STDOUT_PIPE | G_SUBPROCESS_FLAGS_STDERR_PIPE, &error);
+    if (environment != NULL) {
+        g_subprocess_launcher_set_environ(launcher, environment);
+    }
+    program->process = g_subprocess_launcher_spawnv(launcher, argv, &error);
     if (program->process == NULL) {
         program->start_failure = g_strdup_printf("it can't be started: %s", error->message);
         program->source = g_idle_add(on_not_started, program);
@@ -119,6 +125,11 @@ program_t *program_start(const char *const *argv, guint timeout_ms, program_ende
     program->waiting = g_cancellable_new();
     g_subprocess_communicate_utf8_async(program->process, NULL, program->waiting, on_ended, program);
     return program;
+}
+
+program_t *program_start(const char *const *argv, guint timeout_ms, program_ended_fn ended, gpointer user_data)
+{
+    return program_start_in(argv, NULL, timeout_ms, ended, user_data);
 }
 
 void program_cancel(program_t *program)

@@ -23,6 +23,10 @@ typedef void (*program_ended_fn)(const program_result_t *result, gpointer user_d
  */
 program_t *program_start(const char *const *argv, guint timeout_ms, program_ended_fn ended, gpointer user_data);
 
+/* Likewise, with an environment of its own ("NAME=VALUE", NULL-terminated; NULL: this program's). */
+program_t *program_start_in(const char *const *argv, char **environment, guint timeout_ms, program_ended_fn ended,
+                            gpointer user_data);
+
 /* Ends it; ended() does not come, and the program_t is gone. */
 void program_cancel(program_t *program);
 

@@ -3,8 +3,8 @@
 
 #include <string.h>
 
+#include "agent_call.h"
 #include "error.h"
-#include "names.h"
 #include "program.h"
 
 /* Nothing but printing. */
@@ -20,9 +20,7 @@ void adoption_clear_operations(adoption_t *adoption)
 /* From the installed agent itself, as pcs does, so that the numbers stand in one place. */
 static GPtrArray *agent_operations(const char *agent, GError **error)
 {
-    const char *root = g_getenv("OCF_ROOT");
-    g_autofree char *path = root != NULL ? g_build_filename(root, "resource.d", OCF_PROVIDER, agent, NULL)
-                                         : g_build_filename(OCF_DIR, agent, NULL);
+    g_autofree char *path = agent_path(agent);
     const char *argv[] = { path, "meta-data", NULL };
     g_autofree char *metadata = NULL;
     g_autoptr(GError) reason = NULL;

@@ -3,9 +3,11 @@
 
 import pytest
 
-from image_agent import (CONFIGURED, GENERIC, INSTALLED, PERM, REASON_MAX_BYTES, RECOVERY, SERVER,
-                         SUCCESS, image, recovery)  # noqa: F401
+from image_agent import (CONFIGURED, GENERIC, INSTALLED, PERM, REASON_MAX_BYTES, RECOVERY, RUN,
+                         SERVER, SUCCESS, image, recovery)  # noqa: F401
 from lab.site import POOL
+
+BOOT_CHECK = 20     # OCF_CHECK_LEVEL at which the store alone is asked
 
 # Every parameter, with values that are wrong wherever the image is tried.
 WRONG = [
@@ -52,22 +54,72 @@ def both(image, rc, *words, **wrong):
     assert image.domains() == []
 
 
+def unbootable(image, *words, **wrong):
+    """Nobody can boot it as the store is now. validate-all says that of every host, without a change; a start fails so that
+    Pacemaker tries again by itself once the store is mended."""
+    before = image.images(), image.claim()
+    for level in (10, BOOT_CHECK):
+        refused(image.call("validate-all", level=level, **wrong), CONFIGURED, *words)
+    assert (image.images(), image.claim()) == before
+    refused(image.call("start", **wrong), GENERIC, *words)
+    assert image.domains() == []
+
+
 def test_image_is_missing(image):
-    both(image, CONFIGURED, f"{POOL}/nothing", disks=f"{POOL}/nothing")
+    unbootable(image, f"{POOL}/nothing", disks=f"{POOL}/nothing")
 
 
 def test_pool_is_missing(image):
-    both(image, CONFIGURED, "nowhere", disks="nowhere/x")
-    both(image, CONFIGURED, "nowhere", run_pool="nowhere")
+    unbootable(image, "nowhere", disks="nowhere/x")
+    unbootable(image, "nowhere", run_pool="nowhere")
 
 
 def test_there_is_no_recovery_point(image):
     empty = f"{POOL}/{SERVER}-empty"
     image.rbd("create", "--size", "8M", empty)
     try:
-        both(image, CONFIGURED, "recovery point", disks=f"{RECOVERY} {empty}")
+        unbootable(image, "recovery point", disks=f"{RECOVERY} {empty}")
     finally:
         image.remove(empty)
+
+
+def test_whether_the_store_s_images_can_be_booted_is_asked_of_the_store_alone(image):
+    """What another host may have, and this one has not, does not count."""
+    before = image.images(), image.claim()
+    assert image.call("validate-all", level=BOOT_CHECK, bridge="br-nothing").rc == SUCCESS
+    assert (image.images(), image.claim()) == before, "it changes nothing"
+    refused(image.call("validate-all", level=BOOT_CHECK, ceph_user="nobody"), INSTALLED, "keyring")
+    refused(image.call("validate-all", level=BOOT_CHECK, disks="image"), CONFIGURED, "disks")
+    image.lab.cut(image.host, "store")
+    try:
+        answer = image.call("validate-all", level=BOOT_CHECK, timeout_s=5, store_timeout="3s")
+        refused(answer, GENERIC, "monitor")
+        assert answer.seconds < 5, "it answers before it is killed"
+    finally:
+        image.lab.heal(image.host, "store")
+    image.start()
+    image.lever("write")
+    image.stop()
+    assert image.call("validate-all", level=BOOT_CHECK).rc == SUCCESS
+    image.rbd("rename", RECOVERY, f"{RECOVERY}-away")
+    try:
+        for action, rc in (("validate-all", CONFIGURED), ("start", GENERIC)):
+            refused(image.call(action, level=BOOT_CHECK), rc, f"{RECOVERY}-away")
+    finally:
+        image.rbd("rename", f"{RECOVERY}-away", RECOVERY)
+    image.rbd("lock", "add", RUN, "by-hand")
+    try:
+        refused(image.call("validate-all", level=BOOT_CHECK), CONFIGURED, "rbd lock rm")
+    finally:
+        image.unlock()
+    second = f"{RECOVERY}-data"
+    image.rbd("create", "--size", "8M", second)
+    image.make_point("point-1", second)
+    try:
+        refused(image.call("validate-all", level=BOOT_CHECK, disks=f"{RECOVERY} {second}"), CONFIGURED,
+                "holds what a standby wrote")
+    finally:
+        image.remove(second)
 
 
 def test_keyring_is_missing(image):
