@@ -4,6 +4,7 @@
 
 #include "adoption.h"
 #include "advice.h"
+#include "agent_call.h"
 #include "agent_operations.h"
 #include "cib.h"
 #include "cluster_state.h"
@@ -20,6 +21,8 @@
 
 /* Each try loses only against another change of the CIB in the same moment. */
 #define REPLACE_TRIES 20
+/* For the agent to ask the store about all disks. */
+#define BOOT_CHECK_TIMEOUT_MS 15000
 
 /* Options --------------------------------------------------------------------*/
 
@@ -199,6 +202,8 @@ typedef struct {
     char *probes_digest;
     guint probe_timeout_ms;
     gboolean strategy_is_new; /* placement-strategy is set with it */
+    gboolean server_is_new;
+    GHashTable *params;       /* char* -> char*: all */
 } rehearsal_t;
 
 static void rehearsal_clear(rehearsal_t *rehearsal)
@@ -209,6 +214,7 @@ static void rehearsal_clear(rehearsal_t *rehearsal)
     g_free(rehearsal->recover_probe);
     g_free(rehearsal->service_address);
     g_free(rehearsal->probes_digest);
+    g_clear_pointer(&rehearsal->params, g_hash_table_unref);
 }
 
 static gboolean rehearsal_fill(rehearsal_t *rehearsal, xmlNode *xml, const char *server, GError **error)
@@ -235,6 +241,7 @@ static gboolean rehearsal_fill(rehearsal_t *rehearsal, xmlNode *xml, const char 
     if (config == NULL) {
         return FALSE;
     }
+    rehearsal->params = adoption_params(xml, server);
     rehearsal->probes_digest = g_strdup(config->probes_digest);
     rehearsal->probe_timeout_ms = (guint) config->probe_timeout_ms;
     server_config_free(config);
@@ -259,6 +266,7 @@ static gboolean rehearse(const adoption_t *adoption, cib_connection_t *cib, rehe
 {
     xmlNode *xml = cib_connection_query(cib, error);
     gboolean had_strategy = xml != NULL && cib_placement_strategy(xml) != NULL;
+    gboolean is_new = xml != NULL && !adoption_exists(xml, adoption->server);
     gboolean changed = FALSE;
     gboolean good = xml != NULL && adoption_apply(adoption, xml, &changed, error) && fits_site(adoption, xml, error)
                     && rehearsal_fill(rehearsal, xml, adoption->server, error);
@@ -266,6 +274,7 @@ static gboolean rehearse(const adoption_t *adoption, cib_connection_t *cib, rehe
     if (good) {
         const char *strategy = cib_placement_strategy(xml);
 
+        rehearsal->server_is_new = is_new;
         rehearsal->strategy_is_new = !had_strategy;
         warn_setup(adoption, xml);
         if (g_strcmp0(strategy, "balanced") != 0) {
@@ -337,6 +346,47 @@ static gboolean prepare_store(const command_line_t *line, const GPtrArray *disks
     done = done && disks_first_point(store, disks, error);
     store_close(store);
     return done;
+}
+
+/* Who changes nothing of what is booted learns of it, and may do so. */
+static gboolean changes_boot(const adoption_t *adoption, const rehearsal_t *rehearsal)
+{
+    static const char *const names[] = { "disks", "run_pool", "server", "ceph_conf", "ceph_user" };
+
+    for (gsize i = 0; i < G_N_ELEMENTS(names); i++) {
+        if (g_hash_table_contains(adoption->params, names[i])) {
+            return TRUE;
+        }
+    }
+    return rehearsal->server_is_new;
+}
+
+/* By the agent that would start it: with its parameters, and by the same look at all disks. */
+static gboolean try_boot(const command_line_t *line, const adoption_t *adoption, const rehearsal_t *rehearsal, GError **error)
+{
+    g_autofree char *resource_id = server_resource_id(adoption->server);
+    g_autofree char *reason = NULL;
+    g_autofree char *sentence = NULL;
+    bootable_answer_t answer = BOOTABLE_YES;
+
+    if (command_line_has(line, "no-store")) {
+        return TRUE;
+    }
+    answer = agent_boot_check_run(resource_id, rehearsal->params, BOOT_CHECK_TIMEOUT_MS, &reason);
+    if (answer == BOOTABLE_YES) {
+        return TRUE;
+    }
+    sentence = answer == BOOTABLE_NO
+                   ? g_strdup_printf("no host could boot the image of %s: %s", adoption->server, reason)
+                   : g_strdup_printf("whether a host could boot the image of %s is not known from here: %s", adoption->server,
+                                     reason);
+    if (!changes_boot(adoption, rehearsal)) {
+        fprintf(stderr, "understudy: %s\n", sentence);
+        return TRUE;
+    }
+    g_set_error(error, UNDERSTUDY_ERROR, answer == BOOTABLE_NO ? UNDERSTUDY_ERROR_CONFIG : UNDERSTUDY_ERROR_FAILED,
+                "%s (mend that and run it again, or set it up all the same with --no-store)", sentence);
+    return FALSE;
 }
 
 /* A ticket that was left over would start the image of a server that may be well. */
@@ -443,6 +493,7 @@ static gboolean adopt(const command_line_t *line, const adoption_t *adoption, co
     gboolean done = rehearse(adoption, cib, &rehearsal, error) && try_probes(line, adoption, &rehearsal, &all_up, error)
                     && (command_line_has(line, "no-store")
                         || prepare_store(line, disks, rehearsal.ceph_conf, rehearsal.ceph_user, error))
+                    && try_boot(line, adoption, &rehearsal, error)
                     && change(adoption, cib, rehearsal.strategy_is_new, error)
                     && trust_probes(line, adoption, &rehearsal, error);
 

@@ -570,6 +570,20 @@ const char *adoption_param(xmlNode *cib, const char *server, const char *name)
     return pair != NULL ? xml_get(pair, "value") : default_of(name);
 }
 
+GHashTable *adoption_params(xmlNode *cib, const char *server)
+{
+    GHashTable *params = g_hash_table_new_full(g_str_hash, g_str_equal, NULL, g_free);
+
+    for (const ocf_param_t *param = image_params; param->name != NULL; param++) {
+        const char *value = adoption_param(cib, server, param->name);
+
+        if (value != NULL) {
+            g_hash_table_insert(params, (gpointer) param->name, g_strdup(value));
+        }
+    }
+    return params;
+}
+
 gboolean adoption_set_param(xmlNode *cib, const char *server, const char *name, const char *value, gboolean *changed,
                             GError **error)
 {

@@ -56,6 +56,8 @@ gboolean adoption_upgrade(const adoption_t *adoption, xmlNode *cib);
 
 /* A parameter of the server's image as the CIB has it, or its default; NULL if neither. Inside the CIB or static. */
 const char *adoption_param(xmlNode *cib, const char *server, const char *name);
+/* All of them, defaults too: char* -> char*; unref. */
+GHashTable *adoption_params(xmlNode *cib, const char *server);
 
 /*!
  * \brief Set one parameter of an adopted server's image, and nothing else

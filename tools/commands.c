@@ -46,7 +46,8 @@ static const command_option_t adopt_options[] = {
       "Judge the server by its probes although it was never seen up with them: it is down now, and is to be taken over. "
       "A probe that is mistyped then has a healthy server powered off." },
     { "no-store", NULL, FALSE, WORD_FREE, NULL,
-      "Do not look at the store: neither import nor make a first recovery point." },
+      "Do not look at the store: neither import nor make a first recovery point, nor ask whether what it holds could be "
+      "booted." },
     { "all", NULL, FALSE, WORD_FREE, NULL, "With --upgrade, instead of a server's name." },
     { "upgrade", NULL, FALSE, WORD_FREE, NULL,
       "Add to all images and clones what this version sets up and an earlier one did not: operations, "
