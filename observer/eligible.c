@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Whether servers can be taken over: asked of Pacemaker one question at a time, for all servers that wait for an answer. */
+/* Whether servers can be taken over: asked of Pacemaker one question at a time, for all servers that wait for an answer, and
+ * of the image agent meanwhile. */
 #include "eligible.h"
 
+#include "bootable.h"
 #include "cib.h"
 #include "eligibility.h"
 
@@ -15,12 +17,35 @@ struct eligible {
     eligible_others_fn others;
     gpointer user_data;
     GHashTable *waiting;     /* names: for the next question */
-    GHashTable *asked;       /* names: in the question under way, not told yet */
+    GHashTable *asked;       /* names: in the question under way, not answered yet */
+    GHashTable *looked_at;   /* names: whether what the store holds of them can be booted is not answered yet */
+    bootable_t *bootable;
     eligibility_t *question; /* or NULL */
     guint source;
 };
 
 static void ask_later(eligible_t *eligible);
+
+/* One of the two answers: told if it is an obstacle, or the last. */
+static void answer(eligible_t *eligible, const char *server, const char *obstacle)
+{
+    if (obstacle != NULL) {
+        g_hash_table_remove(eligible->asked, server);
+        g_hash_table_remove(eligible->looked_at, server);
+    }
+    if (!g_hash_table_contains(eligible->asked, server) && !g_hash_table_contains(eligible->looked_at, server)) {
+        eligible->told(server, obstacle, eligible->user_data);
+    }
+}
+
+static void on_looked(const char *server, const char *obstacle, gpointer user_data)
+{
+    eligible_t *eligible = user_data;
+
+    if (g_hash_table_remove(eligible->looked_at, server)) {
+        answer(eligible, server, obstacle);
+    }
+}
 
 /* Whoever is left was not answered. */
 static void tell_rest(eligible_t *eligible, const char *obstacle)
@@ -32,7 +57,7 @@ static void tell_rest(eligible_t *eligible, const char *obstacle)
     eligible->asked = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
     g_hash_table_iter_init(&iter, rest);
     while (g_hash_table_iter_next(&iter, &server, NULL)) {
-        eligible->told(server, obstacle, eligible->user_data);
+        answer(eligible, server, obstacle);
     }
 }
 
@@ -45,7 +70,7 @@ static void on_told(const char *server, const char *host, const char *reason, gp
         tell_rest(eligible, "the cluster's configuration has no image of it");
         ask_later(eligible);
     } else if (g_hash_table_remove(eligible->asked, server)) {
-        eligible->told(server, host != NULL ? NULL : reason, eligible->user_data);
+        answer(eligible, server, host != NULL ? NULL : reason);
     }
 }
 
@@ -69,8 +94,27 @@ static char **names_to_ask(const eligible_t *eligible)
     return (char **) g_ptr_array_free(names, FALSE);
 }
 
-/* Those that nothing could isolate as they must be: nothing is to be done to them. They are told so at once. */
-static void refuse_unprovable(eligible_t *eligible, xmlNode *cib_xml)
+/* An image that runs is the proof itself. */
+static gboolean may_have_to_boot(const cluster_server_t *server)
+{
+    return server->image != IMAGE_RUNNING && server->image != IMAGE_STARTING;
+}
+
+/* Nothing is to be done to one that nothing could isolate as it must be: it is told so at once. */
+static void look_at(eligible_t *eligible, const cluster_state_t *state, const cluster_server_t *server)
+{
+    g_autofree char *obstacle = fence_required_obstacle(state, server, agent_kinds_get, eligible->kinds);
+
+    if (obstacle != NULL) {
+        g_hash_table_remove(eligible->asked, server->name);
+        answer(eligible, server->name, obstacle);
+    } else if (may_have_to_boot(server)) {
+        g_hash_table_add(eligible->looked_at, g_strdup(server->name));
+        bootable_ask(eligible->bootable, server->name, server->resource_id, server->params);
+    }
+}
+
+static void look_at_all(eligible_t *eligible, xmlNode *cib_xml)
 {
     cluster_state_t *state = cluster_state_parse(cib_xml, NULL);
     guint count = 0;
@@ -78,13 +122,9 @@ static void refuse_unprovable(eligible_t *eligible, xmlNode *cib_xml)
 
     for (guint i = 0; state != NULL && i < count; i++) {
         const cluster_server_t *server = cluster_state_server(state, names[i]);
-        g_autofree char *obstacle = server != NULL ? fence_required_obstacle(state, server, agent_kinds_get,
-                                                                             eligible->kinds)
-                                                   : NULL;
 
-        if (obstacle != NULL) {
-            g_hash_table_remove(eligible->asked, server->name);
-            eligible->told(server->name, obstacle, eligible->user_data);
+        if (server != NULL) {
+            look_at(eligible, state, server);
         }
     }
     cluster_state_free(state);
@@ -104,7 +144,7 @@ static gboolean ask_now(gpointer user_data)
     eligible->waiting = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
     cib_xml = cluster_query(eligible->cluster, &error);
     if (cib_xml != NULL) {
-        refuse_unprovable(eligible, cib_xml);
+        look_at_all(eligible, cib_xml);
     }
     if (cib_xml != NULL && g_hash_table_size(eligible->asked) == 0) {
         cib_xml_free(cib_xml);
@@ -135,7 +175,7 @@ static void ask_later(eligible_t *eligible)
 
 void eligible_ask(eligible_t *eligible, const char *server)
 {
-    if (!g_hash_table_contains(eligible->asked, server)) {
+    if (!g_hash_table_contains(eligible->asked, server) && !g_hash_table_contains(eligible->looked_at, server)) {
         g_hash_table_add(eligible->waiting, g_strdup(server));
         ask_later(eligible);
     }
@@ -152,6 +192,8 @@ eligible_t *eligible_new(cluster_t *cluster, agent_kinds_t *kinds, eligible_told
     eligible->user_data = user_data;
     eligible->waiting = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
     eligible->asked = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+    eligible->looked_at = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+    eligible->bootable = bootable_new(on_looked, eligible);
     return eligible;
 }
 
@@ -164,5 +206,7 @@ void eligible_free(eligible_t *eligible)
     g_clear_pointer(&eligible->question, eligibility_cancel);
     g_hash_table_unref(eligible->waiting);
     g_hash_table_unref(eligible->asked);
+    bootable_free(eligible->bootable);
+    g_hash_table_unref(eligible->looked_at);
     g_free(eligible);
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Whether servers can be taken over: asked of Pacemaker one question at a time, for all servers that wait for an answer. */
+/* Whether servers can be taken over: asked of Pacemaker one question at a time, for all servers that wait for an answer, and
+ * of the image agent meanwhile. */
 #ifndef UNDERSTUDY_ELIGIBLE_H
 #define UNDERSTUDY_ELIGIBLE_H
 
@@ -8,8 +9,8 @@
 
 typedef struct eligible eligible_t;
 
-/* obstacle: why the server can't be taken over (nothing could isolate it as it must be, or no host would run its image),
- * or why that is not known; NULL: it can. */
+/* obstacle: why the server can't be taken over (nothing could isolate it as it must be, no host would run its image,
+ * or what the store holds of it can't be booted), or why that is not known; NULL: it can. */
 typedef void (*eligible_told_fn)(const char *server, const char *obstacle, gpointer user_data);
 /* Servers whose images will need a host as well, NULL-terminated, g_strfreev(): what they take is not there for others. */
 typedef char **(*eligible_others_fn)(gpointer user_data);

@@ -10,7 +10,7 @@ import xml.etree.ElementTree as ET
 import pytest
 
 from lab.api import wait_until
-from lab.site import LabError
+from lab.site import POOL, LabError
 from protected import stays, tuned
 
 ATTEMPT = "5s"      # one attempt to isolate; the power switch that does not answer takes all of it
@@ -198,6 +198,46 @@ def test_required_without_a_way_that_proves_it_touches_nothing(protected):
               and protected.lab.node("db1").state() == "running", "db1 left alone", seconds=5)
         protected.lab.service("db1", "start", "postgresql")
         protected.wait_verdict("db1", "healthy", timeout_s=30)
+
+
+@pytest.fixture
+def disk_without_the_point(protected):
+    """An image that has no recovery point of db1's. What an earlier takeover of db1 wrote is gone."""
+    image, name = f"{POOL}/db1-late", "db1-late"
+    for run in [image for image in protected.store_images() if image.startswith("run-db1-")]:
+        protected.lab.exec("store", "rbd", "rm", "--no-progress", f"{POOL}/{run}")
+    protected.lab.exec("store", "rbd", "create", "--size", "8M", image)
+    protected.lab.exec("store", "rbd", "snap", "create", "--no-progress", f"{image}@point-of-its-own")
+    yield image
+    protected.understudy("adopt", "db1", "--disk", f"{POOL}/db1")
+    protected.lab.exec("store", "rbd", "snap", "purge", "--no-progress", image)
+    protected.lab.exec("store", "rbd", "rm", "--no-progress", image)
+    assert name not in protected.store_images()
+
+
+def disks_of(protected) -> str:
+    return protected.run("crm_resource", "--resource", "standby-db1", "--get-parameter", "disks").stdout.strip()
+
+
+def test_a_server_whose_image_cannot_be_booted_is_left_alone(protected, disk_without_the_point):
+    """adopt refuses it. Whoever gets there all the same is told why, and when it is mended the takeover goes on by itself."""
+    disks = ["--disk", f"{POOL}/db1", "--disk", disk_without_the_point]
+    done = protected.understudy("adopt", "db1", *disks, check=False)
+    assert done.returncode != 0 and "there is no recovery point" in done.stderr and "--no-store" in done.stderr, done.stderr
+    assert disks_of(protected) == f"{POOL}/db1"
+
+    protected.understudy("adopt", "db1", *disks, "--no-store")
+    done = protected.understudy("adopt", "db1", "--set", "probe_misses=2", check=False)
+    assert "there is no recovery point" in done.stderr and done.returncode == 0, "what changes no disk is not refused"
+    done = protected.understudy("takeover", "db1", check=False)
+    assert done.returncode != 0 and "there is no recovery point" in done.stderr, done.stderr
+    protected.lab.service("db1", "stop", "postgresql")
+    wait_until(lambda: protected.verdict("db1") == "doubted" and "there is no recovery point" in reason(protected, "db1"), 60,
+               "status to say why")
+    stays(lambda: protected.verdict("db1") == "doubted" and not on_blocklist(protected, "db1")
+          and protected.lab.node("db1").state() == "running", "db1 left alone", seconds=5)
+    protected.understudy("adopt", "db1", "--disk", f"{POOL}/db1")
+    protected.wait_taken_over("db1")
 
 
 def test_best_effort_powers_the_original_off_if_it_can(protected):
