@@ -230,35 +230,6 @@ static round_t run_round(gate_t *gate)
     return round;
 }
 
-static void wait_until_free(gate_t *gate)
-{
-    gboolean is_free = FALSE;
-    quiet_t quiet;
-
-    quiet_init(&quiet, gate->quiet_ms, ROUND_MAX_MS);
-    gate->rounds_without_reference = REFERENCE_ROUNDS; /* it has to be heard first */
-    while (!is_free) {
-        gint64 began_ms = clock_ms();
-        round_t round = run_round(gate);
-
-        say_round(gate, round);
-        is_free = quiet_step(&quiet, began_ms, clock_ms(), round);
-    }
-    say(gate, "free: nobody answered for %" G_GINT64_FORMAT " s", gate->quiet_ms / 1000);
-}
-
-/* TRUE if another machine shows itself within a few rounds. */
-static gboolean look_for_another(gate_t *gate)
-{
-    for (guint i = 0; i < LOOK_ROUNDS; i++) {
-        if (run_round(gate) == ROUND_IN_USE) {
-            say(gate, "in use by another machine (%s)", gate->holder);
-            return TRUE;
-        }
-    }
-    return FALSE;
-}
-
 /* --- the addresses ------------------------------------------------------------- */
 
 static guint count_present(const gate_t *gate)
@@ -284,6 +255,53 @@ static gboolean take_off(gate_t *gate, GError **error)
         }
     }
     return gone;
+}
+
+static gboolean take_off_what_else_brought_up(gate_t *gate, GError **error)
+{
+    say(gate, "taken off this machine. Something else brought it up: take it out of the network's own configuration, so "
+              "that this gate alone does it");
+    return take_off(gate, error);
+}
+
+/* A network's own configuration may bring the address up at any time. */
+static void look_at_home(gate_t *gate, round_t round)
+{
+    g_autoptr(GError) error = NULL;
+
+    if (round == ROUND_IN_USE && count_present(gate) > 0 && !take_off_what_else_brought_up(gate, &error)) {
+        say(gate, "%s", error->message);
+    }
+}
+
+static void wait_until_free(gate_t *gate)
+{
+    gboolean is_free = FALSE;
+    quiet_t quiet;
+
+    quiet_init(&quiet, gate->quiet_ms, ROUND_MAX_MS);
+    gate->rounds_without_reference = REFERENCE_ROUNDS; /* it has to be heard first */
+    while (!is_free) {
+        gint64 began_ms = clock_ms();
+        round_t round = run_round(gate);
+
+        say_round(gate, round);
+        look_at_home(gate, round);
+        is_free = quiet_step(&quiet, began_ms, clock_ms(), round);
+    }
+    say(gate, "free: nobody answered for %" G_GINT64_FORMAT " s", gate->quiet_ms / 1000);
+}
+
+/* TRUE if another machine shows itself within a few rounds. */
+static gboolean look_for_another(gate_t *gate)
+{
+    for (guint i = 0; i < LOOK_ROUNDS; i++) {
+        if (run_round(gate) == ROUND_IN_USE) {
+            say(gate, "in use by another machine (%s)", gate->holder);
+            return TRUE;
+        }
+    }
+    return FALSE;
 }
 
 static gboolean put_on(gate_t *gate, GError **error)
@@ -321,9 +339,7 @@ static gboolean is_open_already(gate_t *gate, GError **error)
         return FALSE;
     }
     if (look_for_another(gate)) {
-        say(gate, "taken off this machine. Something else brought it up: take it out of the network's own "
-                  "configuration, so that this gate alone does it");
-        take_off(gate, error);
+        take_off_what_else_brought_up(gate, error);
         return FALSE;
     }
     if (present < gate->addresses->len) {

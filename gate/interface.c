@@ -145,18 +145,23 @@ gboolean interface_has_address(const char *interface, const interface_address_t 
     return found;
 }
 
-/* Where a kernel has no IPv6 there is nothing to set. */
-static void set_ipv6(const char *interface, gboolean enabled)
+/* Where a kernel has no such thing there is nothing to set. */
+static void set_option(const char *folder, const char *interface, const char *name, const char *value)
 {
-    g_autofree char *path = g_build_filename(IPV6_FOLDER, interface, "disable_ipv6", NULL);
+    g_autofree char *path = g_build_filename(folder, interface, name, NULL);
     int fd = open(path, O_WRONLY | O_CLOEXEC);
 
     if (fd >= 0) {
-        if (write(fd, enabled ? "0" : "1", 1) < 0) {
+        if (write(fd, value, strlen(value)) < 0) {
             g_debug("%s can't be written: %s", path, g_strerror(errno));
         }
         close(fd);
     }
+}
+
+static void set_ipv6(const char *interface, gboolean enabled)
+{
+    set_option(IPV6_FOLDER, interface, "disable_ipv6", enabled ? "0" : "1");
 }
 
 /* Says, to whichever run opens the gate, that IPv6 is off because of us; gone after a boot. */
@@ -207,9 +212,18 @@ gboolean interface_add_address(const char *interface, const interface_address_t 
     return program_run(address->parsed.family == AF_INET ? ipv4 : ipv6, IP_TIMEOUT_MS, NULL, error);
 }
 
+/* With the first address of a network Linux takes its others off as well, unless it is told to promote one of them
+ * (promote_secondaries in Linux's ip-sysctl.rst). */
 gboolean interface_remove_address(const char *interface, const interface_address_t *address, GError **error)
 {
     const char *argv[] = { IP_PROGRAM, "address", "del", address->text, "dev", interface, NULL };
+    g_autofree char *promotes = read_line(IPV4_FOLDER, interface, "promote_secondaries");
+    gboolean removed = FALSE;
 
-    return program_run(argv, IP_TIMEOUT_MS, NULL, error);
+    set_option(IPV4_FOLDER, interface, "promote_secondaries", "1");
+    removed = program_run(argv, IP_TIMEOUT_MS, NULL, error);
+    if (promotes != NULL) {
+        set_option(IPV4_FOLDER, interface, "promote_secondaries", promotes);
+    }
+    return removed;
 }

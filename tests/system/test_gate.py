@@ -117,6 +117,8 @@ def test_the_gate_of_either_family(second, family):
     assert second.site.mac(SERVER, "svc") in checked.stderr, "it does not say who"
     waiting = second.popen(ASKER, GATE, "open", "--interface", "svc", "--address", whole, "--quiet", "3s")
     stays(lambda: waiting.poll() is None and not has_address(second, address, ASKER), "waiting", seconds=5)
+    second.exec(ASKER, "ip", "address", "add", whole, "dev", "svc")   # something else brings it up meanwhile
+    wait_until(lambda: not has_address(second, address, ASKER), 20, "the address to be taken off again")
     second.exec(SERVER, "ip", "address", "del", whole, "dev", "svc")
     second.exec(SERVER, "ip", "address", "add", f"{IPV6_OTHER}/64", "dev", "svc")   # to ask from, in the same network
     wait_until(lambda: has_address(second, address, ASKER), 20, "the address to be taken")
@@ -171,6 +173,27 @@ def test_a_second_interface_of_the_server_itself_is_no_other_machine(lab):
     finally:
         lab.exec(ASKER, "tee", ARP_IGNORE, stdin="1")   # as the lab sets it
         lab.exec(ASKER, "ip", "link", "del", "two0")
+
+
+def test_other_addresses_of_the_network_stay_when_the_gate_closes(lab):
+    """As Linux is by default, they go with the first one."""
+    folder, link = "/proc/sys/net/ipv4/conf", "two0"
+    promote = [f"{folder}/all/promote_secondaries", f"{folder}/{link}/promote_secondaries"]
+    before = lab.exec(ASKER, "cat", promote[0]).stdout
+    lab.exec(ASKER, "ip", "link", "add", link, "type", "veth", "peer", "name", "two1")
+    try:
+        for path in promote:
+            lab.exec(ASKER, "tee", path, stdin="0")
+        for address in ("192.0.2.31/24", "192.0.2.32/24"):
+            lab.exec(ASKER, "ip", "address", "add", address, "dev", link)
+        closed = lab.exec(ASKER, GATE, "close", "--interface", link, "--address", "192.0.2.31/24", check=False)
+        assert closed.returncode == DONE, closed.stderr
+        shown = json.loads(lab.exec(ASKER, "ip", "-json", "-4", "address", "show", "dev", link).stdout)
+        assert [info["local"] for entry in shown for info in entry.get("addr_info", [])] == ["192.0.2.32"]
+        assert lab.exec(ASKER, "cat", promote[1]).stdout.strip() == "0"
+    finally:
+        lab.exec(ASKER, "tee", promote[0], stdin=before)
+        lab.exec(ASKER, "ip", "link", "del", link)
 
 
 @pytest.mark.parametrize(("words", "said"), [
