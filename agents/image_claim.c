@@ -26,9 +26,11 @@ typedef struct attempt {
     store_t *store;
     const image_identity_t *identity;
     const image_record_t *record;
+    char **run_images;       /* under this claim */
     char *pool;
     char *boot_id;
-    char *own_text;   /* what the claim is to say */
+    char *own_text;          /* what the claim is to say; NULL: nothing, it is only to be nobody's */
+    gboolean place_is_noted;
 } attempt_t;
 
 static void attempt_clear(attempt_t *attempt)
@@ -48,7 +50,8 @@ static gboolean attempt_init(attempt_t *attempt, GError **error)
     }
     own = claim_new(attempt->call->node, attempt->boot_id, attempt->record->start_id);
     attempt->own_text = claim_text(own);
-    attempt->pool = claim_pool((const char *const *) attempt->record->run_images);
+    attempt->run_images = attempt->record->run_images;
+    attempt->pool = claim_pool((const char *const *) attempt->run_images);
     return TRUE;
 }
 
@@ -80,14 +83,14 @@ static char *ended_reason(const attempt_t *attempt, const claim_t *holder, gbool
 static gboolean holder_shut_out(const attempt_t *attempt, const claim_t *holder, const char *text, const char *clients,
                                 gboolean is_dead, GError **error)
 {
-    const char *const *images = (const char *const *) attempt->record->run_images;
+    const char *const *images = (const char *const *) attempt->run_images;
     const char *server = attempt->identity->server;
     const store_options_t options = image_store_options(attempt->call);
     g_autoptr(GPtrArray) owners = store_image_lock_owners(attempt->store, images, error);
     g_autofree char *now = NULL;
 
     if (owners == NULL
-        || !image_openers_wait_free(attempt->store, &options, attempt->record->run_images, attempt->record, 0, error)
+        || !image_openers_wait_free(attempt->store, &options, attempt->run_images, attempt->record, 0, error)
         || !store_claim_read(attempt->store, attempt->pool, server, &now, error)) {
         return FALSE;
     }
@@ -105,7 +108,7 @@ static gboolean holder_shut_out(const attempt_t *attempt, const claim_t *holder,
     return TRUE;
 }
 
-/* TRUE: the claim is ours. FALSE with *held: somebody has it who has not ended. FALSE with an error else. */
+/* TRUE: the claim says what it is to say. FALSE with *held: somebody has it who has not ended. FALSE with an error else. */
 static gboolean claim_try(const attempt_t *attempt, char **held, GError **error)
 {
     const char *server = attempt->identity->server;
@@ -141,6 +144,113 @@ static gboolean claim_try(const attempt_t *attempt, char **held, GError **error)
                                   &(store_claim_state_t) { .holder = attempt->own_text }, error);
 }
 
+/* Claims in other pools --------------------------------------------------------*/
+
+static void place_drop(const attempt_t *attempt, const char *start_id)
+{
+    g_autoptr(GError) error = NULL;
+
+    if (!store_claim_place_set(attempt->store, attempt->identity->server, start_id, NULL, &error)) {
+        ocf_log("a note on an ended claim of %s stays in the store: %s", attempt->identity->server, error->message);
+    }
+}
+
+/* With its pool everything is gone that the holder could write, but not what it runs. */
+static gboolean gone_pool_try(const attempt_t *attempt, const claim_place_t *place, char **held)
+{
+    const char *server = attempt->identity->server;
+    gboolean is_dead = FALSE;
+    g_autofree char *reason = ended_reason(attempt, place->claim, &is_dead);
+
+    if (reason == NULL || !is_dead) {
+        *held = g_strdup_printf("%s was claimed by %s in pool %s, which is not there any more, so that nobody can tell who "
+                                "has it: make sure that its image runs nowhere, then 'understudy unclaim %s'", server,
+                                place->claim->host, place->pool, server);
+        return FALSE;
+    }
+    ocf_log("%s was claimed by a start on %s in pool %s, which is gone: %s", server, place->claim->host, place->pool, reason);
+    return TRUE;
+}
+
+/* The same rules as for the claim that is to be ours, for one that lies where earlier parameters have put it. */
+static gboolean place_try(const attempt_t *attempt, const claim_place_t *place, char **held, GError **error)
+{
+    attempt_t there = *attempt;
+    g_autoptr(GError) pool_error = NULL;
+
+    there.pool = place->pool;
+    there.run_images = place->run_images;
+    there.own_text = NULL;
+    if (store_pool_exists(attempt->store, place->pool, &pool_error)) {
+        if (claim_try(&there, held, error)) {
+            return TRUE;
+        }
+        g_prefix_error(error, "a claim on %s lies in pool %s: ", attempt->identity->server, place->pool);
+        return FALSE;
+    }
+    if (!g_error_matches(pool_error, UNDERSTUDY_ERROR, UNDERSTUDY_ERROR_NOT_FOUND)) {
+        g_propagate_prefixed_error(error, g_steal_pointer(&pool_error), "a claim on %s lies in pool %s: ",
+                                   attempt->identity->server, place->pool);
+        return FALSE;
+    }
+    return gone_pool_try(attempt, place, held);
+}
+
+static gboolean other_try(const attempt_t *attempt, const char *start_id, const char *text, char **held, GError **error)
+{
+    const char *server = attempt->identity->server;
+    g_autoptr(claim_place_t) place = claim_place_parse(text, start_id);
+
+    if (place == NULL) {
+        *held = g_strdup_printf("where a claim on %s lies can't be read ('ceph config-key get understudy/server/%s/claim/%s'): "
+                                "make sure that its image runs nowhere, then 'understudy unclaim %s'", server, server,
+                                start_id, server);
+        return FALSE;
+    }
+    /* In this pool the claim is ours, so that it is that start's no more. */
+    if (strcmp(place->pool, attempt->pool) != 0 && !place_try(attempt, place, held, error)) {
+        return FALSE;
+    }
+    place_drop(attempt, start_id);
+    return TRUE;
+}
+
+static gboolean place_note(attempt_t *attempt, GError **error)
+{
+    g_autofree char *text = claim_place_text(attempt->own_text, (const char *const *) attempt->run_images);
+
+    if (!attempt->place_is_noted) {
+        attempt->place_is_noted = store_claim_place_set(attempt->store, attempt->identity->server,
+                                                        attempt->record->start_id, text, error);
+    }
+    return attempt->place_is_noted;
+}
+
+/* The own claim has been taken. It is said first where it lies, then the others are looked at: of two starts whose
+ * parameters name two pools, at least one sees the other. */
+static gboolean others_try(attempt_t *attempt, char **held, GError **error)
+{
+    g_autoptr(GHashTable) places = NULL;
+    GHashTableIter iter;
+    gpointer start_id = NULL;
+    gpointer text = NULL;
+
+    if (!place_note(attempt, error)) {
+        return FALSE;
+    }
+    places = store_claim_places(attempt->store, attempt->identity->server, error);
+    if (places == NULL) {
+        return FALSE;
+    }
+    g_hash_table_iter_init(&iter, places);
+    while (g_hash_table_iter_next(&iter, &start_id, &text)) {
+        if (strcmp(start_id, attempt->record->start_id) != 0 && !other_try(attempt, start_id, text, held, error)) {
+            return FALSE;
+        }
+    }
+    return TRUE;
+}
+
 /* As which clients a QEMU writes is not known before all of them were seen. */
 static char *unknown_clients_text(store_t *store, const image_record_t *record, GError **error)
 {
@@ -168,7 +278,7 @@ gboolean image_claim_take(const ocf_call_t *call, store_t *store, const image_id
         g_autoptr(GError) try_error = NULL;
 
         g_clear_pointer(&held, g_free);
-        taken = claim_try(&attempt, &held, &try_error);
+        taken = claim_try(&attempt, &held, &try_error) && others_try(&attempt, &held, &try_error);
         if (taken) {
             break;
         }
@@ -185,6 +295,22 @@ gboolean image_claim_take(const ocf_call_t *call, store_t *store, const image_id
     }
     attempt_clear(&attempt);
     return taken;
+}
+
+/* A claim that was taken before claims had places gets one: once a start, for a monitor that finds it to be its own. */
+#define PLACED_KEY "placed"
+static gboolean place_keep(attempt_t *attempt, gboolean is_new, GError **error)
+{
+    const char *server = attempt->identity->server;
+    const char *start_id = attempt->record->start_id;
+    g_autofree char *placed = NULL;
+
+    if (!is_new && !store_claim_note_read(attempt->store, attempt->pool, server, PLACED_KEY, &placed, error)) {
+        return FALSE;
+    }
+    return g_strcmp0(placed, start_id) == 0
+           || (place_note(attempt, error)
+               && store_claim_note_set(attempt->store, attempt->pool, server, attempt->own_text, PLACED_KEY, start_id, error));
 }
 
 gboolean image_claim_take_over(const ocf_call_t *call, store_t *store, const image_identity_t *identity,
@@ -208,7 +334,8 @@ gboolean image_claim_take_over(const ocf_call_t *call, store_t *store, const ima
     taken = taken
             && (g_strcmp0(text, attempt.own_text) == 0
                 || store_claim_swap_state(store, attempt.pool, identity->server, &(store_claim_state_t) { .holder = text },
-                                          &(store_claim_state_t) { .holder = attempt.own_text, .clients = clients }, error));
+                                          &(store_claim_state_t) { .holder = attempt.own_text, .clients = clients }, error))
+            && place_keep(&attempt, g_strcmp0(text, attempt.own_text) != 0, error);
     attempt_clear(&attempt);
     return taken;
 }

@@ -338,7 +338,9 @@ static gboolean writers_are_gone(stop_t *stop, GError **error)
         end_note(stop, store);
     }
     gone = gone && image_claim_give_back(store, &stop->identity, stop->record, error);
-
+    if (gone && has_time_for_notes(stop)) {
+        image_claim_place_drop(store, &stop->identity, stop->record);
+    }
     store_close(store);
     return gone;
 }

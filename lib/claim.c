@@ -120,3 +120,56 @@ void claim_clients_free(claim_clients_t *clients)
         g_free(clients);
     }
 }
+
+/* "HOST BOOT_ID START_ID IMAGE ..." */
+static gboolean images_are_good(char **images)
+{
+    for (char **image = images; *image != NULL; image++) {
+        const char *slash = strchr(*image, '/');
+
+        if (slash == NULL || slash == *image || slash[1] == '\0') {
+            return FALSE;
+        }
+    }
+    return images[0] != NULL;
+}
+
+static char *claim_of_words(char **words)
+{
+    return g_strjoin(" ", words[WORD_HOST], words[WORD_BOOT_ID], words[WORD_START_ID], NULL);
+}
+
+claim_place_t *claim_place_parse(const char *text, const char *start_id)
+{
+    g_auto(GStrv) words = g_strsplit(text != NULL ? text : "", " ", -1);
+    gboolean is_long = g_strv_length(words) > WORD_COUNT;
+    g_autofree char *of_claim = is_long ? claim_of_words(words) : NULL;
+    g_autoptr(claim_t) claim = is_long && g_utf8_validate(text, -1, NULL) ? claim_parse(of_claim) : NULL;
+    claim_place_t *place = NULL;
+
+    if (claim == NULL || strcmp(claim->start_id, start_id) != 0 || !images_are_good(&words[WORD_COUNT])) {
+        return NULL;
+    }
+    place = g_new0(claim_place_t, 1);
+    place->claim = g_steal_pointer(&claim);
+    place->run_images = g_strdupv(&words[WORD_COUNT]);
+    place->pool = claim_pool((const char *const *) place->run_images);
+    return place;
+}
+
+char *claim_place_text(const char *claim_text, const char *const *run_images)
+{
+    g_autofree char *images = g_strjoinv(" ", (char **) run_images);
+
+    return g_strjoin(" ", claim_text, images, NULL);
+}
+
+void claim_place_free(claim_place_t *place)
+{
+    if (place != NULL) {
+        claim_free(place->claim);
+        g_free(place->pool);
+        g_strfreev(place->run_images);
+        g_free(place);
+    }
+}

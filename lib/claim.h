@@ -55,6 +55,22 @@ claim_clients_t *claim_clients_parse(const char *text, const char *start_id);
 char *claim_clients_text(const char *start_id, gboolean complete, const char *const *addresses);
 void claim_clients_free(claim_clients_t *clients);
 
+/*
+ * Where the claim of one start lies, kept apart from every pool: the parameters, which name the pool, may be others by the
+ * time of the next start. Each start has an entry of its own, so that none is lost to another that is written at once.
+ */
+typedef struct claim_place {
+    claim_t *claim;
+    char *pool;
+    char **run_images;   /* "pool/image" */
+} claim_place_t;
+
+/* NULL: the text, which may be NULL, is none of this start. */
+claim_place_t *claim_place_parse(const char *text, const char *start_id);
+char *claim_place_text(const char *claim_text, const char *const *run_images);
+void claim_place_free(claim_place_t *place);
+
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(claim_place_t, claim_place_free)
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(claim_t, claim_free)
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(claim_clients_t, claim_clients_free)
 

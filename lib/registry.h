@@ -4,6 +4,7 @@
 
 #include <glib.h>
 
+#include "config_key.h"
 #include "store.h"
 #include "store_map.h"
 
@@ -65,7 +66,6 @@ const char *registry_host_with_ip(GHashTable *hosts, const char *ip, const char 
 store_map_t *store_map_ask(store_t *store, GError **error);
 
 /* All values below a prefix of the config-key store: name after the prefix -> char* value; unref. */
-GHashTable *config_key_dump_parse(const char *json, const char *prefix, GError **error);
 GHashTable *config_key_dump(store_t *store, const char *prefix, GError **error);
 /* NULL with UNDERSTUDY_ERROR_NOT_FOUND if there is no such key. g_free(). */
 char *config_key_get(store_t *store, const char *key, GError **error);

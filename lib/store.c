@@ -171,6 +171,16 @@ gboolean store_claim_swap_state(store_t *store, const char *pool, const char *se
     return ops->claim_swap(store, pool, server, expected, desired, error);
 }
 
+GHashTable *store_claim_places(store_t *store, const char *server, GError **error)
+{
+    return ops->claim_places(store, server, error);
+}
+
+gboolean store_claim_place_set(store_t *store, const char *server, const char *start_id, const char *text, GError **error)
+{
+    return ops->claim_place_set(store, server, start_id, text, error);
+}
+
 gboolean store_blocklist_add(store_t *store, const char *address, guint64 duration_s, GError **error)
 {
     return ops->blocklist_add(store, address, duration_s, error);

@@ -150,6 +150,12 @@ gboolean store_claim_note_read(store_t *store, const char *pool, const char *ser
 gboolean store_claim_note_set(store_t *store, const char *pool, const char *server, const char *holder,
                               const char *key, const char *value, GError **error);
 
+/* Where the starts of a server's image have laid their claims (claim_place_t), apart from every pool: char* start id ->
+ * char* text; unref. */
+GHashTable *store_claim_places(store_t *store, const char *server, GError **error);
+/* NULL: that start has no claim any more. One that is not there is no error. */
+gboolean store_claim_place_set(store_t *store, const char *server, const char *start_id, const char *text, GError **error);
+
 /* Blocklist ---------------------------------------------------------------*/
 /* An address is "10.0.0.5" (everything from there) or "10.0.0.5:0/3853293677" (one client).
  * Returns when the entry is committed and this client has the OSD map that holds it. */

@@ -45,6 +45,8 @@ typedef struct store_ops {
     gboolean (*claim_read)(store_t *store, const char *pool, const char *server, char **holder, GError **error);
     gboolean (*claim_swap)(store_t *store, const char *pool, const char *server, const store_claim_state_t *expected,
                            const store_claim_state_t *desired, GError **error); /* store_claim_swap_state() */
+    GHashTable *(*claim_places)(store_t *store, const char *server, GError **error);
+    gboolean (*claim_place_set)(store_t *store, const char *server, const char *start_id, const char *text, GError **error);
     gboolean (*blocklist_add)(store_t *store, const char *address, guint64 duration_s, GError **error);
     gboolean (*blocklist_remove)(store_t *store, const char *address, GError **error);
     gboolean (*clients_refuse)(store_t *store, const GPtrArray *addresses, GError **error);

@@ -85,6 +85,10 @@ gboolean store_do_claim_read(store_t *store, const char *pool, const char *serve
 gboolean store_do_claim_swap(store_t *store, const char *pool, const char *server, const store_claim_state_t *expected,
                              const store_claim_state_t *desired, GError **error);
 
+GHashTable *store_do_claim_places(store_t *store, const char *server, GError **error);
+gboolean store_do_claim_place_set(store_t *store, const char *server, const char *start_id, const char *text,
+                                  GError **error);
+
 gboolean store_do_blocklist_add(store_t *store, const char *address, guint64 duration_s, GError **error);
 gboolean store_do_blocklist_remove(store_t *store, const char *address, GError **error);
 gboolean store_do_clients_refuse(store_t *store, const GPtrArray *addresses, GError **error);

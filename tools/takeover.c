@@ -5,6 +5,7 @@
 
 #include "adoption.h"
 #include "cib.h"
+#include "claim.h"
 #include "error.h"
 #include "gather.h"
 #include "names.h"
@@ -263,6 +264,28 @@ static void clean_up_failures(const char *server)
     cluster_state_free(cluster);
 }
 
+/* Whoever adopts it again is not to start it beside an image that runs still. */
+static void claims_say(store_t *store, const char *server)
+{
+    g_autoptr(GError) error = NULL;
+    g_autoptr(GHashTable) places = store_claim_places(store, server, &error);
+    GHashTableIter iter;
+    gpointer start_id = NULL;
+    gpointer text = NULL;
+
+    if (places == NULL) {
+        fprintf(stderr, "understudy: whether %s is still claimed can't be told: %s\n", server, error->message);
+        return;
+    }
+    g_hash_table_iter_init(&iter, places);
+    while (g_hash_table_iter_next(&iter, &start_id, &text)) {
+        g_autoptr(claim_place_t) place = claim_place_parse(text, start_id);
+
+        fprintf(stderr, "understudy: %s was not stopped on %s, and is still claimed from there in pool %s: its image may run\n",
+                server, place != NULL ? place->claim->host : "an unknown host", place != NULL ? place->pool : "(unknown)");
+    }
+}
+
 /* Adopted again, it is to be seen up anew. */
 static void forget_seen(const char *server, const char *ceph_conf, const char *ceph_user)
 {
@@ -273,6 +296,7 @@ static void forget_seen(const char *server, const char *ceph_conf, const char *c
     store_t *store = g_getenv("CIB_file") == NULL ? store_open(&options, &error) : NULL;
 
     if (store != NULL) {
+        claims_say(store, server);
         (void) config_key_remove(store, key, &error);
     }
     store_close(store);

@@ -67,35 +67,88 @@ static gboolean nobody_writes(store_t *store, const char *const *images, GError 
     return openers != NULL;
 }
 
-static gboolean claim_break(store_t *store, const cluster_server_t *server, GError **error)
+/* *broken is set if somebody had it. */
+static gboolean claim_break(store_t *store, const char *server, const char *const *images, gboolean *broken, GError **error)
 {
-    g_auto(GStrv) images = run_images(server, error);
-    g_autofree char *pool = images != NULL ? claim_pool((const char *const *) images) : NULL;
+    g_autofree char *pool = claim_pool(images);
     g_autofree char *text = NULL;
     g_autofree char *clients = NULL;
     g_autoptr(claim_t) holder = NULL;
     /* Before the claim is read: none of them is of a start that takes it later. */
-    g_autoptr(GPtrArray) owners = pool != NULL ? store_image_lock_owners(store, (const char *const *) images, error) : NULL;
+    g_autoptr(GPtrArray) owners = pool != NULL ? store_image_lock_owners(store, images, error) : NULL;
 
-    if (owners == NULL || !nobody_writes(store, (const char *const *) images, error)
-        || !store_claim_read(store, pool, server->name, &text, error)
-        || !store_claim_note_read(store, pool, server->name, STORE_CLAIM_CLIENTS_KEY, &clients, error)) {
+    if (owners == NULL || !nobody_writes(store, images, error)
+        || !store_claim_read(store, pool, server, &text, error)
+        || !store_claim_note_read(store, pool, server, STORE_CLAIM_CLIENTS_KEY, &clients, error)) {
         return FALSE;
     }
     if (text == NULL) {
-        printf("nobody has claimed %s\n", server->name);
         return TRUE;
     }
     /* Who had the image, and was only asleep or cut off, never writes again. */
     holder = claim_parse(text);
     if (!claim_refuse_holder(store, holder, clients, owners, FALSE, error)
-        || !store_claim_swap_state(store, pool, server->name,
+        || !store_claim_swap_state(store, pool, server,
                                    &(store_claim_state_t) { .holder = text, .clients = clients != NULL ? clients : "" },
                                    &(store_claim_state_t) { .holder = NULL }, error)) {
         return FALSE;
     }
-    printf("%s was claimed by a start on %s; now it is nobody's\n", server->name,
+    *broken = TRUE;
+    printf("%s was claimed by a start on %s; now it is nobody's\n", server,
            holder != NULL ? holder->host : "an unknown host");
+    return TRUE;
+}
+
+/* A claim that lies where earlier parameters have put it. What its pool's name opens no more is the operator's word alone. */
+static gboolean place_break(store_t *store, const char *server, const claim_place_t *place, gboolean *broken, GError **error)
+{
+    g_autoptr(GError) pool_error = NULL;
+
+    if (store_pool_exists(store, place->pool, &pool_error)) {
+        return claim_break(store, server, (const char *const *) place->run_images, broken, error);
+    }
+    if (!g_error_matches(pool_error, UNDERSTUDY_ERROR, UNDERSTUDY_ERROR_NOT_FOUND)) {
+        g_propagate_prefixed_error(error, g_steal_pointer(&pool_error), "a claim on %s lies in pool %s: ", server, place->pool);
+        return FALSE;
+    }
+    *broken = TRUE;
+    printf("%s was claimed by a start on %s in pool %s, which is not there any more; now it is nobody's\n", server,
+           place->claim->host, place->pool);
+    return TRUE;
+}
+
+static gboolean places_break(store_t *store, const char *server, gboolean *broken, GError **error)
+{
+    g_autoptr(GHashTable) places = store_claim_places(store, server, error);
+    gboolean good = places != NULL;
+    GHashTableIter iter;
+    gpointer start_id = NULL;
+    gpointer text = NULL;
+
+    if (good) {
+        g_hash_table_iter_init(&iter, places);
+    }
+    while (good && g_hash_table_iter_next(&iter, &start_id, &text)) {
+        g_autoptr(claim_place_t) place = claim_place_parse(text, start_id);
+
+        good = (place == NULL || place_break(store, server, place, broken, error))
+               && store_claim_place_set(store, server, start_id, NULL, error);
+    }
+    return good;
+}
+
+static gboolean claims_break(store_t *store, const cluster_server_t *server, GError **error)
+{
+    g_auto(GStrv) images = run_images(server, error);
+    gboolean broken = FALSE;
+
+    if (images == NULL || !claim_break(store, server->name, (const char *const *) images, &broken, error)
+        || !places_break(store, server->name, &broken, error)) {
+        return FALSE;
+    }
+    if (!broken) {
+        printf("nobody has claimed %s\n", server->name);
+    }
     return TRUE;
 }
 
@@ -128,7 +181,7 @@ exit_code_t run_unclaim(const command_line_t *line, GError **error)
                                           .user = user != NULL ? user : "understudy", .timeout_ms = STORE_TIMEOUT_MS };
 
         store = store_open(&options, error);
-        done = store != NULL && claim_break(store, server, error);
+        done = store != NULL && claims_break(store, server, error);
     }
     store_close(store);
     cluster_state_free(cluster);

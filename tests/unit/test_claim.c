@@ -106,6 +106,23 @@ static void test_clients(void **state)
     }
 }
 
+static void test_place(void **state)
+{
+    static const char *const images[] = { "vm/run-db1-0", "data/run-db1-1", NULL };
+    static const char *const bad[] = { NULL, "", "host1 b s", "host1 b s ", "host1 b s image", "host1 b s vm/", "host1 b s /i",
+                                       "host1 b s2 vm/i", "host1  s vm/i", "host1 b s vm/i  vm/j" };
+    g_autofree char *text = claim_place_text("host1 b s", images);
+    g_autoptr(claim_place_t) place = claim_place_parse(text, "s");
+
+    (void) state;
+    assert_string_equal(place->pool, "data");
+    assert_string_equal(place->claim->host, "host1");
+    assert_string_equal(place->run_images[1], images[1]);
+    for (gsize i = 0; i < G_N_ELEMENTS(bad); i++) {
+        assert_null(claim_place_parse(bad[i], "s"));
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -115,6 +132,7 @@ int main(void)
         cmocka_unit_test(test_on_another_host),
         cmocka_unit_test(test_dead),
         cmocka_unit_test(test_clients),
+        cmocka_unit_test(test_place),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
