@@ -5,6 +5,7 @@
 
 #include "error.h"
 #include "fenced_host.h"
+#include "kernel_mapping.h"
 #include "ocf.h"
 #include "qemu_process.h"
 #include "store_address.h"
@@ -20,6 +21,7 @@ typedef struct look {
     GPtrArray *qemus;               /* qemu_shown_t*; NULL: not asked yet */
     const image_record_t *record;   /* or NULL */
     const char *ip;                 /* this host's */
+    gboolean mappings_stay;         /* what the kernel has mapped is in nobody's way */
     char *in_the_way;               /* first client that is, as a sentence */
     guint ended_count;              /* clients that this look has put on the blocklist */
 } look_t;
@@ -73,6 +75,33 @@ static gboolean client_end(look_t *look, const store_opener_t *opener, const cha
     return store_blocklist_add(look->store, opener->address, STORE_CLIENT_BLOCK_S, error);
 }
 
+/* The kernel has one client for all that it has mapped and mounted: an entry for it would end all of that. */
+static void mapping_say(look_t *look, const store_opener_t *opener, const char *device)
+{
+    g_autofree char *text = g_strdup_printf("%s is open here as %s, at %s: end that ('rbd unmap %s')", opener->image, device,
+                                            opener->address, device);
+
+    if (look->mappings_stay) {
+        ocf_log("%s", text);
+    } else if (look->in_the_way == NULL) {
+        look->in_the_way = g_steal_pointer(&text);
+    }
+}
+
+static gboolean process_look(look_t *look, const store_opener_t *opener, GError **error)
+{
+    g_autofree char *device = NULL;
+
+    if (!kernel_mapping_find(KERNEL_MAPPING_DIR, opener->image, opener->address, &device, error)) {
+        return FALSE;
+    }
+    if (device != NULL) {
+        mapping_say(look, opener, device);
+        return TRUE;
+    }
+    return client_end(look, opener, "a client of this host, where no QEMU has it", error);
+}
+
 static gboolean own_look(look_t *look, const store_opener_t *opener, GError **error)
 {
     pid_t pid = 0;
@@ -81,7 +110,7 @@ static gboolean own_look(look_t *look, const store_opener_t *opener, GError **er
         return FALSE;
     }
     if (pid == 0) {
-        return client_end(look, opener, "a client of this host, where no QEMU has it", error);
+        return process_look(look, opener, error);
     }
     if (look->in_the_way == NULL) {
         look->in_the_way = g_strdup_printf("%s is open here in QEMU (pid %d): end that", opener->image, (int) pid);
@@ -182,7 +211,7 @@ gboolean image_openers_end_own(store_t *store, char **run_names, const image_rec
 {
     g_autofree char *ip = own_ip(store, error);
     g_autofree char *in_the_way = NULL;
-    look_t look = { .store = store, .record = record, .ip = ip };
+    look_t look = { .store = store, .record = record, .ip = ip, .mappings_stay = TRUE };
 
     if (ip == NULL || !look_until_refused(&look, run_names, &in_the_way, error)) {
         return FALSE;

@@ -19,6 +19,7 @@
  *
  * A client of this host has ended when no QEMU of this host has that image in its command line; one of a host that
  * Pacemaker has fenced has ended, too. Both are put on the blocklist, each alone, so that nobody waits for their watches.
+ * A mapping of this host's kernel is in the way as a stranger is: it shares its client with all others.
  *
  * \param[in]  options  how the store was opened
  * \param[in]  record   of an earlier start on this host, or NULL
@@ -38,8 +39,10 @@ char *image_openers_write_obstacle(store_t *store, char **run_names, GError **er
 /*!
  * \brief Put those out that this host's ended processes have left
  *
+ * What this host's kernel has mapped stays: it is no server, and in the way of the next start.
+ *
  * \param[out] error  UNDERSTUDY_ERROR_BUSY: a QEMU of this host still has a run image open
- * \return TRUE: no client of this host can write to a run image any more
+ * \return TRUE: no QEMU of this host can write to a run image any more
  */
 gboolean image_openers_end_own(store_t *store, char **run_names, const image_record_t *record, GError **error);
 
