@@ -280,9 +280,14 @@ static void claims_say(store_t *store, const char *server)
     g_hash_table_iter_init(&iter, places);
     while (g_hash_table_iter_next(&iter, &start_id, &text)) {
         g_autoptr(claim_place_t) place = claim_place_parse(text, start_id);
+        g_autofree char *holder = NULL;
 
-        fprintf(stderr, "understudy: %s was not stopped on %s, and is still claimed from there in pool %s: its image may run\n",
-                server, place != NULL ? place->claim->host : "an unknown host", place != NULL ? place->pool : "(unknown)");
+        /* A stop that had little time gives the claim back and leaves this. */
+        if (place == NULL || !store_claim_read(store, place->pool, server, &holder, NULL) || holder != NULL) {
+            fprintf(stderr, "understudy: %s was not stopped on %s, and is still claimed from there in pool %s: its image may "
+                            "run\n", server, place != NULL ? place->claim->host : "an unknown host",
+                    place != NULL ? place->pool : "(unknown)");
+        }
     }
 }
 
