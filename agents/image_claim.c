@@ -25,17 +25,16 @@ typedef struct attempt {
     const ocf_call_t *call;
     store_t *store;
     const image_identity_t *identity;
-    const image_record_t *record;
-    char **run_images;       /* under this claim */
-    char *pool;
+    image_record_t *record;
+    const char *pool;        /* where the claim is looked at */
+    char *own_pool;          /* where this start's parameters have it */
     char *boot_id;
     char *own_text;          /* what the claim is to say; NULL: nothing, it is only to be nobody's */
-    gboolean place_is_noted;
 } attempt_t;
 
 static void attempt_clear(attempt_t *attempt)
 {
-    g_free(attempt->pool);
+    g_free(attempt->own_pool);
     g_free(attempt->boot_id);
     g_free(attempt->own_text);
 }
@@ -50,8 +49,8 @@ static gboolean attempt_init(attempt_t *attempt, GError **error)
     }
     own = claim_new(attempt->call->node, attempt->boot_id, attempt->record->start_id);
     attempt->own_text = claim_text(own);
-    attempt->run_images = attempt->record->run_images;
-    attempt->pool = claim_pool((const char *const *) attempt->run_images);
+    attempt->own_pool = claim_pool((const char *const *) attempt->record->run_images);
+    attempt->pool = attempt->own_pool;
     return TRUE;
 }
 
@@ -77,20 +76,44 @@ static char *ended_reason(const attempt_t *attempt, const claim_t *holder, gbool
     return g_strdup(claim_ended_reason(holder, &evidence));
 }
 
+static void unreadable_say(const attempt_t *attempt, const char *start_id, GError **error)
+{
+    const char *server = attempt->identity->server;
+
+    g_set_error(error, UNDERSTUDY_ERROR, UNDERSTUDY_ERROR_BUSY,
+                "where a claim on %s lies can't be read ('ceph config-key get understudy/server/%s/claim/%s'): make sure that "
+                "its image runs nowhere, then 'understudy unclaim %s'", server, server, start_id, server);
+}
+
+/* Those of the record, and those that starts with other parameters have used: NULL with an error if one is not known. */
+static char **all_images(const attempt_t *attempt, GError **error)
+{
+    g_autoptr(GHashTable) places = store_claim_places(attempt->store, attempt->identity->server, error);
+    const char *unreadable = NULL;
+    g_auto(GStrv) images = places != NULL ? claim_images((const char *const *) attempt->record->run_images, places, &unreadable)
+                                          : NULL;
+
+    if (unreadable != NULL) {
+        unreadable_say(attempt, unreadable, error);
+        return NULL;
+    }
+    return g_steal_pointer(&images);
+}
+
 /* Whoever held the image until now never writes again, also when he was only asleep, or cut off: librbd, which breaks his
  * lock, refuses him for an hour. The owners are read before the claim is read again, so that none of them is the QEMU of
  * another start that was quicker to break it. */
 static gboolean holder_shut_out(const attempt_t *attempt, const claim_t *holder, const char *text, const char *clients,
                                 gboolean is_dead, GError **error)
 {
-    const char *const *images = (const char *const *) attempt->run_images;
     const char *server = attempt->identity->server;
     const store_options_t options = image_store_options(attempt->call);
-    g_autoptr(GPtrArray) owners = store_image_lock_owners(attempt->store, images, error);
+    g_auto(GStrv) images = all_images(attempt, error);
+    g_autoptr(GPtrArray) owners = images != NULL ? store_image_lock_owners(attempt->store, (const char *const *) images, error)
+                                                 : NULL;
     g_autofree char *now = NULL;
 
-    if (owners == NULL
-        || !image_openers_wait_free(attempt->store, &options, attempt->run_images, attempt->record, 0, error)
+    if (owners == NULL || !image_openers_wait_free(attempt->store, &options, images, attempt->record, 0, error)
         || !store_claim_read(attempt->store, attempt->pool, server, &now, error)) {
         return FALSE;
     }
@@ -106,6 +129,16 @@ static gboolean holder_shut_out(const attempt_t *attempt, const claim_t *holder,
         ocf_log("%s had the image of %s: it stays on the blocklist", (const char *) owners->pdata[i], server);
     }
     return TRUE;
+}
+
+static char *held_text(const attempt_t *attempt, const claim_t *holder)
+{
+    const char *server = attempt->identity->server;
+    gboolean is_elsewhere = strcmp(attempt->pool, attempt->own_pool) != 0;
+    g_autofree char *where = is_elsewhere ? g_strdup_printf(" in pool %s", attempt->pool) : g_strdup("");
+
+    return g_strdup_printf("%s is claimed%s by %s: stop it there ('understudy unclaim %s' if that can't be)", server, where,
+                           holder != NULL ? holder->host : "somebody unknown", server);
 }
 
 /* TRUE: the claim says what it is to say. FALSE with *held: somebody has it who has not ended. FALSE with an error else. */
@@ -129,14 +162,16 @@ static gboolean claim_try(const attempt_t *attempt, char **held, GError **error)
     if (text != NULL) {
         reason = holder != NULL ? ended_reason(attempt, holder, &is_dead) : NULL;
         if (reason == NULL) {
-            *held = g_strdup_printf("%s is claimed by %s: stop it there ('understudy unclaim %s' if that can't be)", server,
-                                    holder != NULL ? holder->host : "somebody unknown", server);
+            *held = held_text(attempt, holder);
             return FALSE;
         }
         if (!holder_shut_out(attempt, holder, text, clients, is_dead, error)) {
             return FALSE;
         }
         ocf_log("%s was claimed by a start on %s: %s", server, holder->host, reason);
+    }
+    if (attempt->own_text != NULL) {
+        g_clear_pointer(&attempt->record->placed_start_id, g_free);
     }
     /* A holder that has said of more clients meanwhile keeps it: they are looked at with the next try. */
     return store_claim_swap_state(attempt->store, attempt->pool, server,
@@ -179,7 +214,6 @@ static gboolean place_try(const attempt_t *attempt, const claim_place_t *place, 
     g_autoptr(GError) pool_error = NULL;
 
     there.pool = place->pool;
-    there.run_images = place->run_images;
     there.own_text = NULL;
     if (store_pool_exists(attempt->store, place->pool, &pool_error)) {
         if (claim_try(&there, held, error)) {
@@ -198,13 +232,10 @@ static gboolean place_try(const attempt_t *attempt, const claim_place_t *place, 
 
 static gboolean other_try(const attempt_t *attempt, const char *start_id, const char *text, char **held, GError **error)
 {
-    const char *server = attempt->identity->server;
     g_autoptr(claim_place_t) place = claim_place_parse(text, start_id);
 
     if (place == NULL) {
-        *held = g_strdup_printf("where a claim on %s lies can't be read ('ceph config-key get understudy/server/%s/claim/%s'): "
-                                "make sure that its image runs nowhere, then 'understudy unclaim %s'", server, server,
-                                start_id, server);
+        unreadable_say(attempt, start_id, error);
         return FALSE;
     }
     /* In this pool the claim is ours, so that it is that start's no more. */
@@ -215,20 +246,27 @@ static gboolean other_try(const attempt_t *attempt, const char *start_id, const 
     return TRUE;
 }
 
-static gboolean place_note(attempt_t *attempt, GError **error)
+/* Once a start; for a claim that was taken before claims had places, with the next look at it. */
+static gboolean place_note(const attempt_t *attempt, GError **error)
 {
-    g_autofree char *text = claim_place_text(attempt->own_text, (const char *const *) attempt->run_images);
+    image_record_t *record = attempt->record;
+    g_autofree char *text = NULL;
 
-    if (!attempt->place_is_noted) {
-        attempt->place_is_noted = store_claim_place_set(attempt->store, attempt->identity->server,
-                                                        attempt->record->start_id, text, error);
+    if (g_strcmp0(record->placed_start_id, record->start_id) == 0) {
+        return TRUE;
     }
-    return attempt->place_is_noted;
+    text = claim_place_text(attempt->own_text, (const char *const *) record->run_images);
+    if (!store_claim_place_set(attempt->store, attempt->identity->server, record->start_id, text, error)) {
+        return FALSE;
+    }
+    g_free(record->placed_start_id);
+    record->placed_start_id = g_strdup(record->start_id);
+    return image_record_save(record, attempt->identity->domain_name, error);
 }
 
 /* The own claim has been taken. It is said first where it lies, then the others are looked at: of two starts whose
  * parameters name two pools, at least one sees the other. */
-static gboolean others_try(attempt_t *attempt, char **held, GError **error)
+static gboolean others_try(const attempt_t *attempt, char **held, GError **error)
 {
     g_autoptr(GHashTable) places = NULL;
     GHashTableIter iter;
@@ -261,7 +299,7 @@ static char *unknown_clients_text(store_t *store, const image_record_t *record, 
 }
 
 gboolean image_claim_take(const ocf_call_t *call, store_t *store, const image_identity_t *identity,
-                          const image_record_t *record, guint wait_ms, GError **error)
+                          image_record_t *record, guint wait_ms, GError **error)
 {
     attempt_t attempt = { .call = call, .store = store, .identity = identity, .record = record };
     gint64 deadline_us = g_get_monotonic_time() + wait_ms * 1000LL;
@@ -297,24 +335,8 @@ gboolean image_claim_take(const ocf_call_t *call, store_t *store, const image_id
     return taken;
 }
 
-/* A claim that was taken before claims had places gets one: once a start, for a monitor that finds it to be its own. */
-#define PLACED_KEY "placed"
-static gboolean place_keep(attempt_t *attempt, gboolean is_new, GError **error)
-{
-    const char *server = attempt->identity->server;
-    const char *start_id = attempt->record->start_id;
-    g_autofree char *placed = NULL;
-
-    if (!is_new && !store_claim_note_read(attempt->store, attempt->pool, server, PLACED_KEY, &placed, error)) {
-        return FALSE;
-    }
-    return g_strcmp0(placed, start_id) == 0
-           || (place_note(attempt, error)
-               && store_claim_note_set(attempt->store, attempt->pool, server, attempt->own_text, PLACED_KEY, start_id, error));
-}
-
 gboolean image_claim_take_over(const ocf_call_t *call, store_t *store, const image_identity_t *identity,
-                               const image_record_t *record, const char *from_host, GError **error)
+                               image_record_t *record, const char *from_host, GError **error)
 {
     attempt_t attempt = { .call = call, .store = store, .identity = identity, .record = record };
     const store_options_t options = image_store_options(call);
@@ -331,11 +353,12 @@ gboolean image_claim_take_over(const ocf_call_t *call, store_t *store, const ima
                     identity->server, holder != NULL ? holder->host : "somebody unknown");
         taken = FALSE;
     }
-    taken = taken
-            && (g_strcmp0(text, attempt.own_text) == 0
-                || store_claim_swap_state(store, attempt.pool, identity->server, &(store_claim_state_t) { .holder = text },
-                                          &(store_claim_state_t) { .holder = attempt.own_text, .clients = clients }, error))
-            && place_keep(&attempt, g_strcmp0(text, attempt.own_text) != 0, error);
+    if (taken && g_strcmp0(text, attempt.own_text) != 0) {
+        g_clear_pointer(&record->placed_start_id, g_free);
+        taken = store_claim_swap_state(store, attempt.pool, identity->server, &(store_claim_state_t) { .holder = text },
+                                       &(store_claim_state_t) { .holder = attempt.own_text, .clients = clients }, error);
+    }
+    taken = taken && place_note(&attempt, error);
     attempt_clear(&attempt);
     return taken;
 }

@@ -21,12 +21,12 @@
  * \param[out] error    UNDERSTUDY_ERROR_BUSY: names the holder
  */
 gboolean image_claim_take(const ocf_call_t *call, store_t *store, const image_identity_t *identity,
-                          const image_record_t *record, guint wait_ms, GError **error);
+                          image_record_t *record, guint wait_ms, GError **error);
 
 /* After a live migration, or where an image runs that was started without a claim: take it from nobody, or from
  * the host that the guest has come from. UNDERSTUDY_ERROR_BUSY: somebody else has it. */
 gboolean image_claim_take_over(const ocf_call_t *call, store_t *store, const image_identity_t *identity,
-                               const image_record_t *record, const char *from_host, GError **error);
+                               image_record_t *record, const char *from_host, GError **error);
 
 /* Beside the claim, for whoever breaks it: as which clients of the store the start's QEMU may write. Before a QEMU is made:
  * that this is not known, and on which host. Afterwards, once all its disks are seen open: which. */

@@ -42,6 +42,7 @@ void image_record_free(image_record_t *record)
     g_ptr_array_unref(record->clients);
     g_free(record->server);
     g_free(record->start_id);
+    g_free(record->placed_start_id);
     g_free(record->secret_uuid);
     g_free(record->unanswered);
     g_free(record);
@@ -73,6 +74,7 @@ image_record_t *image_record_load(const char *domain_name)
     }
     record->server = g_key_file_get_string(file, GROUP, "server", NULL);
     record->start_id = g_key_file_get_string(file, GROUP, "start_id", NULL);
+    record->placed_start_id = g_key_file_get_string(file, GROUP, "placed_start_id", NULL);
     record->secret_uuid = g_key_file_get_string(file, GROUP, "secret_uuid", NULL);
     record->unanswered = g_key_file_get_string(file, GROUP, "unanswered", NULL);
     return record;
@@ -99,6 +101,9 @@ gboolean image_record_save(const image_record_t *record, const char *domain_name
     }
     if (record->start_id != NULL) {
         g_key_file_set_string(file, GROUP, "start_id", record->start_id);
+    }
+    if (record->placed_start_id != NULL) {
+        g_key_file_set_string(file, GROUP, "placed_start_id", record->placed_start_id);
     }
     if (record->secret_uuid != NULL) {
         g_key_file_set_string(file, GROUP, "secret_uuid", record->secret_uuid);

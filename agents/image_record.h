@@ -20,6 +20,7 @@ typedef struct image_record {
     GPtrArray *clients;    /* char*: "10.0.0.11:0/123", ours on this host; frees its elements */
     char *server;          /* whose image; NULL: of an earlier version */
     char *start_id;        /* by which this start's claim is known (claim.h); NULL: made before there were claims */
+    char *placed_start_id; /* the start whose claim's place is noted in the store (claim.h); NULL: none */
     char *secret_uuid;     /* of the secret that libvirtd has for this start alone; NULL: none */
     char *unanswered;      /* a RECORD_REQUEST_ that was sent to libvirtd, and may have been carried out, and may still be;
                             * NULL: none */

@@ -157,6 +157,41 @@ claim_place_t *claim_place_parse(const char *text, const char *start_id)
     return place;
 }
 
+static void images_add(GPtrArray *images, const char *const *more)
+{
+    for (; *more != NULL; more++) {
+        if (!g_ptr_array_find_with_equal_func(images, *more, g_str_equal, NULL)) {
+            g_ptr_array_add(images, g_strdup(*more));
+        }
+    }
+}
+
+char **claim_images(const char *const *run_images, GHashTable *places, const char **unreadable)
+{
+    GPtrArray *images = g_ptr_array_new();
+    const char *unread = NULL;
+    GHashTableIter iter;
+    gpointer start_id = NULL;
+    gpointer text = NULL;
+
+    images_add(images, run_images);
+    g_hash_table_iter_init(&iter, places);
+    while (g_hash_table_iter_next(&iter, &start_id, &text)) {
+        g_autoptr(claim_place_t) place = claim_place_parse(text, start_id);
+
+        if (place != NULL) {
+            images_add(images, (const char *const *) place->run_images);
+        } else {
+            unread = start_id;
+        }
+    }
+    g_ptr_array_add(images, NULL);
+    if (unreadable != NULL) {
+        *unreadable = unread;
+    }
+    return (char **) g_ptr_array_free(images, FALSE);
+}
+
 char *claim_place_text(const char *claim_text, const char *const *run_images)
 {
     g_autofree char *images = g_strjoinv(" ", (char **) run_images);

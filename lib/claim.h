@@ -59,6 +59,7 @@ void claim_clients_free(claim_clients_t *clients);
  * Where the claim of one start lies, kept apart from every pool: the parameters, which name the pool, may be others by the
  * time of the next start. Each start has an entry of its own, so that none is lost to another that is written at once.
  */
+#define CLAIM_PLACE_KEY_PART "/claim/"   /* understudy/server/SERVER/claim/START */
 typedef struct claim_place {
     claim_t *claim;
     char *pool;
@@ -69,6 +70,17 @@ typedef struct claim_place {
 claim_place_t *claim_place_parse(const char *text, const char *start_id);
 char *claim_place_text(const char *claim_text, const char *const *run_images);
 void claim_place_free(claim_place_t *place);
+
+/*!
+ * \brief All run images that a start of a server may have used
+ *
+ * \param[in]  run_images  those of the parameters as they are now
+ * \param[in]  places      char* start id -> char* text, as store_claim_places() gives them
+ * \param[out] unreadable  a start id whose text can't be read, so that its images are not known; NULL: none. Owned by places;
+ *                         may be NULL
+ * \return each once; g_strfreev()
+ */
+char **claim_images(const char *const *run_images, GHashTable *places, const char **unreadable);
 
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(claim_place_t, claim_place_free)
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(claim_t, claim_free)

@@ -1,14 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* The module store.so: in which pool each start's claim on a server lies, in the monitors' config-key store. */
+#include "claim.h"
 #include "config_key.h"
 #include "registry.h"
 #include "store_private.h"
 
-#define KEY_PART "/claim/"
-
 static char *key_prefix(const char *server)
 {
-    return g_strconcat(REGISTRY_SERVER_PREFIX, server, KEY_PART, NULL);
+    return g_strconcat(REGISTRY_SERVER_PREFIX, server, CLAIM_PLACE_KEY_PART, NULL);
 }
 
 GHashTable *store_do_claim_places(store_t *store, const char *server, GError **error)

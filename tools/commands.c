@@ -165,7 +165,8 @@ const command_t commands[] = {
     { "unclaim", TRUE, TRUE, NULL, "take a server's claim from a start that is gone",
       "A start of an image claims its server in the store, and the stop gives the claim back. A claim whose holder is "
       "known to have ended is broken by the next start. This breaks one of which that can't be known, for instance "
-      "because its host will never be back. Refused while the cluster says that the image runs, starts or stops, and "
+      "because its host will never be back, in whatever pool it lies. "
+      "Refused while the cluster says that the image runs, starts or stops, and "
       "while anybody has a run image open whom the store does not refuse. What it can't see is a start that is still "
       "under way on a host that the cluster does not know: make sure that there is none.", run_unclaim },
     { "history", TRUE, TRUE, history_options, "show a server's takeovers and how long each phase took",

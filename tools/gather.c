@@ -5,6 +5,7 @@
 
 #include "agent_operations.h"
 #include "cib.h"
+#include "claim.h"
 #include "error.h"
 #include "names.h"
 #include "observer_client.h"
@@ -93,6 +94,7 @@ cluster_state_t *gather_placement(const char *server, scheduler_plan_t **plan, G
 typedef struct source {
     store_t *store;
     store_map_t *map;
+    GHashTable *server_values; /* of the config-key store, below REGISTRY_SERVER_PREFIX; NULL with an error */
     GPtrArray *entries;       /* server_entry_t*: what isolations have put on the blocklist; NULL with an error */
     GError *entries_error;
     GHashTable *entry_faults; /* char* server -> char*: why a record of those can't be read */
@@ -105,6 +107,7 @@ static void source_free(gpointer data)
 
     store_close(source->store);
     g_clear_pointer(&source->map, store_map_free);
+    g_clear_pointer(&source->server_values, g_hash_table_unref);
     g_clear_pointer(&source->entries, g_ptr_array_unref);
     g_clear_error(&source->entries_error);
     g_clear_pointer(&source->entry_faults, g_hash_table_unref);
@@ -124,7 +127,10 @@ static source_t *open_source(const store_options_t *options, GError **error)
         return NULL;
     }
     /* All else may be told without them. */
-    source->entries = server_entries_read(source->store, &source->entry_faults, &source->entries_error);
+    source->server_values = config_key_dump(source->store, REGISTRY_SERVER_PREFIX, &source->entries_error);
+    if (source->server_values != NULL) {
+        source->entries = server_entries_of(source->server_values, &source->entry_faults);
+    }
     return source;
 }
 
@@ -236,26 +242,53 @@ static gboolean first_disk_look(const source_t *source, const store_image_name_t
     return store_clone_state(source->store, run, &complete, &parent, &found->point, error);
 }
 
-static gboolean add_disk(const source_t *source, const cluster_server_t *server, const char *disk, guint index,
-                         run_image_t *found, GError **error)
+static char *run_image_text(const char *disk, const char *run_pool, const char *server, guint index, GError **error)
 {
-    const char *run_pool = g_hash_table_lookup(server->params, "run_pool");
     store_image_name_t *name = store_image_name_parse(disk, error);
+    g_autofree char *image = server_run_image_name(server, index);
+    char *text = NULL;
+
+    /* Run images live in the hosts' pool, never in the servers' namespaces. */
+    if (name != NULL) {
+        text = g_strjoin("/", run_pool != NULL ? run_pool : name->pool, image, NULL);
+    }
+    store_image_name_free(name);
+    return text;
+}
+
+char **gather_run_image_names(const cluster_server_t *server, GError **error)
+{
+    const char *disks = g_hash_table_lookup(server->params, "disks");
+    const char *run_pool = g_hash_table_lookup(server->params, "run_pool");
+    g_auto(GStrv) words = g_strsplit_set(disks != NULL ? disks : "", " \t,", -1);
+    g_autoptr(GStrvBuilder) found = g_strv_builder_new();
+    guint index = 0;
+
+    for (char **word = words; *word != NULL; word++) {
+        g_autofree char *text = NULL;
+
+        if (**word == '\0') {
+            continue;
+        }
+        text = run_image_text(*word, run_pool, server->name, index, error);
+        if (text == NULL) {
+            return NULL;
+        }
+        g_strv_builder_add(found, text);
+        index++;
+    }
+    return g_strv_builder_end(found);
+}
+
+static gboolean add_disk(const source_t *source, const char *run_image, run_image_t *found, GError **error)
+{
+    store_image_name_t *name = store_image_name_parse(run_image, error);
     gboolean exists = FALSE;
     gboolean done = FALSE;
     guint64 bytes = 0;
 
     if (name == NULL) {
         return FALSE;
-    }
-    g_free(name->image);
-    name->image = server_run_image_name(server->name, index);
-    /* Run images live in the hosts' pool, never in the servers' namespaces. */
-    g_free(name->namespace);
-    name->namespace = g_strdup("");
-    if (run_pool != NULL) {
-        g_free(name->pool);
-        name->pool = g_strdup(run_pool);
     }
     done = store_image_exists(source->store, name, &exists, error);
     if (done && exists) {
@@ -266,6 +299,41 @@ static gboolean add_disk(const source_t *source, const cluster_server_t *server,
     done = done && add_kept(source, name, found, error);
     store_image_name_free(name);
     return done;
+}
+
+/* Which would keep the next start from going on, or be somebody's whose image runs. */
+static void claim_look(const source_t *source, const char *server, const char *start_id, const char *text, const char *pool,
+                       run_image_t *found)
+{
+    g_autoptr(claim_place_t) place = claim_place_parse(text, start_id);
+    g_autofree char *holder = NULL;
+
+    if (place == NULL) {
+        run_image_set_claim(found, server, NULL, NULL);
+    } else if (g_strcmp0(place->pool, pool) != 0
+               && (!store_claim_read(source->store, place->pool, server, &holder, NULL) || holder != NULL)) {
+        run_image_set_claim(found, server, place->claim->host, place->pool);
+    }
+}
+
+/* A claim that does not lie where the parameters have the run images now. */
+static void claims_look(const source_t *source, const char *server, char **run_images, run_image_t *found)
+{
+    g_autofree char *pool = claim_pool((const char *const *) run_images);
+    g_autofree char *prefix = g_strconcat(server, CLAIM_PLACE_KEY_PART, NULL);
+    GHashTableIter iter;
+    gpointer name = NULL;
+    gpointer text = NULL;
+
+    if (source->server_values == NULL) {
+        return;
+    }
+    g_hash_table_iter_init(&iter, source->server_values);
+    while (g_hash_table_iter_next(&iter, &name, &text)) {
+        if (g_str_has_prefix(name, prefix)) {
+            claim_look(source, server, (const char *) name + strlen(prefix), text, pool, found);
+        }
+    }
 }
 
 static gboolean is_refused(GHashTable *blocklist, const char *address)
@@ -310,24 +378,20 @@ static void entries_look(const source_t *source, const cluster_server_t *server,
 
 static run_image_t *look(GHashTable *sources, const cluster_server_t *server, guint timeout_ms, GError **error)
 {
-    const char *disks = g_hash_table_lookup(server->params, "disks");
-    g_auto(GStrv) words = g_strsplit_set(disks != NULL ? disks : "", " \t,", -1);
+    g_auto(GStrv) names = gather_run_image_names(server, error);
     run_image_t *found = g_new0(run_image_t, 1);
-    const source_t *source = find_source(sources, server, timeout_ms, error);
+    const source_t *source = names != NULL ? find_source(sources, server, timeout_ms, error) : NULL;
     gboolean good = source != NULL;
-    guint index = 0;
 
-    for (char **word = words; good && *word != NULL; word++) {
-        if (**word != '\0') {
-            good = add_disk(source, server, *word, index, found, error);
-            index++;
-        }
+    for (char **name = names; good && *name != NULL; name++) {
+        good = add_disk(source, *name, found, error);
     }
     if (!good) {
         run_image_free(found);
         return NULL;
     }
     entries_look(source, server, found);
+    claims_look(source, server->name, names, found);
     return found;
 }
 

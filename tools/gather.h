@@ -48,6 +48,9 @@ report_sources_t gathered_sources(const gathered_t *gathered);
  */
 run_image_t *gather_run_image(const cluster_server_t *server, guint timeout_ms);
 
+/* "pool/image" of each disk's run image, as the parameters have it. NULL with UNDERSTUDY_ERROR_CONFIG; g_strfreev(). */
+char **gather_run_image_names(const cluster_server_t *server, GError **error);
+
 /*!
  * \brief Whether the store refuses all that comes from a server
  *

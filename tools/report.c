@@ -28,7 +28,18 @@ void run_image_free(run_image_t *run_image)
     g_clear_pointer(&run_image->refused, g_ptr_array_unref);
     g_free(run_image->admitted);
     g_free(run_image->entry_fault);
+    g_free(run_image->claim);
     g_free(run_image);
+}
+
+void run_image_set_claim(run_image_t *run_image, const char *server, const char *host, const char *pool)
+{
+    g_free(run_image->claim);
+    run_image->claim = host != NULL
+        ? g_strdup_printf("its claim by %s lies in pool %s, where its run images were when it was started: no other start "
+                          "goes on before it is stopped there ('understudy unclaim %s' if that can't be)", host, pool, server)
+        : g_strdup_printf("where a claim on it lies can't be read: no start goes on; if its image runs nowhere, run "
+                          "'understudy unclaim %s'", server);
 }
 
 static void kept_image_free(gpointer data)
@@ -266,6 +277,7 @@ static JsonObject *server_json(const report_sources_t *sources, const char *name
     append_reason(reason, image);
     append_reason(reason, run_image != NULL ? run_image->trouble : NULL);
     append_reason(reason, run_image != NULL ? run_image->warning : NULL);
+    append_reason(reason, run_image != NULL ? run_image->claim : NULL);
     if (run_image != NULL) {
         append_entries(reason, run_image, verdict);
     }

@@ -30,9 +30,12 @@ typedef struct run_image {
     GPtrArray *refused;      /* char*: entries of the store's blocklist that keep the server out, "10.0.2.101:0/0"; or NULL */
     char *admitted;          /* the entry of its store_address, if it is not on the blocklist for long; or NULL */
     char *entry_fault;       /* why a record of what was put there for it can't be read, or NULL */
+    char *claim;             /* that a claim does not lie where the parameters have the run images, or NULL */
 } run_image_t;
 
 void run_image_free(run_image_t *run_image);
+/* host and pool: whose claim lies where the parameters do not have the run images; NULL: that can't be read. */
+void run_image_set_claim(run_image_t *run_image, const char *server, const char *host, const char *pool);
 void run_image_add_kept(run_image_t *run_image, const char *name, guint64 bytes);
 
 typedef struct report_sources {

@@ -7,48 +7,10 @@
 #include "claim_refuse.h"
 #include "error.h"
 #include "gather.h"
-#include "names.h"
 #include "run.h"
 #include "store.h"
 
 #define STORE_TIMEOUT_MS 5000
-
-static char *run_image_text(const char *disk, const char *run_pool, const char *server, guint index, GError **error)
-{
-    store_image_name_t *name = store_image_name_parse(disk, error);
-    g_autofree char *image = server_run_image_name(server, index);
-    char *text = NULL;
-
-    if (name != NULL) {
-        text = g_strjoin("/", run_pool != NULL ? run_pool : name->pool, image, NULL);
-    }
-    store_image_name_free(name);
-    return text;
-}
-
-static char **run_images(const cluster_server_t *server, GError **error)
-{
-    const char *disks = g_hash_table_lookup(server->params, "disks");
-    const char *run_pool = g_hash_table_lookup(server->params, "run_pool");
-    g_auto(GStrv) words = g_strsplit_set(disks != NULL ? disks : "", " \t,", -1);
-    g_autoptr(GStrvBuilder) found = g_strv_builder_new();
-    guint index = 0;
-
-    for (char **word = words; *word != NULL; word++) {
-        g_autofree char *text = NULL;
-
-        if (**word == '\0') {
-            continue;
-        }
-        text = run_image_text(*word, run_pool, server->name, index, error);
-        if (text == NULL) {
-            return NULL;
-        }
-        g_strv_builder_add(found, text);
-        index++;
-    }
-    return g_strv_builder_end(found);
-}
 
 static gboolean nobody_writes(store_t *store, const char *const *images, GError **error)
 {
@@ -67,18 +29,26 @@ static gboolean nobody_writes(store_t *store, const char *const *images, GError 
     return openers != NULL;
 }
 
-/* *broken is set if somebody had it. */
-static gboolean claim_break(store_t *store, const char *server, const char *const *images, gboolean *broken, GError **error)
+typedef struct breaking {
+    store_t *store;
+    const char *server;
+    GHashTable *places;   /* char* start id -> char* text */
+    char **images;        /* all that a start may have used */
+    gboolean broken;      /* somebody had a claim */
+} breaking_t;
+
+static gboolean claim_break(breaking_t *breaking, const char *pool, GError **error)
 {
-    g_autofree char *pool = claim_pool(images);
+    store_t *store = breaking->store;
+    const char *server = breaking->server;
+    const char *const *images = (const char *const *) breaking->images;
     g_autofree char *text = NULL;
     g_autofree char *clients = NULL;
     g_autoptr(claim_t) holder = NULL;
     /* Before the claim is read: none of them is of a start that takes it later. */
-    g_autoptr(GPtrArray) owners = pool != NULL ? store_image_lock_owners(store, images, error) : NULL;
+    g_autoptr(GPtrArray) owners = store_image_lock_owners(store, images, error);
 
-    if (owners == NULL || !nobody_writes(store, images, error)
-        || !store_claim_read(store, pool, server, &text, error)
+    if (owners == NULL || !nobody_writes(store, images, error) || !store_claim_read(store, pool, server, &text, error)
         || !store_claim_note_read(store, pool, server, STORE_CLAIM_CLIENTS_KEY, &clients, error)) {
         return FALSE;
     }
@@ -93,63 +63,70 @@ static gboolean claim_break(store_t *store, const char *server, const char *cons
                                    &(store_claim_state_t) { .holder = NULL }, error)) {
         return FALSE;
     }
-    *broken = TRUE;
-    printf("%s was claimed by a start on %s; now it is nobody's\n", server,
-           holder != NULL ? holder->host : "an unknown host");
+    breaking->broken = TRUE;
+    printf("%s was claimed by a start on %s in pool %s; now it is nobody's\n", server,
+           holder != NULL ? holder->host : "an unknown host", pool);
     return TRUE;
 }
 
 /* A claim that lies where earlier parameters have put it. What its pool's name opens no more is the operator's word alone. */
-static gboolean place_break(store_t *store, const char *server, const claim_place_t *place, gboolean *broken, GError **error)
+static gboolean place_break(breaking_t *breaking, const claim_place_t *place, GError **error)
 {
     g_autoptr(GError) pool_error = NULL;
 
-    if (store_pool_exists(store, place->pool, &pool_error)) {
-        return claim_break(store, server, (const char *const *) place->run_images, broken, error);
+    if (store_pool_exists(breaking->store, place->pool, &pool_error)) {
+        return claim_break(breaking, place->pool, error);
     }
     if (!g_error_matches(pool_error, UNDERSTUDY_ERROR, UNDERSTUDY_ERROR_NOT_FOUND)) {
-        g_propagate_prefixed_error(error, g_steal_pointer(&pool_error), "a claim on %s lies in pool %s: ", server, place->pool);
+        g_propagate_prefixed_error(error, g_steal_pointer(&pool_error), "a claim on %s lies in pool %s: ", breaking->server,
+                                   place->pool);
         return FALSE;
     }
-    *broken = TRUE;
-    printf("%s was claimed by a start on %s in pool %s, which is not there any more; now it is nobody's\n", server,
+    breaking->broken = TRUE;
+    printf("%s was claimed by a start on %s in pool %s, which is not there any more; now it is nobody's\n", breaking->server,
            place->claim->host, place->pool);
     return TRUE;
 }
 
-static gboolean places_break(store_t *store, const char *server, gboolean *broken, GError **error)
+static gboolean places_break(breaking_t *breaking, GError **error)
 {
-    g_autoptr(GHashTable) places = store_claim_places(store, server, error);
-    gboolean good = places != NULL;
+    gboolean good = TRUE;
     GHashTableIter iter;
     gpointer start_id = NULL;
     gpointer text = NULL;
 
-    if (good) {
-        g_hash_table_iter_init(&iter, places);
-    }
+    g_hash_table_iter_init(&iter, breaking->places);
     while (good && g_hash_table_iter_next(&iter, &start_id, &text)) {
         g_autoptr(claim_place_t) place = claim_place_parse(text, start_id);
 
-        good = (place == NULL || place_break(store, server, place, broken, error))
-               && store_claim_place_set(store, server, start_id, NULL, error);
+        if (place == NULL) {
+            breaking->broken = TRUE;
+            printf("where a claim on %s lay can't be read; now it is nobody's\n", breaking->server);
+        }
+        good = (place == NULL || place_break(breaking, place, error))
+               && store_claim_place_set(breaking->store, breaking->server, start_id, NULL, error);
     }
     return good;
 }
 
 static gboolean claims_break(store_t *store, const cluster_server_t *server, GError **error)
 {
-    g_auto(GStrv) images = run_images(server, error);
-    gboolean broken = FALSE;
+    g_auto(GStrv) images = gather_run_image_names(server, error);
+    g_autofree char *pool = images != NULL ? claim_pool((const char *const *) images) : NULL;
+    breaking_t breaking = { .store = store, .server = server->name };
+    gboolean done = FALSE;
 
-    if (images == NULL || !claim_break(store, server->name, (const char *const *) images, &broken, error)
-        || !places_break(store, server->name, &broken, error)) {
-        return FALSE;
+    breaking.places = pool != NULL ? store_claim_places(store, server->name, error) : NULL;
+    if (breaking.places != NULL) {
+        breaking.images = claim_images((const char *const *) images, breaking.places, NULL);
+        done = claim_break(&breaking, pool, error) && places_break(&breaking, error);
+        g_hash_table_unref(breaking.places);
+        g_strfreev(breaking.images);
     }
-    if (!broken) {
+    if (done && !breaking.broken) {
         printf("nobody has claimed %s\n", server->name);
     }
-    return TRUE;
+    return done;
 }
 
 static gboolean is_at_rest(const cluster_server_t *server, GError **error)

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """ocf:understudy:image called by hand on a host, as Pacemaker calls it, and what is seen of it from outside."""
 
+import contextlib
 import json
 import os
 import re
@@ -26,6 +27,8 @@ DOMAIN = f"standby-{SERVER}"
 RECOVERY = f"{POOL}/{SERVER}"
 RUN = f"{POOL}/run-{SERVER}-0"
 CLAIM = f"understudy_claim.{SERVER}"
+CLAIM_PLACE = "understudy/server/{}/claim/{}"
+SECOND_POOL = "second"
 TICKET = f"takeover-{SERVER}"
 ENDED = f"understudy-ended-{SERVER}"
 BYSTANDER = "bystander"   # another guest of the host
@@ -244,10 +247,14 @@ class ImageAgent:
 
     # --- the store -----------------------------------------------------------------
 
-    def claim(self) -> list[str]:
+    def claim(self, pool: str = POOL) -> list[str]:
         """Whose the server is: host, boot id and start id; empty if nobody's."""
-        done = self.lab.exec("store", "rados", "-p", POOL, "getomapval", CLAIM, "holder", "/dev/stdout", check=False)
+        done = self.lab.exec("store", "rados", "-p", pool, "getomapval", CLAIM, "holder", "/dev/stdout", check=False)
         return done.stdout.split() if done.returncode == 0 else []
+
+    def claim_places(self) -> dict[str, str]:
+        """Where the claims of its starts lie: key -> claim and run images."""
+        return json.loads(self.lab.exec("store", "ceph", "config-key", "dump", CLAIM_PLACE.format(SERVER, "")).stdout)
 
     def set_claim(self, text: str) -> None:
         """As another start would have claimed it."""
@@ -373,10 +380,33 @@ class ImageAgent:
                 agent.signal("KILL", *agent.qemu_pids())
             self.lab.exec(host, "rm", "-f", f"/run/understudy/image-{DOMAIN}.state")
         self.lab.exec("store", "rados", "-p", POOL, "rm", CLAIM, check=False)
+        for key in self.claim_places():
+            self.lab.exec("store", "ceph", "config-key", "rm", key)
         # A client that was killed would watch for 30 s more, or for ever.
         for name in [n for n in self.images() if n.startswith(f"run-{SERVER}-")]:
             ghosts.clear_ghosts(self.lab, f"{POOL}/{name}")
             self.remove(f"{POOL}/{name}")
+
+
+@contextlib.contextmanager
+def second_pool(lab: Lab):
+    """Another pool for run images, which the hosts' user may use."""
+    def ceph(*words):
+        return lab.exec("store", "ceph", *words, "--format", "json", timeout_s=60)
+
+    def allow(osd_caps):
+        words = [word for service, text in (caps | {"osd": osd_caps}).items() for word in (service, text)]
+        ceph("auth", "caps", f"client.{CEPHX_USER}", *words)
+
+    caps = json.loads(ceph("auth", "get", f"client.{CEPHX_USER}").stdout)[0]["caps"]
+    ceph("osd", "pool", "create", SECOND_POOL, "1")
+    ceph("osd", "pool", "application", "enable", SECOND_POOL, "rbd")
+    allow(f"{caps['osd']}, profile rbd pool={SECOND_POOL}")
+    try:
+        yield SECOND_POOL
+    finally:
+        allow(caps["osd"])
+        ceph("osd", "pool", "rm", SECOND_POOL, SECOND_POOL, "--yes-i-really-really-mean-it")
 
 
 def holder_end(holder: subprocess.Popen) -> None:

@@ -363,7 +363,16 @@ def test_forget_leaves_the_images(no_images, tmp_path):
     cluster.understudy("adopt", SERVER, "--disk", f"{POOL}/{SERVER}={raw}")
     seen = f"understudy/server/{SERVER}/probes-seen"
     cluster.lab.exec("store", "ceph", "config-key", "set", seen, "0123456789abcdef")
-    cluster.understudy("forget", SERVER)
+    # Nobody has stopped what runs under a claim: it is said, and a later start goes by it.
+    claim = f"understudy/server/{SERVER}/claim/start"
+    cluster.lab.exec("store", "ceph", "config-key", "set", claim, f"host9 boot start {POOL}/run-{SERVER}-0")
+    cluster.lab.exec("store", "rados", "-p", POOL, "setomapval", f"understudy_claim.{SERVER}", "holder", "host9 boot start")
+    try:
+        said = cluster.understudy("forget", SERVER).stderr
+        assert f"still claimed from there in pool {POOL}" in said and "host9" in said
+    finally:
+        cluster.lab.exec("store", "ceph", "config-key", "rm", claim)
+        cluster.lab.exec("store", "rados", "-p", POOL, "rm", f"understudy_claim.{SERVER}")
     assert seen not in cluster.lab.exec("store", "ceph", "config-key", "ls").stdout
     assert SERVER not in str(ours(cluster.configuration()))
     assert f"takeover-{SERVER}" not in cluster.run("cibadmin", "--query", "--scope", "status").stdout

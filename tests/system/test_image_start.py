@@ -14,8 +14,8 @@ import pytest
 
 import ghosts
 from fence_agent import RECORD_KEY, FenceAgent, no_decisions
-from image_agent import (CLAIM, CONFIGURED, DOMAIN, ENDED, GENERIC, INSTALLED, NOT_RUNNING, PERM, RECOVERY, RUN, SERVER,
-                         SUCCESS, ImageAgent, holder_end, image, recovery)  # noqa: F401
+from image_agent import (CLAIM, CLAIM_PLACE, CONFIGURED, DOMAIN, ENDED, GENERIC, INSTALLED, NOT_RUNNING, PERM, RECOVERY, RUN, SERVER,
+                         SECOND_POOL, SUCCESS, ImageAgent, holder_end, image, recovery, second_pool)  # noqa: F401
 from lab.api import wait_until
 from lab.site import POOL
 
@@ -421,6 +421,33 @@ def test_an_image_without_a_claim_gets_one(image):
     assert answer.rc == GENERIC and "host2" in answer.reason
     image.stop()
     assert image.claim() == ["host2", "x", "another"], "a stop removes its own claim alone"
+
+
+def test_a_claim_lies_where_other_parameters_have_put_it(image):
+    """The run images went to another pool while the image ran: a start elsewhere must not go by the new pool alone."""
+    other = ImageAgent(image.lab, "host2")
+    with second_pool(image.lab):
+        try:
+            image.start(run_pool=SECOND_POOL, drop=("boot_probe",))
+            start_id = image.claim(SECOND_POOL)[2]
+            answer = other.call("start", watcher_wait="1s")
+            assert answer.rc == GENERIC and f"in pool {SECOND_POOL} by host1" in answer.reason, answer.log
+            assert f"understudy unclaim {SERVER}" in answer.reason
+            assert other.domains() == [] and other.claim() == [] and other.record() == {}
+            place, = image.claim_places().values()
+            assert start_id in place and f" {SECOND_POOL}/run-{SERVER}-0" in place
+            assert image.domains() == [DOMAIN]
+            # A stop goes by what the start has left.
+            image.virsh("destroy", DOMAIN)
+            image.stop()
+            assert image.claim(SECOND_POOL) == [] and image.claim_places() == {}
+        finally:
+            image.clear()
+    # Gone with its pool: nobody can tell who has it.
+    key, place = CLAIM_PLACE.format(SERVER, "first"), f"host9 x first {SECOND_POOL}/run-{SERVER}-0"
+    image.lab.exec("store", "ceph", "config-key", "set", key, place)
+    answer = image.call("start", watcher_wait="1s")
+    assert answer.rc == GENERIC and f"pool {SECOND_POOL}" in answer.reason and image.domains() == []
 
 
 def test_ceph_files_that_people_have_edited(image):

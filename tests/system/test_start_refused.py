@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """An image is not started without its ticket, whoever asks for it and whatever has become of the constraint."""
 
-from image_agent import ImageAgent, holder_end
+from image_agent import CLAIM_PLACE, ImageAgent, holder_end, second_pool
 from lab.api import wait_until
 from lab.site import POOL
 
@@ -53,10 +53,10 @@ def test_a_start_without_the_constraint(protected):
     assert done.returncode != 0 and "the image of db3 is running" in done.stderr
 
 
-def claim_set(protected, server, text, clients=""):
+def claim_set(protected, server, text, clients="", pool=POOL):
     """A claim as a start would have made it, and what it has said of its clients."""
     for key, value in (("holder", text), ("clients", clients)):
-        protected.lab.exec("store", "rados", "-p", POOL, "setomapval", f"understudy_claim.{server}", key, value)
+        protected.lab.exec("store", "rados", "-p", pool, "setomapval", f"understudy_claim.{server}", key, value)
 
 
 def test_a_claim_of_a_host_that_is_no_more_is_taken_away(protected):
@@ -92,3 +92,22 @@ def test_a_claim_of_a_host_that_is_no_more_is_taken_away(protected):
         if made:
             wait_until(lambda: protected.lab.exec("store", "rbd", "rm", "--no-progress", f"{POOL}/{run_image}",
                                                   check=False).returncode == 0, 40, f"{run_image} to go", poll_s=1)
+
+
+def test_a_claim_in_another_pool_is_shown_and_taken_away(protected):
+    """Its start had another run_pool than the server's parameters name now."""
+    key, silent = CLAIM_PLACE.format("db3", "start"), f"{protected.lab.site.address('host2', 'store')}:0/4712"
+    agent = ImageAgent(protected.lab)
+    with second_pool(protected.lab) as pool:
+        claim_set(protected, "db3", "host9 boot start", f"start all {silent}", pool=pool)
+        protected.lab.exec("store", "ceph", "config-key", "set", key, f"host9 boot start {pool}/run-db3-0")
+        try:
+            assert f"its claim by host9 lies in pool {pool}" in protected.server("db3")["reason"]
+            assert f"db3 was claimed by a start on host9 in pool {pool}" in protected.understudy("unclaim", "db3").stdout
+            assert silent in agent.blocklist(), "who had it must not come back"
+            assert "its claim" not in protected.server("db3")["reason"]
+            assert key not in protected.lab.exec("store", "ceph", "config-key", "ls").stdout
+            assert "nobody has claimed db3" in protected.understudy("unclaim", "db3").stdout
+        finally:
+            protected.lab.exec("store", "ceph", "config-key", "rm", key)
+            protected.lab.exec("store", "ceph", "osd", "blocklist", "clear")

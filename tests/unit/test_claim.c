@@ -123,6 +123,25 @@ static void test_place(void **state)
     }
 }
 
+static void test_images(void **state)
+{
+    static const char *const own[] = { "vm/run-db1-0", "vm/run-db1-1", NULL };
+    g_autoptr(GHashTable) places = g_hash_table_new(g_str_hash, g_str_equal);
+    const char *unreadable = "";
+    g_auto(GStrv) none = claim_images(own, places, &unreadable);
+    g_auto(GStrv) images = NULL;
+
+    (void) state;
+    assert_int_equal(g_strv_length(none), 2);
+    assert_null(unreadable);
+    g_hash_table_insert(places, (gpointer) "s1", (gpointer) "host1 b s1 vm/run-db1-0 fast/run-db1-1");
+    g_hash_table_insert(places, (gpointer) "s2", (gpointer) "host1 b another vm/run-db1-0");
+    images = claim_images(own, places, &unreadable);
+    assert_int_equal(g_strv_length(images), 3);
+    assert_string_equal(images[2], "fast/run-db1-1");
+    assert_string_equal(unreadable, "s2");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -133,6 +152,7 @@ int main(void)
         cmocka_unit_test(test_dead),
         cmocka_unit_test(test_clients),
         cmocka_unit_test(test_place),
+        cmocka_unit_test(test_images),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -144,6 +144,31 @@ static void test_a_healthy_server_that_the_store_refuses(void **state)
     }
 }
 
+static void test_a_claim_that_lies_elsewhere(void **state)
+{
+    cluster_state_t *cluster = cluster_of(CIB_TEXT("1", CIB_IMAGE("db1"), CIB_TICKET("db1"), "", ""));
+    run_image_t *run_image = g_new0(run_image_t, 1);
+    g_autoptr(GHashTable) run_images = g_hash_table_new(g_str_hash, g_str_equal);
+    report_sources_t sources = { .cluster = cluster, .run_images = run_images };
+
+    (void) state;
+    g_hash_table_insert(run_images, (gpointer) "db1", run_image);
+    for (gsize i = 0; i < 2; i++) {
+        JsonObject *status = NULL;
+        const char *reason = NULL;
+
+        run_image_set_claim(run_image, "db1", i == 0 ? "host2" : NULL, i == 0 ? "fast" : NULL);
+        status = report_status(&sources, "db1");
+        reason = json_object_get_string_member(first_server(status), "reason");
+        assert_int_equal(strstr(reason, "its claim by host2 lies in pool fast") != NULL, i == 0);
+        assert_int_equal(strstr(reason, "can't be read") != NULL, i == 1);
+        assert_non_null(strstr(reason, "understudy unclaim db1"));
+        json_object_unref(status);
+    }
+    run_image_free(run_image);
+    cluster_state_free(cluster);
+}
+
 static void test_reasons(void **state)
 {
     g_autofree char *no_quorum = reason_on(CIB_TEXT("0", CIB_IMAGE("db1"), CIB_TICKET("db1"), GRANTED, STATES));
@@ -212,6 +237,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_all_three_are_put_together),
         cmocka_unit_test(test_a_healthy_server_that_the_store_refuses),
+        cmocka_unit_test(test_a_claim_that_lies_elsewhere),
         cmocka_unit_test(test_reasons),
         cmocka_unit_test(test_without_the_cluster_the_observers_are_shown),
         cmocka_unit_test(test_history_has_phases),

@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#ifndef CLAIM_STORE_H
+#define CLAIM_STORE_H
+
+#include "store.h"
+
+/* What the store of a test holds. Each function of store.h that it takes the place of needs --wrap. */
+typedef struct claim_store {
+    GHashTable *claims;    /* char* pool -> char* holder, "": nobody; no entry: there is no such pool */
+    GHashTable *clients;   /* char* pool -> char* what is kept beside the claim of clients */
+    GHashTable *places;    /* char* start id -> char* text */
+    const char *silent_pool;
+    gboolean monitors_are_silent;
+    const char *open_image;   /* that somebody has open who may write */
+    GString *refused;         /* clients */
+} claim_store_t;
+
+extern claim_store_t claim_store;
+
+/* The pools vm and fast, with no claim. */
+void claim_store_init(void);
+void claim_store_clear(void);
+
+#endif
