@@ -98,6 +98,7 @@ class Watch:
 
     def __init__(self, lab: Lab, server: str):
         self._lab, self._domain, self.samples = lab, f"standby-{server}", []
+        self._expected_from = 0
         self._ips = {host: lab.site.address(host, "store") for host in lab.site.host_names}
         self._program = lab.popen("store", "/usr/bin/python3", "-c", SAMPLER, POOL, f"run-{server}-0", text=True,
                                   stdin=subprocess.PIPE, stdout=subprocess.PIPE)
@@ -127,9 +128,13 @@ class Watch:
         self._program.stdin.close()
         self._program.stdout.close()
 
+    def expect_fence(self) -> None:
+        """From now on the image moves because its host is fenced; before it may have moved without."""
+        self._expected_from = len(self.samples)
+
     def assert_refused_first(self, host: str) -> None:
         """So far nobody else has had the image before the store refused that host."""
-        early = find_early(self.samples, self._ips[host])
+        early = find_early(self.samples[self._expected_from:], self._ips[host])
         assert not early, f"the image is elsewhere, and the store does not refuse {host}: {early[0]}"
 
     def assert_one_writer(self) -> None:
