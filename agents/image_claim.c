@@ -181,15 +181,6 @@ static gboolean claim_try(const attempt_t *attempt, char **held, GError **error)
 
 /* Claims in other pools --------------------------------------------------------*/
 
-static void place_drop(const attempt_t *attempt, const char *start_id)
-{
-    g_autoptr(GError) error = NULL;
-
-    if (!store_claim_place_set(attempt->store, attempt->identity->server, start_id, NULL, &error)) {
-        ocf_log("a note on an ended claim of %s stays in the store: %s", attempt->identity->server, error->message);
-    }
-}
-
 /* With its pool everything is gone that the holder could write, but not what it runs. */
 static gboolean gone_pool_try(const attempt_t *attempt, const claim_place_t *place, char **held)
 {
@@ -242,7 +233,7 @@ static gboolean other_try(const attempt_t *attempt, const char *start_id, const 
     if (strcmp(place->pool, attempt->pool) != 0 && !place_try(attempt, place, held, error)) {
         return FALSE;
     }
-    place_drop(attempt, start_id);
+    image_claim_place_drop(attempt->store, attempt->identity, start_id);
     return TRUE;
 }
 

@@ -40,8 +40,9 @@ char *image_claim_own_text(store_t *store, const image_identity_t *identity, con
 gboolean image_claim_give_back(store_t *store, const image_identity_t *identity, const image_record_t *record,
                                GError **error);
 
-/* Afterwards, if there is time: where it lay is said no more. Who finds it said sees that nobody has that claim. */
-void image_claim_place_drop(store_t *store, const image_identity_t *identity, const image_record_t *record);
+/* Afterwards, if there is time: where the claim of that start lay is said no more. Who finds it said sees that nobody has that
+ * claim. NULL: it had none. */
+void image_claim_place_drop(store_t *store, const image_identity_t *identity, const char *start_id);
 
 /* Where the store can't be told: have the cluster know that the record's start has ended. */
 void image_claim_publish_ended(const image_identity_t *identity, const image_record_t *record, guint timeout_ms);

@@ -42,15 +42,6 @@ gboolean image_claim_give_back(store_t *store, const image_identity_t *identity,
            && (text == NULL || store_claim_swap(store, pool, identity->server, text, NULL, error));
 }
 
-void image_claim_place_drop(store_t *store, const image_identity_t *identity, const image_record_t *record)
-{
-    g_autoptr(GError) error = NULL;
-
-    if (record->start_id != NULL && !store_claim_place_set(store, identity->server, record->start_id, NULL, &error)) {
-        ocf_log("a note on an ended claim of %s stays in the store: %s", identity->server, error->message);
-    }
-}
-
 void image_claim_publish_ended(const image_identity_t *identity, const image_record_t *record, guint timeout_ms)
 {
     g_autoptr(GError) error = NULL;
@@ -87,7 +78,7 @@ static gboolean take_away(store_t *store, const store_options_t *options, const 
         }
         ocf_log("the image of %s has ended here without a stop: its claim is taken back", identity->server);
     }
-    image_claim_place_drop(store, identity, record);
+    image_claim_place_drop(store, identity, record->start_id);
     g_clear_pointer(&record->start_id, g_free); /* the rest is for a stop */
     return image_record_save(record, identity->domain_name, error);
 }

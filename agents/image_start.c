@@ -207,7 +207,7 @@ static gboolean disks_claim(start_t *start, GError **error)
         ocf_log("%s", give_back_error->message);
         return FALSE;
     }
-    image_claim_place_drop(start->store, &start->identity, start->record);
+    image_claim_place_drop(start->store, &start->identity, start->record->start_id);
     record_take_back(start);
     return FALSE;
 }

@@ -339,7 +339,7 @@ static gboolean writers_are_gone(stop_t *stop, GError **error)
     }
     gone = gone && image_claim_give_back(store, &stop->identity, stop->record, error);
     if (gone && has_time_for_notes(stop)) {
-        image_claim_place_drop(store, &stop->identity, stop->record);
+        image_claim_place_drop(store, &stop->identity, stop->record->start_id);
     }
     store_close(store);
     return gone;

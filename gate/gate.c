@@ -82,6 +82,33 @@ static gint64 clock_ms(void)
     return (gint64) now.tv_sec * 1000 + now.tv_nsec / 1000000;
 }
 
+/* --- the addresses ------------------------------------------------------------- */
+
+static guint count_present(const gate_t *gate)
+{
+    guint count = 0;
+
+    for (guint i = 0; i < gate->addresses->len; i++) {
+        count += interface_has_address(gate->interface, g_ptr_array_index(gate->addresses, i)) ? 1 : 0;
+    }
+    return count;
+}
+
+static gboolean take_off(gate_t *gate, GError **error)
+{
+    gboolean gone = TRUE;
+
+    for (guint i = 0; i < gate->addresses->len; i++) {
+        const interface_address_t *address = g_ptr_array_index(gate->addresses, i);
+
+        if (interface_has_address(gate->interface, address)) {
+            /* All of them are tried; the first failure is told. */
+            gone = interface_remove_address(gate->interface, address, gone ? error : NULL) && gone;
+        }
+    }
+    return gone;
+}
+
 /* --- asking ------------------------------------------------------------------ */
 
 /*
@@ -228,33 +255,6 @@ static round_t run_round(gate_t *gate)
         return ROUND_NO_REFERENCE;
     }
     return round;
-}
-
-/* --- the addresses ------------------------------------------------------------- */
-
-static guint count_present(const gate_t *gate)
-{
-    guint count = 0;
-
-    for (guint i = 0; i < gate->addresses->len; i++) {
-        count += interface_has_address(gate->interface, g_ptr_array_index(gate->addresses, i)) ? 1 : 0;
-    }
-    return count;
-}
-
-static gboolean take_off(gate_t *gate, GError **error)
-{
-    gboolean gone = TRUE;
-
-    for (guint i = 0; i < gate->addresses->len; i++) {
-        const interface_address_t *address = g_ptr_array_index(gate->addresses, i);
-
-        if (interface_has_address(gate->interface, address)) {
-            /* All of them are tried; the first failure is told. */
-            gone = interface_remove_address(gate->interface, address, gone ? error : NULL) && gone;
-        }
-    }
-    return gone;
 }
 
 static gboolean take_off_what_else_brought_up(gate_t *gate, GError **error)

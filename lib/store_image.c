@@ -347,18 +347,23 @@ gboolean store_do_image_clone(store_t *store, const store_image_name_t *parent, 
     return clone_mark_complete(store, child, origin, error);
 }
 
+/* -ENOENT: it has no parent. Else 0, and both are to be cleaned up; or an error of librbd's. */
+static int parent_spec_read(rbd_image_t image, rbd_linked_image_spec_t *spec, rbd_snap_spec_t *snap)
+{
+    memset(spec, 0, sizeof *spec);
+    memset(snap, 0, sizeof *snap);
+    return rbd_get_parent(image, spec, snap);
+}
+
 /* What the image was cloned from; both NULL if it has no parent. */
 static int parent_read(rbd_image_t image, char **parent, char **point)
 {
     rbd_linked_image_spec_t spec;
     rbd_snap_spec_t snap;
-    int rc = 0;
+    int rc = parent_spec_read(image, &spec, &snap);
 
-    memset(&spec, 0, sizeof spec);
-    memset(&snap, 0, sizeof snap);
     *parent = NULL;
     *point = NULL;
-    rc = rbd_get_parent(image, &spec, &snap);
     if (rc >= 0) {
         const store_image_name_t name = { .pool = spec.pool_name, .namespace = spec.pool_namespace,
                                           .image = spec.image_name };
@@ -404,12 +409,10 @@ static gboolean origin_read(store_t *store, const store_image_name_t *name, rbd_
     opened_image_t opened;
     int rc = 0;
 
-    memset(spec, 0, sizeof *spec);
-    memset(snap, 0, sizeof *snap);
     if (!opened_image_open(store, name, FALSE, &opened, error)) {
         return FALSE;
     }
-    rc = rbd_get_parent(opened.image, spec, snap);
+    rc = parent_spec_read(opened.image, spec, snap);
     opened_image_close(&opened);
     *has_origin = rc >= 0;
     return rc >= 0 || rc == -ENOENT || image_fail(error, rc, name, "read the parent of");

@@ -106,7 +106,6 @@ static void look_at(eligible_t *eligible, const cluster_state_t *state, const cl
     g_autofree char *obstacle = fence_required_obstacle(state, server, agent_kinds_get, eligible->kinds);
 
     if (obstacle != NULL) {
-        g_hash_table_remove(eligible->asked, server->name);
         answer(eligible, server->name, obstacle);
     } else if (may_have_to_boot(server)) {
         g_hash_table_add(eligible->looked_at, g_strdup(server->name));

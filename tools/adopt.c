@@ -362,17 +362,13 @@ static gboolean changes_boot(const adoption_t *adoption, const rehearsal_t *rehe
 }
 
 /* By the agent that would start it: with its parameters, and by the same look at all disks. */
-static gboolean try_boot(const command_line_t *line, const adoption_t *adoption, const rehearsal_t *rehearsal, GError **error)
+static gboolean try_boot(const adoption_t *adoption, const rehearsal_t *rehearsal, GError **error)
 {
     g_autofree char *resource_id = server_resource_id(adoption->server);
     g_autofree char *reason = NULL;
     g_autofree char *sentence = NULL;
-    bootable_answer_t answer = BOOTABLE_YES;
+    bootable_answer_t answer = agent_boot_check_run(resource_id, rehearsal->params, BOOT_CHECK_TIMEOUT_MS, &reason);
 
-    if (command_line_has(line, "no-store")) {
-        return TRUE;
-    }
-    answer = agent_boot_check_run(resource_id, rehearsal->params, BOOT_CHECK_TIMEOUT_MS, &reason);
     if (answer == BOOTABLE_YES) {
         return TRUE;
     }
@@ -492,8 +488,8 @@ static gboolean adopt(const command_line_t *line, const adoption_t *adoption, co
     gboolean all_up = FALSE;
     gboolean done = rehearse(adoption, cib, &rehearsal, error) && try_probes(line, adoption, &rehearsal, &all_up, error)
                     && (command_line_has(line, "no-store")
-                        || prepare_store(line, disks, rehearsal.ceph_conf, rehearsal.ceph_user, error))
-                    && try_boot(line, adoption, &rehearsal, error)
+                        || (prepare_store(line, disks, rehearsal.ceph_conf, rehearsal.ceph_user, error)
+                            && try_boot(adoption, &rehearsal, error)))
                     && change(adoption, cib, rehearsal.strategy_is_new, error)
                     && trust_probes(line, adoption, &rehearsal, error);
 
