@@ -10,12 +10,13 @@
  *
  *   {"op":"ping"}                        -> {"ok":true}
  *   {"op":"status"}                      -> {"ok":true,"node":"host1","leader":"host1","in_sync":true,"quorate":true,
- *                                            "leader_clock_ahead_ms":n? (of this host's clock),
  *                                            "members":[{"node","blind":bool}],
  *                                            "servers":[{"name","verdict","since_ms" (Unix time),"reason",
  *                                                        "votes":{"up":n,"down":n,"blind":n,"unknown":n},
  *                                                        "vote_reasons":{host:text},
- *                                                        "probes_seen":"yes"|"no"|"unknown"}]}
+ *                                                        "probes_seen":"yes"|"no"|"unknown",
+ *                                                        "pause"?:{"paused_until" (as in the CIB),"rest_ms"?,
+ *                                                                  "leader_holds":bool}}]}
  *   {"op":"takeover","server":"db1"}     -> {"ok":true}  planned takeover: isolate, then grant
  *   {"op":"release","server":"db1"}      -> {"ok":true}  end the takeover on the operator's word
  *   {"op":"history","server":"db1"}      -> {"ok":true,"takeovers":[{"events":[{"event","at_ms","host"?,"detail"?}]}]}

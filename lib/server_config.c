@@ -32,32 +32,51 @@ const char *isolate_policy_name(isolate_policy_t policy)
 
 static const char until_resumed[] = "resumed";
 
-gboolean paused_until_parse(const char *text, gint64 *until_ms)
+static gboolean parse_time(const char *text, gint64 *time_ms)
 {
     g_autoptr(GTimeZone) utc = g_time_zone_new_utc();
-    g_autoptr(GDateTime) time = NULL;
+    g_autoptr(GDateTime) time = g_date_time_new_from_iso8601(text, utc);
 
-    if (g_strcmp0(text, until_resumed) == 0) {
+    if (time != NULL) {
+        *time_ms = g_date_time_to_unix(time) * 1000;
+    }
+    return time != NULL;
+}
+
+gboolean paused_until_parse(const char *text, gint64 *from_ms, gint64 *until_ms)
+{
+    const char *slash = strchr(text, '/');
+    g_autofree char *begin = slash != NULL ? g_strndup(text, (gsize) (slash - text)) : NULL;
+
+    *from_ms = 0;
+    if (strcmp(text, until_resumed) == 0) {
         *until_ms = SERVER_PAUSED_UNTIL_RESUMED;
         return TRUE;
     }
-    time = g_date_time_new_from_iso8601(text, utc);
-    if (time == NULL) {
-        return FALSE;
+    if (slash == NULL) {
+        return parse_time(text, until_ms);
     }
-    *until_ms = g_date_time_to_unix(time) * 1000;
-    return TRUE;
+    return parse_time(begin, from_ms) && parse_time(slash + 1, until_ms) && *until_ms > *from_ms;
 }
 
-char *paused_until_text(gint64 until_ms)
+static char *time_text(gint64 time_ms)
 {
-    g_autoptr(GDateTime) time = NULL;
+    g_autoptr(GDateTime) time = g_date_time_new_from_unix_utc(time_ms / 1000);
+
+    return g_date_time_format_iso8601(time);
+}
+
+char *paused_until_text(gint64 from_ms, gint64 until_ms)
+{
+    g_autofree char *from = NULL;
+    g_autofree char *until = NULL;
 
     if (until_ms == SERVER_PAUSED_UNTIL_RESUMED) {
         return g_strdup(until_resumed);
     }
-    time = g_date_time_new_from_unix_utc(until_ms / 1000);
-    return g_date_time_format_iso8601(time);
+    from = from_ms != 0 ? time_text(from_ms) : g_strdup("");
+    until = time_text(until_ms);
+    return g_strconcat(from, from_ms != 0 ? "/" : "", until, NULL);
 }
 
 /* Durations: where each goes and what is allowed. */
@@ -194,9 +213,10 @@ static gboolean parse_operator_words(server_config_t *config, GHashTable *params
     const char *paused_until = param_text(params, "paused_until", NULL);
     const char *hold = param_text(params, "hold", NULL);
 
-    if (paused_until != NULL && !paused_until_parse(paused_until, &config->paused_until_ms)) {
+    if (paused_until != NULL
+        && !paused_until_parse(paused_until, &config->pause_from_ms, &config->paused_until_ms)) {
         g_set_error(error, UNDERSTUDY_ERROR, UNDERSTUDY_ERROR_CONFIG,
-                    "paused_until=%s: set a time as 2026-01-31T18:00:00Z, or \"resumed\"", paused_until);
+                    "paused_until=%s: set an interval as 2026-01-31T16:00:00Z/2026-01-31T18:00:00Z, or \"resumed\"", paused_until);
         return FALSE;
     }
     if (hold != NULL && !boolean_parse(hold, &config->hold)) {

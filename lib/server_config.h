@@ -33,7 +33,8 @@ typedef struct server_config {
     char *store_address;         /* the server's own address on the storage network, or NULL */
     guint64 isolate_timeout_ms;
     guint64 gate_quiet_ms;       /* how long its gate wants nobody to answer for its address before it takes it */
-    gint64 paused_until_ms;      /* no takeover until this Unix time; 0: not paused */
+    gint64 paused_until_ms;      /* no takeover until then; 0: not paused. A time of an operator's clock: see pause_from_ms */
+    gint64 pause_from_ms;        /* when he asked for that, by the same clock, so that the two say how long; 0: not told */
     gboolean hold;               /* the image goes on although the original is back */
 } server_config_t;
 
@@ -67,9 +68,9 @@ gboolean server_config_equal(const server_config_t *a, const server_config_t *b)
 
 void server_config_free(server_config_t *config);
 
-/* "resumed", or a time as ISO 8601 writes it, in UTC if it names no zone. */
-gboolean paused_until_parse(const char *text, gint64 *until_ms);
-char *paused_until_text(gint64 until_ms); /* in UTC; g_free() */
+/* "resumed", an interval BEGIN/END as ISO 8601 writes it, or its end alone (`from_ms` 0); in UTC where no zone is named. */
+gboolean paused_until_parse(const char *text, gint64 *from_ms, gint64 *until_ms);
+char *paused_until_text(gint64 from_ms, gint64 until_ms); /* in UTC; g_free() */
 
 gboolean isolate_policy_parse(const char *text, isolate_policy_t *policy);
 const char *isolate_policy_name(isolate_policy_t policy);

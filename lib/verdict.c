@@ -186,12 +186,11 @@ static char *tally_sentence(const char *prefix, const verdict_tally_t *tally)
 /* TRUE: nothing that would lead to an isolation is begun now. */
 static gboolean is_paused(const verdict_view_t *view, verdict_decision_t *decision)
 {
-    gint64 rest_ms = view->config->paused_until_ms - view->now_wall_ms;
-
-    if (rest_ms > 0 && view->config->paused_until_ms != SERVER_PAUSED_UNTIL_RESUMED) {
-        wake_at(decision, view->now_ms + rest_ms);
+    if (view->now_ms >= view->pause_end_ms) {
+        return FALSE;
     }
-    return rest_ms > 0;
+    wake_at(decision, view->pause_end_ms);
+    return TRUE;
 }
 
 static gboolean start_is_known(const verdict_view_t *view)
@@ -816,19 +815,20 @@ void verdict_decide(const verdict_view_t *view, verdict_decision_t *decision)
 
 /* For people --------------------------------------------------------------*/
 
+#define MS_PER_MINUTE 60000
+
 static char *pause_sentence(const verdict_view_t *view)
 {
-    g_autoptr(GDateTime) utc = NULL;
-    g_autoptr(GDateTime) local = NULL;
-    g_autofree char *until = NULL;
+    gint64 minutes = 0;
 
-    if (view->config->paused_until_ms == SERVER_PAUSED_UNTIL_RESUMED) {
+    if (view->pause_end_ms == VERDICT_NEVER) {
         return g_strdup_printf("paused: no takeover until understudy resume %s", view->config->name);
     }
-    utc = g_date_time_new_from_unix_utc(view->config->paused_until_ms / 1000);
-    local = g_date_time_to_local(utc);
-    until = g_date_time_format_iso8601(local);
-    return g_strdup_printf("paused: no takeover until %s or understudy resume %s", until, view->config->name);
+    minutes = (view->pause_end_ms - view->now_ms + MS_PER_MINUTE - 1) / MS_PER_MINUTE;
+    return g_strdup_printf("paused: no takeover for another %" G_GINT64_FORMAT " min%s, or until understudy resume %s", minutes,
+                           view->pause_begin_unknown ? " (its whole time again: all observers were started after it had "
+                                                       "begun, and none knows how long it has lasted)" : "",
+                           view->config->name);
 }
 
 char *verdict_waits_for(const verdict_view_t *view)
@@ -836,7 +836,7 @@ char *verdict_waits_for(const verdict_view_t *view)
     verdict_t verdict = view->record->verdict;
     const char *obstacle = NULL;
 
-    if (view->config->paused_until_ms > view->now_wall_ms && verdict != VERDICT_FAILED) {
+    if (view->now_ms < view->pause_end_ms && verdict != VERDICT_FAILED) {
         return pause_sentence(view);
     }
     if (view->site_fault != NULL && (verdict == VERDICT_ISOLATING || verdict == VERDICT_RETURNING)) {
@@ -863,17 +863,6 @@ char *verdict_waits_for(const verdict_view_t *view)
     return obstacle != NULL ? g_strdup_printf("%s: the image goes on until understudy release %s", obstacle,
                                               view->config->name)
                             : NULL;
-}
-
-char *verdict_pause_clock_refusal(const char *leader, gint64 leader_clock_ahead_ms)
-{
-    if (ABS(leader_clock_ahead_ms) <= VERDICT_CLOCKS_APART_MS) {
-        return NULL;
-    }
-    return g_strdup_printf("not paused: the clock of %s, by which the pause would end, is %" G_GINT64_FORMAT " s %s this "
-                           "host's: set the hosts' clocks (chronyc makestep), or leave out --until and end the pause with "
-                           "understudy resume", leader, ABS(leader_clock_ahead_ms) / 1000,
-                           leader_clock_ahead_ms > 0 ? "ahead of" : "behind");
 }
 
 static const char *const pause_notes[VERDICT_COUNT] = {

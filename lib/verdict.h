@@ -123,7 +123,6 @@ typedef enum {
 /* All that a decision may look at. Times that are "not so now" are VERDICT_NEVER. */
 typedef struct verdict_view {
     gint64 now_ms;
-    gint64 now_wall_ms;
     const server_config_t *config;
     const verdict_record_t *record;
     gint64 verdict_since_ms;        /* when this verdict was applied here */
@@ -158,6 +157,8 @@ typedef struct verdict_view {
     /* From the CIB. */
     const char *site_fault;         /* another machine, or another server's image, could be hit: a sentence, or NULL */
     const char *held_back;          /* what keeps the image from every host: a sentence, or NULL */
+    gint64 pause_end_ms;            /* an operator's pause lasts until then; 0: there is none, VERDICT_NEVER: until resumed */
+    gboolean pause_begin_unknown;   /* it may have begun before, and end sooner */
     gboolean ticket_granted;
     image_view_t image;
     gint64 image_stopped_since_ms;  /* ticket not granted and image stopped, since */
@@ -200,11 +201,6 @@ void verdict_decision_clear(verdict_decision_t *decision);
  * \return a sentence to be freed with g_free(), or NULL
  */
 char *verdict_waits_for(const verdict_view_t *view);
-
-/* Why a pause that ends at a time can't be trusted: the leader ends it, by its own clock. NULL: it can; g_free(). */
-char *verdict_pause_clock_refusal(const char *leader, gint64 leader_clock_ahead_ms);
-/* So far apart two clocks may be, with the way of the message. */
-#define VERDICT_CLOCKS_APART_MS 5000
 
 /* What is under way with a server that an operator pauses, and that the pause does not undo; NULL: nothing. */
 const char *verdict_pause_note(verdict_t verdict);

@@ -318,7 +318,7 @@ static void on_votes(group_t *group, guint32 node_id, message_t *message, gint64
         group_server_t *server = group_server_get(group, vote->server); /* our CIB may show it only later */
         group_vote_t *known = NULL;
 
-        if (vote->service == VOTE_NONE && vote->management == VOTE_NONE) {
+        if (vote->service == VOTE_NONE && vote->management == VOTE_NONE && vote->paused_until_ms == 0) {
             group_server_drop_vote(server, node_id); /* the sender no longer watches it */
             group_server_refresh(group, server, now_ms);
             continue;
@@ -328,6 +328,8 @@ static void on_votes(group_t *group, guint32 node_id, message_t *message, gint64
         known->management = vote->management;
         known->first_miss_wall_ms = vote->first_miss_wall_ms;
         known->probes_mark = vote->probes_mark;
+        known->pause_from_ms = vote->pause_from_ms;
+        known->paused_until_ms = vote->paused_until_ms;
         g_free(known->reason);
         known->reason = g_strdup(vote->reason);
         group_server_refresh(group, server, now_ms);
@@ -400,6 +402,12 @@ static void on_request(group_t *group, guint32 node_id, message_t *message, gint
     }
 }
 
+/* Something to tell the others of. */
+static gboolean has_vote(const group_server_t *server)
+{
+    return server->own_vote.service != VOTE_NONE || server->own_vote.paused_until_ms != 0;
+}
+
 static void on_forget(group_t *group, guint32 node_id, message_t *message, gint64 now_ms)
 {
     group_server_t *server = group_server_find(group, message->server);
@@ -413,7 +421,7 @@ static void on_forget(group_t *group, guint32 node_id, message_t *message, gint6
     server->history = history_new();
     /* Some members drop the server here and some have it anew: votes begin anew for all. */
     g_array_set_size(server->votes, 0);
-    server->own_vote_changed = server->own_vote.service != VOTE_NONE;
+    server->own_vote_changed = has_vote(server);
     if (!server->in_cib) {
         g_hash_table_remove(group->servers, server->name);
     }
@@ -522,7 +530,7 @@ static void send_votes(group_t *group)
     while (g_hash_table_iter_next(&iter, NULL, &value)) {
         group_server_t *server = value;
 
-        if (!server->own_vote_changed && !(group->all_votes_due && server->own_vote.service != VOTE_NONE)) {
+        if (!server->own_vote_changed && !(group->all_votes_due && has_vote(server))) {
             continue;
         }
         server->own_vote.probes_mark = server->config != NULL ? server->config->probes_mark : 0;
@@ -554,7 +562,7 @@ void group_answer(group_t *group, const char *server, guint64 epoch, guint32 rou
     group_send(group, &message);
 }
 
-char *group_request_refusal(const group_t *group, const char *server, verdict_request_t request)
+char *group_request_refusal(const group_t *group, const char *server, verdict_request_t request, gint64 now_ms)
 {
     const group_server_t *known = group_server_find(group, server);
     char *refusal = NULL;
@@ -567,8 +575,7 @@ char *group_request_refusal(const group_t *group, const char *server, verdict_re
         refusal = g_strdup_printf("Server %s: %s", server,
                                   known->config_error != NULL ? known->config_error : "it has no configuration");
     }
-    if (refusal == NULL && request == VERDICT_REQUEST_TAKEOVER && known != NULL && known->config != NULL
-        && known->config->paused_until_ms > group->ops.wall_ms(group->user_data)) {
+    if (refusal == NULL && request == VERDICT_REQUEST_TAKEOVER && known != NULL && now_ms < group_pause_end_ms(known)) {
         refusal = g_strdup_printf("Server %s is paused: end that with understudy resume %s first", server, server);
     }
     if (refusal == NULL && known != NULL && known->site_fault != NULL && request == VERDICT_REQUEST_TAKEOVER) {
@@ -577,10 +584,10 @@ char *group_request_refusal(const group_t *group, const char *server, verdict_re
     return refusal;
 }
 
-char *group_request(group_t *group, const char *server, verdict_request_t request, guint64 request_id)
+char *group_request(group_t *group, const char *server, verdict_request_t request, guint64 request_id, gint64 now_ms)
 {
     message_t message = { .type = MESSAGE_REQUEST, .server = server, .request = request, .request_id = request_id };
-    char *refusal = group_request_refusal(group, server, request);
+    char *refusal = group_request_refusal(group, server, request, now_ms);
 
     if (refusal == NULL) {
         group_send(group, &message);
@@ -673,6 +680,7 @@ void group_cluster_voters(group_t *group, const char *const *names, guint minimu
 void group_cluster_server(group_t *group, const group_server_facts_t *facts, gint64 now_ms)
 {
     group_server_t *server = group_server_get(group, facts->name);
+    gboolean was_read = server->config != NULL;
     gboolean stopped = !facts->ticket_granted && facts->image == IMAGE_VIEW_STOPPED;
 
     server->in_cib = TRUE;
@@ -685,6 +693,7 @@ void group_cluster_server(group_t *group, const group_server_facts_t *facts, gin
         }
         server_config_free(server->config);
         server->config = facts->config;
+        group_pause_read(group, server, was_read, now_ms);
     }
     if (g_strcmp0(server->config_error, facts->config_error) != 0) {
         g_free(server->config_error);
@@ -735,6 +744,7 @@ void group_cluster_end(group_t *group, gint64 now_ms)
             g_clear_pointer(&server->config, server_config_free);
             g_clear_pointer(&server->config_error, g_free);
             g_clear_pointer(&server->site_fault, g_free);
+            group_pause_forget(server);
             if (group->stored_probes != NULL) {
                 g_hash_table_remove(group->stored_probes, server->name); /* who forgets it forgets that, too */
             }
@@ -912,9 +922,6 @@ void group_status_to_json(const group_t *group, gint64 now_ms, JsonObject *objec
     json_object_set_string_member(object, "leader", (group->in_sync && now != NULL) ? now->name : "");
     json_object_set_boolean_member(object, "in_sync", group->in_sync);
     json_object_set_boolean_member(object, "quorate", group_is_quorate(group));
-    if (group->in_sync && now != NULL && now->clock_told) {
-        json_object_set_int_member(object, "leader_clock_ahead_ms", now->clock_ahead_ms);
-    }
     for (guint i = 0; i < group->members->len; i++) {
         const group_member_t *member = &g_array_index(group->members, group_member_t, i);
         JsonObject *element = NULL;

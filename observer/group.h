@@ -54,6 +54,12 @@
  * Memory. The generation is kept on disk. If all who agreed on the newest table
  * have lost it, an older one does not come back: all begin anew from the tickets.
  *
+ * Pauses. An operator's pause is in the CIB as an interval of the clock of the host where it was typed: the observers
+ * use only how long that is. Each keeps the end on its own monotonic clock, counted from where it first read that
+ * pause; who joins is told by the snapshot how much longer it lasts. No two hosts' clocks are compared, and
+ * a clock that is set changes nothing. If all observers were started since, the pause lasts its whole time again,
+ * and status says so. A vote says which pause its sender keeps, so that everybody knows when the leader does.
+ *
  * Pace. Votes, snapshots and histories are cut into messages of about 16 KiB, and
  * the next is sent when the one before has come back. Histories are no part of
  * a snapshot, but for a takeover that is under way: a joiner tells the digests of what it has
@@ -155,9 +161,9 @@ void group_start_checked(group_t *group, const char *server, const char *obstacl
 char **group_servers_isolating(const group_t *group);
 
 /* Why a wish of an operator on this host can't be granted now, to be g_free()d; NULL: it can. */
-char *group_request_refusal(const group_t *group, const char *server, verdict_request_t request);
+char *group_request_refusal(const group_t *group, const char *server, verdict_request_t request, gint64 now_ms);
 /* A wish of an operator on this host: NULL, and ops->request_answered() follows; or why not, to be g_free()d. */
-char *group_request(group_t *group, const char *server, verdict_request_t request, guint64 request_id);
+char *group_request(group_t *group, const char *server, verdict_request_t request, guint64 request_id, gint64 now_ms);
 
 /* The last generation that an observer of this host has agreed on, as kept; 0: none. */
 void group_set_known(group_t *group, guint64 generation);

@@ -5,7 +5,8 @@
 #include "group.h"
 
 /* group.c keeps the members and takes what comes in, group_sync.c keeps the table the same on all, group_outbox.c
- * sends, group_server.c keeps one server of the table. */
+ * sends, group_server.c keeps one server of the table,
+ * group_pause.c how long an operator's pause of it lasts. */
 
 typedef struct group_member {
     guint32 node_id;
@@ -18,8 +19,6 @@ typedef struct group_member {
     group_ability_t ability;
     gboolean blind;
     gboolean silent;      /* the others say so */
-    gboolean clock_told;  /* it has led, and said what time it is */
-    gint64 clock_ahead_ms; /* of this host's, by its last word */
 } group_member_t;
 
 /* What one member holds of a server. */
@@ -30,6 +29,8 @@ typedef struct group_vote {
     gint64 first_miss_wall_ms;
     char *reason;
     guint probes_mark;    /* of what it was asked, as in server_config_t */
+    gint64 pause_from_ms; /* of message_vote_t */
+    gint64 paused_until_ms;
     /* its last answer to a round */
     guint64 answer_epoch;
     guint32 answer_round;
@@ -37,6 +38,14 @@ typedef struct group_vote {
     vote_t answer_management;
     guint answer_mark;
 } group_vote_t;
+
+/* An operator's pause as this host keeps it. */
+typedef struct group_pause {
+    gint64 from_ms;          /* of server_config_t: tell one pause from another */
+    gint64 until_ms;         /* 0: none */
+    gint64 end_ms;           /* by this host's monotonic clock; 0: there is none, VERDICT_NEVER: until it is resumed */
+    gboolean begin_known;    /* somebody in this group has seen it begin: it does not end later than it should */
+} group_pause_t;
 
 typedef struct group_server {
     char *name;
@@ -55,6 +64,10 @@ typedef struct group_server {
     gboolean image_running;
     char *image_host;
     gint64 image_stopped_since_ms;
+
+    group_pause_t pause;       /* as the CIB has it */
+    group_pause_t pause_heard; /* as a snapshot has it: the CIB may say so here only later */
+    gint64 pause_heard_ms;     /* when */
 
     /* The same on all members, but for the clock. */
     verdict_record_t record;
@@ -216,6 +229,20 @@ void group_history_resume(group_t *group, const group_server_t *server, history_
 void group_on_history_ask(group_t *group, guint32 node_id, message_t *message, gint64 now_ms);
 void group_on_history(group_t *group, guint32 node_id, message_t *message, gint64 now_ms);
 
+/* group_pause.c ---------------------------------------------------------------*/
+/* After the configuration was read; `was_read`: not for the first time. */
+void group_pause_read(const group_t *group, group_server_t *server, gboolean was_read, gint64 now_ms);
+/* The server is no longer in the configuration. */
+void group_pause_forget(group_server_t *server);
+/* As a snapshot has it. */
+void group_pause_hear(group_server_t *server, const message_entry_t *entry, gint64 now_ms);
+/* What a snapshot says of it. */
+void group_pause_tell(const group_server_t *server, message_entry_t *entry, gint64 now_ms);
+/* When it ends, as in verdict_view_t. */
+gint64 group_pause_end_ms(const group_server_t *server);
+/* For status, and NULL: there is none. */
+JsonObject *group_pause_to_json(const group_t *group, const group_server_t *server, gint64 now_ms);
+
 /* group_server.c --------------------------------------------------------------*/
 group_server_t *group_server_new(const char *name);
 void group_server_free(group_server_t *server);
@@ -223,6 +250,8 @@ group_server_t *group_server_find(const group_t *group, const char *name);
 group_server_t *group_server_get(group_t *group, const char *name);
 
 group_vote_t *group_server_vote(group_server_t *server, guint32 node_id);
+/* What it holds, all zero if nothing. */
+const group_vote_t *group_server_vote_of(const group_server_t *server, guint32 node_id);
 void group_server_drop_vote(group_server_t *server, guint32 node_id);
 /* Recompute what follows from votes and members. */
 void group_server_refresh(const group_t *group, group_server_t *server, gint64 now_ms);

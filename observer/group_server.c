@@ -100,7 +100,7 @@ void group_server_drop_vote(group_server_t *server, guint32 node_id)
     }
 }
 
-static const group_vote_t *vote_of(const group_server_t *server, guint32 node_id)
+const group_vote_t *group_server_vote_of(const group_server_t *server, guint32 node_id)
 {
     static const group_vote_t none = { 0 };
 
@@ -150,7 +150,7 @@ static void tally_votes(const group_t *group, const group_server_t *server, verd
     *service = *management = (verdict_tally_t) { .minimum = group->votes_minimum };
     for (char **host = group->voters; *host != NULL; host++) {
         const group_member_t *member = voting_member(group, *host);
-        const group_vote_t *vote = (member != NULL) ? vote_of(server, member->node_id) : NULL;
+        const group_vote_t *vote = (member != NULL) ? group_server_vote_of(server, member->node_id) : NULL;
 
         verdict_tally_add(service, vote != NULL ? service_vote(server, vote) : VOTE_NONE);
         verdict_tally_add(management, vote != NULL ? vote->management : VOTE_NONE);
@@ -164,7 +164,7 @@ static void tally_answers(const group_t *group, const group_server_t *server, ve
     view->round_complete = TRUE;
     for (char **host = group->voters; *host != NULL; host++) {
         const group_member_t *member = voting_member(group, *host);
-        const group_vote_t *vote = (member != NULL) ? vote_of(server, member->node_id) : NULL;
+        const group_vote_t *vote = (member != NULL) ? group_server_vote_of(server, member->node_id) : NULL;
         gboolean answered = vote != NULL && vote->answer_epoch == server->record.epoch
                             && vote->answer_round == server->round;
 
@@ -332,6 +332,9 @@ void group_server_load(group_t *group, group_server_t *server, message_entry_t *
                now_ms);
     server->verdict_since_ms = now_ms - (entry != NULL ? entry->age_ms : 0);
     server->request = (entry != NULL) ? entry->request : VERDICT_REQUEST_NONE;
+    if (entry != NULL) {
+        group_pause_hear(server, entry, now_ms);
+    }
     group_history_resume(group, server, entry != NULL ? g_steal_pointer(&entry->takeover) : NULL);
 }
 
@@ -451,7 +454,6 @@ static void fill_view(const group_t *group, const group_server_t *server, gint64
 {
     *view = (verdict_view_t) {
         .now_ms = now_ms,
-        .now_wall_ms = group->ops.wall_ms(group->user_data),
         .config = server->config,
         .record = &server->record,
         .verdict_since_ms = server->verdict_since_ms,
@@ -471,6 +473,8 @@ static void fill_view(const group_t *group, const group_server_t *server, gint64
         .start_obstacle = server->start_obstacle,
         .site_fault = server->site_fault,
         .held_back = server->held_back,
+        .pause_end_ms = group_pause_end_ms(server),
+        .pause_begin_unknown = server->pause.until_ms != 0 && !server->pause.begin_known,
         .ticket_granted = server->ticket_granted,
         .image = server->image,
         .image_stopped_since_ms = server->image_stopped_since_ms,
@@ -652,7 +656,7 @@ static char *unknown_reason(const group_t *group, const group_server_t *server)
 {
     for (guint i = 0; i < group->members->len; i++) {
         const group_member_t *member = &g_array_index(group->members, group_member_t, i);
-        const group_vote_t *vote = vote_of(server, member->node_id);
+        const group_vote_t *vote = group_server_vote_of(server, member->node_id);
 
         if (member->hello && (vote->service == VOTE_UNKNOWN || vote->management == VOTE_UNKNOWN)) {
             return g_strdup_printf("%s can't ask it: %s", member->name, vote->reason != NULL ? vote->reason : "");
@@ -691,6 +695,7 @@ static const char *seen_key(const group_t *group, const group_server_t *server)
 JsonObject *group_server_to_json(const group_t *group, const group_server_t *server, gint64 now_ms)
 {
     JsonObject *object = json_object_new();
+    JsonObject *pause = group_pause_to_json(group, server, now_ms);
     JsonObject *by_member = json_object_new();
     g_autofree char *waits = NULL;
     verdict_view_t view = { 0 };
@@ -717,7 +722,7 @@ JsonObject *group_server_to_json(const group_t *group, const group_server_t *ser
     json_object_set_object_member(object, "management_votes", tally_to_json(&management));
     for (guint i = 0; i < group->members->len; i++) {
         const group_member_t *member = &g_array_index(group->members, group_member_t, i);
-        const group_vote_t *vote = vote_of(server, member->node_id);
+        const group_vote_t *vote = group_server_vote_of(server, member->node_id);
 
         if (member->hello && vote_key(vote->service) != NULL) {
             json_object_set_string_member(by_member, member->name, vote_key(vote->service));
@@ -728,6 +733,9 @@ JsonObject *group_server_to_json(const group_t *group, const group_server_t *ser
     }
     json_object_set_object_member(object, "votes_by_member", by_member);
     json_object_set_object_member(object, "vote_reasons", reasons);
+    if (pause != NULL) {
+        json_object_set_object_member(object, "pause", pause);
+    }
     if (server->config_error != NULL) {
         json_object_set_string_member(object, "config_error", server->config_error);
     }

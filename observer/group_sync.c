@@ -339,6 +339,7 @@ static void send_snapshot(group_t *group, guint64 want, gint64 now_ms)
                                                    MAX(0, now_ms - server->verdict_since_ms));
 
         entry->request = server->request;
+        group_pause_tell(server, entry, now_ms);
         if (history_current(server->history) != NULL) {
             entry->takeover = history_takeover_copy(history_current(server->history));
             size_bytes += group_takeover_bytes(entry->takeover);
@@ -484,8 +485,7 @@ gboolean group_is_awake(const group_t *group, gint64 now_ms)
 
 gint64 group_wake(group_t *group, gint64 now_ms)
 {
-    message_t message = { .type = MESSAGE_PULSE, .incarnation = group->incarnation,
-                          .wall_ms = group->ops.wall_ms(group->user_data) };
+    message_t message = { .type = MESSAGE_PULSE, .incarnation = group->incarnation };
 
     if (group->pulse_sent_ms == VERDICT_NEVER || now_ms >= group->pulse_sent_ms + AWAKE_MS) {
         message.pulse = ++group->pulse;
@@ -546,19 +546,16 @@ static void check_table(group_t *group, guint32 node_id, const message_t *messag
 void group_on_pulse(group_t *group, guint32 node_id, message_t *message, gint64 now_ms)
 {
     const group_member_t *now = group_leader(group);
-    group_member_t *leader = group_find_member(group, node_id);
 
     if (node_id == group->node_id && message->incarnation == group->incarnation && message->pulse == group->pulse
         && group->pulse_sent_ms != VERDICT_NEVER) {
         group->awake_ms = group->pulse_sent_ms;
         group->pulse_sent_ms = VERDICT_NEVER;
     }
-    if (now == NULL || leader == NULL || now->node_id != node_id || now->incarnation != message->incarnation) {
+    if (now == NULL || now->node_id != node_id || now->incarnation != message->incarnation) {
         return;
     }
     group->leader_heard_ms = now_ms;
-    leader->clock_told = message->wall_ms != 0;
-    leader->clock_ahead_ms = message->wall_ms - group->ops.wall_ms(group->user_data);
     if (group->in_sync) {
         check_table(group, node_id, message, now_ms);
     }

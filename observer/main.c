@@ -522,7 +522,7 @@ static void take_over(observer_t *observer, const char *server, guint64 request_
 {
     g_autofree char *refusal = obstacle != NULL ? g_strdup_printf("Server %s is not taken over: %s", server, obstacle)
                                                 : group_request(observer->group, server, VERDICT_REQUEST_TAKEOVER,
-                                                                request_id);
+                                                                request_id, now_ms());
 
     if (refusal != NULL) {
         ipc_server_answer(observer->ipc, request_id, ipc_answer_new(refusal));
@@ -532,7 +532,7 @@ static void take_over(observer_t *observer, const char *server, guint64 request_
 /* It is asked first, because isolating the server is what can't be taken back. */
 static JsonObject *answer_takeover(observer_t *observer, const char *server, guint64 request_id)
 {
-    g_autofree char *refusal = group_request_refusal(observer->group, server, VERDICT_REQUEST_TAKEOVER);
+    g_autofree char *refusal = group_request_refusal(observer->group, server, VERDICT_REQUEST_TAKEOVER, now_ms());
 
     if (refusal != NULL) {
         return ipc_answer_new(refusal);
@@ -591,7 +591,7 @@ static JsonObject *answer_history(observer_t *observer, const char *server)
 static JsonObject *answer_request(observer_t *observer, const char *server, verdict_request_t request,
                                   guint64 request_id)
 {
-    g_autofree char *refusal = group_request(observer->group, server, request, request_id);
+    g_autofree char *refusal = group_request(observer->group, server, request, request_id, now_ms());
 
     return (refusal != NULL) ? ipc_answer_new(refusal) : NULL;
 }

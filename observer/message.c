@@ -70,6 +70,8 @@ static const field_t vote_rows[] = {
     { "first-miss", FIELD_TIME, G_STRUCT_OFFSET(message_vote_t, first_miss_wall_ms), 0 },
     { "reason", FIELD_TEXT, G_STRUCT_OFFSET(message_vote_t, reason), 0 },
     { "probes", FIELD_NUMBER, G_STRUCT_OFFSET(message_vote_t, probes_mark), 0 },
+    { "pause-from", FIELD_TIME, G_STRUCT_OFFSET(message_vote_t, pause_from_ms), 0 },
+    { "paused-until", FIELD_TIME, G_STRUCT_OFFSET(message_vote_t, paused_until_ms), 0 },
 };
 static const fields_t vote_fields = FIELDS(vote_rows);
 
@@ -91,6 +93,10 @@ static const field_t entry_rows[] = {
     { "server", FIELD_OWN_TEXT, G_STRUCT_OFFSET(message_entry_t, server), 0 },
     { "age", FIELD_TIME, G_STRUCT_OFFSET(message_entry_t, age_ms), 0 },
     { "request", FIELD_ENUM, G_STRUCT_OFFSET(message_entry_t, request), VERDICT_REQUEST_COUNT },
+    { "pause-from", FIELD_TIME, G_STRUCT_OFFSET(message_entry_t, pause_from_ms), 0 },
+    { "paused-until", FIELD_TIME, G_STRUCT_OFFSET(message_entry_t, paused_until_ms), 0 },
+    { "pause-rest", FIELD_TIME, G_STRUCT_OFFSET(message_entry_t, pause_rest_ms), 0 },
+    { "pause-begin-known", FIELD_FLAG, G_STRUCT_OFFSET(message_entry_t, pause_begin_known), 0 },
 };
 static const fields_t entry_fields = FIELDS(entry_rows);
 
@@ -139,7 +145,6 @@ static const field_t snapshot_rows[] = {
 static const field_t pulse_rows[] = {
     MESSAGE_FIELD("incarnation", FIELD_NUMBER64, incarnation),
     MESSAGE_FIELD("pulse", FIELD_NUMBER64, pulse),
-    MESSAGE_FIELD("wall", FIELD_TIME, wall_ms),
     MESSAGE_FIELD("checked", FIELD_NUMBER64, checked),
     MESSAGE_FIELD("digest", FIELD_NUMBER64, digest),
 };
@@ -485,6 +490,9 @@ static gboolean histories_decode(message_t *message)
 
 /* Snapshots ---------------------------------------------------------------*/
 
+/* Longer than any two times of a calendar of four-digit years are apart. */
+#define PAUSE_REST_MAX_MS G_GINT64_CONSTANT(1000000000000000)
+
 static GVariant *entry_encode(const message_entry_t *entry)
 {
     GVariantBuilder builder;
@@ -511,7 +519,8 @@ static gboolean entry_decode(GVariant *dictionary, gpointer entries)
         }
     }
     return fields_decode(&entry_fields, dictionary, entry) && server_name_is_valid(entry->server)
-           && entry->age_ms >= 0 && record_decode(dictionary, &entry->record);
+           && entry->age_ms >= 0 && entry->pause_rest_ms >= 0 && entry->pause_rest_ms <= PAUSE_REST_MAX_MS
+           && record_decode(dictionary, &entry->record);
 }
 
 static void snapshot_encode(const message_t *message, GVariantBuilder *builder)

@@ -58,6 +58,8 @@ typedef struct message_vote {
     gint64 first_miss_wall_ms; /* 0: it answers */
     const char *reason;        /* why it is down or unknown, or "" */
     guint probes_mark;         /* server_config_t's: what it was asked; 0: not told */
+    gint64 pause_from_ms;      /* which pause the sender keeps, as in server_config_t; it may be over */
+    gint64 paused_until_ms;    /* 0: none */
 } message_vote_t;
 
 typedef struct message_entry {
@@ -66,6 +68,10 @@ typedef struct message_entry {
     gint64 age_ms;         /* how long the verdict has lasted */
     verdict_request_t request; /* of an operator, not yet carried out */
     history_takeover_t *takeover; /* that is under way, or NULL */
+    gint64 pause_from_ms;  /* which pause the sender keeps, as in server_config_t */
+    gint64 paused_until_ms; /* 0: none */
+    gint64 pause_rest_ms;  /* how much longer it lasts; 0: it is over, or lasts until it is resumed */
+    gboolean pause_begin_known;
 } message_entry_t;
 
 typedef struct message_history {
@@ -97,7 +103,6 @@ typedef struct message {
     GPtrArray *entries;             /* SNAPSHOT: message_entry_t* */
 
     guint64 pulse;                  /* PULSE: its number */
-    gint64 wall_ms;                 /* PULSE: the sender's clock, Unix time; 0: not told */
     guint64 checked;                /* PULSE: an earlier pulse, 0: none */
     guint64 digest;                 /* PULSE: of the sender's table when that pulse came back to it */
 

@@ -89,10 +89,11 @@ static gboolean check_probes(const char *value, GError **error)
 
 static gboolean check_paused_until(const char *value, GError **error)
 {
+    gint64 from_ms = 0;
     gint64 until_ms = 0;
 
-    return paused_until_parse(value, &until_ms)
-           || check_failed(error, "write a time as 2026-01-31T18:00:00Z, or \"resumed\"");
+    return paused_until_parse(value, &from_ms, &until_ms)
+           || check_failed(error, "write an interval as 2026-01-31T16:00:00Z/2026-01-31T18:00:00Z, or \"resumed\"");
 }
 
 static const char *const isolate_choices[] = { "required", "confirmed", "best-effort", NULL };
@@ -237,9 +238,11 @@ const ocf_param_t image_params[] = {
       .longdesc = "An attempt that has not succeeded by then is a failure and is made again." },
     { .name = "paused_until", .type = OCF_TYPE_STRING, .reloadable = TRUE, .check = check_paused_until,
       .shortdesc = "No takeover until then",
-      .longdesc = "Set by \"understudy pause\", removed by \"understudy resume\": a time as ISO 8601 writes it, in UTC if "
-                  "it names no zone (2026-01-31T18:00:00Z), or \"resumed\". Until then the server is neither isolated "
-                  "nor taken over, whatever the observers see." },
+      .longdesc = "Set by \"understudy pause\", removed by \"understudy resume\": an interval as ISO 8601 writes it, in UTC "
+                  "if it names no zone (2026-01-31T16:00:00Z/2026-01-31T18:00:00Z), or \"resumed\". Meanwhile the server is "
+                  "neither isolated nor taken over, whatever the observers see. Both times are of the clock of the host "
+                  "where the pause was typed; the observers use only how far they are apart. A time alone, written by "
+                  "hand, is an end by the clock of each observer that reads it first." },
     { .name = "hold", .type = OCF_TYPE_BOOLEAN, .default_text = "false", .reloadable = TRUE,
       .shortdesc = "The image goes on although the original is back",
       .longdesc = "Set by \"understudy hold\", removed by \"understudy hold --off\" and \"understudy release\": after a "

@@ -85,7 +85,8 @@ static const command_option_t wait_options[] = {
 
 static const command_option_t pause_options[] = {
     { "until", "TIME", FALSE, WORD_FREE, NULL,
-      "When the pause ends by itself: a duration (90min, 2h) or a time of this host's clock (2026-01-31T18:00). Without "
+      "When the pause ends by itself: a duration (90min, 2h) or a time of this host's clock (2026-01-31T18:00). Other hosts' "
+      "clocks may differ. Without "
       "it the pause lasts until understudy resume." },
     { .name = NULL }
 };
@@ -156,7 +157,7 @@ const command_t commands[] = {
     { "pause", TRUE, TRUE, pause_options, "let nothing be done to a server while somebody works on it",
       "Until the pause is over the server is neither isolated nor taken over, whatever the observers see; status shows "
       "it. An image that runs already goes on. The pause is kept in the cluster's configuration and outlives a restart "
-      "of every host.", run_pause },
+      "of every host. Waits until the leading observer keeps it, and fails if none says so within 30 seconds.", run_pause },
     { "resume", TRUE, TRUE, NULL, "end a server's pause",
       "A server that is down then is taken over after the usual rounds.", run_resume },
     { "hold", TRUE, TRUE, hold_options, "keep a server's image running although the original is back",

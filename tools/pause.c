@@ -15,9 +15,9 @@
 #include "verdict.h"
 
 #define ASK_TIMEOUT_MS 5000
-/* The leader says what time it has every five seconds. */
-#define CLOCK_TRIES    24
-#define CLOCK_RETRY_MS 500
+/* An observer reads the CIB at once, and says so at once; one that was just started takes longer. */
+#define LEADER_DEADLINE_MS 30000
+#define LEADER_RETRY_MS    250
 
 #define REPLACE_TRIES 20
 
@@ -49,13 +49,28 @@ static gboolean set_param(const char *server, const char *name, const char *valu
     return done;
 }
 
+/* What this host's observer says of a server, to be json_object_unref()ed; NULL: nothing, and `why` says why. */
+static JsonObject *ask_server(const char *server, GError **why)
+{
+    JsonObject *status = observer_client_ask("status", NULL, ASK_TIMEOUT_MS, why);
+    JsonObject *found = json_read_named(status, "servers", server);
+
+    if (found != NULL) {
+        json_object_ref(found);
+    } else if (status != NULL) {
+        g_set_error(why, UNDERSTUDY_ERROR, UNDERSTUDY_ERROR_FAILED, "the observer of this host knows no server %s", server);
+    }
+    g_clear_pointer(&status, json_object_unref);
+    return found;
+}
+
 /* As this host's observer knows it. FALSE: it does not say. */
 static gboolean ask_verdict(const char *server, verdict_t *verdict)
 {
-    JsonObject *status = g_getenv("CIB_file") == NULL ? observer_client_ask("status", NULL, ASK_TIMEOUT_MS, NULL) : NULL;
-    gboolean is_known = verdict_parse(json_read_text(json_read_named(status, "servers", server), "verdict"), verdict);
+    JsonObject *found = g_getenv("CIB_file") == NULL ? ask_server(server, NULL) : NULL;
+    gboolean is_known = verdict_parse(json_read_text(found, "verdict"), verdict);
 
-    g_clear_pointer(&status, json_object_unref);
+    g_clear_pointer(&found, json_object_unref);
     return is_known;
 }
 
@@ -69,13 +84,12 @@ static void say_note(const char *note)
 /* pause ----------------------------------------------------------------------*/
 
 /* A duration from now on, or a time of this host's clock and zone. */
-static gboolean read_until(const char *text, gint64 *until_ms, GError **error)
+static gboolean read_until(const char *text, gint64 now_ms, gint64 *until_ms, GError **error)
 {
     g_autoptr(GTimeZone) here = g_time_zone_new_local();
     gboolean has_no_seconds = strlen(text) == strlen("2026-01-31T18:00");
     g_autofree char *whole = g_strconcat(text, has_no_seconds ? ":00" : "", NULL);
     g_autoptr(GDateTime) time = g_date_time_new_from_iso8601(whole, here);
-    gint64 now_ms = g_get_real_time() / 1000;
     guint64 duration_ms = 0;
 
     if (time != NULL) {
@@ -87,64 +101,77 @@ static gboolean read_until(const char *text, gint64 *until_ms, GError **error)
                     "--until=%s: write a duration (90min, 2h) or a time (2026-01-31T18:00)", text);
         return FALSE;
     }
-    if (*until_ms <= now_ms) {
+    if (*until_ms / 1000 <= now_ms / 1000) { /* the CIB has it in seconds */
         g_set_error(error, UNDERSTUDY_ERROR, UNDERSTUDY_ERROR_CONFIG, "--until=%s: that is over already", text);
         return FALSE;
     }
     return TRUE;
 }
 
-/* Hosts' clocks differ, and the observer that leads ends the pause by its own. */
-static gboolean clock_is_trusted(GError **error)
+static void say_paused(const char *server, gint64 until_ms)
 {
-    JsonObject *status = NULL;
-    g_autofree char *refusal = NULL;
+    g_autofree char *until = until_ms == SERVER_PAUSED_UNTIL_RESUMED ? g_strdup_printf("understudy resume %s", server)
+                                                                     : paused_until_text(0, until_ms);
 
-    for (guint i = 0; i < CLOCK_TRIES; i++) {
-        status = observer_client_ask("status", NULL, ASK_TIMEOUT_MS, error);
-        if (status == NULL) {
-            g_prefix_error(error, "not paused, for it is not known by whose clock the pause would end (leave out --until, or "
-                                  "try on another host): ");
-            return FALSE;
+    printf("%s is paused until %s: it is neither isolated nor taken over, whatever becomes of it\n", server, until);
+}
+
+static gboolean says_leader_holds(const JsonObject *server, const char *paused_until)
+{
+    JsonObject *pause = json_object_has_member((JsonObject *) server, "pause")
+                            ? json_object_get_object_member((JsonObject *) server, "pause") : NULL;
+
+    return pause != NULL && g_strcmp0(json_read_text(pause, "paused_until"), paused_until) == 0
+           && json_object_get_boolean_member_with_default(pause, "leader_holds", FALSE);
+}
+
+/* Until then a takeover may still begin. FALSE: the leader is not known to hold it. */
+static gboolean wait_for_leader(const char *server, const char *paused_until, GError **error)
+{
+    gint64 deadline_us = g_get_monotonic_time() + LEADER_DEADLINE_MS * 1000;
+    g_autoptr(GError) why = NULL;
+    gboolean holds = FALSE;
+
+    do {
+        JsonObject *found = NULL;
+
+        g_clear_error(&why);
+        found = ask_server(server, &why);
+        holds = found != NULL && says_leader_holds(found, paused_until);
+        g_clear_pointer(&found, json_object_unref);
+        if (!holds) {
+            g_usleep(LEADER_RETRY_MS * 1000);
         }
-        if (json_object_has_member(status, "leader_clock_ahead_ms")) {
-            break;
-        }
-        g_clear_pointer(&status, json_object_unref);
-        g_usleep(CLOCK_RETRY_MS * 1000);
+    } while (!holds && g_get_monotonic_time() < deadline_us);
+    if (!holds) {
+        g_set_error(error, UNDERSTUDY_ERROR, UNDERSTUDY_ERROR_BUSY,
+                    "%s may still be taken over: its pause is in the cluster's configuration, but %s. See understudy status, "
+                    "which shows the pause once it holds; understudy resume %s takes it back", server,
+                    why != NULL ? why->message : "no leading observer has said that it keeps it", server);
     }
-    refusal = status != NULL
-                  ? verdict_pause_clock_refusal(json_read_text(status, "leader"),
-                                                json_object_get_int_member(status, "leader_clock_ahead_ms"))
-                  : g_strdup("not paused: no leading observer has said what time it has: see understudy status, or leave out "
-                             "--until and end the pause with understudy resume");
-    g_clear_pointer(&status, json_object_unref);
-    if (refusal != NULL) {
-        g_set_error_literal(error, UNDERSTUDY_ERROR, UNDERSTUDY_ERROR_BUSY, refusal);
-    }
-    return refusal == NULL;
+    return holds;
 }
 
 exit_code_t run_pause(const command_line_t *line, GError **error)
 {
     const char *until = command_line_value(line, "until");
+    gint64 from_ms = g_get_real_time() / 1000;
     gint64 until_ms = SERVER_PAUSED_UNTIL_RESUMED;
     g_autofree char *text = NULL;
     verdict_t verdict = VERDICT_HEALTHY;
     gboolean changed = FALSE;
 
-    if (until != NULL && !read_until(until, &until_ms, error)) {
+    if (until != NULL && !read_until(until, from_ms, &until_ms, error)) {
         return EXIT_USAGE;
     }
-    if (until != NULL && g_getenv("CIB_file") == NULL && !clock_is_trusted(error)) {
-        return exit_code_of(*error);
-    }
-    text = paused_until_text(until_ms);
+    text = paused_until_text(from_ms, until_ms);
     if (!set_param(line->server, "paused_until", text, &changed, error)) {
         return exit_code_of(*error);
     }
-    printf("%s is paused until %s%s: it is neither isolated nor taken over, whatever becomes of it\n", line->server,
-           until != NULL ? text : "understudy resume ", until != NULL ? "" : line->server);
+    if (g_getenv("CIB_file") == NULL && !wait_for_leader(line->server, text, error)) {
+        return exit_code_of(*error);
+    }
+    say_paused(line->server, until_ms);
     say_note(ask_verdict(line->server, &verdict) ? verdict_pause_note(verdict) : NULL);
     return EXIT_OK;
 }

@@ -156,6 +156,8 @@ static message_entry_t *next_entry(script_t *script)
 
     entry->request = (verdict_request_t) (next(script) % VERDICT_REQUEST_COUNT);
     entry->takeover = (next(script) & 1) != 0 ? next_takeover(script) : NULL;
+    entry->paused_until_ms = (next(script) & 1) != 0 ? SERVER_PAUSED_UNTIL_RESUMED : next_time(script);
+    entry->pause_rest_ms = next_time(script);
     return entry;
 }
 
@@ -217,7 +219,7 @@ static void peer_says(script_t *script)
                           .server = next_server(script) };
     message_history_t history = { next_server(script), next(script) };
     message_vote_t vote = { next_server(script), (vote_t) (next(script) % VOTE_COUNT),
-                            (vote_t) (next(script) % VOTE_COUNT), next_time(script) };
+                            (vote_t) (next(script) % VOTE_COUNT), next_time(script), .paused_until_ms = next(script) % 3 };
     g_autoptr(GBytes) bytes = NULL;
     gsize size_bytes = 0;
     gconstpointer data = NULL;
@@ -276,6 +278,10 @@ static server_config_t *config_new(const char *name, guint8 policy)
 
     g_hash_table_insert(params, (gpointer) "probes", (gpointer) "tcp:10.0.0.1:5432");
     g_hash_table_insert(params, (gpointer) "recover_probe", (gpointer) "tcp:10.1.0.1:22");
+    if ((policy & 4) != 0) {
+        g_hash_table_insert(params, (gpointer) "paused_until",
+                            (gpointer) (policy >= 128 ? "resumed" : "2026-01-31T17:00:00Z/2026-01-31T18:00:00Z"));
+    }
     g_hash_table_insert(params, (gpointer) "isolate", (gpointer) isolate_policy_name((isolate_policy_t) (policy % 3)));
     return server_config_parse(id, params, NULL);
 }
@@ -324,7 +330,7 @@ static void operator_asks(script_t *script)
     const char *server = next_server(script);
     verdict_request_t request = (next(script) & 1) != 0 ? VERDICT_REQUEST_TAKEOVER : VERDICT_REQUEST_RELEASE;
 
-    g_free(group_request(script->group, server, request, next(script)));
+    g_free(group_request(script->group, server, request, next(script), script->now_ms));
 }
 
 static void own_messages_arrive(script_t *script)

@@ -297,6 +297,9 @@ static server_config_t *config_new(const world_t *world, const char *name)
     g_hash_table_insert(params, (gpointer) "isolate", (gpointer) world->isolate);
     g_hash_table_insert(params, (gpointer) "gate_quiet", (gpointer) "0");
     g_hash_table_insert(params, (gpointer) "hold", (gpointer) (world->hold ? "true" : "false"));
+    if (world->paused_until != NULL) {
+        g_hash_table_insert(params, (gpointer) "paused_until", (gpointer) world->paused_until);
+    }
     return server_config_parse("standby-x", params, NULL);
 }
 
@@ -798,7 +801,8 @@ gboolean world_run_until(world_t *world, guint server, verdict_t verdict, gint64
 
 gboolean world_request(world_t *world, guint host, guint server, verdict_request_t request)
 {
-    g_autofree char *refusal = group_request(world->hosts[host].group, world->servers[server].name, request, 1);
+    g_autofree char *refusal = group_request(world->hosts[host].group, world->servers[server].name, request, 1,
+                                               world->now_ms);
 
     return refusal == NULL;
 }

@@ -82,6 +82,7 @@ struct world {
     gboolean no_quorum;      /* of any partition */
     const char *probes;      /* of every server */
     gboolean hold;           /* of every server */
+    const char *paused_until; /* of every server, or NULL */
     gboolean store_is_silent;
     GHashTable *store;       /* what it remembers: server -> digest of probes */
     guint host_count;

@@ -3,6 +3,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 #include <cmocka.h>
 
@@ -85,34 +86,6 @@ static void test_crash_is_taken_over_and_returned(void **state)
     world_end(world);
 }
 
-/* Who types a pause on another host is told how far the clock is that ends it. */
-static void test_the_leaders_clock_is_known_to_all(void **state)
-{
-    world_t *world = world_new("required");
-    int leader = -1;
-
-    (void) state;
-    world_run(world, LONG_MS);
-    leader = world_leader(world);
-    assert_in_range(leader, 0, world->host_count - 1);
-    world->hosts[leader].clock_ahead_ms = -3600000;
-    world_run(world, LONG_MS);
-    for (guint i = 0; i < world->host_count; i++) {
-        g_autoptr(JsonObject) status = json_object_new();
-        gint64 ahead_ms = 0;
-
-        group_status_to_json(world->hosts[i].group, world->now_ms, status);
-        assert_true(json_object_has_member(status, "leader_clock_ahead_ms"));
-        ahead_ms = json_object_get_int_member(status, "leader_clock_ahead_ms");
-        if ((int) i == leader) {
-            assert_in_range(-ahead_ms, 0, 1000);
-        } else {
-            assert_in_range(-ahead_ms, 3600000, 3601000);
-        }
-    }
-    world_end(world);
-}
-
 /* Its port is mistyped, or it was down when it was adopted: nobody knows which. */
 static void test_a_server_that_was_never_seen_up_is_not_judged(void **state)
 {
@@ -178,6 +151,246 @@ static void test_a_server_that_is_down_when_the_cluster_starts_is_taken_over(voi
     crash(world, 0);
     restart_all(world);
     assert_until(world, 0, VERDICT_FAILED);
+    world_end(world);
+}
+
+/* Typed by a clock that is a year behind. */
+#define PAUSE_10_MIN       "2026-01-31T17:50:00Z/2026-01-31T18:00:00Z"
+#define PAUSE_10_MIN_LATER "2026-01-31T17:51:00Z/2026-01-31T18:01:00Z"
+#define PAUSE_MS           600000
+
+/* Hosts whose clocks are an hour apart, in a world whose clock begins in 1970. */
+static world_t *world_of_clocks(void)
+{
+    world_t *world = running_world("required");
+
+    for (guint i = 0; i < WORLD_HOSTS; i++) {
+        world->hosts[i].clock_ahead_ms = G_GINT64_CONSTANT(1769882400000) - PAUSE_MS - world->now_ms
+                                         + ((gint64) i - 1) * 3600000;
+    }
+    return world;
+}
+
+static void assert_left_alone(world_t *world, gint64 duration_ms)
+{
+    world_run(world, duration_ms);
+    assert_int_equal(world->servers[0].isolations, 0);
+    assert_int_equal(world->servers[0].grants, 0);
+}
+
+/* It ends when ten minutes are over, no sooner and not much later. */
+static void assert_ends(world_t *world, gint64 since_ms)
+{
+    assert_left_alone(world, since_ms + PAUSE_MS - world->now_ms - 1000);
+    assert_true(world_run_until(world, 0, VERDICT_FAILED, 15000));
+    assert_int_equal(world->servers[0].isolations, 1);
+}
+
+static JsonObject *pause_in_status(world_t *world, guint host, char **waits_for)
+{
+    g_autoptr(JsonObject) status = json_object_new();
+    JsonObject *server = NULL;
+
+    group_status_to_json(world->hosts[host].group, world->now_ms, status);
+    server = json_array_get_object_element(json_object_get_array_member(status, "servers"), 0);
+    if (waits_for != NULL) {
+        *waits_for = g_strdup(json_object_get_string_member(server, "waits_for"));
+    }
+    return json_object_has_member(server, "pause") ? json_object_ref(json_object_get_object_member(server, "pause")) : NULL;
+}
+
+static gboolean says_leader_holds(world_t *world, guint host, const char *paused_until)
+{
+    g_autoptr(JsonObject) pause = pause_in_status(world, host, NULL);
+
+    return pause != NULL && g_strcmp0(json_object_get_string_member(pause, "paused_until"), paused_until) == 0
+           && json_object_get_boolean_member(pause, "leader_holds");
+}
+
+static void test_a_pause_lasts_as_long_as_it_was_typed(void **state)
+{
+    world_t *world = world_of_clocks();
+    gint64 since_ms = world->now_ms;
+
+    (void) state;
+    world->paused_until = PAUSE_10_MIN;
+    world_run(world, 1000);
+    assert_false(world_request(world, 1, 0, VERDICT_REQUEST_TAKEOVER));
+    crash(world, 0);
+    assert_ends(world, since_ms);
+    world_end(world);
+}
+
+/* Whoever goes on, and then whoever comes back and leads again, ends it at the same time. */
+static void test_a_pause_outlives_its_leaders(void **state)
+{
+    world_t *world = world_of_clocks();
+    gint64 since_ms = world->now_ms;
+
+    (void) state;
+    world->paused_until = PAUSE_10_MIN;
+    world_run(world, 1000);
+    crash(world, 0);
+    assert_left_alone(world, 100000);
+    world_kill(world, 0);
+    assert_left_alone(world, 100000);
+    assert_int_equal(world_leader(world), 1);
+    world_start(world, 0);
+    world_kill(world, 1);
+    assert_left_alone(world, 100000);
+    world_start(world, 1);
+    world_kill(world, 2);
+    assert_left_alone(world, 100000);
+    world_start(world, 2);
+    assert_left_alone(world, 20000);
+    assert_int_equal(world_leader(world), 0);
+    assert_ends(world, since_ms);
+    world_end(world);
+}
+
+static void test_a_leader_that_goes_ends_no_pause(void **state)
+{
+    world_t *world = world_of_clocks();
+    gint64 since_ms = world->now_ms;
+
+    (void) state;
+    world->paused_until = PAUSE_10_MIN;
+    world_run(world, 1000);
+    crash(world, 0);
+    world_kill(world, 0);
+    world_run(world, 1000);
+    assert_int_equal(world_leader(world), 1);
+    assert_ends(world, since_ms);
+    world_end(world);
+}
+
+static void test_a_clock_that_is_set_changes_no_pause(void **state)
+{
+    for (int sign = -1; sign <= 1; sign += 2) {
+        world_t *world = world_of_clocks();
+        gint64 since_ms = world->now_ms;
+
+        (void) state;
+        world->paused_until = PAUSE_10_MIN;
+        world_run(world, 1000);
+        crash(world, 0);
+        assert_left_alone(world, 60000);
+        for (guint i = 0; i < WORLD_HOSTS; i++) {
+            world->hosts[i].clock_ahead_ms += sign * G_GINT64_CONSTANT(86400000);
+        }
+        assert_ends(world, since_ms);
+        world_end(world);
+    }
+}
+
+/* Its host was cut off when it was typed, and gets the CIB late; then it leads. */
+static void test_who_comes_late_is_told_how_long_a_pause_lasts(void **state)
+{
+    world_t *world = world_of_clocks();
+    gint64 since_ms = world->now_ms;
+
+    (void) state;
+    world->hosts[0].cib_is_late = TRUE;
+    world_cut_off(world, 0);
+    world->paused_until = PAUSE_10_MIN;
+    world_run(world, 1000);
+    crash(world, 0);
+    assert_left_alone(world, 400000);
+    world_join(world, 0);
+    assert_left_alone(world, 5000); /* it leads already, with the others' word alone */
+    assert_int_equal(world_leader(world), 0);
+    world->hosts[0].cib_is_late = FALSE;
+    world_run(world, 1000);
+    assert_ends(world, since_ms);
+    world_end(world);
+}
+
+/* Nobody knows how much of it is over: all of it again, with a word on that, and then it ends. */
+static void test_a_pause_outlives_all_observers_and_ends(void **state)
+{
+    world_t *world = world_of_clocks();
+    g_autofree char *before = NULL;
+    g_autofree char *after = NULL;
+    g_autoptr(JsonObject) pause = NULL;
+    g_autoptr(JsonObject) again = NULL;
+    gint64 since_ms = 0;
+
+    (void) state;
+    world->paused_until = PAUSE_10_MIN;
+    world_run(world, 1000);
+    crash(world, 0);
+    assert_left_alone(world, 400000);
+    pause = pause_in_status(world, 1, &before);
+    assert_non_null(pause);
+    assert_non_null(strstr(before, "no takeover for another 4 min,"));
+    assert_in_range(json_object_get_int_member(pause, "rest_ms"), 190000, 200000);
+    restart_all(world);
+    since_ms = world->now_ms;
+    assert_left_alone(world, 300000);
+    again = pause_in_status(world, 1, &after);
+    assert_non_null(strstr(after, "its whole time again"));
+    assert_ends(world, since_ms);
+    world_end(world);
+}
+
+static void test_a_pause_is_typed_anew_and_ended(void **state)
+{
+    world_t *world = world_of_clocks();
+    gint64 since_ms = 0;
+
+    (void) state;
+    world->paused_until = PAUSE_10_MIN;
+    world_run(world, 1000);
+    crash(world, 0);
+    assert_left_alone(world, 300000);
+    world->paused_until = PAUSE_10_MIN_LATER;
+    since_ms = world->now_ms;
+    assert_ends(world, since_ms);
+    crash(world, 1);
+    assert_until(world, 1, VERDICT_FAILED);
+    world_end(world);
+
+    world = world_of_clocks();
+    world->paused_until = "resumed";
+    world_run(world, 1000);
+    crash(world, 0);
+    assert_left_alone(world, 3 * PAUSE_MS);
+    world->paused_until = NULL;
+    assert_until(world, 0, VERDICT_FAILED);
+    world_end(world);
+}
+
+/* Whoever asks hears of the very pause that the leader has read, and of no other. */
+static void test_everybody_knows_whether_the_leader_holds_a_pause(void **state)
+{
+    world_t *world = world_of_clocks();
+
+    (void) state;
+    world->servers[0].service_dead = TRUE; /* with no vote on its probes */
+    world->probes = "";
+    world->hosts[0].cib_is_late = TRUE;
+    world->paused_until = PAUSE_10_MIN;
+    world_run(world, 10000);
+    assert_int_equal(world_leader(world), 0);
+    assert_false(says_leader_holds(world, 1, PAUSE_10_MIN));
+    world->hosts[0].cib_is_late = FALSE;
+    world_run(world, 1000);
+    for (guint i = 0; i < WORLD_HOSTS; i++) {
+        assert_true(says_leader_holds(world, i, PAUSE_10_MIN));
+        assert_false(says_leader_holds(world, i, PAUSE_10_MIN_LATER));
+    }
+    world->hosts[0].cib_is_late = TRUE;
+    world->paused_until = PAUSE_10_MIN_LATER;
+    world_run(world, 1000);
+    assert_false(says_leader_holds(world, 1, PAUSE_10_MIN_LATER));
+    world_kill(world, 0); /* and who leads next has read it */
+    world_run(world, 1000);
+    assert_true(says_leader_holds(world, 2, PAUSE_10_MIN_LATER));
+    world_run(world, PAUSE_MS);
+    assert_false(says_leader_holds(world, 2, PAUSE_10_MIN_LATER)); /* over */
+    world->paused_until = NULL;
+    world_run(world, 1000);
+    assert_null(pause_in_status(world, 2, NULL));
     world_end(world);
 }
 
@@ -1476,7 +1689,14 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_crash_is_taken_over_and_returned),
-        cmocka_unit_test(test_the_leaders_clock_is_known_to_all),
+        cmocka_unit_test(test_a_pause_lasts_as_long_as_it_was_typed),
+        cmocka_unit_test(test_a_pause_outlives_its_leaders),
+        cmocka_unit_test(test_a_leader_that_goes_ends_no_pause),
+        cmocka_unit_test(test_a_clock_that_is_set_changes_no_pause),
+        cmocka_unit_test(test_who_comes_late_is_told_how_long_a_pause_lasts),
+        cmocka_unit_test(test_a_pause_outlives_all_observers_and_ends),
+        cmocka_unit_test(test_a_pause_is_typed_anew_and_ended),
+        cmocka_unit_test(test_everybody_knows_whether_the_leader_holds_a_pause),
         cmocka_unit_test(test_a_server_that_was_never_seen_up_is_not_judged),
         cmocka_unit_test(test_a_server_is_seen_anew_when_its_probes_change),
         cmocka_unit_test(test_probes_that_change_under_a_doubt_end_it),

@@ -47,8 +47,8 @@ static void test_hello(void **state)
 static void test_votes(void **state)
 {
     message_vote_t votes[] = {
-        { "db1", VOTE_DOWN, VOTE_NONE, 1234, "tcp:10.0.0.1:5432: Connection refused", 7 },
-        { "db2", VOTE_UP, VOTE_BLIND, 0, NULL, 0 },
+        { "db1", VOTE_DOWN, VOTE_NONE, 1234, "tcp:10.0.0.1:5432: Connection refused", 7, 3600000, 7200000 },
+        { "db2", VOTE_UP, VOTE_BLIND, 0, NULL, 0, 0, 0 },
     };
     message_t message = { .type = MESSAGE_VOTES, .votes = g_array_new(FALSE, FALSE, sizeof(message_vote_t)) };
     message_t *back = NULL;
@@ -63,6 +63,9 @@ static void test_votes(void **state)
     assert_int_equal(g_array_index(back->votes, message_vote_t, 1).management, VOTE_BLIND);
     assert_string_equal(g_array_index(back->votes, message_vote_t, 0).reason, votes[0].reason);
     assert_int_equal(g_array_index(back->votes, message_vote_t, 0).probes_mark, 7);
+    assert_int_equal(g_array_index(back->votes, message_vote_t, 0).pause_from_ms, 3600000);
+    assert_int_equal(g_array_index(back->votes, message_vote_t, 0).paused_until_ms, 7200000);
+    assert_int_equal(g_array_index(back->votes, message_vote_t, 1).paused_until_ms, 0);
     assert_string_equal(g_array_index(back->votes, message_vote_t, 1).reason, "");
     message_free(back);
     g_array_unref(message.votes);
@@ -166,6 +169,10 @@ static void test_snapshot_carries_records(void **state)
 
     (void) state;
     entry->request = VERDICT_REQUEST_RELEASE;
+    entry->pause_from_ms = 3600000;
+    entry->paused_until_ms = 7200000;
+    entry->pause_rest_ms = 1234;
+    entry->pause_begin_known = TRUE;
     entry->takeover = history_takeover_new();
     history_takeover_append(entry->takeover, "isolating", 10, "host1", "why");
     g_ptr_array_add(message.entries, entry);
@@ -181,6 +188,10 @@ static void test_snapshot_carries_records(void **state)
     assert_int_equal(entry->age_ms, 1500);
     assert_int_equal(entry->record.verdict, VERDICT_FAILED);
     assert_int_equal(entry->request, VERDICT_REQUEST_RELEASE);
+    assert_int_equal(entry->pause_from_ms, 3600000);
+    assert_int_equal(entry->paused_until_ms, 7200000);
+    assert_int_equal(entry->pause_rest_ms, 1234);
+    assert_true(entry->pause_begin_known);
     assert_true(entry->takeover->latched);
     assert_int_equal(entry->takeover->events->len, 1);
     message_free(back);

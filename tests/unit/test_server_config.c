@@ -50,7 +50,9 @@ static void test_wrong_values_name_the_parameter(void **state)
         { "probe_misses", "many" }, { "hold_down", "-1" }, { "recover_after", "5 parsecs" }, { "isolate", "maybe" },
         { "store_address", "db1" }, { "recover_probe", "tcp:10.0.0.1:5432" }, { "isolate_timeout", "1ms" },
         { "probe_unknown", "up" },
-        { "paused_until", "soon" }, { "hold", "perhaps" },
+        { "paused_until", "soon" },
+        { "paused_until", "2026-01-31T18:00:00Z/2026-01-31T18:00:00Z" }, { "paused_until", "/2026-01-31T18:00:00Z" },
+        { "paused_until", "2026-01-31T18:00:00Z/" }, { "paused_until", "resumed/resumed" }, { "hold", "perhaps" },
     };
 
     (void) state;
@@ -95,10 +97,13 @@ static void test_words_of_an_operator(void **state)
 {
     static const struct {
         const char *text;
+        gint64 from_ms;
         gint64 until_ms;
     } cases[] = {
-        { "resumed", SERVER_PAUSED_UNTIL_RESUMED }, { "2026-01-31T18:00:00Z", 1769882400000 },
-        { "2026-01-31T18:00:00", 1769882400000 }, { "2026-01-31T19:00:00+01:00", 1769882400000 },
+        { "resumed", 0, SERVER_PAUSED_UNTIL_RESUMED }, { "2026-01-31T18:00:00Z", 0, 1769882400000 },
+        { "2026-01-31T18:00:00", 0, 1769882400000 }, { "2026-01-31T19:00:00+01:00", 0, 1769882400000 },
+        { "2026-01-31T17:00:00Z/2026-01-31T18:00:00Z", 1769878800000, 1769882400000 },
+        { "2026-01-31T18:00:00+01:00/2026-01-31T18:00:00", 1769878800000, 1769882400000 },
     };
     server_config_t *config = parse_one("hold", "true", NULL);
 
@@ -108,12 +113,15 @@ static void test_words_of_an_operator(void **state)
     server_config_free(config);
     for (gsize i = 0; i < G_N_ELEMENTS(cases); i++) {
         g_autofree char *text = NULL;
+        gint64 from_ms = -1;
         gint64 again_ms = 0;
 
         config = parse_one("paused_until", cases[i].text, NULL);
         assert_int_equal(config->paused_until_ms, cases[i].until_ms);
-        text = paused_until_text(config->paused_until_ms);
-        assert_true(paused_until_parse(text, &again_ms));
+        assert_int_equal(config->pause_from_ms, cases[i].from_ms);
+        text = paused_until_text(config->pause_from_ms, config->paused_until_ms);
+        assert_true(paused_until_parse(text, &from_ms, &again_ms));
+        assert_int_equal(from_ms, cases[i].from_ms);
         assert_int_equal(again_ms, cases[i].until_ms);
         server_config_free(config);
     }

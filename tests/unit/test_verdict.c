@@ -639,7 +639,7 @@ static void test_confirmed_counts_nothing_while_it_is_put_aside(void **state)
             confirmed_init(&fixture, quiet_rounds);
             fixture.view.record_since_ms = NOW_MS - 60000;
             fixture.view.held_back = paused == 0 ? "the cluster is in maintenance mode" : NULL;
-            fixture.config->paused_until_ms = paused == 1 ? SERVER_PAUSED_UNTIL_RESUMED : 0;
+            fixture.view.pause_end_ms = paused == 1 ? VERDICT_NEVER : 0;
             round_is(&fixture, NOW_MS - 5000, TRUE, "ddd", "ddd");
             decide(&fixture);
             assert_false(fixture.decision.ask_round);
@@ -865,23 +865,24 @@ static void test_a_paused_server_is_not_isolated(void **state)
     fixture_init(&fixture, VERDICT_DOUBTED, "required");
     fixture.view.service = tally("ddd");
     fixture.view.verdict_since_ms = NOW_MS - 5000;
-    fixture.view.now_wall_ms = 1000;
     round_is(&fixture, NOW_MS, TRUE, "ddd", "ddd");
-    fixture.config->paused_until_ms = SERVER_PAUSED_UNTIL_RESUMED;
+    fixture.view.pause_end_ms = VERDICT_NEVER;
     assert_false(decide(&fixture)->change);
     assert_false(fixture.decision.ask_round);
     assert_int_equal(fixture.decision.wake_ms, VERDICT_NEVER);
     assert_waits_for(&fixture, "understudy resume db1");
-    fixture.config->paused_until_ms = 3000;
+    fixture.view.pause_end_ms = NOW_MS + 2000;
     assert_false(decide(&fixture)->change);
     assert_int_equal(fixture.decision.wake_ms, NOW_MS + 2000);
-    assert_waits_for(&fixture, "paused");
+    assert_waits_for(&fixture, "no takeover for another 1 min, or until understudy resume db1");
+    fixture.view.pause_begin_unknown = TRUE;
+    assert_waits_for(&fixture, "its whole time again");
     /* It ends by itself. */
-    fixture.view.now_wall_ms = 3000;
+    fixture.view.pause_end_ms = NOW_MS;
     assert_waits_for(&fixture, NULL);
     assert_next(decide(&fixture), VERDICT_ISOLATING);
     /* And it may recover at any time. */
-    fixture.config->paused_until_ms = SERVER_PAUSED_UNTIL_RESUMED;
+    fixture.view.pause_end_ms = VERDICT_NEVER;
     fixture.view.service = tally("uud");
     assert_next(decide(&fixture), VERDICT_HEALTHY);
     fixture_clear(&fixture);
@@ -1111,7 +1112,7 @@ static void test_returning_isolates_again_what_went_away(void **state)
     round_is(&fixture, fixture.view.now_ms - 10, TRUE, "ddd", "ddd");
     fixture.view.gone_since_ms = fixture.view.now_ms - 4999;
     assert_true(decide(&fixture)->next.operator_returns);
-    fixture.config->paused_until_ms = SERVER_PAUSED_UNTIL_RESUMED;
+    fixture.view.pause_end_ms = VERDICT_NEVER;
     assert_false(decide(&fixture)->change);
     fixture_clear(&fixture);
 }
@@ -1305,18 +1306,6 @@ static void test_who_puts_a_server_aside_is_told_what_is_under_way(void **state)
     }
 }
 
-static void test_a_pause_by_another_clock_is_refused(void **state)
-{
-    g_autofree char *near_by = verdict_pause_clock_refusal("host2", -VERDICT_CLOCKS_APART_MS);
-    g_autofree char *behind = verdict_pause_clock_refusal("host2", -3600000);
-    g_autofree char *ahead = verdict_pause_clock_refusal("host2", VERDICT_CLOCKS_APART_MS + 1);
-
-    (void) state;
-    assert_null(near_by);
-    assert_non_null(strstr(behind, "host2, by which the pause would end, is 3600 s behind"));
-    assert_non_null(strstr(ahead, "5 s ahead of"));
-}
-
 static void test_unknown_server_is_refused(void **state)
 {
     g_autofree char *refusal = verdict_request_refusal(VERDICT_REQUEST_TAKEOVER, "db9", NULL);
@@ -1388,7 +1377,6 @@ int main(void)
         cmocka_unit_test(test_requests),
         cmocka_unit_test(test_a_release_waits_for_the_attempt),
         cmocka_unit_test(test_who_puts_a_server_aside_is_told_what_is_under_way),
-        cmocka_unit_test(test_a_pause_by_another_clock_is_refused),
         cmocka_unit_test(test_unknown_server_is_refused),
         cmocka_unit_test(test_names_are_read_back),
     };
