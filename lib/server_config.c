@@ -216,7 +216,8 @@ static gboolean parse_operator_words(server_config_t *config, GHashTable *params
     if (paused_until != NULL
         && !paused_until_parse(paused_until, &config->pause_from_ms, &config->paused_until_ms)) {
         g_set_error(error, UNDERSTUDY_ERROR, UNDERSTUDY_ERROR_CONFIG,
-                    "paused_until=%s: set an interval as 2026-01-31T16:00:00Z/2026-01-31T18:00:00Z, or \"resumed\"", paused_until);
+                    "paused_until=%s: set an interval as 2026-01-31T16:00:00Z/2026-01-31T18:00:00Z, or \"resumed\"",
+                    paused_until);
         return FALSE;
     }
     if (hold != NULL && !boolean_parse(hold, &config->hold)) {
