@@ -265,6 +265,22 @@ gboolean cib_connection_replace(cib_connection_t *cib, xmlNode *cib_xml, GError 
     return TRUE;
 }
 
+gboolean cib_param_remove(cib_connection_t *cib, const char *resource_id, const char *name, const char *value,
+                          GError **error)
+{
+    g_autofree char *path = g_strdup_printf("/" XML_TAG_CIB "/" XML_CIB_TAG_CONFIGURATION "/" XML_CIB_TAG_RESOURCES
+                                            "//" XML_CIB_TAG_RESOURCE "[@" XML_ATTR_ID "='%s']/" XML_TAG_ATTR_SETS
+                                            "/" XML_CIB_TAG_NVPAIR "[@" XML_NVPAIR_ATTR_NAME "='%s' and @"
+                                            XML_NVPAIR_ATTR_VALUE "='%s']", resource_id, name, value);
+    int rc = cib->api->cmds->remove(cib->api, path, NULL, cib_sync_call | cib_xpath);
+
+    if (rc != pcmk_ok && rc != -ENXIO) {
+        set_call_error(error, rc, "change");
+        return FALSE;
+    }
+    return TRUE;
+}
+
 /* Value of the ticket's `granted` in <tickets>, or NULL if it has none. */
 static const char *ticket_granted(const xmlNode *tickets, const char *ticket_id)
 {

@@ -50,6 +50,18 @@ gboolean cib_connection_modify(cib_connection_t *cib, const char *section, xmlNo
 gboolean cib_connection_replace(cib_connection_t *cib, xmlNode *cib_xml, GError **error);
 
 /*!
+ * \brief Take a parameter of a resource out of the configuration if it has this very value
+ *
+ * The CIB manager compares and removes in one step, so that a value that was just set is not lost.
+ *
+ * One that is not there, or has another value, is fine.
+ *
+ * \param[in] value  as the CIB has it, without quotation marks
+ */
+gboolean cib_param_remove(cib_connection_t *cib, const char *resource_id, const char *name, const char *value,
+                          GError **error);
+
+/*!
  * \brief Grant or revoke the tickets of several servers in one change of the CIB
  *
  * All hosts are allowed at the same instant; Pacemaker then spreads the images.

@@ -15,8 +15,8 @@
  *                                                        "votes":{"up":n,"down":n,"blind":n,"unknown":n},
  *                                                        "vote_reasons":{host:text},
  *                                                        "probes_seen":"yes"|"no"|"unknown",
- *                                                        "pause"?:{"paused_until" (as in the CIB),"rest_ms"?,
- *                                                                  "leader_holds":bool}}]}
+ *                                                        "pause"?:{"paused_until" (as in the CIB),"leader_holds":bool,
+ *                                                                  "rest_ms"? (0: it is to be taken out)}}]}
  *   {"op":"takeover","server":"db1"}     -> {"ok":true}  planned takeover: isolate, then grant
  *   {"op":"release","server":"db1"}      -> {"ok":true}  end the takeover on the operator's word
  *   {"op":"history","server":"db1"}      -> {"ok":true,"takeovers":[{"events":[{"event","at_ms","host"?,"detail"?}]}]}

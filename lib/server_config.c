@@ -220,6 +220,7 @@ static gboolean parse_operator_words(server_config_t *config, GHashTable *params
                     paused_until);
         return FALSE;
     }
+    config->paused_until = g_strdup(paused_until);
     if (hold != NULL && !boolean_parse(hold, &config->hold)) {
         g_set_error(error, UNDERSTUDY_ERROR, UNDERSTUDY_ERROR_CONFIG, "hold=%s: set true or false", hold);
         return FALSE;
@@ -286,5 +287,6 @@ void server_config_free(server_config_t *config)
     probe_spec_free(config->recover_probe);
     g_free(config->store_address);
     g_free(config->disks);
+    g_free(config->paused_until);
     g_free(config);
 }

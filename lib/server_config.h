@@ -35,6 +35,7 @@ typedef struct server_config {
     guint64 gate_quiet_ms;       /* how long its gate wants nobody to answer for its address before it takes it */
     gint64 paused_until_ms;      /* no takeover until then; 0: not paused. A time of an operator's clock: see pause_from_ms */
     gint64 pause_from_ms;        /* when he asked for that, by the same clock, so that the two say how long; 0: not told */
+    char *paused_until;          /* that as the CIB has it, or NULL */
     gboolean hold;               /* the image goes on although the original is back */
 } server_config_t;
 

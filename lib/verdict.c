@@ -183,16 +183,6 @@ static char *tally_sentence(const char *prefix, const verdict_tally_t *tally)
                            tally->votes[VOTE_UP] + tally->votes[VOTE_MISSING], tally->votes[VOTE_BLIND], unknown);
 }
 
-/* TRUE: nothing that would lead to an isolation is begun now. */
-static gboolean is_paused(const verdict_view_t *view, verdict_decision_t *decision)
-{
-    if (view->now_ms >= view->pause_end_ms) {
-        return FALSE;
-    }
-    wake_at(decision, view->pause_end_ms);
-    return TRUE;
-}
-
 static gboolean start_is_known(const verdict_view_t *view)
 {
     gint64 valid_ms = view->start_possible ? VERDICT_START_VALID_MS : VERDICT_START_RETRY_MS;
@@ -207,7 +197,7 @@ static gboolean may_isolate(const verdict_view_t *view, verdict_decision_t *deci
     const char *obstacle = view->held_back;
     g_autofree char *reason = NULL;
 
-    if (is_paused(view, decision) || view->site_fault != NULL) {
+    if (view->is_paused || view->site_fault != NULL) {
         return FALSE; /* status says so as long as it is so */
     }
     if (obstacle == NULL) {
@@ -583,7 +573,7 @@ static void decide_isolating(const verdict_view_t *view, verdict_decision_t *dec
 {
     gint64 attempt_ms = next_attempt_ms(view);
     gboolean is_held_back = view->site_fault != NULL
-                            || (!view->record->by_operator && (is_paused(view, decision) || view->held_back != NULL));
+                            || (!view->record->by_operator && (view->is_paused || view->held_back != NULL));
 
     if (decide_release_isolating(view, decision) || (!is_released(view) && decide_isolation_result(view, decision))) {
         return;
@@ -824,10 +814,14 @@ static char *pause_sentence(const verdict_view_t *view)
     if (view->pause_end_ms == VERDICT_NEVER) {
         return g_strdup_printf("paused: no takeover until understudy resume %s", view->config->name);
     }
+    if (view->now_ms >= view->pause_end_ms) {
+        return g_strdup("paused: its time is over, and the leading observer is to take it out of the configuration; until then "
+                        "there is no takeover");
+    }
     minutes = (view->pause_end_ms - view->now_ms + MS_PER_MINUTE - 1) / MS_PER_MINUTE;
     return g_strdup_printf("paused: no takeover for another %" G_GINT64_FORMAT " min%s, or until understudy resume %s", minutes,
-                           view->pause_begin_unknown ? " (its whole time again: all observers were started after it had "
-                                                       "begun, and none knows how long it has lasted)" : "",
+                           view->pause_begin_unknown ? " (its whole time again: the observers were started after it had "
+                                                       "begun, and don't know how long it has lasted)" : "",
                            view->config->name);
 }
 
@@ -836,7 +830,7 @@ char *verdict_waits_for(const verdict_view_t *view)
     verdict_t verdict = view->record->verdict;
     const char *obstacle = NULL;
 
-    if (view->now_ms < view->pause_end_ms && verdict != VERDICT_FAILED) {
+    if (view->is_paused && verdict != VERDICT_FAILED) {
         return pause_sentence(view);
     }
     if (view->site_fault != NULL && (verdict == VERDICT_ISOLATING || verdict == VERDICT_RETURNING)) {

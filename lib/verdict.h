@@ -157,7 +157,8 @@ typedef struct verdict_view {
     /* From the CIB. */
     const char *site_fault;         /* another machine, or another server's image, could be hit: a sentence, or NULL */
     const char *held_back;          /* what keeps the image from every host: a sentence, or NULL */
-    gint64 pause_end_ms;            /* an operator's pause lasts until then; 0: there is none, VERDICT_NEVER: until resumed */
+    gboolean is_paused;             /* by an operator: nothing that would lead to an isolation is begun */
+    gint64 pause_end_ms;            /* when its time is over, and it is to be taken out; VERDICT_NEVER: it lasts until resumed */
     gboolean pause_begin_unknown;   /* it may have begun before, and end sooner */
     gboolean ticket_granted;
     image_view_t image;

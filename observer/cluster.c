@@ -197,6 +197,21 @@ void cluster_set_tickets(cluster_t *cluster, const char *const *servers, gboolea
     }
 }
 
+void cluster_end_pause(cluster_t *cluster, const server_config_t *config)
+{
+    g_autoptr(GError) error = NULL;
+
+    if (cluster->cib == NULL) {
+        log_line(LOG_WARNING, "The pause of server %s is over, but can't be ended: Pacemaker's CIB is not open", config->name);
+    } else if (!cib_param_remove(cluster->cib, config->resource_id, "paused_until", config->paused_until, &error)) {
+        log_line(LOG_ERR, "The pause of server %s is over, but can't be taken out of the configuration: %s", config->name,
+                 error->message);
+    } else {
+        log_line(LOG_NOTICE, "Server %s: the time of its pause (%s) is over: it is taken out of the configuration", config->name,
+                 config->paused_until);
+    }
+}
+
 cluster_t *cluster_new(const cluster_callbacks_t *callbacks, gpointer user_data)
 {
     cluster_t *cluster = g_new0(cluster_t, 1);

@@ -5,6 +5,7 @@
 #include <glib.h>
 
 #include "cluster_state.h"
+#include "server_config.h"
 
 /* The CIB as the observer follows it: opened, read after each change, opened again when Pacemaker has restarted. */
 typedef struct cluster cluster_t;
@@ -24,5 +25,8 @@ xmlNode *cluster_query(cluster_t *cluster, GError **error);
 
 /* Grant or revoke tickets in one change; says in the log what happened. */
 void cluster_set_tickets(cluster_t *cluster, const char *const *servers, gboolean granted);
+
+/* Take the server's pause out of the configuration if it is still the one of `config`; says in the log what happened. */
+void cluster_end_pause(cluster_t *cluster, const server_config_t *config);
 
 #endif

@@ -31,6 +31,7 @@ group_t *group_new(guint32 node_id, const char *node_name, const group_ops_t *op
     group->history_parts = g_queue_new();
     group->hello_asked_ms = VERDICT_NEVER;
     group->silent_said_ms = VERDICT_NEVER;
+    group->pause_ended_ms = VERDICT_NEVER;
     group_sync_begin(group);
     return group;
 }
@@ -575,7 +576,7 @@ char *group_request_refusal(const group_t *group, const char *server, verdict_re
         refusal = g_strdup_printf("Server %s: %s", server,
                                   known->config_error != NULL ? known->config_error : "it has no configuration");
     }
-    if (refusal == NULL && request == VERDICT_REQUEST_TAKEOVER && known != NULL && now_ms < group_pause_end_ms(known)) {
+    if (refusal == NULL && request == VERDICT_REQUEST_TAKEOVER && known != NULL && group_pause_is_on(known, now_ms)) {
         refusal = g_strdup_printf("Server %s is paused: end that with understudy resume %s first", server, server);
     }
     if (refusal == NULL && known != NULL && known->site_fault != NULL && request == VERDICT_REQUEST_TAKEOVER) {

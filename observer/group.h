@@ -57,8 +57,10 @@
  * Pauses. An operator's pause is in the CIB as an interval of the clock of the host where it was typed: the observers
  * use only how long that is. Each keeps the end on its own monotonic clock, counted from where it first read that
  * pause; who joins is told by the snapshot how much longer it lasts. No two hosts' clocks are compared, and
- * a clock that is set changes nothing. If all observers were started since, the pause lasts its whole time again,
- * and status says so. A vote says which pause its sender keeps, so that everybody knows when the leader does.
+ * a clock that is set changes nothing. A pause holds as long as the CIB has it: when its time is over, the leader
+ * takes that very pause out, and judges the server when his CIB shows that. So one that has ended never holds
+ * again. If all observers were started in the middle of it, it lasts its whole time again, and status says so.
+ * A vote says which pause its sender keeps, so that everybody knows when the leader does.
  *
  * Pace. Votes, snapshots and histories are cut into messages of about 16 KiB, and
  * the next is sent when the one before has come back. Histories are no part of
@@ -83,6 +85,9 @@ typedef struct group_ops {
     void (*starts_clean_up)(const server_config_t *config, const char *const *hosts, gpointer user_data);
     /* Grant or revoke tickets in one change of the CIB. Tried again while the CIB does not show it. */
     void (*tickets_set)(const char *const *servers, gboolean granted, gpointer user_data);
+    /* Take the server's pause out of the CIB if it is still the one of this configuration: its time is over. Tried again
+     * while the CIB has it. */
+    void (*pause_end)(const server_config_t *config, gpointer user_data);
     /* A record was applied; `from` is NULL for a new server, `to` for one that is forgotten. */
     void (*record_applied)(const char *server, const verdict_record_t *from, const verdict_record_t *to,
                            gpointer user_data);

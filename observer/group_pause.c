@@ -4,6 +4,10 @@
 
 /* The CIB of who joins shows within this time what the others have read in theirs. */
 #define CIB_LATE_MS 10000
+/* The CIB is asked again to forget a pause that is over. */
+#define END_RETRY_MS 30000
+/* Those of many servers are taken out one after another, so that the leader has time for the rest. */
+#define END_EACH_MS 100
 
 static gboolean is_same(const group_pause_t *a, const group_pause_t *b)
 {
@@ -18,14 +22,20 @@ static gint64 duration_ms(const group_t *group, const group_pause_t *pause)
     return MAX(0, pause->until_ms - from_ms);
 }
 
-/* Both begin when a host has first seen the pause, so the earlier end is not too early, whoever knows the begin. */
-static void join(group_pause_t *pause, const group_pause_t *heard)
+/* Both begin when a host has first seen the pause, so the earlier end is not too early, whoever knows the begin. Only
+ * once, and soon: the very same may be written again by hand later, and is another pause then. */
+static void use_heard(group_server_t *server, group_pause_t *pause, gint64 now_ms)
 {
+    group_pause_t *heard = &server->pause_heard;
+
     if (!is_same(pause, heard)) {
         return;
     }
-    pause->end_ms = pause->from_ms != 0 ? MIN(pause->end_ms, heard->end_ms) : heard->end_ms;
-    pause->begin_known = pause->begin_known || heard->begin_known;
+    if (now_ms < server->pause_heard_ms + CIB_LATE_MS) {
+        pause->end_ms = pause->from_ms != 0 ? MIN(pause->end_ms, heard->end_ms) : heard->end_ms;
+        pause->begin_known = pause->begin_known || heard->begin_known;
+    }
+    *heard = (group_pause_t) { 0 };
 }
 
 static void keep(group_server_t *server, const group_pause_t *pause)
@@ -34,6 +44,7 @@ static void keep(group_server_t *server, const group_pause_t *pause)
     server->own_vote.pause_from_ms = pause->from_ms;
     server->own_vote.paused_until_ms = pause->until_ms;
     server->own_vote_changed = TRUE;
+    server->pause_end_tried_ms = VERDICT_NEVER;
 }
 
 void group_pause_read(const group_t *group, group_server_t *server, gboolean was_read, gint64 now_ms)
@@ -49,7 +60,7 @@ void group_pause_read(const group_t *group, group_server_t *server, gboolean was
     } else if (pause.until_ms != 0) {
         pause.end_ms = now_ms + duration_ms(group, &pause);
     }
-    join(&pause, &server->pause_heard);
+    use_heard(server, &pause, now_ms);
     keep(server, &pause);
 }
 
@@ -71,17 +82,49 @@ void group_pause_hear(group_server_t *server, const message_entry_t *entry, gint
     } else if (entry->paused_until_ms != 0) {
         server->pause_heard.end_ms = now_ms + entry->pause_rest_ms;
     }
-    join(&server->pause, &server->pause_heard);
+    use_heard(server, &server->pause, now_ms);
+}
+
+/* When a pause that only the others have read is over here; 0: there is none. */
+static gint64 heard_end_ms(const group_server_t *server)
+{
+    const group_pause_t *heard = &server->pause_heard;
+
+    return is_same(heard, &server->pause) ? 0 : MIN(heard->end_ms, server->pause_heard_ms + CIB_LATE_MS);
+}
+
+gboolean group_pause_is_on(const group_server_t *server, gint64 now_ms)
+{
+    return server->pause.until_ms != 0 || now_ms < heard_end_ms(server);
 }
 
 gint64 group_pause_end_ms(const group_server_t *server)
 {
-    const group_pause_t *heard = &server->pause_heard;
+    return MAX(server->pause.end_ms, heard_end_ms(server));
+}
 
-    if (heard->until_ms == 0 || is_same(heard, &server->pause)) {
-        return server->pause.end_ms;
+gint64 group_pause_lead(group_t *group, group_server_t *server, gint64 now_ms)
+{
+    gint64 due_ms = group_pause_end_ms(server);
+
+    if (!group_pause_is_on(server, now_ms) || due_ms == VERDICT_NEVER) {
+        return VERDICT_NEVER;
     }
-    return MAX(server->pause.end_ms, MIN(heard->end_ms, server->pause_heard_ms + CIB_LATE_MS));
+    if (now_ms < due_ms) {
+        return due_ms;
+    }
+    if (server->pause_end_tried_ms != VERDICT_NEVER) {
+        due_ms = MAX(due_ms, server->pause_end_tried_ms + END_RETRY_MS);
+    }
+    if (group->pause_ended_ms != VERDICT_NEVER) {
+        due_ms = MAX(due_ms, group->pause_ended_ms + END_EACH_MS);
+    }
+    if (now_ms < due_ms) {
+        return due_ms;
+    }
+    server->pause_end_tried_ms = group->pause_ended_ms = now_ms;
+    group->ops.pause_end(server->config, group->user_data);
+    return now_ms + END_RETRY_MS;
 }
 
 static gint64 rest_ms(const group_pause_t *pause, gint64 now_ms)

@@ -91,6 +91,7 @@ typedef struct group_server {
     gint64 proposed_ms;      /* a record is on its way; VERDICT_NEVER: none */
     gint64 asked_ms;         /* a question is on its way */
     gint64 ticket_tried_ms;
+    gint64 pause_end_tried_ms;
     guint events_sent;       /* bits of history_notes[] */
     char *started_host_sent;
     gboolean start_check_runs;
@@ -127,6 +128,7 @@ struct group {
     gboolean all_votes_due;
     guint32 leader_noted;
     guint32 rounds_asked;
+    gint64 pause_ended_ms;   /* when the CIB was last asked to forget a pause of any server */
 
     guint64 ring;
     guint64 quorum_ring;
@@ -238,8 +240,11 @@ void group_pause_forget(group_server_t *server);
 void group_pause_hear(group_server_t *server, const message_entry_t *entry, gint64 now_ms);
 /* What a snapshot says of it. */
 void group_pause_tell(const group_server_t *server, message_entry_t *entry, gint64 now_ms);
-/* When it ends, as in verdict_view_t. */
+gboolean group_pause_is_on(const group_server_t *server, gint64 now_ms);
+/* When its time is over, as in verdict_view_t. */
 gint64 group_pause_end_ms(const group_server_t *server);
+/* As the leader: have a pause whose time is over taken out of the CIB; returns when to look again. */
+gint64 group_pause_lead(group_t *group, group_server_t *server, gint64 now_ms);
 /* For status, and NULL: there is none. */
 JsonObject *group_pause_to_json(const group_t *group, const group_server_t *server, gint64 now_ms);
 

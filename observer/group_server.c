@@ -31,6 +31,7 @@ group_server_t *group_server_new(const char *name)
     server->proposed_ms = VERDICT_NEVER;
     server->asked_ms = VERDICT_NEVER;
     server->ticket_tried_ms = VERDICT_NEVER;
+    server->pause_end_tried_ms = VERDICT_NEVER;
     server->refused_since_ms = VERDICT_NEVER;
     server->clean_up_tried_ms = VERDICT_NEVER;
     server->start_checked_ms = VERDICT_NEVER;
@@ -263,6 +264,7 @@ void group_server_forget_leading(group_t *group, group_server_t *server)
     server->proposed_ms = VERDICT_NEVER;
     server->asked_ms = VERDICT_NEVER;
     server->ticket_tried_ms = VERDICT_NEVER;
+    server->pause_end_tried_ms = VERDICT_NEVER;
     server->events_sent = 0;
     g_clear_pointer(&server->started_host_sent, g_free);
 }
@@ -473,6 +475,7 @@ static void fill_view(const group_t *group, const group_server_t *server, gint64
         .start_obstacle = server->start_obstacle,
         .site_fault = server->site_fault,
         .held_back = server->held_back,
+        .is_paused = group_pause_is_on(server, now_ms),
         .pause_end_ms = group_pause_end_ms(server),
         .pause_begin_unknown = server->pause.until_ms != 0 && !server->pause.begin_known,
         .ticket_granted = server->ticket_granted,
@@ -602,7 +605,7 @@ gint64 group_server_lead(group_t *group, group_server_t *server, gint64 now_ms, 
     }
     fill_view(group, server, now_ms, &view);
     verdict_decide(&view, &decision);
-    wake_ms = carry_out(group, server, &decision, now_ms, grant, revoke);
+    wake_ms = MIN(carry_out(group, server, &decision, now_ms, grant, revoke), group_pause_lead(group, server, now_ms));
     verdict_decision_clear(&decision);
     note_events(group, server);
     return wake_ms;

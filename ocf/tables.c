@@ -241,8 +241,8 @@ const ocf_param_t image_params[] = {
       .longdesc = "Set by \"understudy pause\", removed by \"understudy resume\": an interval as ISO 8601 writes it, in UTC "
                   "if it names no zone (2026-01-31T16:00:00Z/2026-01-31T18:00:00Z), or \"resumed\". Meanwhile the server is "
                   "neither isolated nor taken over, whatever the observers see. Both times are of the clock of the host "
-                  "where the pause was typed; the observers use only how far they are apart. A time alone, written by "
-                  "hand, is an end by the clock of each observer that reads it first." },
+                  "where the pause was typed; the observers use only how far they are apart, and take it out when it is "
+                  "over. A time alone, written by hand, is an end by the clock of the observer that reads it." },
     { .name = "hold", .type = OCF_TYPE_BOOLEAN, .default_text = "false", .reloadable = TRUE,
       .shortdesc = "The image goes on although the original is back",
       .longdesc = "Set by \"understudy hold\", removed by \"understudy hold --off\" and \"understudy release\": after a "

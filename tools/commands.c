@@ -86,8 +86,7 @@ static const command_option_t wait_options[] = {
 static const command_option_t pause_options[] = {
     { "until", "TIME", FALSE, WORD_FREE, NULL,
       "When the pause ends by itself: a duration (90min, 2h) or a time of this host's clock (2026-01-31T18:00). Other hosts' "
-      "clocks may differ. Without "
-      "it the pause lasts until understudy resume." },
+      "clocks may differ. Without it the pause lasts until understudy resume." },
     { .name = NULL }
 };
 

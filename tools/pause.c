@@ -116,13 +116,12 @@ static void say_paused(const char *server, gint64 until_ms)
     printf("%s is paused until %s: it is neither isolated nor taken over, whatever becomes of it\n", server, until);
 }
 
-static gboolean says_leader_holds(const JsonObject *server, const char *paused_until)
+static gboolean says_leader_holds(JsonObject *server, const char *paused_until)
 {
-    JsonObject *pause = json_object_has_member((JsonObject *) server, "pause")
-                            ? json_object_get_object_member((JsonObject *) server, "pause") : NULL;
+    JsonObject *pause = json_read_object(server, "pause");
 
-    return pause != NULL && g_strcmp0(json_read_text(pause, "paused_until"), paused_until) == 0
-           && json_object_get_boolean_member_with_default(pause, "leader_holds", FALSE);
+    return g_strcmp0(json_read_text(pause, "paused_until"), paused_until) == 0
+           && json_read_boolean(pause, "leader_holds", FALSE);
 }
 
 /* Until then a takeover may still begin. FALSE: the leader is not known to hold it. */
@@ -137,7 +136,7 @@ static gboolean wait_for_leader(const char *server, const char *paused_until, GE
 
         g_clear_error(&why);
         found = ask_server(server, &why);
-        holds = found != NULL && says_leader_holds(found, paused_until);
+        holds = says_leader_holds(found, paused_until);
         g_clear_pointer(&found, json_object_unref);
         if (!holds) {
             g_usleep(LEADER_RETRY_MS * 1000);

@@ -79,6 +79,12 @@ static void op_tickets_set(const char *const *names, gboolean granted, gpointer 
     }
 }
 
+static void op_pause_end(const server_config_t *config, gpointer user_data)
+{
+    (void) user_data;
+    FUZZ_CHECK(config->paused_until != NULL && config->pause_from_ms != 0);
+}
+
 static void op_record_applied(const char *server, const verdict_record_t *from, const verdict_record_t *to,
                               gpointer user_data)
 {
@@ -123,6 +129,7 @@ static const group_ops_t ops = {
     .isolation_look = op_isolation_start,
     .isolation_cancel = op_isolation_cancel,
     .tickets_set = op_tickets_set,
+    .pause_end = op_pause_end,
     .record_applied = op_record_applied,
     .request_answered = op_request_answered,
     .event_stored = op_event_stored,

@@ -234,6 +234,17 @@ static void op_tickets_set(const char *const *servers, gboolean granted, gpointe
     }
 }
 
+static void op_pause_end(const server_config_t *config, gpointer user_data)
+{
+    world_t *world = ((world_host_t *) user_data)->world;
+
+    check_act(user_data, server_index(config->name), "ends a pause of");
+    world->pause_ends++;
+    if (!world->cib_refuses && g_strcmp0(world->paused_until, config->paused_until) == 0) {
+        world->paused_until = NULL;
+    }
+}
+
 static void op_record_applied(const char *server, const verdict_record_t *from, const verdict_record_t *to,
                               gpointer user_data)
 {
@@ -281,7 +292,7 @@ static gint64 op_wall_ms(gpointer user_data)
 
 static const group_ops_t ops = {
     op_send, op_round_start, op_isolation_start, op_isolation_look, op_isolation_cancel, op_start_check, op_starts_clean_up,
-    op_tickets_set, op_record_applied, op_request_answered, op_event_stored, op_generation_agreed, op_note,
+    op_tickets_set, op_pause_end, op_record_applied, op_request_answered, op_event_stored, op_generation_agreed, op_note,
     op_wall_ms,
 };
 

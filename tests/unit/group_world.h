@@ -83,6 +83,8 @@ struct world {
     const char *probes;      /* of every server */
     gboolean hold;           /* of every server */
     const char *paused_until; /* of every server, or NULL */
+    guint pause_ends;        /* how often a leader wanted to end it */
+    gboolean cib_refuses;    /* to forget a pause */
     gboolean store_is_silent;
     GHashTable *store;       /* what it remembers: server -> digest of probes */
     guint host_count;

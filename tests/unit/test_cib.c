@@ -131,6 +131,47 @@ static void test_a_ticket_is_forgotten(void **state)
     assert_null(strstr(text, "<ticket_state id=\"takeover-db1\""));
 }
 
+static gboolean has_pause(cib_connection_t *cib, const char *pair_id)
+{
+    xmlNode *xml = cib_connection_query(cib, NULL);
+    xmlBuffer *buffer = xmlBufferCreate();
+    gboolean has = FALSE;
+
+    xmlNodeDump(buffer, xml->doc, xml, 0, 0);
+    has = strstr((const char *) xmlBufferContent(buffer), pair_id) != NULL;
+    xmlBufferFree(buffer);
+    cib_xml_free(xml);
+    return has;
+}
+
+#define PAUSE       "2026-01-31T16:00:00Z/2026-01-31T18:00:00Z"
+#define PAUSE_LATER "2026-01-31T16:00:00Z/2026-01-31T18:30:00Z"
+#define PAUSED_IMAGE(server, id)                                                                          \
+    "<primitive id='standby-" server "' class='ocf' provider='understudy' type='image'>"                  \
+    "<instance_attributes id='standby-" server "-params'><nvpair id='" id "' name='paused_until' value='" \
+    PAUSE "'/></instance_attributes></primitive>"
+
+/* The one that is over: neither that of another server, nor another of the same server. */
+static void test_a_parameter_is_removed_if_it_is_as_it_was_read(void **state)
+{
+    static const char text[] = CIB_TEXT("1", PAUSED_IMAGE("db1", "first-pause") "<group id='together'>"
+                                        PAUSED_IMAGE("db2", "second-pause") "</group>", "", "", "");
+    const fixture_t *fixture = *state;
+    cib_connection_t *cib = NULL;
+
+    assert_true(g_file_set_contents(fixture->path, text, -1, NULL));
+    cib = open_cib();
+    assert_true(cib_param_remove(cib, "standby-db1", "paused_until", PAUSE_LATER, NULL));
+    assert_true(has_pause(cib, "first-pause"));
+    assert_true(cib_param_remove(cib, "standby-db2", "paused_until", PAUSE, NULL));
+    assert_true(has_pause(cib, "first-pause"));
+    assert_false(has_pause(cib, "second-pause"));
+    assert_true(cib_param_remove(cib, "standby-db1", "paused_until", PAUSE, NULL));
+    assert_false(has_pause(cib, "first-pause"));
+    assert_true(cib_param_remove(cib, "standby-db1", "paused_until", PAUSE, NULL));
+    cib_connection_close(cib);
+}
+
 static void test_replace_refuses_what_is_out_of_date(void **state)
 {
     static const char *const first[] = { "db1", NULL };
@@ -185,6 +226,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_tickets_change_together, setup, teardown),
         cmocka_unit_test_setup_teardown(test_granting_again_changes_nothing, setup, teardown),
         cmocka_unit_test_setup_teardown(test_a_ticket_is_forgotten, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_a_parameter_is_removed_if_it_is_as_it_was_read, setup, teardown),
         cmocka_unit_test_setup_teardown(test_replace_refuses_what_is_out_of_date, setup, teardown),
         cmocka_unit_test_setup_teardown(test_changes_reach_the_file, setup, teardown),
         cmocka_unit_test_setup_teardown(test_missing_file_is_a_sentence, setup, teardown),

@@ -333,6 +333,93 @@ static void test_a_pause_outlives_all_observers_and_ends(void **state)
     world_end(world);
 }
 
+/* Nor for those who have not seen it end. */
+static void test_a_pause_that_is_over_never_holds_again(void **state)
+{
+    world_t *world = world_of_clocks();
+
+    (void) state;
+    world->paused_until = PAUSE_10_MIN;
+    world_run(world, PAUSE_MS + 1000);
+    assert_null(world->paused_until);
+    assert_null(pause_in_status(world, 1, NULL));
+    restart_all(world);
+    crash(world, 0);
+    assert_until(world, 0, VERDICT_FAILED);
+    world_end(world);
+}
+
+/* Written by hand: what was heard of the first says nothing of the second. */
+static void test_the_same_pause_again_is_another_one(void **state)
+{
+    world_t *world = world_of_clocks();
+    gint64 since_ms = 0;
+
+    (void) state;
+    world->paused_until = PAUSE_10_MIN;
+    world_run(world, 300000);
+    world_kill(world, 0);
+    world_start(world, 0); /* it leads again, and was told how long that one lasts */
+    world_run(world, 310000);
+    assert_int_equal(world_leader(world), 0);
+    assert_null(world->paused_until);
+    since_ms = world->now_ms;
+    world->paused_until = PAUSE_10_MIN;
+    crash(world, 0);
+    assert_ends(world, since_ms);
+    world_end(world);
+}
+
+/* While it can't be written that it is over, it is not. */
+static void test_a_pause_is_over_when_the_cib_says_so(void **state)
+{
+    world_t *world = world_of_clocks();
+    g_autofree char *waits_for = NULL;
+    g_autoptr(JsonObject) pause = NULL;
+
+    (void) state;
+    world->paused_until = PAUSE_10_MIN;
+    world->cib_refuses = TRUE;
+    crash(world, 0);
+    assert_left_alone(world, 2 * PAUSE_MS);
+    assert_in_range(world->pause_ends, WORLD_SERVERS, WORLD_SERVERS * (PAUSE_MS / 30000 + 1));
+    pause = pause_in_status(world, 1, &waits_for);
+    assert_non_null(pause);
+    assert_non_null(strstr(waits_for, "its time is over"));
+    world_kill(world, 0);
+    assert_left_alone(world, PAUSE_MS);
+    world->cib_refuses = FALSE;
+    world_run(world, 31000);
+    assert_null(world->paused_until);
+    assert_until(world, 0, VERDICT_FAILED);
+    world_end(world);
+}
+
+/* Typed when the one before is just over, before the leader has read it. */
+static void test_the_end_of_a_pause_ends_no_other(void **state)
+{
+    world_t *world = world_of_clocks();
+    gint64 since_ms = 0;
+
+    (void) state;
+    world->paused_until = PAUSE_10_MIN;
+    crash(world, 0);
+    assert_left_alone(world, PAUSE_MS - 1000);
+    world->hosts[0].cib_is_late = TRUE;
+    world->paused_until = PAUSE_10_MIN_LATER;
+    since_ms = world->now_ms;
+    assert_left_alone(world, 5000);
+    assert_int_equal(world_leader(world), 0);
+    assert_in_range(world->pause_ends, 1, WORLD_SERVERS);
+    assert_string_equal(world->paused_until, PAUSE_10_MIN_LATER);
+    world->hosts[0].cib_is_late = FALSE;
+    assert_left_alone(world, PAUSE_MS - 6000);
+    assert_string_equal(world->paused_until, PAUSE_10_MIN_LATER);
+    assert_true(world_run_until(world, 0, VERDICT_FAILED, 20000));
+    assert_in_range(world->now_ms, since_ms + PAUSE_MS, since_ms + PAUSE_MS + 20000);
+    world_end(world);
+}
+
 static void test_a_pause_is_typed_anew_and_ended(void **state)
 {
     world_t *world = world_of_clocks();
@@ -387,9 +474,6 @@ static void test_everybody_knows_whether_the_leader_holds_a_pause(void **state)
     world_run(world, 1000);
     assert_true(says_leader_holds(world, 2, PAUSE_10_MIN_LATER));
     world_run(world, PAUSE_MS);
-    assert_false(says_leader_holds(world, 2, PAUSE_10_MIN_LATER)); /* over */
-    world->paused_until = NULL;
-    world_run(world, 1000);
     assert_null(pause_in_status(world, 2, NULL));
     world_end(world);
 }
@@ -1695,6 +1779,10 @@ int main(void)
         cmocka_unit_test(test_a_clock_that_is_set_changes_no_pause),
         cmocka_unit_test(test_who_comes_late_is_told_how_long_a_pause_lasts),
         cmocka_unit_test(test_a_pause_outlives_all_observers_and_ends),
+        cmocka_unit_test(test_a_pause_that_is_over_never_holds_again),
+        cmocka_unit_test(test_the_same_pause_again_is_another_one),
+        cmocka_unit_test(test_a_pause_is_over_when_the_cib_says_so),
+        cmocka_unit_test(test_the_end_of_a_pause_ends_no_other),
         cmocka_unit_test(test_a_pause_is_typed_anew_and_ended),
         cmocka_unit_test(test_everybody_knows_whether_the_leader_holds_a_pause),
         cmocka_unit_test(test_a_server_that_was_never_seen_up_is_not_judged),
