@@ -33,6 +33,28 @@ static GInetAddressMask *network_of(const struct ifaddrs *entry)
     return g_inet_address_mask_new(first, bits, NULL);
 }
 
+GHashTable *networks_own_addresses(void)
+{
+    GHashTable *addresses = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
+    struct ifaddrs *entries = NULL;
+
+    if (getifaddrs(&entries) != 0) {
+        return addresses;
+    }
+    for (const struct ifaddrs *entry = entries; entry != NULL; entry = entry->ifa_next) {
+        int family = entry->ifa_addr != NULL ? entry->ifa_addr->sa_family : AF_UNSPEC;
+
+        if (family == AF_INET || family == AF_INET6) {
+            g_autoptr(GInetAddress) own = g_inet_address_new_from_bytes(
+                address_bytes(entry->ifa_addr), family == AF_INET ? G_SOCKET_FAMILY_IPV4 : G_SOCKET_FAMILY_IPV6);
+
+            g_hash_table_insert(addresses, g_inet_address_to_string(own), g_strdup(g_get_host_name()));
+        }
+    }
+    freeifaddrs(entries);
+    return addresses;
+}
+
 GPtrArray *networks_of_this_host(void)
 {
     GPtrArray *networks = g_ptr_array_new_with_free_func(g_object_unref);

@@ -11,6 +11,9 @@
  */
 GPtrArray *networks_of_this_host(void);
 
+/* Its own addresses: char* numeric -> char* the host's name; g_hash_table_unref(). */
+GHashTable *networks_own_addresses(void);
+
 /*!
  * \brief Whether two addresses are in one of the networks
  *

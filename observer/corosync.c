@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "corosync.h"
 
-#include <corosync/cfg.h>
 #include <corosync/cmap.h>
 #include <corosync/cpg.h>
 #include <corosync/quorum.h>
@@ -9,12 +8,11 @@
 #include <glib-unix.h>
 #include <string.h>
 
+#include "corosync_nodes.h"
 #include "error.h"
 
 /* Corosync says "try again" while its queues are full or its ring re-forms. */
 #define RETRY_MS 10
-/* Of one host: Corosync has eight links at most. */
-#define ADDRESSES_MAX 8
 
 struct corosync {
     corosync_callbacks_t callbacks;
@@ -337,53 +335,17 @@ char *corosync_node_name(const corosync_t *corosync)
 
 /* Neighbours ------------------------------------------------------------------*/
 
-static void add_addresses(corosync_cfg_handle_t cfg, guint32 node_id, GPtrArray *texts)
-{
-    corosync_cfg_node_address_t addresses[ADDRESSES_MAX];
-    int count = 0;
-
-    if (corosync_cfg_get_node_addrs(cfg, node_id, ADDRESSES_MAX, &count, addresses) != CS_OK) {
-        return;
-    }
-    for (int i = 0; i < MIN(count, ADDRESSES_MAX); i++) {
-        g_autoptr(GSocketAddress) address = g_socket_address_new_from_native(addresses[i].address,
-                                                                             (gsize) addresses[i].address_length);
-
-        if (address != NULL && G_IS_INET_SOCKET_ADDRESS(address)) {
-            g_ptr_array_add(texts, g_inet_address_to_string(
-                                       g_inet_socket_address_get_address(G_INET_SOCKET_ADDRESS(address))));
-        }
-    }
-}
-
-static void add_neighbours(const corosync_t *corosync, cmap_handle_t cmap, corosync_cfg_handle_t cfg, GPtrArray *texts)
-{
-    char key[CMAP_KEYNAME_MAXLEN + 1];
-    uint32_t node_id = 0;
-
-    for (guint i = 0;; i++) {
-        g_snprintf(key, sizeof(key), "nodelist.node.%u.nodeid", i);
-        if (cmap_get_uint32(cmap, key, &node_id) != CS_OK) {
-            return;
-        }
-        if (node_id != corosync->node_id) {
-            add_addresses(cfg, node_id, texts);
-        }
-    }
-}
-
 char **corosync_neighbours(const corosync_t *corosync)
 {
+    g_autoptr(GPtrArray) nodes = corosync_nodes_list();
     GPtrArray *texts = g_ptr_array_new();
-    cmap_handle_t cmap = 0;
-    corosync_cfg_handle_t cfg = 0;
 
-    if (cmap_initialize(&cmap) == CS_OK) {
-        if (corosync_cfg_initialize(&cfg, NULL) == CS_OK) {
-            add_neighbours(corosync, cmap, cfg, texts);
-            corosync_cfg_finalize(cfg);
+    for (guint i = 0; i < nodes->len; i++) {
+        const corosync_node_t *node = g_ptr_array_index(nodes, i);
+
+        for (char **address = node->addresses; node->id != corosync->node_id && *address != NULL; address++) {
+            g_ptr_array_add(texts, g_strdup(*address));
         }
-        cmap_finalize(cmap);
     }
     g_ptr_array_add(texts, NULL);
     return (char **) g_ptr_array_free(texts, FALSE);

@@ -12,6 +12,7 @@
 #include "import.h"
 #include "names.h"
 #include "probe_spec.h"
+#include "references.h"
 #include "registry.h"
 #include "run.h"
 #include "server_config.h"
@@ -171,6 +172,40 @@ static gboolean fits_site(const adoption_t *adoption, xmlNode *xml, GError **err
     return fits;
 }
 
+static GPtrArray *reference_faults_in(xmlNode *xml)
+{
+    cluster_state_t *state = cluster_state_parse(xml, NULL);
+    GPtrArray *faults = state != NULL ? references_faults(xml, state) : g_ptr_array_new_with_free_func(g_free);
+
+    cluster_state_free(state);
+    return faults;
+}
+
+/* Nothing that makes a reference useless. What stood before is told by `status`, and hinders no other change. */
+static gboolean fits_references(const GPtrArray *before, xmlNode *xml, GError **error)
+{
+    g_autoptr(GPtrArray) faults = reference_faults_in(xml);
+
+    for (guint i = 0; i < faults->len; i++) {
+        const char *fault = g_ptr_array_index(faults, i);
+
+        if (!g_ptr_array_find_with_equal_func((GPtrArray *) before, fault, g_str_equal, NULL)) {
+            g_set_error_literal(error, UNDERSTUDY_ERROR, UNDERSTUDY_ERROR_CONFIG, fault);
+            return FALSE;
+        }
+    }
+    return TRUE;
+}
+
+/* With the whole site in view. */
+static gboolean apply(const adoption_t *adoption, xmlNode *xml, gboolean *changed, GError **error)
+{
+    g_autoptr(GPtrArray) before = reference_faults_in(xml);
+
+    return adoption_apply(adoption, xml, changed, error) && fits_site(adoption, xml, error)
+           && fits_references(before, xml, error);
+}
+
 /* Without a cluster here it prints what the first adoption would do. */
 static gboolean print(const adoption_t *adoption, cib_connection_t *cib, const char *format, GError **error)
 {
@@ -178,8 +213,8 @@ static gboolean print(const adoption_t *adoption, cib_connection_t *cib, const c
     xmlDoc *copy = before != NULL ? xmlCopyDoc(before->doc, 1) : NULL;
     xmlNode *after = copy != NULL ? xmlDocGetRootElement(copy) : empty_cib();
     gboolean changed = FALSE;
-    gboolean done = adoption_apply(adoption, after, &changed, error)
-                    && (before == NULL || fits_site(adoption, after, error));
+    gboolean done = before != NULL ? apply(adoption, after, &changed, error)
+                                   : adoption_apply(adoption, after, &changed, error);
 
     if (done) {
         xmlNode *configuration = adoption_extract(adoption->server, before, after);
@@ -261,6 +296,45 @@ static void warn_setup(const adoption_t *adoption, xmlNode *xml)
     }
 }
 
+/* Without what may be secret. */
+static char *labels_of(const char *list)
+{
+    GPtrArray *probes = probe_spec_list_parse(list, NULL);
+    GString *text = g_string_new(NULL);
+
+    for (guint i = 0; probes != NULL && i < probes->len; i++) {
+        g_autofree char *label = probe_spec_label(g_ptr_array_index(probes, i));
+
+        g_string_append_printf(text, "%s%s", i > 0 ? ", " : "", label);
+    }
+    g_clear_pointer(&probes, g_ptr_array_unref);
+    return g_string_free(text, FALSE);
+}
+
+/* They are one list for all servers, and are given as a whole, as any other parameter. */
+static void warn_replaced(const adoption_t *adoption, xmlNode *xml)
+{
+    const struct {
+        const char *parameter;
+        const char *option;
+        const char *given;
+    } lists[] = {
+        { "references", "reference", adoption->references },
+        { "management_references", "management-reference", adoption->management_references },
+    };
+
+    for (gsize i = 0; i < G_N_ELEMENTS(lists); i++) {
+        const char *standing = references_of(xml, lists[i].parameter);
+
+        if (lists[i].given != NULL && standing != NULL && *standing != '\0' && strcmp(lists[i].given, standing) != 0) {
+            g_autofree char *were = labels_of(standing);
+
+            fprintf(stderr, "understudy: --%s replaces the %s of all servers, which were: %s\n", lists[i].option,
+                    lists[i].parameter, were);
+        }
+    }
+}
+
 /* Wrong parameters are found before the store is touched. Also says what the resource will have. */
 static gboolean rehearse(const adoption_t *adoption, cib_connection_t *cib, rehearsal_t *rehearsal, GError **error)
 {
@@ -268,8 +342,13 @@ static gboolean rehearse(const adoption_t *adoption, cib_connection_t *cib, rehe
     gboolean had_strategy = xml != NULL && cib_placement_strategy(xml) != NULL;
     gboolean is_new = xml != NULL && !adoption_exists(xml, adoption->server);
     gboolean changed = FALSE;
-    gboolean good = xml != NULL && adoption_apply(adoption, xml, &changed, error) && fits_site(adoption, xml, error)
-                    && rehearsal_fill(rehearsal, xml, adoption->server, error);
+    gboolean good = FALSE;
+
+    if (xml != NULL) {
+        warn_replaced(adoption, xml);
+    }
+    good = xml != NULL && apply(adoption, xml, &changed, error)
+           && rehearsal_fill(rehearsal, xml, adoption->server, error);
 
     if (good) {
         const char *strategy = cib_placement_strategy(xml);
@@ -405,7 +484,7 @@ static gboolean try_change(const adoption_t *adoption, cib_connection_t *cib, gb
 {
     xmlNode *xml = cib_connection_query(cib, error);
     gboolean done = xml != NULL && revoke_leftover(adoption, cib, xml, error)
-                    && adoption_apply(adoption, xml, changed, error) && fits_site(adoption, xml, error)
+                    && apply(adoption, xml, changed, error)
                     && (!*changed || cib_connection_replace(cib, xml, error));
 
     cib_xml_free(xml);
@@ -418,8 +497,11 @@ static gboolean try_upgrade(const adoption_t *adoption, cib_connection_t *cib, g
     gboolean done = FALSE;
 
     if (xml != NULL) {
+        g_autoptr(GPtrArray) before = reference_faults_in(xml);
+
+        warn_replaced(adoption, xml);
         *changed = adoption_upgrade(adoption, xml);
-        done = !*changed || cib_connection_replace(cib, xml, error);
+        done = fits_references(before, xml, error) && (!*changed || cib_connection_replace(cib, xml, error));
     }
     cib_xml_free(xml);
     return done;

@@ -3,11 +3,9 @@
 
 #include <stdio.h>
 
-#include "cib_view.h"
 #include "cluster_state.h"
-#include "names.h"
+#include "references.h"
 #include "report.h"
-#include "xml_util.h"
 
 static const char *param(const cluster_server_t *server, const char *name)
 {
@@ -37,10 +35,7 @@ static void tell_of_probes(const cluster_server_t *server)
 /* Without one, the failure of a switch that all hosts share looks like the failure of every server. */
 static void tell_of_references(xmlNode *cib_xml)
 {
-    xmlNode *resources = xml_child(xml_child(cib_xml, "configuration"), "resources");
-    xmlNode *observer = cib_find_primitive(resources, OCF_PROVIDER, "observer");
-    const xmlNode *pair = observer != NULL ? cib_effective_pair(observer, "instance_attributes", "references") : NULL;
-    const char *references = pair != NULL ? xml_get(pair, "value") : NULL;
+    const char *references = references_of(cib_xml, "references");
 
     if (references == NULL || *references == '\0') {
         fputs("understudy: no reference is named: when the hosts' own part of the service network fails, they take its "

@@ -30,11 +30,12 @@ static const command_option_t adopt_options[] = {
       "Any other parameter of ocf:understudy:image; with an empty value it goes back to its default." },
     { "reference", "PROBE", TRUE, WORD_FREE, NULL,
       "Something on the service network that answers as long as the network works: while none does, a host's votes "
-      "are blind. Holds for all servers." },
+      "are blind. Neither a host nor a protected server will do. The list is one for all servers, and is replaced as a "
+      "whole: give each that is to stay again." },
     { "management-reference", "PROBE", TRUE, WORD_FREE, NULL,
       "Something on the network of the servers' management addresses that answers as long as that network works, where "
       "Corosync has no address of another host on it: while nobody there answers, a silent management address says "
-      "nothing. Holds for all servers." },
+      "nothing. What holds for --reference holds here too." },
     { "print", "FORMAT", FALSE, WORD_CHOICE, print_choices,
       "Print what would be done, for pcs, for crm or as XML, and do nothing." },
     { "import-user", "USER", FALSE, WORD_FREE, NULL,

@@ -9,6 +9,7 @@
 #include "error.h"
 #include "names.h"
 #include "observer_client.h"
+#include "references.h"
 #include "registry.h"
 #include "server_entry.h"
 #include "setup_faults.h"
@@ -66,6 +67,15 @@ static GPtrArray *find_setup_faults(xmlNode *xml)
     return faults;
 }
 
+static void add_reference_faults(xmlNode *xml, const cluster_state_t *cluster, GPtrArray *faults)
+{
+    g_autoptr(GPtrArray) sentences = cluster->servers->len > 0 ? references_faults(xml, cluster) : NULL;
+
+    for (guint i = 0; sentences != NULL && i < sentences->len; i++) {
+        setup_faults_add(faults, NULL, g_strdup(g_ptr_array_index(sentences, i)));
+    }
+}
+
 static cluster_state_t *read_cluster(const char *server, scheduler_plan_t **plan, GPtrArray **setup_faults,
                                      GError **error)
 {
@@ -75,6 +85,7 @@ static cluster_state_t *read_cluster(const char *server, scheduler_plan_t **plan
     *plan = NULL;
     if (cluster != NULL && setup_faults != NULL) {
         *setup_faults = find_setup_faults(xml);
+        add_reference_faults(xml, cluster, *setup_faults);
     }
     if (cluster != NULL && (server != NULL ? cluster_state_server(cluster, server) != NULL : an_image_waits(cluster))) {
         *plan = scheduler_ask_now(xml, server, SCHEDULER_TIMEOUT_MS, NULL);

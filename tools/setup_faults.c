@@ -9,7 +9,7 @@
 #include "registry.h"
 #include "xml_util.h"
 
-static void add_setup_fault(GPtrArray *faults, const char *server, char *sentence)
+void setup_faults_add(GPtrArray *faults, const char *server, char *sentence)
 {
     setup_fault_t *fault = g_new0(setup_fault_t, 1);
 
@@ -47,7 +47,7 @@ static void check_operation(xmlNode *cib, const xmlNode *primitive, const operat
 
     if (op == NULL || g_strcmp0(xml_get(op, "enabled"), "false") == 0) {
         if (strcmp(operation->name, "monitor") == 0) {
-            add_setup_fault(faults, server, g_strdup_printf(
+            setup_faults_add(faults, server, g_strdup_printf(
                 "%s has no monitor operation%s%s that runs, so that nobody sees it fail: %s", id,
                 operation->depth != NULL ? " of depth " : "", operation->depth != NULL ? operation->depth : "",
                 op == NULL ? "run understudy adopt --all --upgrade" : "enable it"));
@@ -56,7 +56,7 @@ static void check_operation(xmlNode *cib, const xmlNode *primitive, const operat
     }
     timeout = timeout != NULL ? timeout : default_timeout(cib);
     if (duration_parse(timeout, &has_ms) && duration_parse(operation->timeout, &wants_ms) && has_ms < wants_ms) {
-        add_setup_fault(faults, server, g_strdup_printf(
+        setup_faults_add(faults, server, g_strdup_printf(
             "the %s operation of %s ends after %s, before the agent's own deadlines: run pcs resource update %s op %s "
             "interval=%s timeout=%s", operation->name, id, timeout, id, operation->name,
             xml_get(op, "interval") != NULL ? xml_get(op, "interval") : operation->interval, operation->timeout));
@@ -75,7 +75,7 @@ static void check_operations(xmlNode *cib, const xmlNode *primitive, const GPtrA
 static void check_members(xmlNode *cib, gboolean wanted, const xmlNode *primitive, const char *server, GPtrArray *faults)
 {
     if (wanted && cib_lacks_members_constraint(cib, primitive)) {
-        add_setup_fault(faults, server, g_strdup_printf(
+        setup_faults_add(faults, server, g_strdup_printf(
             cib_is_opt_in(cib) ? "%s runs nowhere: the cluster has symmetric-cluster=false, and no location constraint lets it "
                              "run; run understudy adopt --all --upgrade"
                            : "nothing keeps %s off remote and guest nodes: run understudy adopt --all --upgrade",
@@ -90,11 +90,11 @@ static void check_ticket(xmlNode *cib, const xmlNode *primitive, const char *ser
     const xmlNode *constraint = cib_find_ticket_constraint(constraints, primitive, ticket_id);
 
     if (constraint == NULL) {
-        add_setup_fault(faults, server, g_strdup_printf(
+        setup_faults_add(faults, server, g_strdup_printf(
             "nothing keeps its image stopped while it serves: the constraint on the ticket %s is missing; run "
             "understudy adopt %s", ticket_id, server));
     } else if (!cib_ticket_stops(constraint)) {
-        add_setup_fault(faults, server, g_strdup_printf(
+        setup_faults_add(faults, server, g_strdup_printf(
             "its image is not stopped when the ticket %s is revoked: the constraint %s has loss-policy=%s; run "
             "understudy adopt %s", ticket_id, xml_get(constraint, "id"), xml_get(constraint, "loss-policy"), server));
     }
@@ -121,25 +121,25 @@ static void check_clone(xmlNode *cib, gboolean wanted, const char *type, const c
     const xmlNode *limit = NULL;
 
     if (primitive == NULL) {
-        add_setup_fault(faults, NULL, g_strdup_printf("no ocf:understudy:%s is configured, so that %s: run understudy "
+        setup_faults_add(faults, NULL, g_strdup_printf("no ocf:understudy:%s is configured, so that %s: run understudy "
                                                       "adopt --all --upgrade", type, why));
         return;
     }
     limit = cib_effective_pair(cib_outermost(primitive), "meta_attributes", "clone-max");
     if (!xml_is(cib_outermost(primitive), "clone")) {
-        add_setup_fault(faults, NULL, g_strdup_printf("%s is no clone and runs on one host only, so that %s: run pcs "
+        setup_faults_add(faults, NULL, g_strdup_printf("%s is no clone and runs on one host only, so that %s: run pcs "
                                                       "resource clone %s interleave=true", id, why, id));
     } else if (limit != NULL) {
-        add_setup_fault(faults, NULL, g_strdup_printf("%s does not run on every host (clone-max=%s), so that %s: run pcs "
+        setup_faults_add(faults, NULL, g_strdup_printf("%s does not run on every host (clone-max=%s), so that %s: run pcs "
                                                       "resource meta %s clone-max=", id, xml_get(limit, "value"), why,
                                                       id));
     }
     if (meta_says(primitive, "target-role", "Stopped")) {
-        add_setup_fault(faults, NULL, g_strdup_printf("%s is disabled, so that %s: run pcs resource enable %s", id, why,
+        setup_faults_add(faults, NULL, g_strdup_printf("%s is disabled, so that %s: run pcs resource enable %s", id, why,
                                                       id));
     }
     if (meta_says(primitive, "is-managed", "false")) {
-        add_setup_fault(faults, NULL, g_strdup_printf("%s is not managed: run pcs resource manage %s", id, id));
+        setup_faults_add(faults, NULL, g_strdup_printf("%s is not managed: run pcs resource manage %s", id, id));
     }
     check_members(cib, wanted, primitive, NULL, faults);
     check_operations(cib, primitive, operations, NULL, faults);
@@ -288,7 +288,7 @@ static void check_image(const images_check_t *check, const xmlNode *primitive)
     check_operations(check->cib, primitive, check->adoption->image_operations, server, check->faults);
     late = late_start(check->cib, check->fence, primitive, check->start);
     if (late != NULL) {
-        add_setup_fault(check->faults, server, late);
+        setup_faults_add(check->faults, server, late);
     }
 }
 
@@ -328,7 +328,7 @@ GPtrArray *setup_faults_find(const adoption_t *adoption, xmlNode *cib)
     check_clone(cib, wanted, "capacity", "images find no room there", adoption->capacity_operations, faults);
     rival = setup_capacity_rival(cib);
     if (rival != NULL) {
-        add_setup_fault(faults, NULL, rival);
+        setup_faults_add(faults, NULL, rival);
     }
     return faults;
 }

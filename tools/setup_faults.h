@@ -13,6 +13,9 @@ typedef struct setup_fault {
 /* All of them, setup_fault_t*, maybe none; of the operations only those that the adoption has. Frees its elements. */
 GPtrArray *setup_faults_find(const adoption_t *adoption, xmlNode *cib);
 
+/* One more, which is taken over; server: NULL: of the whole site. */
+void setup_faults_add(GPtrArray *faults, const char *server, char *sentence);
+
 /* A sentence about another agent that writes the hosts' capacities, to be freed with g_free(), or NULL. */
 char *setup_capacity_rival(xmlNode *cib);
 /* The start of a server's image that may take longer than a fence of its host reckons with, as a sentence; NULL: none. */

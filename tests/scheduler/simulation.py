@@ -210,6 +210,10 @@ class Simulation:
         """What `understudy status` says of a server, as far as the CIB tells it."""
         return json.loads(self.understudy("status", "--json", "--no-store", server))["servers"][0]
 
+    def troubles(self) -> list[str]:
+        """The lines of `understudy status` that begin with "!", as far as the CIB tells them."""
+        return json.loads(self.understudy("status", "--json", "--no-store"))["troubles"]
+
     # --- the scheduler -------------------------------------------------------
 
     def run(self, *events: str) -> str:

@@ -103,6 +103,30 @@ def test_status_names_what_does_not_fit(site):
     assert "db1 has the image vm/db1 too" in site.status("db2")["reason"]
 
 
+def test_a_reference_that_can_never_serve_is_refused(site):
+    site.adopt(Server("db1"), "--service-address", "10.0.3.201", "--recover-probe", "icmp:10.0.1.101")
+    assert "asks the host that it runs on" in refused(site, "adopt", "--no-store", "db1", "--reference", "icmp:127.0.0.1")
+    assert "the management address of db1" in refused(site, "adopt", "--no-store", "db1", "--management-reference",
+                                                      "icmp:10.0.1.101")
+    assert "the service address of db1" in refused(site, "adopt", "--all", "--upgrade", "--reference", "tcp:10.0.3.201:22")
+    said = advice(site, "adopt", "--no-store", "db1", "--reference", "icmp:10.0.3.1", "--reference", "icmp:10.0.3.7")
+    assert "replaces" not in said
+    assert "is the service address of db2" in refused(site, "adopt", "--no-store", "db2", "--disk", "vm/db2",
+                                                      "--service-address", "10.0.3.7")
+    said = advice(site, "adopt", "--no-store", "db1", "--reference", "icmp:10.0.3.2")
+    assert "--reference replaces the references of all servers, which were: icmp:10.0.3.1, icmp:10.0.3.7" in said
+
+
+def test_a_standing_reference_that_can_never_serve_is_named(site):
+    site.adopt(Server("db1"), "--service-address", "10.0.3.201", "--reference", "icmp:10.0.3.1")
+    assert not any("reference" in trouble for trouble in site.troubles())
+    cib = site._read()
+    cib.find(".//nvpair[@name='references']").set("value", "icmp:127.0.0.1")
+    site._write(cib)
+    assert any(trouble.startswith("reference 'icmp:127.0.0.1' asks the host that it runs on") for trouble in site.troubles())
+    advice(site, "adopt", "--no-store", "db1", "--vcpus", "2")   # what stands hinders nothing else
+
+
 # --- clusters of other kinds ---------------------------------------------------
 
 

@@ -9,10 +9,13 @@
 
 #include <string.h>
 
+#include <gio/gio.h>
+
 #include <crm/common/xml.h>
 
 #include "cib.h"
 #include "cib_fixture.h"
+#include "reference_check.h"
 #include "site_check.h"
 
 #define PAIR(id, name, value) "<nvpair id='" id "-" name "' name='" name "' value='" value "'/>"
@@ -20,22 +23,28 @@
     "<primitive id='" id "' class='ocf' provider='understudy' type='image'>"                 \
     "<instance_attributes id='" id "-params'>" pairs "</instance_attributes></primitive>"
 
-static GHashTable *faults_of(const char *resources)
+static cluster_state_t *state_of(const char *resources)
 {
     g_autofree char *text = NULL;
     g_auto(GStrv) parts = g_strsplit(CIB_TEXT("1", "RESOURCES", "", "", CIB_STATE("1", "1", "", "")), "RESOURCES", 2);
     xmlNode *xml = NULL;
     cluster_state_t *state = NULL;
-    GHashTable *faults = NULL;
 
     crm_xml_init();
     text = g_strjoinv(resources, parts);
     xml = string2xml(text);
     state = cluster_state_parse(xml, NULL);
     assert_non_null(state);
-    faults = site_check(state);
-    cluster_state_free(state);
     cib_xml_free(xml);
+    return state;
+}
+
+static GHashTable *faults_of(const char *resources)
+{
+    cluster_state_t *state = state_of(resources);
+    GHashTable *faults = site_check(state);
+
+    cluster_state_free(state);
     return faults;
 }
 
@@ -154,6 +163,83 @@ static void test_probes_that_say_nothing_of_the_server(void **state)
           "asks the service address of db1");
 }
 
+/* References ------------------------------------------------------------------*/
+
+/* This host is on 10.0.1.0/24 (management), 10.0.2.0/24 (store) and 10.0.3.0/24 (service), or on the first alone. */
+static void check_references(const char *resources, gboolean is_on_service, const char *references,
+                             const char *management_references, const char *want)
+{
+    static const char *const networks[] = { "10.0.1.0/24", "10.0.2.0/24", "127.0.0.0/8", "10.0.3.0/24", "fd00:3::/64" };
+    cluster_state_t *state = state_of(resources);
+    g_autoptr(GPtrArray) masks = g_ptr_array_new_with_free_func(g_object_unref);
+    g_autoptr(GHashTable) hosts = g_hash_table_new(g_str_hash, g_str_equal);
+    g_autoptr(GHashTable) names = g_hash_table_new(g_str_hash, g_str_equal);
+    const char *const gate[] = { "10.0.3.1", NULL };
+    const char *const self[] = { "10.0.3.1", "127.0.1.1", NULL };
+    const reference_view_t view = { .cluster = state, .networks = masks, .host_addresses = hosts, .names = names };
+    g_autoptr(GPtrArray) faults = NULL;
+
+    for (gsize i = 0; i < (is_on_service ? G_N_ELEMENTS(networks) : 3); i++) {
+        g_ptr_array_add(masks, g_inet_address_mask_new_from_string(networks[i], NULL));
+    }
+    g_hash_table_insert(hosts, (gpointer) "10.0.3.11", (gpointer) "host1");
+    g_hash_table_insert(hosts, (gpointer) "10.0.1.11", (gpointer) "host1");
+    g_hash_table_insert(names, (gpointer) "gate.example", (gpointer) gate);
+    g_hash_table_insert(names, (gpointer) "self.example", (gpointer) self);
+    faults = reference_check(&view, references, management_references);
+    assert_int_equal(faults->len, want != NULL ? 1 : 0);
+    if (want != NULL) {
+        assert_non_null(strstr(g_ptr_array_index(faults, 0), want));
+    }
+    cluster_state_free(state);
+}
+
+#define SITE                                                                                                           \
+    IMAGE("standby-db1", PAIR("1", "disks", "vm/db1") PAIR("1", "service_address", "10.0.3.201")                       \
+          PAIR("1", "store_address", "10.0.2.101") PAIR("1", "recover_probe", "tcp:10.0.1.101:5432"))                  \
+    IMAGE("standby-db2", PAIR("2", "disks", "vm/db2") PAIR("2", "probes", "tcp:10.0.3.202:5432"))
+
+static void test_references_that_can_serve(void **state)
+{
+    (void) state;
+    check_references(SITE, TRUE, NULL, NULL, NULL);
+    check_references(SITE, TRUE, "icmp:10.0.3.1 tcp:10.0.3.2:22 http://gate.example/ http://nowhere.example/",
+                     "icmp:10.0.1.1", NULL);
+    /* Beyond a router nobody here knows which network is which. */
+    check_references(SITE, FALSE, "icmp:10.0.3.1 icmp:10.0.9.1", NULL, NULL);
+    /* No management address: nothing to be on one network with. */
+    check_references(IMAGE("standby-db2", PAIR("2", "service_address", "10.0.3.202")), TRUE, NULL, "icmp:10.0.7.1", NULL);
+}
+
+static void test_references_that_answer_without_the_network(void **state)
+{
+    (void) state;
+    check_references(SITE, TRUE, "icmp:10.0.3.1 icmp:127.0.0.1", NULL, "'icmp:127.0.0.1' asks the host that it runs on");
+    check_references(SITE, TRUE, "icmp:10.0.3.11", NULL, "an address of the host host1");
+    check_references(SITE, TRUE, "http://localhost/", NULL, "asks the host that it runs on");
+    check_references(SITE, TRUE, "http://self.example/", NULL, "asks the host that it runs on");
+    check_references(SITE, TRUE, NULL, "icmp:10.0.1.11", "management reference 'icmp:10.0.1.11' is an address of the host");
+    check_references(SITE, TRUE, NULL, "tcp:[::1]:22", "asks the host that it runs on");
+}
+
+static void test_references_on_another_network(void **state)
+{
+    (void) state;
+    check_references(SITE, TRUE, "icmp:10.0.1.1", NULL, "on another network than the servers' service addresses");
+    check_references(SITE, TRUE, "icmp:10.0.9.1", NULL, "on another network than the servers' service addresses");
+    check_references(SITE, TRUE, "icmp:fd00:3::1", NULL, "on another network");
+    check_references(SITE, FALSE, "icmp:10.0.1.1", NULL, "on another network");
+    check_references(SITE, TRUE, NULL, "icmp:10.0.3.1", "on another network than the servers' management addresses");
+}
+
+static void test_references_that_fall_silent_with_a_server(void **state)
+{
+    (void) state;
+    check_references(SITE, TRUE, "icmp:10.0.3.201", NULL, "is the service address of db1");
+    check_references(SITE, TRUE, NULL, "tcp:10.0.1.101:22", "is the management address of db1");
+    check_references(SITE, TRUE, "icmp:10.0.2.101", NULL, "is the store address of db1");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -164,6 +250,10 @@ int main(void)
         cmocka_unit_test(test_run_images_are_not_recovery_images),
         cmocka_unit_test(test_a_recover_probe_that_the_image_answers),
         cmocka_unit_test(test_probes_that_say_nothing_of_the_server),
+        cmocka_unit_test(test_references_that_can_serve),
+        cmocka_unit_test(test_references_that_answer_without_the_network),
+        cmocka_unit_test(test_references_on_another_network),
+        cmocka_unit_test(test_references_that_fall_silent_with_a_server),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
