@@ -46,10 +46,12 @@ store_t *image_store_open(const ocf_call_t *call, GError **error);
 /* Connect to the store as an earlier start on this host did. */
 store_t *image_store_open_record(const ocf_call_t *call, const image_record_t *record, GError **error);
 
+/* Begins the usage of all libvirt secrets of an image, so that those that a start or a migration has left are found; g_free(). */
+char *image_secret_usage_prefix(const char *domain_name);
 /* Give the hypervisor at this connection the key of the parameters' cephx user, under a UUID that no other image uses.
  * *given is FALSE without an error if cephx is off. */
-gboolean image_secret_give(const ocf_call_t *call, store_t *store, hypervisor_t *hypervisor, const char *secret_uuid,
-                           gboolean *given, GError **error);
+gboolean image_secret_give(const ocf_call_t *call, const char *domain_name, store_t *store, hypervisor_t *hypervisor,
+                           const char *secret_uuid, gboolean *given, GError **error);
 
 /* Note under which addresses this host's QEMU has the run images open. */
 gboolean image_record_clients_of(store_t *store, image_record_t *record, const char *domain_name, GError **error);

@@ -103,12 +103,18 @@ store_t *image_store_open_record(const ocf_call_t *call, const image_record_t *r
     return store_open(&options, error);
 }
 
-gboolean image_secret_give(const ocf_call_t *call, store_t *store, hypervisor_t *hypervisor, const char *secret_uuid,
-                           gboolean *given, GError **error)
+char *image_secret_usage_prefix(const char *domain_name)
+{
+    return g_strdup_printf("understudy %s: ", domain_name);
+}
+
+gboolean image_secret_give(const ocf_call_t *call, const char *domain_name, store_t *store, hypervisor_t *hypervisor,
+                           const char *secret_uuid, gboolean *given, GError **error)
 {
     const char *conf = ocf_value_string(call->values, "ceph_conf");
     const char *user = ocf_value_string(call->values, "ceph_user");
-    g_autofree char *usage = g_strdup_printf("understudy client.%s of %s, %s", user, conf, secret_uuid);
+    g_autofree char *prefix = image_secret_usage_prefix(domain_name);
+    g_autofree char *usage = g_strdup_printf("%sclient.%s of %s, %s", prefix, user, conf, secret_uuid);
     GError *key_error = NULL;
     char *key = store_user_key(store, &key_error);
 

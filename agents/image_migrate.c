@@ -30,18 +30,35 @@ static char *destination_uri(const ocf_call_t *call, GError **error)
 }
 
 /* The key is libvirt's to hold at the other end before QEMU opens the disks there. */
-static gboolean destination_prepare(const ocf_call_t *call, const char *uri, const char *secret_uuid, GError **error)
+static gboolean destination_prepare(const ocf_call_t *call, const image_identity_t *identity, const char *uri,
+                                    const char *secret_uuid, GError **error)
 {
     store_t *store = image_store_open(call, error);
     hypervisor_t *destination = store != NULL ? hypervisor_open(uri, image_libvirt_timeout_ms(call), error) : NULL;
     gboolean given = FALSE;
     gboolean prepared = destination != NULL
                         && (secret_uuid == NULL
-                            || image_secret_give(call, store, destination, secret_uuid, &given, error));
+                            || image_secret_give(call, identity->domain_name, store, destination, secret_uuid, &given,
+                                                 error));
 
     hypervisor_close(destination);
     store_close(store);
     return prepared;
+}
+
+/* Nothing comes of it there any more. A stop there takes it back as well, if this can't be done. */
+static void destination_clear(const ocf_call_t *call, const char *uri, const char *secret_uuid)
+{
+    g_autoptr(GError) error = NULL;
+    hypervisor_t *destination = secret_uuid != NULL ? hypervisor_open(uri, image_libvirt_timeout_ms(call), &error) : NULL;
+
+    if (destination != NULL) {
+        (void) hypervisor_secret_remove(destination, secret_uuid, image_libvirt_timeout_ms(call), &error);
+    }
+    if (error != NULL) {
+        ocf_log("%s", error->message);
+    }
+    hypervisor_close(destination);
 }
 
 /* FALSE: the record can't be written. One that is not there, the image's start was another one's. */
@@ -80,18 +97,26 @@ static gboolean migrate(const ocf_call_t *call, const image_identity_t *identity
 {
     g_autofree char *uri = destination_uri(call, error);
     g_autofree char *secret_uuid = NULL;
+    GError *migrate_error = NULL;
     hypervisor_t *hypervisor = NULL;
+    gboolean prepared = FALSE;
     gboolean migrated = FALSE;
 
     if (uri == NULL) {
         return FALSE;
     }
     hypervisor = hypervisor_open(HYPERVISOR_URI, image_libvirt_timeout_ms(call), error);
-    migrated = hypervisor != NULL
+    prepared = hypervisor != NULL
                && hypervisor_domain_secret(hypervisor, identity->domain_uuid, &secret_uuid,
                                            image_libvirt_timeout_ms(call), error)
-               && destination_prepare(call, uri, secret_uuid, error)
-               && migrate_from_here(call, identity, hypervisor, uri, error);
+               && destination_prepare(call, identity, uri, secret_uuid, error);
+    migrated = prepared && migrate_from_here(call, identity, hypervisor, uri, &migrate_error);
+    if (migrate_error != NULL && !g_error_matches(migrate_error, UNDERSTUDY_ERROR, UNDERSTUDY_ERROR_TIMEOUT)) {
+        destination_clear(call, uri, secret_uuid);
+    }
+    if (migrate_error != NULL) {
+        g_propagate_error(error, migrate_error);
+    }
     hypervisor_close(hypervisor);
     return migrated;
 }

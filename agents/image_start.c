@@ -283,7 +283,8 @@ static gboolean secret_give(start_t *start, GError **error)
     g_free(start->record->secret_uuid);
     start->record->secret_uuid = g_uuid_string_random();
     if (!image_record_save(start->record, start->identity.domain_name, error)
-        || !image_secret_give(start->call, start->store, start->hypervisor, start->record->secret_uuid, &given, error)) {
+        || !image_secret_give(start->call, start->identity.domain_name, start->store, start->hypervisor,
+                              start->record->secret_uuid, &given, error)) {
         return FALSE;
     }
     if (!given) {

@@ -421,6 +421,19 @@ static gboolean secret_take_back(stop_t *stop)
     return TRUE;
 }
 
+/* Those that a migration to here has left, or a start that was cut off: none of them is needed any more. */
+static void secrets_clear(stop_t *stop)
+{
+    g_autofree char *prefix = image_secret_usage_prefix(stop->identity.domain_name);
+    GError *error = NULL;
+
+    (void) secret_take_back(stop);
+    if (stop->hypervisor != NULL
+        && !hypervisor_secrets_remove(stop->hypervisor, prefix, image_libvirt_timeout_ms(stop->call), &error)) {
+        hypervisor_give_up(stop, error);
+    }
+}
+
 /* libvirt takes a domain into its list before it takes the secret: after the secret has been taken back, a domain that is
  * not in the list does not come any more. */
 static gboolean late_create_is_excluded(stop_t *stop)
@@ -554,7 +567,7 @@ static ocf_rc_t stop_run(stop_t *stop)
         (void) ocf_fail(error);
         return OCF_RC_GENERIC;
     }
-    (void) secret_take_back(stop);
+    secrets_clear(stop);
     return writers_check(stop);
 }
 

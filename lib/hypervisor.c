@@ -72,6 +72,11 @@ gboolean hypervisor_secret_set(hypervisor_t *hypervisor, const char *uuid, const
     return ops->secret_set(hypervisor, uuid, usage, key, timeout_ms, error);
 }
 
+gboolean hypervisor_secrets_remove(hypervisor_t *hypervisor, const char *usage_prefix, guint timeout_ms, GError **error)
+{
+    return ops->secrets_remove(hypervisor, usage_prefix, timeout_ms, error);
+}
+
 gboolean hypervisor_secret_remove(hypervisor_t *hypervisor, const char *uuid, guint timeout_ms, GError **error)
 {
     return ops->secret_remove(hypervisor, uuid, timeout_ms, error);

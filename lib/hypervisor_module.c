@@ -404,6 +404,36 @@ static gboolean secret_remove(hypervisor_t *hypervisor, const char *uuid, guint 
                             "give Ceph's key back", error);
 }
 
+static gboolean secret_is_meant(virSecretPtr secret, const char *usage_prefix)
+{
+    const char *usage = virSecretGetUsageType(secret) == VIR_SECRET_USAGE_TYPE_CEPH ? virSecretGetUsageID(secret) : NULL;
+
+    return usage != NULL && g_str_has_prefix(usage, usage_prefix);
+}
+
+static gboolean job_secrets_remove(job_t *job)
+{
+    virSecretPtr *secrets = NULL;
+    int count = virConnectListAllSecrets(job->connection, &secrets, 0);
+    gboolean removed = count >= 0 || libvirt_fail(&job->error, "libvirt does not list its secrets");
+
+    for (int i = 0; i < count; i++) {
+        if (removed && secret_is_meant(secrets[i], job->text) && virSecretUndefine(secrets[i]) < 0
+            && virGetLastErrorCode() != VIR_ERR_NO_SECRET) {
+            removed = libvirt_fail(&job->error, "libvirt does not give Ceph's key back");
+        }
+        virSecretFree(secrets[i]);
+    }
+    free(secrets); /* libvirt's own malloc */
+    return removed;
+}
+
+static gboolean secrets_remove(hypervisor_t *hypervisor, const char *usage_prefix, guint timeout_ms, GError **error)
+{
+    return job_run_and_free(hypervisor, job_new(hypervisor, job_secrets_remove, usage_prefix, NULL), timeout_ms,
+                            "give Ceph's keys back", error);
+}
+
 static gboolean job_offers_kvm(job_t *job)
 {
     char *capabilities = virConnectGetDomainCapabilities(job->connection, NULL, NULL, NULL, "kvm", 0);
@@ -436,6 +466,7 @@ const hypervisor_ops_t understudy_hypervisor_ops = {
     .domain_secret = domain_secret,
     .secret_set = secret_set,
     .secret_remove = secret_remove,
+    .secrets_remove = secrets_remove,
     .offers_kvm = offers_kvm,
     .domain_xml = domain_xml_build,
 };

@@ -33,6 +33,7 @@ def test_a_migration_that_is_not_answered(image):
     """The other end's libvirtd hangs while it makes its QEMU. Pacemaker stops the image at both ends then, and nothing comes
     of it any more."""
     target = ImageAgent(image.lab, "host2")
+    secrets = target.virsh("secret-list")
     image.start()
     hunter = target.hunt_libvirtd("STOP", "made")
     answer = image.call("migrate_to", meta={"migrate_target": "host2", "migrate_source": "host1"}, timeout_s=20)
@@ -50,6 +51,7 @@ def test_a_migration_that_is_not_answered(image):
     target.start()
     assert target.answers()
     target.stop()
+    assert target.virsh("secret-list") == secrets
 
 
 def test_a_failed_migration_leaves_it_running(image):
@@ -59,3 +61,19 @@ def test_a_failed_migration_leaves_it_running(image):
     assert answer.reason
     assert image.domains() == [DOMAIN] and image.answers()
     assert ImageAgent(image.lab, "host2").call("migrate_from", timeout_s=10).rc == GENERIC
+
+
+def test_a_migration_that_is_refused_leaves_no_key(image):
+    """The other end has the image's name for something else. What it was given for the migration is taken back."""
+    target = ImageAgent(image.lab, "host2")
+    secrets = target.virsh("secret-list")
+    image.start()
+    image.lab.exec("host2", "virsh", "define", "/dev/stdin", stdin=f"<domain type='qemu'><name>{DOMAIN}</name>"
+                   "<memory>1024</memory><os><type>hvm</type></os></domain>")
+    try:
+        answer = image.call("migrate_to", meta={"migrate_target": "host2", "migrate_source": "host1"}, timeout_s=60)
+    finally:
+        target.virsh("undefine", DOMAIN)
+    assert answer.rc == GENERIC and "already exists" in answer.reason, answer.log
+    assert image.domains() == [DOMAIN] and image.answers()
+    assert target.virsh("secret-list") == secrets
