@@ -5,6 +5,7 @@
 #include <glib.h>
 #include <locale.h>
 #include <poll.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -43,6 +44,9 @@ typedef struct gate {
     round_t said;
     gboolean has_said;
 } gate_t;
+
+/* The signal by which it was told to end while the address was up and not yet known to be its alone; 0: none. */
+static volatile sig_atomic_t end_signal;
 
 static void say(const gate_t *gate, const char *format, ...) G_GNUC_PRINTF(2, 3);
 
@@ -292,10 +296,10 @@ static void wait_until_free(gate_t *gate)
     say(gate, "free: nobody answered for %" G_GINT64_FORMAT " s", gate->quiet_ms / 1000);
 }
 
-/* TRUE if another machine shows itself within a few rounds. */
+/* TRUE if another machine shows itself within a few rounds, or until it is told to end. */
 static gboolean look_for_another(gate_t *gate)
 {
-    for (guint i = 0; i < LOOK_ROUNDS; i++) {
+    for (guint i = 0; i < LOOK_ROUNDS && end_signal == 0; i++) {
         if (run_round(gate) == ROUND_IN_USE) {
             say(gate, "in use by another machine (%s)", gate->holder);
             return TRUE;
@@ -326,6 +330,35 @@ static gboolean put_on(gate_t *gate, GError **error)
         }
     }
     return TRUE;
+}
+
+static void on_end(int signal_number)
+{
+    end_signal = signal_number;
+}
+
+/* From before the address is up: who ends an "open" that has not ended runs no "close". */
+static void end_signals_catch(gboolean caught)
+{
+    static const int signals[] = { SIGTERM, SIGINT, SIGHUP };
+    const struct sigaction action = { .sa_handler = caught ? on_end : SIG_DFL, .sa_flags = SA_RESTART };
+
+    for (gsize i = 0; i < G_N_ELEMENTS(signals); i++) {
+        sigaction(signals[i], &action, NULL);
+    }
+}
+
+/* FALSE: it was, and the address is down again. */
+static gboolean is_not_told_to_end(gate_t *gate, GError **error)
+{
+    if (end_signal == 0) {
+        return TRUE;
+    }
+    if (take_off(gate, error)) {
+        g_set_error(error, UNDERSTUDY_ERROR, UNDERSTUDY_ERROR_FAILED,
+                    "told to end before it was known that no other machine has the address: it is taken off again");
+    }
+    return FALSE;
 }
 
 /* --- what can be asked of it ------------------------------------------------------- */
@@ -359,6 +392,7 @@ static gboolean run_open(gate_t *gate, GError **error)
     }
     while (error == NULL || *error == NULL) {
         wait_until_free(gate);
+        end_signals_catch(TRUE);
         if (!put_on(gate, error)) {
             take_off(gate, NULL);
             return FALSE;
@@ -366,11 +400,14 @@ static gboolean run_open(gate_t *gate, GError **error)
         say(gate, "up");
         /* Another may have taken it at the same moment. */
         if (!look_for_another(gate)) {
-            return TRUE;
+            return is_not_told_to_end(gate, error);
         }
         say(gate, "taken off this machine again");
         gate->has_said = FALSE;
-        take_off(gate, error);
+        if (!take_off(gate, error) || !is_not_told_to_end(gate, error)) {
+            return FALSE;
+        }
+        end_signals_catch(FALSE);
     }
     return FALSE;
 }
@@ -522,5 +559,9 @@ int main(int argc, char **argv)
         fprintf(stderr, "understudy-gate: %s\n", error->message);
     }
     gate_clear(&gate);
+    if (error != NULL && end_signal != 0) {
+        end_signals_catch(FALSE);
+        raise(end_signal); /* so that whoever sent it sees that it was obeyed */
+    }
     return exit_code_of(error);
 }

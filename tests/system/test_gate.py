@@ -131,6 +131,18 @@ def test_the_gate_of_either_family(second, family):
     assert not has_address(second, address, ASKER)
 
 
+def test_a_gate_that_is_ended_before_it_is_done_leaves_no_address(second):
+    """An `open` that has not ended gets no `close`: systemd runs no ExecStop of a start that it has cut off."""
+    whole = f"{second_ipv4(second)}/24"
+    opening = second.popen(ASKER, GATE, "open", "--interface", "svc", "--address", whole, "--quiet", "1s")
+    wait_until(lambda: has_address(second, second_ipv4(second), ASKER), 20, "the address to be taken")
+    assert opening.poll() is None
+    second.exec(ASKER, "kill", "-TERM", second.exec(ASKER, "pgrep", "-x", "understudy-gate").stdout.strip())
+    wait_until(lambda: opening.poll() is not None, 20, "the gate to end")
+    assert opening.returncode != DONE
+    assert not has_address(second, second_ipv4(second), ASKER)
+
+
 def test_silence_of_a_network_that_is_not_there_says_nothing(second):
     """Without carrier, or without the reference."""
     whole = f"{second_ipv4(second)}/24"
