@@ -60,6 +60,11 @@ void server_entry_merge(server_entry_t *entry, const server_entry_t *earlier)
     }
 }
 
+void server_entry_keep_off(server_entry_t *entry, const server_entry_t *earlier)
+{
+    entry->is_off = entry->is_off || (earlier->is_off && !entry->is_known);
+}
+
 server_entry_t *server_entry_copy(const server_entry_t *entry)
 {
     server_entry_t *copy = server_entry_new(entry->server, entry->address);
@@ -311,6 +316,32 @@ gboolean server_entry_may_lift(const server_entry_t *entry, GHashTable *blocklis
         }
     }
     return entry->is_known;
+}
+
+static gboolean is_among(const char *const *names, const char *name)
+{
+    return names != NULL && g_strv_contains(names, name);
+}
+
+char *server_entry_needed_by(const GPtrArray *entries, const server_entry_t *entry, const char *const *lifted,
+                             const char *const *held)
+{
+    for (guint i = 0; i < entries->len; i++) {
+        const server_entry_t *other = g_ptr_array_index(entries, i);
+
+        if (strcmp(other->server, entry->server) != 0 && is_of_address(other, entry->address)
+            && !is_among(lifted, other->server)) {
+            return g_strdup(other->server);
+        }
+    }
+    for (; held != NULL && *held != NULL; held++) {
+        g_auto(GStrv) parts = g_strsplit(*held, "=", 3);
+
+        if (g_strv_length(parts) >= 2 && strcmp(parts[0], entry->server) != 0 && is_of_address(entry, parts[1])) {
+            return g_strdup(parts[0]);
+        }
+    }
+    return NULL;
 }
 
 gboolean server_entry_is_idle(const server_entry_t *entry)

@@ -26,6 +26,9 @@ server_entry_t *server_entry_copy(const server_entry_t *entry);
 void server_entry_free(server_entry_t *entry);
 /* Take an earlier record of the same address into a newer one: who was off then is gone, all others stay. */
 void server_entry_merge(server_entry_t *entry, const server_entry_t *earlier);
+/* A newer record of a server that was kept out all the while: who was switched off before is off still, unless it is known
+ * who has used the store since. */
+void server_entry_keep_off(server_entry_t *entry, const server_entry_t *earlier);
 /* Pure. NULL with UNDERSTUDY_ERROR_CONFIG. */
 server_entry_t *server_entry_parse(const char *server, const char *json, GError **error);
 char *server_entry_json(const server_entry_t *entry);
@@ -58,6 +61,19 @@ gboolean server_entry_drop(store_t *store, const server_entry_t *entry, GError *
  * \param[in] blocklist  as store_blocklist_list() gives it
  */
 gboolean server_entry_may_lift(const server_entry_t *entry, GHashTable *blocklist);
+
+/*!
+ * \brief Which other server needs the address on the blocklist. Pure
+ *
+ * An address may have gone from one server to another while the first was away.
+ *
+ * \param[in] entries  all records of the store
+ * \param[in] lifted   names of the servers that serve again; NULL: none
+ * \param[in] held     "SERVER=IP=...": whose address must be there; NULL: none
+ * \return its name, g_free(); NULL: none does
+ */
+char *server_entry_needed_by(const GPtrArray *entries, const server_entry_t *entry, const char *const *lifted,
+                             const char *const *held);
 
 /* TRUE if nobody on the server used the store: the entry has touched nothing. */
 gboolean server_entry_is_idle(const server_entry_t *entry);

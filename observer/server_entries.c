@@ -85,13 +85,17 @@ static gboolean address_put(run_t *run, const char *server, const char *address,
     server_clients_query_t query = { .store = run->store, .server = server, .address = address, .disks = disks,
                                      .wait_ms = LOOK_MAX_MS };
     g_autoptr(store_map_t) map = NULL;
+    const server_entry_t *earlier = server_entries_find(run->entries, server, address);
     g_autoptr(server_entry_t) entry = NULL;
 
     if (!server_entry_address_ask(run->store, address, &map, error)) {
         return FALSE;
     }
     query.map = map;
-    entry = server_clients_record(&query, server_entries_find(run->entries, server, address));
+    entry = server_clients_record(&query, earlier);
+    if (earlier != NULL) {
+        server_entry_keep_off(entry, earlier);
+    }
     return server_entry_write(run->store, entry, error) && server_entry_put(run->store, map, entry, error);
 }
 
@@ -124,9 +128,21 @@ static gboolean clients_lift(run_t *run, const server_entry_t *entry, GError **e
     return TRUE;
 }
 
+/* By the records as they are now: another server may have been isolated since this run began. NULL in *server: nobody does. */
+static gboolean needed_by_find(run_t *run, const server_entry_t *entry, char **server, GError **error)
+{
+    g_autoptr(GPtrArray) entries = server_entries_read(run->store, NULL, error);
+
+    if (entries != NULL) {
+        *server = server_entry_needed_by(entries, entry, (const char *const *) option_lift, (const char *const *) option_hold);
+    }
+    return entries != NULL;
+}
+
 static gboolean entry_lift(run_t *run, const server_entry_t *entry, GError **error)
 {
     g_autofree char *text = store_address_blocklist_text(entry->address, error);
+    g_autofree char *needed_by = NULL;
 
     if (text == NULL) {
         return FALSE;
@@ -136,6 +152,14 @@ static gboolean entry_lift(run_t *run, const server_entry_t *entry, GError **err
             say(run, "%s: %s stays on the store's blocklist, for it was not switched off, and what of it used the store is "
                 "not known; once you have booted it, run ceph osd blocklist rm %s", entry->server, entry->address, text);
             return TRUE;
+        }
+        if (!needed_by_find(run, entry, &needed_by, error)) {
+            return FALSE;
+        }
+        if (needed_by != NULL) {
+            say(run, "%s: %s stays on the store's blocklist, for it is %s's now: give each server its own store_address",
+                entry->server, entry->address, needed_by);
+            return server_entry_drop(run->store, entry, error);
         }
         if (!store_blocklist_remove(run->store, entry->address, error)) {
             return FALSE;

@@ -321,3 +321,26 @@ def test_an_observer_that_has_lost_the_store_hands_over(protected):
     protected.lab.crash("db1")
     wait_until(lambda: protected.verdict("db1", host=other) == "failed", 60, "the takeover", poll_s=0.5)
     assert on_blocklist(protected, "db1")
+
+
+def test_an_address_that_another_server_needs_stays_on_the_blocklist(protected):
+    """One server's address was given to another, which has failed since, while the first was away. The first is back: its
+    record goes, and the entry stays for the other, until that is back too."""
+    address = f"{protected.site.prefix}.2.139"
+    keys = {name: f"understudy/server/{name}/blocklist/{address}" for name in ("early", "late")}
+    store = lambda *words: protected.lab.exec("store", "ceph", *words)     # noqa: E731
+    lift = lambda name: protected.run("/usr/libexec/understudy/server-entries", "--ceph-user", "understudy", "--lift", name)  # noqa: E731
+    try:
+        for key in keys.values():
+            store("config-key", "set", key, json.dumps({"address": address, "known": True, "off": True, "clients": []}))
+        store("osd", "blocklist", "add", f"{address}:0/0", "157680000")
+        said = lift("early").stdout
+        assert f"{address} stays on the store's blocklist, for it is late's now" in said
+        assert f"{address}:0/0" in refused(protected)
+        assert not any(key.endswith(f"early/blocklist/{address}") for key in json.loads(store("config-key", "ls").stdout))
+        lift("late")
+        assert f"{address}:0/0" not in refused(protected)
+    finally:
+        store("osd", "blocklist", "rm", f"{address}:0/0")
+        for key in keys.values():
+            store("config-key", "rm", key)

@@ -336,6 +336,54 @@ static void test_a_newer_record_keeps_what_an_earlier_one_says(void **state)
     }
 }
 
+/* Of a server that is kept out and was switched off: that stays so, unless somebody was seen to have come in since. */
+static void test_a_held_server_that_was_off_is_off_still(void **state)
+{
+    static const struct {
+        gboolean was_off;
+        gboolean is_known;
+        gboolean is_off;
+    } cases[] = { { TRUE, FALSE, TRUE }, { TRUE, TRUE, FALSE }, { FALSE, FALSE, FALSE } };
+
+    (void) state;
+    for (gsize i = 0; i < G_N_ELEMENTS(cases); i++) {
+        g_autoptr(server_entry_t) earlier = server_entry_new("db1", "10.0.2.101");
+        g_autoptr(server_entry_t) entry = server_entry_new("db1", "10.0.2.101");
+
+        earlier->is_off = cases[i].was_off;
+        entry->is_known = cases[i].is_known;
+        server_entry_merge(entry, earlier);
+        server_entry_keep_off(entry, earlier);
+        assert_int_equal(entry->is_off, cases[i].is_off);
+    }
+}
+
+/* An address that has gone to another server, which is kept out by it now. */
+static void test_an_address_that_another_server_needs(void **state)
+{
+    static const char *const lifted[] = { "db1", NULL };
+    static const char *const both_lifted[] = { "db1", "db2", NULL };
+    static const char *const own_hold[] = { "db1=10.0.2.101=vm/db1", NULL };
+    static const char *const hold[] = { "db4=10.0.2.104=vm/db4", "db3=10.0.2.101=vm/db3", NULL };
+    g_autoptr(GPtrArray) entries = g_ptr_array_new_with_free_func((GDestroyNotify) server_entry_free);
+    const server_entry_t *entry = NULL;
+    g_autofree char *by_record = NULL;
+    g_autofree char *by_hold = NULL;
+
+    (void) state;
+    g_ptr_array_add(entries, server_entry_new("db1", "10.0.2.101"));
+    g_ptr_array_add(entries, server_entry_new("db2", "10.0.2.102"));
+    entry = g_ptr_array_index(entries, 0);
+    assert_null(server_entry_needed_by(entries, entry, lifted, NULL));
+    assert_null(server_entry_needed_by(entries, entry, lifted, own_hold));
+    by_hold = server_entry_needed_by(entries, entry, lifted, hold);
+    assert_string_equal(by_hold, "db3");
+    g_ptr_array_add(entries, server_entry_new("db2", "10.0.2.101"));
+    by_record = server_entry_needed_by(entries, entry, lifted, NULL);
+    assert_string_equal(by_record, "db2");
+    assert_null(server_entry_needed_by(entries, entry, both_lifted, NULL));
+}
+
 /* An entry of an hour is none: one rule for hosts, servers and single clients. */
 static void test_how_long_an_entry_must_last(void **state)
 {
@@ -369,6 +417,8 @@ int main(void)
         cmocka_unit_test(test_entries_are_kept),
         cmocka_unit_test(test_records_of_all_servers),
         cmocka_unit_test(test_a_newer_record_keeps_what_an_earlier_one_says),
+        cmocka_unit_test(test_a_held_server_that_was_off_is_off_still),
+        cmocka_unit_test(test_an_address_that_another_server_needs),
         cmocka_unit_test(test_how_long_an_entry_must_last),
     };
 
