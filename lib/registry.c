@@ -208,6 +208,14 @@ store_map_t *store_map_ask(store_t *store, GError **error)
     return osd_dump != NULL ? store_map_parse(osd_dump, NULL, error) : NULL;
 }
 
+store_map_t *store_map_ask_all(store_t *store, GError **error)
+{
+    g_autofree char *osd_dump = store_monitor_ask(store, STORE_MAP_OSD_COMMAND, error);
+    g_autofree char *mon_dump = osd_dump != NULL ? store_monitor_ask(store, STORE_MAP_MONITOR_COMMAND, error) : NULL;
+
+    return mon_dump != NULL ? store_map_parse(osd_dump, mon_dump, error) : NULL;
+}
+
 GHashTable *config_key_dump(store_t *store, const char *prefix, GError **error)
 {
     g_autofree char *output = config_key_ask(store, "config-key dump", prefix, NULL, error);

@@ -64,6 +64,8 @@ const char *registry_host_with_ip(GHashTable *hosts, const char *ip, const char 
 
 /* The OSD map as the monitors have it now, without the monitors' own addresses. NULL with an error; store_map_free(). */
 store_map_t *store_map_ask(store_t *store, GError **error);
+/* With them. */
+store_map_t *store_map_ask_all(store_t *store, GError **error);
 
 /* All values below a prefix of the config-key store: name after the prefix -> char* value; unref. */
 GHashTable *config_key_dump(store_t *store, const char *prefix, GError **error);

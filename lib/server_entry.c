@@ -368,7 +368,7 @@ gboolean server_entry_address_check(const char *address, GHashTable *hosts, GHas
 }
 
 /* A record that can't be read names no address. */
-static GHashTable *hosts_read(store_t *store, GError **error)
+GHashTable *server_entry_hosts_read(store_t *store, GError **error)
 {
     g_autoptr(GHashTable) texts = config_key_dump(store, REGISTRY_HOST_PREFIX, error);
     GHashTable *hosts = NULL;
@@ -393,10 +393,8 @@ static GHashTable *hosts_read(store_t *store, GError **error)
 
 gboolean server_entry_address_ask(store_t *store, const char *address, store_map_t **map, GError **error)
 {
-    g_autoptr(GHashTable) hosts = hosts_read(store, error);
-    g_autofree char *osd_dump = hosts != NULL ? store_monitor_ask(store, STORE_MAP_OSD_COMMAND, error) : NULL;
-    g_autofree char *mon_dump = osd_dump != NULL ? store_monitor_ask(store, STORE_MAP_MONITOR_COMMAND, error) : NULL;
+    g_autoptr(GHashTable) hosts = server_entry_hosts_read(store, error);
 
-    *map = mon_dump != NULL ? store_map_parse(osd_dump, mon_dump, error) : NULL;
+    *map = hosts != NULL ? store_map_ask_all(store, error) : NULL;
     return *map != NULL && server_entry_address_check(address, hosts, (*map)->daemon_ips, error);
 }

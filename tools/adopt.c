@@ -16,6 +16,7 @@
 #include "registry.h"
 #include "run.h"
 #include "server_config.h"
+#include "server_entry.h"
 #include "setup_faults.h"
 #include "site_check.h"
 #include "trial.h"
@@ -427,6 +428,28 @@ static gboolean prepare_store(const command_line_t *line, const GPtrArray *disks
     return done;
 }
 
+/* What stands already is told by `status`. Whose it is can't be told from an address alone: the store is asked. */
+static gboolean try_store_address(const adoption_t *adoption, const rehearsal_t *rehearsal, GError **error)
+{
+    const store_options_t options = { .conf = rehearsal->ceph_conf, .user = rehearsal->ceph_user };
+    const char *address = g_hash_table_lookup(rehearsal->params, "store_address");
+    g_autoptr(store_map_t) map = NULL;
+    store_t *store = NULL;
+    gboolean good = FALSE;
+
+    if (address == NULL || *address == '\0'
+        || (!rehearsal->server_is_new && !g_hash_table_contains(adoption->params, "store_address"))) {
+        return TRUE;
+    }
+    store = store_open(&options, error);
+    good = store != NULL && server_entry_address_ask(store, address, &map, error);
+    store_close(store);
+    if (!good) {
+        g_prefix_error(error, "%s is not set up so: store_address %s: ", adoption->server, address);
+    }
+    return good;
+}
+
 /* Who changes nothing of what is booted learns of it, and may do so. */
 static gboolean changes_boot(const adoption_t *adoption, const rehearsal_t *rehearsal)
 {
@@ -570,7 +593,8 @@ static gboolean adopt(const command_line_t *line, const adoption_t *adoption, co
     gboolean all_up = FALSE;
     gboolean done = rehearse(adoption, cib, &rehearsal, error) && try_probes(line, adoption, &rehearsal, &all_up, error)
                     && (command_line_has(line, "no-store")
-                        || (prepare_store(line, disks, rehearsal.ceph_conf, rehearsal.ceph_user, error)
+                        || (try_store_address(adoption, &rehearsal, error)
+                            && prepare_store(line, disks, rehearsal.ceph_conf, rehearsal.ceph_user, error)
                             && try_boot(adoption, &rehearsal, error)))
                     && change(adoption, cib, rehearsal.strategy_is_new, error)
                     && trust_probes(line, adoption, &rehearsal, error);

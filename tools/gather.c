@@ -109,6 +109,7 @@ typedef struct source {
     GPtrArray *entries;       /* server_entry_t*: what isolations have put on the blocklist; NULL with an error */
     GError *entries_error;
     GHashTable *entry_faults; /* char* server -> char*: why a record of those can't be read */
+    GHashTable *hosts;        /* as server_entry_hosts_read() returns them; NULL: they could not be asked for */
     GHashTable *images;     /* char* pool -> char**: names of its images that are run images, or were */
 } source_t;
 
@@ -122,6 +123,7 @@ static void source_free(gpointer data)
     g_clear_pointer(&source->entries, g_ptr_array_unref);
     g_clear_error(&source->entries_error);
     g_clear_pointer(&source->entry_faults, g_hash_table_unref);
+    g_clear_pointer(&source->hosts, g_hash_table_unref);
     g_hash_table_unref(source->images);
     g_free(source);
 }
@@ -132,7 +134,7 @@ static source_t *open_source(const store_options_t *options, GError **error)
 
     source->images = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, (GDestroyNotify) g_strfreev);
     source->store = store_open(options, error);
-    source->map = source->store != NULL ? store_map_ask(source->store, error) : NULL;
+    source->map = source->store != NULL ? store_map_ask_all(source->store, error) : NULL;
     if (source->map == NULL) {
         source_free(source);
         return NULL;
@@ -142,6 +144,7 @@ static source_t *open_source(const store_options_t *options, GError **error)
     if (source->server_values != NULL) {
         source->entries = server_entries_of(source->server_values, &source->entry_faults);
     }
+    source->hosts = server_entry_hosts_read(source->store, NULL);
     return source;
 }
 
@@ -374,6 +377,18 @@ static GPtrArray *refused_addresses(const source_t *source, const cluster_server
     return addresses;
 }
 
+/* Isolation would keep another machine out of the store, and refuses to. */
+static char *address_fault(const source_t *source, const char *address)
+{
+    g_autoptr(GError) error = NULL;
+
+    if (address == NULL || *address == '\0' || source->hosts == NULL
+        || server_entry_address_check(address, source->hosts, source->map->daemon_ips, &error)) {
+        return NULL;
+    }
+    return g_strdup_printf("store_address %s: %s", address, error->message);
+}
+
 static void entries_look(const source_t *source, const cluster_server_t *server, run_image_t *found)
 {
     const char *own = g_hash_table_lookup(server->params, "store_address");
@@ -382,6 +397,7 @@ static void entries_look(const source_t *source, const cluster_server_t *server,
     found->refused = refused_addresses(source, server);
     found->entry_fault = g_strdup(source->entries != NULL ? g_hash_table_lookup(source->entry_faults, server->name)
                                                           : source->entries_error->message);
+    found->address_fault = address_fault(source, own);
     if (text != NULL && !store_map_entry_lasts(source->map, text, STORE_CLIENT_BLOCK_S)) {
         found->admitted = g_steal_pointer(&text);
     }

@@ -28,6 +28,7 @@ void run_image_free(run_image_t *run_image)
     g_clear_pointer(&run_image->refused, g_ptr_array_unref);
     g_free(run_image->admitted);
     g_free(run_image->entry_fault);
+    g_free(run_image->address_fault);
     g_free(run_image->claim);
     g_free(run_image);
 }
@@ -254,6 +255,7 @@ static void append_entries(GString *reason, const run_image_t *run_image, const 
         append_reason(reason, sentence);
     }
     append_reason(reason, run_image->entry_fault);
+    append_reason(reason, run_image->address_fault);
 }
 
 static JsonObject *server_json(const report_sources_t *sources, const char *name, const cluster_server_t *server,

@@ -30,6 +30,7 @@ typedef struct run_image {
     GPtrArray *refused;      /* char*: entries of the store's blocklist that keep the server out, "10.0.2.101:0/0"; or NULL */
     char *admitted;          /* the entry of its store_address, if it is not on the blocklist for long; or NULL */
     char *entry_fault;       /* why a record of what was put there for it can't be read, or NULL */
+    char *address_fault;     /* whose its store_address is, if it is no server's, or NULL */
     char *claim;             /* that a claim does not lie where the parameters have the run images, or NULL */
 } run_image_t;
 

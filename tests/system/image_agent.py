@@ -219,10 +219,10 @@ class ImageAgent:
         self.lab.service(self.host, "start", "libvirtd")
         wait_until(lambda: self.lab.hypervisor_answers(self.host), 30, f"libvirtd on {self.host}")
 
-    def define_secret(self, uuid: str) -> None:
+    def define_secret(self, uuid: str, usage: str = "by hand") -> None:
         """Gives libvirt the key of the hosts' user, as an operator would."""
         xml = (f"<secret ephemeral='yes' private='yes'><uuid>{uuid}</uuid>"
-               "<usage type='ceph'><name>by hand</name></usage></secret>")
+               f"<usage type='ceph'><name>{usage}</name></usage></secret>")
         key = self.lab.exec("store", "ceph", "auth", "get-key", f"client.{CEPHX_USER}").stdout
         self.lab.exec(self.host, "virsh", "secret-define", "/dev/stdin", stdin=xml)
         self.lab.exec(self.host, "virsh", "secret-set-value", uuid, "--file", "/dev/stdin", stdin=key)

@@ -33,6 +33,7 @@ def test_a_migration_that_is_not_answered(image):
     """The other end's libvirtd hangs while it makes its QEMU. Pacemaker stops the image at both ends then, and nothing comes
     of it any more."""
     target = ImageAgent(image.lab, "host2")
+    target.stop()
     secrets = target.virsh("secret-list")
     image.start()
     hunter = target.hunt_libvirtd("STOP", "made")
@@ -66,6 +67,7 @@ def test_a_failed_migration_leaves_it_running(image):
 def test_a_migration_that_is_refused_leaves_no_key(image):
     """The other end has the image's name for something else. What it was given for the migration is taken back."""
     target = ImageAgent(image.lab, "host2")
+    target.stop()
     secrets = target.virsh("secret-list")
     image.start()
     image.lab.exec("host2", "virsh", "define", "/dev/stdin", stdin=f"<domain type='qemu'><name>{DOMAIN}</name>"

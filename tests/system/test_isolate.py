@@ -299,6 +299,22 @@ def test_a_recovered_servers_addresses_come_off_the_blocklist(protected):
     protected.adopt("db1")
 
 
+def test_a_store_address_that_is_no_servers_is_refused_and_named(protected):
+    """Isolation would keep another machine out of the store."""
+    others = {"host2": "the host host2", "store": "of the store"}
+    for node, whose in others.items():
+        done = protected.understudy("adopt", "db1", "--store-address", protected.site.address(node, "store"), check=False)
+        assert done.returncode != 0 and "it is the address of" in done.stderr and whose in done.stderr
+    set_address = lambda node: protected.run("pcs", "resource", "update", "standby-db1",   # noqa: E731
+                                             f"store_address={protected.site.address(node, 'store')}")
+    set_address("host2")
+    try:
+        assert "it is the address of the host host2" in reason(protected, "db1")
+    finally:
+        set_address("db1")
+    assert "store_address" not in reason(protected, "db1")
+
+
 def test_a_server_whose_address_the_store_refuses_is_not_forgotten(protected):
     """Nobody would take the entry off any more."""
     entry = f"{protected.site.address('db1', 'store')}:0/0"

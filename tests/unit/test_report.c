@@ -123,7 +123,8 @@ static void test_a_healthy_server_that_the_store_refuses(void **state)
         g_autofree char *answer = g_strdup_printf("{\"ok\":true,\"leader\":\"host1\",\"quorate\":true,\"servers\":[{"
                                                   "\"name\":\"db1\",\"verdict\":\"%s\",\"reason\":\"\"}]}", verdicts[i]);
         JsonObject *observers = object_of(answer);
-        run_image_t run_image = { .refused = refused, .admitted = (char *) "10.0.2.102:0/0", .entry_fault = (char *) "bad record" };
+        run_image_t run_image = { .refused = refused, .admitted = (char *) "10.0.2.102:0/0", .entry_fault = (char *) "bad record",
+                                  .address_fault = (char *) "store_address 10.0.2.11: not its own" };
         GHashTable *run_images = g_hash_table_new(g_str_hash, g_str_equal);
         report_sources_t sources = { .cluster = cluster, .observers = observers, .run_images = run_images };
         JsonObject *status = NULL;
@@ -137,6 +138,7 @@ static void test_a_healthy_server_that_the_store_refuses(void **state)
         assert_int_equal(strstr(reason, "ceph osd blocklist rm 10.0.2.109:0/0") != NULL, i == 0);
         assert_int_equal(strstr(reason, "ceph osd blocklist add 10.0.2.102:0/0 157680000") != NULL, i == 1);
         assert_non_null(strstr(reason, "bad record"));
+        assert_non_null(strstr(reason, "store_address 10.0.2.11: not its own"));
         json_object_unref(status);
         json_object_unref(observers);
         g_hash_table_unref(run_images);
