@@ -282,7 +282,7 @@ static char *locked_image(store_t *store, char **run_names, GError **error)
     return NULL;
 }
 
-static char *full_pool(store_t *store, char **run_names, GError **error)
+char *image_openers_full_pool(store_t *store, char **run_names, GError **error)
 {
     g_autoptr(GHashTable) full_pools = store_full_pools(store, error);
 
@@ -318,7 +318,7 @@ char *image_openers_write_obstacle(store_t *store, char **run_names, GError **er
     char *obstacle = locked_image(store, run_names, &look_error);
 
     if (obstacle == NULL && look_error == NULL) {
-        obstacle = full_pool(store, run_names, &look_error);
+        obstacle = image_openers_full_pool(store, run_names, &look_error);
     }
     if (look_error != NULL) {
         g_propagate_error(error, look_error);

@@ -32,6 +32,9 @@ gboolean image_openers_wait_free(store_t *store, const store_options_t *options,
 /* That nobody has locked one of them by hand, so that no QEMU can write: UNDERSTUDY_ERROR_BUSY names image and command. */
 gboolean image_openers_check_locks(store_t *store, char **run_names, GError **error);
 
+/* Which pool of one of them is full, as a sentence. NULL without an error if none is; g_free(). */
+char *image_openers_full_pool(store_t *store, char **run_names, GError **error);
+
 /* Why nothing can be written to one of them, as a sentence: a lock by hand, a full pool. NULL without an error if there is
  * no reason. g_free(). */
 char *image_openers_write_obstacle(store_t *store, char **run_names, GError **error);

@@ -31,6 +31,7 @@ typedef struct start {
     image_record_t *earlier; /* of the start before, or NULL */
     domain_xml_t xml;
     address_probe_t *address_probe;
+    char *full_pool;         /* what was full when the store was asked last, as a sentence; or NULL */
     gint64 takeover;         /* by which it is told from others; 0: not known */
 } start_t;
 
@@ -49,6 +50,7 @@ static void start_clear(start_t *start)
     hypervisor_close(start->hypervisor);
     disks_forget(start);
     image_record_free(start->earlier);
+    g_free(start->full_pool);
     domain_xml_clear(&start->xml);
     address_probe_close(start->address_probe);
     image_lock_release(start->lock);
@@ -250,6 +252,28 @@ static gboolean disks_get(start_t *start, GError **error)
     return TRUE;
 }
 
+/* In a full pool writes stall, and look like a store that is silent. The monitors know. */
+static void timeout_explain(start_t *start, GError **error)
+{
+    guint timeout_ms = (guint) ocf_value_duration_ms(start->call->values, "store_timeout");
+
+    if (!g_error_matches(*error, UNDERSTUDY_ERROR, UNDERSTUDY_ERROR_TIMEOUT)) {
+        return;
+    }
+    if (start->store != NULL && start->run_names != NULL
+        && ocf_call_remaining_ms(start->call, STORE_RESERVE_MS) > timeout_ms) {
+        g_autoptr(GError) ask_error = NULL;
+        char *full_pool = image_openers_full_pool(start->store, start->run_names, &ask_error);
+
+        g_free(start->full_pool);
+        start->full_pool = full_pool;
+    }
+    if (start->full_pool != NULL) {
+        g_clear_error(error);
+        g_set_error_literal(error, UNDERSTUDY_ERROR, UNDERSTUDY_ERROR_TIMEOUT, start->full_pool);
+    }
+}
+
 /* A store that is silent for a while is no reason to give up: a failed start keeps Pacemaker from this host. Nothing has
  * been made that another try would not find. */
 static gboolean disks_get_in_time(start_t *start, GError **error)
@@ -262,6 +286,7 @@ static gboolean disks_get_in_time(start_t *start, GError **error)
         if (disks_get(start, &try_error)) {
             return TRUE;
         }
+        timeout_explain(start, &try_error);
         if (!g_error_matches(try_error, UNDERSTUDY_ERROR, UNDERSTUDY_ERROR_TIMEOUT)
             || ocf_call_remaining_ms(start->call, reserve_ms) == 0) {
             make_passing(try_error);

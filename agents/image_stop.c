@@ -59,7 +59,8 @@ typedef struct stop {
     gboolean domain_active;      /* libvirt says that it runs, or is paused */
     gboolean guest_is_deaf;      /* it is paused, so that it can't shut down */
     gboolean store_is_silent;    /* it did not answer when it was asked last */
-    gboolean guest_stalls;       /* because of that, and for so long that the guest is not waited for */
+    gboolean guest_has_no_room;  /* a pool is full, so that what it writes at its end stalls; likewise not waited for */
+    gboolean guest_stalls;       /* because it is silent, and for so long that the guest is not waited for */
     qemu_process_t process;      /* fd -1: there is none */
 } stop_t;
 
@@ -221,12 +222,34 @@ static gboolean wait_ended(stop_t *stop, guint timeout_ms)
                                  : libvirt_wait_gone(stop, timeout_ms);
 }
 
-/* Whether the store has been silent since the stop began, and for longer than a guest's disks should stall. */
+/* The store answers, and takes no writes: who makes room there is not likely to do it within this stop. */
+static gboolean pool_is_full(const stop_t *stop)
+{
+    store_t *store = stop->record != NULL ? image_store_open_record(stop->call, stop->record, NULL) : NULL;
+    g_autofree char *full = store != NULL ? image_openers_full_pool(store, stop->record->run_images, NULL) : NULL;
+
+    store_close(store);
+    if (full != NULL) {
+        ocf_log("%s; the guest's disks stall and it can't shut down: destroying it", full);
+    }
+    return full != NULL;
+}
+
+/* Whether its disks stall for longer than they should be waited for: the store has been silent since the stop began, or a
+ * pool is full. */
 static gboolean guest_stalls(stop_t *stop, gint64 begun_us)
 {
-    if (stop->store_is_silent && g_get_monotonic_time() - begun_us > STALLED_PATIENCE_MS * 1000LL) {
-        clients_note(stop);
-        stop->guest_stalls = stop->store_is_silent;
+    if (g_get_monotonic_time() - begun_us <= STALLED_PATIENCE_MS * 1000LL) {
+        return FALSE;
+    }
+    if (!stop->store_is_silent) {
+        stop->guest_has_no_room = pool_is_full(stop);
+        return stop->guest_has_no_room;
+    }
+    clients_note(stop);
+    stop->guest_stalls = stop->store_is_silent;
+    if (stop->guest_stalls) {
+        ocf_log("the store does not answer this host, the guest's disks stall and it can't shut down: destroying it");
     }
     return stop->guest_stalls;
 }
@@ -258,7 +281,6 @@ static void guest_shut_down(stop_t *stop)
         ended = wait_ended(stop, MIN(SHUTDOWN_AGAIN_MS, ocf_call_remaining_ms(stop->call, reserve_ms)));
         left_ms = ocf_call_remaining_ms(stop->call, reserve_ms);
         if (!ended && left_ms > 0 && guest_stalls(stop, begun_us)) {
-            ocf_log("the store does not answer this host, the guest's disks stall and it can't shut down: destroying it");
             return;
         }
     }
@@ -285,7 +307,7 @@ static void domain_destroy(stop_t *stop)
 /* libvirt and SIGTERM give QEMU time to write what it has cached; there is nowhere to write it to. */
 static void stalled_guest_kill(stop_t *stop)
 {
-    if (stop->guest_stalls && stop->process.fd >= 0) {
+    if ((stop->guest_stalls || stop->guest_has_no_room) && stop->process.fd >= 0) {
         qemu_process_signal(&stop->process, SIGKILL);
         (void) qemu_process_wait(&stop->process, ocf_call_remaining_ms(stop->call, WATCHER_RESERVE_MS));
     }

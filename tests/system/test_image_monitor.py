@@ -183,7 +183,8 @@ def test_the_store_is_out_of_reach(image):
 
 def test_nothing_can_be_written(image):
     """To a pool that is full, or an image that somebody locks by hand, QEMU's writes wait, and it says nothing of it. A
-    recovery would not help: the image is left running."""
+    recovery would not help: the image is left running. A stop does not wait for a guest that can't write at its end, and a start
+    says what is full."""
     image.start()
     (own,) = json.loads(image.rbd("lock", "ls", RUN, "--format", "json").stdout)
     image.rbd("--rbd-blocklist-on-break-lock=false", "lock", "rm", RUN, own["id"], own["locker"])
@@ -196,6 +197,11 @@ def test_nothing_can_be_written(image):
     try:
         wait_until(lambda: image.monitor(**DEEP).rc == DEGRADED, 60, "the monitor to see it", poll_s=1)
         assert f"pool {POOL} is full" in image.monitor(**DEEP).reason and "quota" in image.monitor(**DEEP).reason
+        answer = image.stop()
+        assert f"pool {POOL} is full" in answer.log and "it can't shut down: destroying it" in answer.log
+        answer = image.call("start", timeout_s=20)
+        assert answer.rc == GENERIC and f"pool {POOL} is full" in answer.reason and "make room" in answer.reason
     finally:
         image.lab.exec("store", "ceph", "osd", "pool", "set-quota", POOL, "max_objects", "0")
+    image.start()
     wait_until(lambda: image.monitor(**DEEP).rc == SUCCESS, 60, "the image to be well again", poll_s=1)
