@@ -44,7 +44,7 @@ static const struct {
     { VIR_ERR_DOM_EXIST, UNDERSTUDY_ERROR_EXISTS },
 };
 
-/* libvirt keeps the last error for each thread. */
+/* libvirt keeps the last error for each thread, until the next call, and be it one that frees: nothing is freed before. */
 static gboolean libvirt_fail(GError **error, const char *what)
 {
     virErrorPtr last = virGetLastError();
@@ -317,14 +317,15 @@ static gboolean domain_create(hypervisor_t *hypervisor, const char *xml, guint t
 static gboolean job_migrate(job_t *job)
 {
     virDomainPtr domain = virDomainLookupByUUIDString(job->connection, job->text);
-    int rc = -1;
+    gboolean migrated = (domain != NULL
+                         && virDomainMigrateToURI3(domain, job->second_text, NULL, 0,
+                                                   VIR_MIGRATE_LIVE | VIR_MIGRATE_PEER2PEER | VIR_MIGRATE_ABORT_ON_ERROR) >= 0)
+                        || request_fail(job, "live migration failed");
 
     if (domain != NULL) {
-        rc = virDomainMigrateToURI3(domain, job->second_text, NULL, 0,
-                                    VIR_MIGRATE_LIVE | VIR_MIGRATE_PEER2PEER | VIR_MIGRATE_ABORT_ON_ERROR);
         virDomainFree(domain);
     }
-    return rc >= 0 || request_fail(job, "live migration failed");
+    return migrated;
 }
 
 static gboolean domain_migrate(hypervisor_t *hypervisor, const char *uuid, const char *destination_uri,
@@ -338,16 +339,16 @@ static gboolean job_domain_secret(job_t *job)
 {
     virDomainPtr domain = virDomainLookupByUUIDString(job->connection, job->text);
     char *xml = domain != NULL ? virDomainGetXMLDesc(domain, 0) : NULL;
+    gboolean read = xml != NULL || libvirt_fail(&job->error, "can't read the domain's definition");
 
     if (domain != NULL) {
         virDomainFree(domain);
     }
-    if (xml == NULL) {
-        return libvirt_fail(&job->error, "can't read the domain's definition");
+    if (read) {
+        job->second_text = domain_xml_secret(xml);
+        free(xml);
     }
-    job->second_text = domain_xml_secret(xml);
-    free(xml);
-    return TRUE;
+    return read;
 }
 
 static gboolean domain_secret(hypervisor_t *hypervisor, const char *uuid, char **secret_uuid, guint timeout_ms,
@@ -367,13 +368,14 @@ static gboolean job_secret(job_t *job)
     gsize key_bytes = 0;
     g_autofree guchar *key = g_base64_decode(job->key, &key_bytes);
     virSecretPtr secret = virSecretDefineXML(job->connection, xml, 0);
-    int rc = secret != NULL ? virSecretSetValue(secret, key, key_bytes, 0) : -1;
+    gboolean taken = (secret != NULL && virSecretSetValue(secret, key, key_bytes, 0) >= 0)
+                     || libvirt_fail(&job->error, "libvirt does not take Ceph's key");
 
     explicit_bzero(key, key_bytes);
     if (secret != NULL) {
         virSecretFree(secret);
     }
-    return rc >= 0 || libvirt_fail(&job->error, "libvirt does not take Ceph's key");
+    return taken;
 }
 
 static gboolean secret_set(hypervisor_t *hypervisor, const char *uuid, const char *usage, const char *key,
