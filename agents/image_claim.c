@@ -101,8 +101,9 @@ static char **all_images(const attempt_t *attempt, GError **error)
 }
 
 /* Whoever held the image until now never writes again, also when he was only asleep, or cut off: librbd, which breaks his
- * lock, refuses him for an hour. The owners are read before the claim is read again, so that none of them is the QEMU of
- * another start that was quicker to break it. */
+ * lock, refuses him for an hour. That nobody has the claim (holder and text NULL) is no proof that nobody has the image: a
+ * guest that has gone to another host runs on when its source gives the claim back. The owners are read before the claim is
+ * read again, so that none of them is the QEMU of another start that was quicker to break it. */
 static gboolean holder_shut_out(const attempt_t *attempt, const claim_t *holder, const char *text, const char *clients,
                                 gboolean is_dead, GError **error)
 {
@@ -113,6 +114,9 @@ static gboolean holder_shut_out(const attempt_t *attempt, const claim_t *holder,
                                                  : NULL;
     g_autofree char *now = NULL;
 
+    if (owners != NULL && text == NULL && owners->len == 0) {
+        return TRUE; /* who has it open without a lock is looked at after the claim */
+    }
     if (owners == NULL || !image_openers_wait_free(attempt->store, &options, images, attempt->record, 0, error)
         || !store_claim_read(attempt->store, attempt->pool, server, &now, error)) {
         return FALSE;
@@ -169,6 +173,8 @@ static gboolean claim_try(const attempt_t *attempt, char **held, GError **error)
             return FALSE;
         }
         ocf_log("%s was claimed by a start on %s: %s", server, holder->host, reason);
+    } else if (attempt->own_text != NULL && !holder_shut_out(attempt, NULL, NULL, NULL, FALSE, error)) {
+        return FALSE;
     }
     if (attempt->own_text != NULL) {
         g_clear_pointer(&attempt->record->placed_start_id, g_free);

@@ -58,7 +58,7 @@ static gboolean is_left_behind(const image_record_t *record, const image_identit
 {
     pid_t pid = 0;
 
-    return record->start_id != NULL && record->unanswered == NULL
+    return record->start_id != NULL && !image_record_create_is_unanswered(record)
            && qemu_process_find(identity->domain_name, identity->domain_uuid, &pid, NULL) && pid == 0;
 }
 

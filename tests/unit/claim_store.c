@@ -98,10 +98,15 @@ gboolean __wrap_store_claim_swap_state(store_t *store, const char *pool, const c
 
 GPtrArray *__wrap_store_image_lock_owners(store_t *store, const char *const *images, GError **error)
 {
+    GPtrArray *owners = g_ptr_array_new_with_free_func(g_free);
+
     (void) store;
     (void) images;
     (void) error;
-    return g_ptr_array_new_with_free_func(g_free);
+    if (claim_store.lock_owner != NULL) {
+        g_ptr_array_add(owners, g_strdup(claim_store.lock_owner));
+    }
+    return owners;
 }
 
 gboolean __wrap_store_clients_refuse(store_t *store, const GPtrArray *addresses, GError **error)

@@ -12,6 +12,7 @@ typedef struct claim_store {
     const char *silent_pool;
     gboolean monitors_are_silent;
     const char *open_image;   /* that somebody has open who may write */
+    const char *lock_owner;   /* who has the lock of each image, maybe without a watch */
     GString *refused;         /* clients */
 } claim_store_t;
 

@@ -244,6 +244,26 @@ static void test_other_disks(void **state)
     assert_false(g_hash_table_contains(claim_store.places, "s2"));
 }
 
+/* The source of a migration has given the claim back; the guest has stopped at the target, and its watches have lapsed. */
+static void test_free_with_lock_owner(void **state)
+{
+    (void) state;
+    claim_store.lock_owner = "10.0.2.13:0/9";
+    start_is("host1", "vm/run-db1-0", "s1", "");
+    assert_non_null(strstr(claim_store.refused->str, "10.0.2.13:0/9"));
+}
+
+/* The same while it still has the image open: nobody is refused, and the claim stays free. */
+static void test_free_with_opener(void **state)
+{
+    (void) state;
+    claim_store.lock_owner = "10.0.2.13:0/9";
+    busy_image = "vm/run-db1-0";
+    start_is("host1", "vm/run-db1-0", "s1", "vm/run-db1-0 is open");
+    assert_string_equal(claim_store.refused->str, "");
+    assert_string_equal(g_hash_table_lookup(claim_store.claims, "vm"), "");
+}
+
 /* Neither the place nor the others were learned: that is no proof that there is no other. */
 static void test_monitors_silent(void **state)
 {
@@ -289,6 +309,7 @@ int main(void)
         TEST(test_other_parameters), TEST(test_host_down_and_clean), TEST(test_clients_unknown), TEST(test_given_back),
         TEST(test_silent_pool),      TEST(test_pool_gone),           TEST(test_unreadable),      TEST(test_at_once),
         TEST(test_older_claim),      TEST(test_other_disks),         TEST(test_monitors_silent),
+        TEST(test_free_with_lock_owner), TEST(test_free_with_opener),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
