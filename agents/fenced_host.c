@@ -59,6 +59,20 @@ void fenced_host_holder(const store_options_t *options, const char *host, const 
     }
 }
 
+void fenced_host_where(const store_options_t *options, const char *host, char ***addresses)
+{
+    g_autoptr(GError) error = NULL;
+    const fenced_host_ops_t *ops = module_load(FENCED_HOST_MODULE_FILE, FENCED_HOST_MODULE_SYMBOL, &error);
+
+    *addresses = NULL;
+    if (ops == NULL || !ops->where(options, host, addresses, &error)) {
+        ocf_log("which addresses %s has on the storage network can't be known: %s", host, error->message);
+    }
+    if (*addresses == NULL) {
+        *addresses = g_new0(char *, 1);
+    }
+}
+
 /* NULL with an error. */
 static char *process_identity(pid_t pid, GError **error)
 {

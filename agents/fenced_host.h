@@ -20,6 +20,7 @@ typedef struct fenced_host_ops {
     gboolean (*publish)(const char *name, const store_options_t *options, GError **error);
     gboolean (*holder)(const store_options_t *options, const char *host, const char *server, char **boot_id,
                        char **ended_start, gboolean *clean, gboolean *fenced, GError **error);
+    gboolean (*where)(const store_options_t *options, const char *host, char ***addresses, GError **error);
     gboolean (*tell_ended)(const char *server, const char *start_id, guint timeout_ms, GError **error);
 } fenced_host_ops_t;
 
@@ -60,6 +61,10 @@ gboolean fenced_host_tell_ended(const char *server, const char *start_id, guint 
  */
 void fenced_host_holder(const store_options_t *options, const char *host, const char *server, char **boot_id,
                         char **ended_start, gboolean *clean, gboolean *fenced);
+
+/* The addresses on the storage network that a host has published, "10.0.0.5:0/0" each; none if that can't be known, which is
+ * logged. g_strfreev(). */
+void fenced_host_where(const store_options_t *options, const char *host, char ***addresses);
 
 /*!
  * \brief Look whether this host was fenced through the store, and do what is to be done then

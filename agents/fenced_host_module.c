@@ -24,6 +24,7 @@
 #include "program.h"
 #include "registry.h"
 #include "run_dir.h"
+#include "store_address.h"
 
 extern const fenced_host_ops_t understudy_fenced_host_ops;
 
@@ -277,14 +278,15 @@ static gboolean publish(const char *name, const store_options_t *options, GError
     return registry_publish(name, options, FALSE, error);
 }
 
-static gboolean boot_id_find(const store_options_t *options, const char *name, char **boot_id, GError **error)
+/* NULL in *host without an error: it has published nothing that can be read. */
+static gboolean host_find(const store_options_t *options, const char *name, registry_host_t **host, GError **error)
 {
     g_autofree char *key = g_strconcat(REGISTRY_HOST_PREFIX, name, NULL);
     g_autofree char *json = NULL;
-    g_autoptr(registry_host_t) host = NULL;
     g_autoptr(GError) get_error = NULL;
     store_t *store = store_open(options, error);
 
+    *host = NULL;
     if (store == NULL) {
         return FALSE;
     }
@@ -294,8 +296,39 @@ static gboolean boot_id_find(const store_options_t *options, const char *name, c
         g_propagate_error(error, g_steal_pointer(&get_error));
         return FALSE;
     }
-    host = json != NULL ? registry_host_parse(name, json, NULL) : NULL;
+    *host = json != NULL ? registry_host_parse(name, json, NULL) : NULL;
+    return TRUE;
+}
+
+static gboolean boot_id_find(const store_options_t *options, const char *name, char **boot_id, GError **error)
+{
+    g_autoptr(registry_host_t) host = NULL;
+
+    if (!host_find(options, name, &host, error)) {
+        return FALSE;
+    }
     *boot_id = host != NULL ? g_strdup(host->boot_id) : NULL;
+    return TRUE;
+}
+
+static gboolean where(const store_options_t *options, const char *name, char ***addresses, GError **error)
+{
+    g_autoptr(registry_host_t) host = NULL;
+    GPtrArray *texts = NULL;
+
+    if (!host_find(options, name, &host, error)) {
+        return FALSE;
+    }
+    texts = g_ptr_array_new();
+    for (char **ip = host != NULL ? host->store_addresses : NULL; ip != NULL && *ip != NULL; ip++) {
+        char *text = store_address_blocklist_text(*ip, NULL);
+
+        if (text != NULL) {
+            g_ptr_array_add(texts, text);
+        }
+    }
+    g_ptr_array_add(texts, NULL);
+    *addresses = (char **) g_ptr_array_free(texts, FALSE);
     return TRUE;
 }
 
@@ -344,5 +377,6 @@ static gboolean tell_ended(const char *server, const char *start_id, guint timeo
 }
 
 const fenced_host_ops_t understudy_fenced_host_ops = {
-    .find = find, .list = list, .look = look, .publish = publish, .holder = holder, .tell_ended = tell_ended,
+    .find = find, .list = list, .look = look, .publish = publish, .holder = holder, .where = where,
+    .tell_ended = tell_ended,
 };

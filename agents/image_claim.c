@@ -100,6 +100,20 @@ static char **all_images(const attempt_t *attempt, GError **error)
     return g_steal_pointer(&images);
 }
 
+/* Of a claim that was given back: its host has seen its clients end. One of them that the store refuses already, for a while
+ * only maybe, as an operator does by hand, is none to wait for. */
+static gboolean refused_drop(store_t *store, GPtrArray *owners, GError **error)
+{
+    g_autoptr(GHashTable) entries = owners->len > 0 ? store_blocklist_list(store, error) : NULL;
+
+    for (guint i = owners->len; entries != NULL && i > 0; i--) {
+        if (store_blocklist_covers(entries, owners->pdata[i - 1])) {
+            g_ptr_array_remove_index(owners, i - 1);
+        }
+    }
+    return owners->len == 0 || entries != NULL;
+}
+
 /* Whoever held the image until now never writes again, also when he was only asleep, or cut off: librbd, which breaks his
  * lock, refuses him for an hour. That nobody has the claim (holder and text NULL) is no proof that nobody has the image: a
  * guest that has gone to another host runs on when its source gives the claim back. The owners are read before the claim is
@@ -114,10 +128,13 @@ static gboolean holder_shut_out(const attempt_t *attempt, const claim_t *holder,
                                                  : NULL;
     g_autofree char *now = NULL;
 
-    if (owners != NULL && text == NULL && owners->len == 0) {
+    if (owners == NULL || (text == NULL && !refused_drop(attempt->store, owners, error))) {
+        return FALSE;
+    }
+    if (text == NULL && owners->len == 0) {
         return TRUE; /* who has it open without a lock is looked at after the claim */
     }
-    if (owners == NULL || !image_openers_wait_free(attempt->store, &options, images, attempt->record, 0, error)
+    if (!image_openers_wait_free(attempt->store, &options, images, attempt->record, 0, error)
         || !store_claim_read(attempt->store, attempt->pool, server, &now, error)) {
         return FALSE;
     }
@@ -125,7 +142,8 @@ static gboolean holder_shut_out(const attempt_t *attempt, const claim_t *holder,
         g_set_error(error, UNDERSTUDY_ERROR, UNDERSTUDY_ERROR_BUSY, "%s is claimed by another start", server);
         return FALSE;
     }
-    if (!claim_refuse_holder(attempt->store, holder, clients, owners, is_dead, error)) {
+    if (!claim_refuse_holder(attempt->store, holder, clients, owners, is_dead,
+                             image_claim_target_is_dead(attempt->call, attempt->identity, holder, clients), error)) {
         g_prefix_error(error, "the claim on %s is not broken while who had its image may come back: ", server);
         return FALSE;
     }
@@ -332,30 +350,55 @@ gboolean image_claim_take(const ocf_call_t *call, store_t *store, const image_id
     return taken;
 }
 
+/* The guest runs here: whose claim it may have been. */
+static gboolean is_of_guest_here(const attempt_t *attempt, const claim_t *holder, const char *clients_text,
+                                 const char *from_host)
+{
+    g_autoptr(claim_clients_t) clients = claim_clients_parse(clients_text, holder->start_id);
+
+    if (strcmp(holder->host, attempt->call->node) == 0) { /* a record that names its start is of another resource */
+        return strcmp(holder->boot_id, attempt->boot_id) != 0 || !image_record_start_is_known(holder->start_id);
+    }
+    return g_strcmp0(holder->host, from_host) == 0
+           || (clients != NULL && clients->target != NULL && strcmp(clients->target->host, attempt->call->node) == 0);
+}
+
+static gboolean take_over(attempt_t *attempt, const char *from_host, GError **error)
+{
+    const char *server = attempt->identity->server;
+    g_autofree char *text = NULL;
+    g_autofree char *earlier = NULL;
+    g_autofree char *clients = unknown_clients_text(attempt->store, attempt->record, error);
+    g_autoptr(claim_t) holder = NULL;
+
+    if (clients == NULL || !store_claim_read(attempt->store, attempt->pool, server, &text, error)
+        || !store_claim_note_read(attempt->store, attempt->pool, server, STORE_CLAIM_CLIENTS_KEY, &earlier, error)) {
+        return FALSE;
+    }
+    if (g_strcmp0(text, attempt->own_text) == 0) {
+        return TRUE;
+    }
+    holder = text != NULL ? claim_parse(text) : NULL;
+    if (text != NULL && (holder == NULL || !is_of_guest_here(attempt, holder, earlier, from_host))) {
+        g_set_error(error, UNDERSTUDY_ERROR, UNDERSTUDY_ERROR_BUSY,
+                    "%s runs here, and is claimed by %s: stop one of the two", server,
+                    holder != NULL ? holder->host : "somebody unknown");
+        return FALSE;
+    }
+    g_clear_pointer(&attempt->record->placed_start_id, g_free);
+    return store_claim_swap_state(attempt->store, attempt->pool, server,
+                                  &(store_claim_state_t) { .holder = text, .clients = earlier != NULL ? earlier : "" },
+                                  &(store_claim_state_t) { .holder = attempt->own_text, .clients = clients }, error);
+}
+
 gboolean image_claim_take_over(const ocf_call_t *call, store_t *store, const image_identity_t *identity,
                                image_record_t *record, const char *from_host, GError **error)
 {
     attempt_t attempt = { .call = call, .store = store, .identity = identity, .record = record };
     const store_options_t options = image_store_options(call);
-    g_autoptr(claim_t) holder = NULL;
-    g_autofree char *text = NULL;
-    g_autofree char *clients = unknown_clients_text(store, record, error);
-    gboolean taken = clients != NULL && fenced_host_publish(call->node, &options, error) && attempt_init(&attempt, error)
-                     && store_claim_read(store, attempt.pool, identity->server, &text, error);
+    gboolean taken = fenced_host_publish(call->node, &options, error) && attempt_init(&attempt, error)
+                     && take_over(&attempt, from_host, error) && place_note(&attempt, error);
 
-    holder = taken && text != NULL ? claim_parse(text) : NULL;
-    if (taken && text != NULL && g_strcmp0(text, attempt.own_text) != 0
-        && (holder == NULL || g_strcmp0(holder->host, from_host) != 0)) {
-        g_set_error(error, UNDERSTUDY_ERROR, UNDERSTUDY_ERROR_BUSY, "%s runs here, and is claimed by %s",
-                    identity->server, holder != NULL ? holder->host : "somebody unknown");
-        taken = FALSE;
-    }
-    if (taken && g_strcmp0(text, attempt.own_text) != 0) {
-        g_clear_pointer(&record->placed_start_id, g_free);
-        taken = store_claim_swap_state(store, attempt.pool, identity->server, &(store_claim_state_t) { .holder = text },
-                                       &(store_claim_state_t) { .holder = attempt.own_text, .clients = clients }, error);
-    }
-    taken = taken && place_note(&attempt, error);
     attempt_clear(&attempt);
     return taken;
 }
@@ -387,26 +430,35 @@ gboolean image_claim_clients_unknown(store_t *store, const image_identity_t *ide
            && store_claim_note_set(store, pool, identity->server, holder, STORE_CLAIM_CLIENTS_KEY, clients, error);
 }
 
-static gboolean clients_are_noted(store_t *store, const char *pool, const image_identity_t *identity,
-                                  const image_record_t *record)
+/* What is noted of the record's start, NULL without an error: nothing. */
+static gboolean noted_read(store_t *store, const char *pool, const image_identity_t *identity, const image_record_t *record,
+                           claim_clients_t **noted, GError **error)
 {
     g_autofree char *text = NULL;
-    g_autoptr(claim_clients_t) noted = NULL;
 
-    if (!store_claim_note_read(store, pool, identity->server, STORE_CLAIM_CLIENTS_KEY, &text, NULL)) {
+    *noted = NULL;
+    if (!store_claim_note_read(store, pool, identity->server, STORE_CLAIM_CLIENTS_KEY, &text, error)) {
         return FALSE;
     }
-    noted = claim_clients_parse(text, record->start_id);
-    return noted != NULL && noted->complete;
+    *noted = claim_clients_parse(text, record->start_id);
+    return TRUE;
 }
 
 static gboolean clients_note(store_t *store, const char *pool, const char *holder, const image_identity_t *identity,
                              const image_record_t *record, GError **error)
 {
     gboolean have_all = FALSE;
+    g_autoptr(claim_clients_t) noted = NULL;
     g_autoptr(GPtrArray) clients = NULL;
     g_autofree char *text = NULL;
+    g_autofree char *whole = NULL;
 
+    if (!noted_read(store, pool, identity, record, &noted, error)) {
+        return FALSE;
+    }
+    if (noted != NULL && noted->complete) {
+        return TRUE;
+    }
     if (!image_openers_have_all(store, record->run_images, &have_all, error)) {
         return FALSE;
     }
@@ -416,7 +468,8 @@ static gboolean clients_note(store_t *store, const char *pool, const char *holde
     }
     g_ptr_array_add(clients, NULL);
     text = claim_clients_text(record->start_id, TRUE, (const char *const *) clients->pdata);
-    return store_claim_note_set(store, pool, identity->server, holder, STORE_CLAIM_CLIENTS_KEY, text, error);
+    whole = claim_clients_text_moving(text, noted != NULL ? noted->target : NULL);
+    return store_claim_note_set(store, pool, identity->server, holder, STORE_CLAIM_CLIENTS_KEY, whole, error);
 }
 
 void image_claim_clients_note(store_t *store, const image_identity_t *identity, const image_record_t *record)
@@ -425,8 +478,7 @@ void image_claim_clients_note(store_t *store, const image_identity_t *identity, 
     g_autofree char *holder = image_claim_own_text(store, identity, record);
     g_autoptr(GError) error = NULL;
 
-    if (holder != NULL && !clients_are_noted(store, pool, identity, record)
-        && !clients_note(store, pool, holder, identity, record, &error)) {
+    if (holder != NULL && !clients_note(store, pool, holder, identity, record, &error)) {
         ocf_log("as which clients the image of %s writes can't be noted: %s", identity->server, error->message);
     }
 }

@@ -2,6 +2,7 @@
 #ifndef UNDERSTUDY_IMAGE_CLAIM_H
 #define UNDERSTUDY_IMAGE_CLAIM_H
 
+#include "claim.h"
 #include "image_identity.h"
 #include "image_record.h"
 #include "ocf.h"
@@ -23,8 +24,9 @@
 gboolean image_claim_take(const ocf_call_t *call, store_t *store, const image_identity_t *identity,
                           image_record_t *record, guint wait_ms, GError **error);
 
-/* After a live migration, or where an image runs that was started without a claim: take it from nobody, or from
- * the host that the guest has come from. UNDERSTUDY_ERROR_BUSY: somebody else has it. */
+/* Where the guest runs, after a live migration or without a claim: take it from nobody, from a start that no record of this
+ * host names any more, from from_host (or NULL), or from who has asked for its migration to here. UNDERSTUDY_ERROR_BUSY:
+ * somebody else has it. */
 gboolean image_claim_take_over(const ocf_call_t *call, store_t *store, const image_identity_t *identity,
                                image_record_t *record, const char *from_host, GError **error);
 
@@ -34,9 +36,44 @@ gboolean image_claim_clients_unknown(store_t *store, const image_identity_t *ide
                                      GError **error);
 void image_claim_clients_note(store_t *store, const image_identity_t *identity, const image_record_t *record);
 
+/* A migration: image_claim_move.c ----------------------------------------------*/
+
+/* Before it is asked for: the target may write, too, from now on. */
+gboolean image_claim_move_begin(const ocf_call_t *call, store_t *store, const image_identity_t *identity,
+                                const image_record_t *record, const char *target, const char *secret_uuid, GError **error);
+/* Once the guest can only be there: as which clients of the target, if it has all images open. What can't be told is logged. */
+void image_claim_move_arrived(store_t *store, const image_identity_t *identity, const image_record_t *record);
+/* It has failed, and nothing can come of it at the target any more. What can't be told is logged. */
+void image_claim_move_failed(store_t *store, const image_identity_t *identity, const image_record_t *record);
+
+/* What a claim of another host says of a migration to this one. */
+typedef struct image_arrival {
+    char *pool;
+    char *holder;      /* NULL: it says nothing of one */
+    char *clients;
+    char *secret_uuid; /* NULL: QEMU needs none */
+} image_arrival_t;
+gboolean image_arrival_find(const ocf_call_t *call, store_t *store, const char *server, const char *const *run_images,
+                            image_arrival_t *arrival, GError **error);
+/* Whether nobody is left at its source to send the guest, so that a look at this host is the last word. */
+gboolean image_arrival_source_has_ended(const store_options_t *options, const char *server, const image_arrival_t *arrival);
+/* Nothing can come of it here any more. */
+gboolean image_arrival_end(store_t *store, const char *server, const image_arrival_t *arrival, GError **error);
+void image_arrival_clear(image_arrival_t *arrival);
+
+/* Whether the target that a claim's clients name has nothing that could write any more; the holder must have ended. */
+gboolean image_claim_target_is_dead(const ocf_call_t *call, const image_identity_t *identity, const claim_t *holder,
+                                    const char *clients_text);
+
+/* -------------------------------------------------------------------------------*/
+
 /* What it says, if it is that of the record's start; NULL also if that can't be told. g_free(). */
 char *image_claim_own_text(store_t *store, const image_identity_t *identity, const image_record_t *record);
-/* Give it back, if it is still that of the record's start. */
+/* Who else may write under the record's claim, as after a migration that did not take it along: it must not be given back
+ * then, it would be anybody's while a guest runs, or sleeps. NULL in *who: nobody, or the claim is another's. g_free(). */
+gboolean image_claim_is_used_elsewhere(store_t *store, const image_identity_t *identity, const image_record_t *record,
+                                       char **who, GError **error);
+/* Give it back, if it is still that of the record's start, and says nothing of another host. */
 gboolean image_claim_give_back(store_t *store, const image_identity_t *identity, const image_record_t *record,
                                GError **error);
 
@@ -44,15 +81,18 @@ gboolean image_claim_give_back(store_t *store, const image_identity_t *identity,
  * claim. NULL: it had none. */
 void image_claim_place_drop(store_t *store, const image_identity_t *identity, const char *start_id);
 
-/* Where the store can't be told: have the cluster know that the record's start has ended. */
-void image_claim_publish_ended(const image_identity_t *identity, const image_record_t *record, guint timeout_ms);
+/* Where the store can't be told, or the claim stays: have the cluster know that the record's start has ended on this host.
+ * FALSE: it does not know, which is logged. */
+gboolean image_claim_publish_ended(const image_identity_t *identity, const image_record_t *record, guint timeout_ms);
 
 /*!
  * \brief Take back the claim of an image that has ended here without a stop
  *
  * As one does that ends while Pacemaker does not manage it, or whose stop could tell neither store nor cluster: the claim
- * would keep it from every other host. Nothing is done while an action of the resource is under way, while a request to
- * libvirtd is not answered, while a QEMU of it lives here, or while anybody has a run image open who may write.
+ * would keep it from every other host. Nothing is done while an action of the resource is under way, while a create may
+ * still be carried out, while a QEMU of it lives here, or while anybody has a run image open who may write. A migration that
+ * was not answered is over here once there is no QEMU of it: until then the guest is here. The claim stays while its target
+ * may have the guest, as that of a start that has ended.
  *
  * \param[in] timeout_ms  of each question to the store
  */

@@ -32,23 +32,83 @@ static gboolean own_claim_read(store_t *store, const image_identity_t *identity,
     return TRUE;
 }
 
+/* The same with what is kept beside it: a claim whose guest may be elsewhere is another state than one whose is not. */
+static gboolean own_state_read(store_t *store, const image_identity_t *identity, const image_record_t *record,
+                               const char *pool, char **text, char **clients, GError **error)
+{
+    *clients = NULL;
+    return own_claim_read(store, identity, record, pool, text, error)
+           && (*text == NULL
+               || store_claim_note_read(store, pool, identity->server, STORE_CLAIM_CLIENTS_KEY, clients, error));
+}
+
+/* Before a QEMU is made something is noted of its clients: without that there was no guest that could be elsewhere. */
+static gboolean had_guest(const image_record_t *record, const char *clients_text)
+{
+    g_autoptr(claim_clients_t) clients = claim_clients_parse(clients_text, record->start_id);
+
+    return clients != NULL;
+}
+
+static char *target_find(const image_record_t *record, const char *clients_text)
+{
+    g_autoptr(claim_clients_t) clients = claim_clients_parse(clients_text, record->start_id);
+
+    return clients != NULL && clients->target != NULL ? g_strdup(clients->target->host) : NULL;
+}
+
+static gboolean state_empty(store_t *store, const image_identity_t *identity, const char *pool, const char *text,
+                            const char *clients, GError **error)
+{
+    return store_claim_swap_state(store, pool, identity->server,
+                                  &(store_claim_state_t) { .holder = text, .clients = clients != NULL ? clients : "" },
+                                  &(store_claim_state_t) { .holder = NULL }, error);
+}
+
+gboolean image_claim_is_used_elsewhere(store_t *store, const image_identity_t *identity, const image_record_t *record,
+                                       char **who, GError **error)
+{
+    g_autofree char *pool = claim_pool((const char *const *) record->run_images);
+    g_autofree char *text = NULL;
+    g_autofree char *clients = NULL;
+
+    *who = NULL;
+    if (!own_state_read(store, identity, record, pool, &text, &clients, error)) {
+        return FALSE;
+    }
+    *who = text != NULL ? target_find(record, clients) : NULL;
+    return text == NULL || *who != NULL || !had_guest(record, clients)
+           || image_openers_elsewhere(store, record->run_images, record, who, error);
+}
+
 gboolean image_claim_give_back(store_t *store, const image_identity_t *identity, const image_record_t *record,
                                GError **error)
 {
     g_autofree char *pool = claim_pool((const char *const *) record->run_images);
     g_autofree char *text = NULL;
+    g_autofree char *clients = NULL;
+    g_autofree char *target = NULL;
 
-    return own_claim_read(store, identity, record, pool, &text, error)
-           && (text == NULL || store_claim_swap(store, pool, identity->server, text, NULL, error));
+    if (!own_state_read(store, identity, record, pool, &text, &clients, error)) {
+        return FALSE;
+    }
+    target = text != NULL ? target_find(record, clients) : NULL;
+    if (target != NULL) {
+        g_set_error(error, UNDERSTUDY_ERROR, UNDERSTUDY_ERROR_BUSY, "%s may run the image of %s", target, identity->server);
+        return FALSE;
+    }
+    return text == NULL || state_empty(store, identity, pool, text, clients, error);
 }
 
-void image_claim_publish_ended(const image_identity_t *identity, const image_record_t *record, guint timeout_ms)
+gboolean image_claim_publish_ended(const image_identity_t *identity, const image_record_t *record, guint timeout_ms)
 {
     g_autoptr(GError) error = NULL;
 
     if (record->start_id != NULL && !fenced_host_tell_ended(identity->server, record->start_id, timeout_ms, &error)) {
         ocf_log("that the image of %s has ended here can't be told to the cluster: %s", identity->server, error->message);
+        return FALSE;
     }
+    return TRUE;
 }
 
 /* Left behind ---------------------------------------------------------------*/
@@ -62,23 +122,44 @@ static gboolean is_left_behind(const image_record_t *record, const image_identit
            && qemu_process_find(identity->domain_name, identity->domain_uuid, &pid, NULL) && pid == 0;
 }
 
+/* It stays. The next start, which looks at both hosts, must learn that it has ended here. */
+static gboolean leave(const image_identity_t *identity, const image_record_t *record, const char *target, guint timeout_ms,
+                      GError **error)
+{
+    if (!image_claim_publish_ended(identity, record, timeout_ms)) {
+        g_set_error(error, UNDERSTUDY_ERROR, UNDERSTUDY_ERROR_BUSY, "%s may run it", target);
+        return FALSE;
+    }
+    ocf_log("the image of %s has ended here without a stop, and %s may run it: its claim stays", identity->server, target);
+    return TRUE;
+}
+
 static gboolean take_away(store_t *store, const store_options_t *options, const image_identity_t *identity,
                           image_record_t *record, GError **error)
 {
     g_autofree char *pool = claim_pool((const char *const *) record->run_images);
     g_autofree char *text = NULL;
+    g_autofree char *clients = NULL;
+    g_autofree char *target = NULL;
 
-    if (!own_claim_read(store, identity, record, pool, &text, error)) {
+    if (!own_state_read(store, identity, record, pool, &text, &clients, error)) {
         return FALSE;
     }
-    if (text != NULL) {
+    target = text != NULL ? target_find(record, clients) : NULL;
+    if (target != NULL) {
+        if (!leave(identity, record, target, MIN(options->timeout_ms, PUBLISH_TIMEOUT_MS), error)) {
+            return FALSE;
+        }
+    } else if (text != NULL) {
         if (!image_openers_wait_free(store, options, record->run_images, record, 0, error)
-            || !store_claim_swap(store, pool, identity->server, text, NULL, error)) {
+            || !state_empty(store, identity, pool, text, clients, error)) {
             return FALSE;
         }
         ocf_log("the image of %s has ended here without a stop: its claim is taken back", identity->server);
     }
-    image_claim_place_drop(store, identity, record->start_id);
+    if (target == NULL) {
+        image_claim_place_drop(store, identity, record->start_id);
+    }
     g_clear_pointer(&record->start_id, g_free); /* the rest is for a stop */
     return image_record_save(record, identity->domain_name, error);
 }
@@ -94,7 +175,7 @@ static void leftover_end(const image_identity_t *identity, image_record_t *recor
     }
     store_close(store);
     if (error != NULL && !g_error_matches(error, UNDERSTUDY_ERROR, UNDERSTUDY_ERROR_BUSY)) {
-        image_claim_publish_ended(identity, record, MIN(timeout_ms, PUBLISH_TIMEOUT_MS));
+        (void) image_claim_publish_ended(identity, record, MIN(timeout_ms, PUBLISH_TIMEOUT_MS));
     }
 }
 

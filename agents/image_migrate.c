@@ -10,16 +10,18 @@
 #include "error.h"
 #include "image_actions.h"
 #include "image_claim.h"
-#include "image_disks.h"
+#include "image_found.h"
 #include "image_lock.h"
 #include "qemu_process.h"
 
+#define TARGET_VARIABLE     "OCF_RESKEY_CRM_meta_migrate_target"
+#define SOURCE_VARIABLE     "OCF_RESKEY_CRM_meta_migrate_source"
 #define POLL_MS             50
 #define MIGRATE_RESERVE_MS  3000
 
 static char *destination_uri(const ocf_call_t *call, GError **error)
 {
-    const char *target = g_getenv("OCF_RESKEY_CRM_meta_migrate_target");
+    const char *target = g_getenv(TARGET_VARIABLE);
 
     if (target == NULL) {
         g_set_error_literal(error, UNDERSTUDY_ERROR, UNDERSTUDY_ERROR_CONFIG,
@@ -29,95 +31,128 @@ static char *destination_uri(const ocf_call_t *call, GError **error)
     return image_host_uri(call, target);
 }
 
-/* The key is libvirt's to hold at the other end before QEMU opens the disks there. */
-static gboolean destination_prepare(const ocf_call_t *call, const image_identity_t *identity, const char *uri,
-                                    const char *secret_uuid, GError **error)
-{
-    store_t *store = image_store_open(call, error);
-    hypervisor_t *destination = store != NULL ? hypervisor_open(uri, image_libvirt_timeout_ms(call), error) : NULL;
-    gboolean given = FALSE;
-    gboolean prepared = destination != NULL
-                        && (secret_uuid == NULL
-                            || image_secret_give(call, identity->domain_name, store, destination, secret_uuid, &given,
-                                                 error));
+typedef struct move {
+    const ocf_call_t *call;
+    const image_identity_t *identity;
+    const char *target;         /* host */
+    char *uri;                  /* of its libvirtd */
+    char *secret_uuid;          /* that QEMU needs there; NULL: none */
+    hypervisor_t *hypervisor;   /* here */
+    hypervisor_t *destination;
+    store_t *store;
+    image_record_t *record;
+} move_t;
 
-    hypervisor_close(destination);
-    store_close(store);
-    return prepared;
+static void move_clear(move_t *move)
+{
+    g_free(move->uri);
+    g_free(move->secret_uuid);
+    hypervisor_close(move->hypervisor);
+    hypervisor_close(move->destination);
+    store_close(move->store);
+    image_record_free(move->record);
 }
 
-/* Nothing comes of it there any more. A stop there takes it back as well, if this can't be done. */
-static void destination_clear(const ocf_call_t *call, const char *uri, const char *secret_uuid)
+/* The key is libvirt's to hold at the other end before QEMU opens the disks there. */
+static gboolean destination_prepare(move_t *move, GError **error)
+{
+    gboolean given = FALSE;
+
+    move->destination = hypervisor_open(move->uri, image_libvirt_timeout_ms(move->call), error);
+    return move->destination != NULL
+           && (move->secret_uuid == NULL
+               || image_secret_give(move->call, move->identity->domain_name, move->store, move->destination,
+                                    move->secret_uuid, &given, error));
+}
+
+/* Whether libvirt has nothing there that could run the guest; one that is only defined, and shut off, can't. */
+static gboolean destination_is_empty(move_t *move, guint timeout_ms, GError **error)
+{
+    const char *meaning = NULL;
+    hypervisor_domain_t domain;
+    gboolean is_empty = FALSE;
+
+    if (!hypervisor_domain_find(move->destination, move->identity->domain_uuid, move->identity->domain_name, &domain,
+                                timeout_ms, error)) {
+        return FALSE;
+    }
+    is_empty = !domain.found || domain_state_judge(domain.state, domain.reason, &meaning) == DOMAIN_STOPPED;
+    hypervisor_domain_clear(&domain);
+    return is_empty;
+}
+
+/* It was not asked for, or has failed, by an answer: nothing can come of it there once libvirtd has neither the key nor a
+ * domain. Else the target stays one that may have the guest. A stop there takes the key back as well, if this can't be done. */
+static void destination_clear(move_t *move)
 {
     g_autoptr(GError) error = NULL;
-    hypervisor_t *destination = secret_uuid != NULL ? hypervisor_open(uri, image_libvirt_timeout_ms(call), &error) : NULL;
+    guint timeout_ms = image_libvirt_timeout_ms(move->call);
 
-    if (destination != NULL) {
-        (void) hypervisor_secret_remove(destination, secret_uuid, image_libvirt_timeout_ms(call), &error);
+    if ((move->secret_uuid == NULL || hypervisor_secret_remove(move->destination, move->secret_uuid, timeout_ms, &error))
+        && destination_is_empty(move, timeout_ms, &error)) {
+        image_claim_move_failed(move->store, move->identity, move->record);
+    } else {
+        ocf_log("%s may have the image of %s yet: %s", move->target, move->identity->server,
+                error != NULL ? error->message : "libvirt has it there");
     }
-    if (error != NULL) {
-        ocf_log("%s", error->message);
-    }
-    hypervisor_close(destination);
-}
-
-/* FALSE: the record can't be written. One that is not there, the image's start was another one's. */
-static gboolean request_note(const image_identity_t *identity, const char *request, GError **error)
-{
-    image_record_t *record = image_record_load(identity->domain_name);
-    gboolean noted = record == NULL || image_record_request(record, identity->domain_name, request, error);
-
-    image_record_free(record);
-    return noted;
 }
 
 /* An answer that does not come is a failure, upon which Pacemaker stops the image at both ends. */
-static gboolean migrate_from_here(const ocf_call_t *call, const image_identity_t *identity, hypervisor_t *hypervisor,
-                                  const char *uri, GError **error)
+static gboolean migrate_from_here(move_t *move, GError **error)
 {
+    const char *name = move->identity->domain_name;
     g_autoptr(GError) migrate_error = NULL;
 
-    if (!request_note(identity, RECORD_REQUEST_MIGRATE, error)) {
+    if (!image_claim_move_begin(move->call, move->store, move->identity, move->record, move->target, move->secret_uuid, error)
+        || !image_record_request(move->record, name, RECORD_REQUEST_MIGRATE, error)) {
+        destination_clear(move);
         return FALSE;
     }
-    (void) hypervisor_domain_migrate(hypervisor, identity->domain_uuid, uri,
-                                     ocf_call_remaining_ms(call, MIGRATE_RESERVE_MS), &migrate_error);
-    if (!g_error_matches(migrate_error, UNDERSTUDY_ERROR, UNDERSTUDY_ERROR_TIMEOUT)
-        && !request_note(identity, NULL, error)) {
-        return FALSE;
+    (void) hypervisor_domain_migrate(move->hypervisor, move->identity->domain_uuid, move->uri,
+                                     ocf_call_remaining_ms(move->call, MIGRATE_RESERVE_MS), &migrate_error);
+    if (!g_error_matches(migrate_error, UNDERSTUDY_ERROR, UNDERSTUDY_ERROR_TIMEOUT)) {
+        if (migrate_error != NULL) {
+            destination_clear(move);
+        }
+        if (!image_record_request(move->record, name, NULL, error)) {
+            return FALSE;
+        }
     }
     if (migrate_error != NULL) {
         g_propagate_error(error, g_steal_pointer(&migrate_error));
         return FALSE;
     }
+    image_claim_move_arrived(move->store, move->identity, move->record);
     return TRUE;
+}
+
+/* Both hosts may write from the moment of the request on, and both are named beside the claim before: image_claim_move.c. */
+static gboolean move_run(move_t *move, GError **error)
+{
+    const ocf_call_t *call = move->call;
+    const image_identity_t *identity = move->identity;
+
+    move->target = g_getenv(TARGET_VARIABLE);
+    move->uri = destination_uri(call, error);
+    if (move->uri == NULL) {
+        return FALSE;
+    }
+    move->hypervisor = hypervisor_open(HYPERVISOR_URI, image_libvirt_timeout_ms(call), error);
+    move->store = move->hypervisor != NULL ? image_store_open(call, error) : NULL;
+    return move->store != NULL
+           && hypervisor_domain_secret(move->hypervisor, identity->domain_uuid, &move->secret_uuid,
+                                       image_libvirt_timeout_ms(call), error)
+           && image_found_keep(call, move->store, identity, move->hypervisor, &move->record, error)
+           && destination_prepare(move, error)
+           && migrate_from_here(move, error);
 }
 
 static gboolean migrate(const ocf_call_t *call, const image_identity_t *identity, GError **error)
 {
-    g_autofree char *uri = destination_uri(call, error);
-    g_autofree char *secret_uuid = NULL;
-    GError *migrate_error = NULL;
-    hypervisor_t *hypervisor = NULL;
-    gboolean prepared = FALSE;
-    gboolean migrated = FALSE;
+    move_t move = { .call = call, .identity = identity };
+    gboolean migrated = move_run(&move, error);
 
-    if (uri == NULL) {
-        return FALSE;
-    }
-    hypervisor = hypervisor_open(HYPERVISOR_URI, image_libvirt_timeout_ms(call), error);
-    prepared = hypervisor != NULL
-               && hypervisor_domain_secret(hypervisor, identity->domain_uuid, &secret_uuid,
-                                           image_libvirt_timeout_ms(call), error)
-               && destination_prepare(call, identity, uri, secret_uuid, error);
-    migrated = prepared && migrate_from_here(call, identity, hypervisor, uri, &migrate_error);
-    if (migrate_error != NULL && !g_error_matches(migrate_error, UNDERSTUDY_ERROR, UNDERSTUDY_ERROR_TIMEOUT)) {
-        destination_clear(call, uri, secret_uuid);
-    }
-    if (migrate_error != NULL) {
-        g_propagate_error(error, migrate_error);
-    }
-    hypervisor_close(hypervisor);
+    move_clear(&move);
     return migrated;
 }
 
@@ -187,25 +222,17 @@ static gboolean wait_runs_here(const ocf_call_t *call, const image_identity_t *i
 static gboolean record_make(const ocf_call_t *call, const image_identity_t *identity, hypervisor_t *hypervisor,
                             GError **error)
 {
-    g_autoptr(GPtrArray) disks = image_disks_new(call->values, identity->server);
-    g_auto(GStrv) run_names = image_disks_run_names(disks);
-    image_record_t *record = image_record_new(ocf_value_string(call->values, "ceph_conf"),
-                                              ocf_value_string(call->values, "ceph_user"), run_names);
-    gboolean made = FALSE;
+    image_record_t *record = image_found_record(call, identity, error);
     store_t *store = NULL;
+    gboolean made = FALSE;
 
-    record->server = g_strdup(identity->server);
-    record->start_id = g_uuid_string_random();
-    made = hypervisor_domain_secret(hypervisor, identity->domain_uuid, &record->secret_uuid,
-                                    image_libvirt_timeout_ms(call), error)
-           && image_record_save(record, identity->domain_name, error);
-    store = made ? image_store_open(call, error) : NULL;
-    made = store != NULL
-           && image_claim_take_over(call, store, identity, record, g_getenv("OCF_RESKEY_CRM_meta_migrate_source"), error)
-           && image_record_clients_of(store, record, identity->domain_name, error);
-    if (made) {
-        image_claim_clients_note(store, identity, record);
+    if (record == NULL) {
+        return FALSE;
     }
+    made = hypervisor_domain_secret(hypervisor, identity->domain_uuid, &record->secret_uuid,
+                                    image_libvirt_timeout_ms(call), error);
+    store = made ? image_store_open(call, error) : NULL;
+    made = store != NULL && image_found_claim(call, store, identity, record, g_getenv(SOURCE_VARIABLE), error);
     store_close(store);
     image_record_free(record);
     return made;

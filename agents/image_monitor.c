@@ -8,6 +8,7 @@
 #include "error.h"
 #include "image_actions.h"
 #include "image_claim.h"
+#include "image_found.h"
 #include "image_lock.h"
 #include "image_notes.h"
 #include "image_openers.h"
@@ -149,25 +150,13 @@ static guint deep_left_ms(const ocf_call_t *call, gint64 begun_us)
     return MIN((guint) MAX(DEEP_PATIENCE_MS - spent_ms, 0), ocf_call_remaining_ms(call, DEEP_RESERVE_MS));
 }
 
-/* An image that was started before there were claims, or whose claim an operator has taken away, gets one. */
-static gboolean claim_take(const ocf_call_t *call, const image_identity_t *identity, store_t *store,
-                           image_record_t *record, GError **error)
-{
-    if (record->start_id == NULL) {
-        record->start_id = g_uuid_string_random();
-        if (!image_record_save(record, identity->domain_name, error)) {
-            return FALSE;
-        }
-    }
-    return image_claim_take_over(call, store, identity, record, NULL, error);
-}
-
-/* An action that is under way beside this monitor sees to the claim itself. */
+/* An image gets its claim that was started before there were claims, or whose claim an operator has taken away, or that has
+ * come here without its claim. An action that is under way beside this monitor sees to that itself. */
 static gboolean claim_keep(const ocf_call_t *call, const image_identity_t *identity, store_t *store, GError **error)
 {
     int lock = image_lock_take(identity->domain_name, 0, NULL);
-    image_record_t *record = lock >= 0 ? image_record_load(identity->domain_name) : NULL;
-    gboolean kept = record == NULL || claim_take(call, identity, store, record, error);
+    image_record_t *record = NULL;
+    gboolean kept = lock < 0 || image_found_keep(call, store, identity, NULL, &record, error);
     g_autofree char *holder = record != NULL && kept ? image_claim_own_text(store, identity, record) : NULL;
 
     if (holder != NULL) {
@@ -189,8 +178,15 @@ static ocf_rc_t watchers_check(const ocf_call_t *call, const image_identity_t *i
     gboolean watched = TRUE;
     store_t *store = NULL;
 
+    if (record == NULL && !image_found_has_arrived(identity)) {
+        return OCF_RC_SUCCESS; /* on its way, with the record and the claim at the other end */
+    }
     if (record == NULL) {
-        return OCF_RC_SUCCESS; /* not of our making: which images it has open is not known */
+        record = image_found_record(call, identity, &error);
+    }
+    if (record == NULL) {
+        ocf_exit_reason("%s", error->message);
+        return OCF_RC_DEGRADED;
     }
     store = image_store_open_record(call, record, &error);
     while (store != NULL && image_openers_have_all(store, record->run_images, &watched, &error) && !watched

@@ -239,6 +239,55 @@ GPtrArray *image_openers_own(store_t *store, char **run_names, GError **error)
     return clients;
 }
 
+gboolean image_openers_elsewhere(store_t *store, char **run_names, const image_record_t *record, char **address,
+                                 GError **error)
+{
+    g_autofree char *ip = own_ip(store, error);
+    g_autoptr(GPtrArray) openers = ip != NULL ? store_image_openers(store, (const char *const *) run_names, error) : NULL;
+
+    *address = NULL;
+    for (guint i = 0; openers != NULL && i < openers->len && *address == NULL; i++) {
+        const store_opener_t *opener = openers->pdata[i];
+
+        *address = !opener->refused && !is_own(opener, ip, record) ? g_strdup(opener->address) : NULL;
+    }
+    return openers != NULL;
+}
+
+static gboolean is_of_host(const store_opener_t *opener, char **addresses)
+{
+    for (; *addresses != NULL && !opener->refused; addresses++) {
+        g_autofree char *ip = store_address_ip(*addresses);
+
+        if (ip != NULL && g_strcmp0(opener->ip, ip) == 0) {
+            return TRUE;
+        }
+    }
+    return FALSE;
+}
+
+GPtrArray *image_openers_of_host(store_t *store, char **run_names, char **addresses, GError **error)
+{
+    g_autoptr(GPtrArray) openers = store_image_openers(store, (const char *const *) run_names, error);
+    g_autoptr(GPtrArray) clients = g_ptr_array_new_with_free_func(g_free);
+    g_autoptr(GHashTable) images = g_hash_table_new(g_str_hash, g_str_equal);
+
+    for (guint i = 0; openers != NULL && i < openers->len; i++) {
+        const store_opener_t *opener = openers->pdata[i];
+
+        if (is_of_host(opener, addresses)) {
+            g_ptr_array_add(clients, g_strdup(opener->address));
+            g_hash_table_add(images, opener->image);
+        }
+    }
+    for (char **run_name = run_names; *run_name != NULL; run_name++) {
+        if (openers == NULL || !g_hash_table_contains(images, *run_name)) {
+            return NULL;
+        }
+    }
+    return g_steal_pointer(&clients);
+}
+
 static gboolean has_opener(const GPtrArray *openers, const char *run_name, const char *ip)
 {
     for (guint i = 0; i < openers->len; i++) {

@@ -53,6 +53,14 @@ gboolean image_openers_end_own(store_t *store, char **run_names, const image_rec
  * has none. */
 GPtrArray *image_openers_own(store_t *store, char **run_names, GError **error);
 
+/* The address of a client of another host that has one of the images open and may write; NULL in *address: none. g_free(). */
+gboolean image_openers_elsewhere(store_t *store, char **run_names, const image_record_t *record, char **address,
+                                 GError **error);
+
+/* All clients of a host, by its addresses, that have an image open and may write, if each of the images is among those: else
+ * NULL without an error. char*, frees its elements. */
+GPtrArray *image_openers_of_host(store_t *store, char **run_names, char **addresses, GError **error);
+
 /* TRUE in *watched if each of the images is open at this host, by a client that may write. */
 gboolean image_openers_have_all(store_t *store, char **run_names, gboolean *watched, GError **error);
 

@@ -6,6 +6,7 @@
 #include "image_actions.h"
 #include "image_claim.h"
 #include "image_disks.h"
+#include "image_found.h"
 #include "image_gate.h"
 #include "image_lock.h"
 #include "image_openers.h"
@@ -89,6 +90,18 @@ static gboolean running_already(start_t *start, gboolean *running, GError **erro
         return FALSE;
     }
     return TRUE;
+}
+
+/* Whoever has started it: its claim must be this host's. */
+static ocf_rc_t running_keep(start_t *start)
+{
+    GError *error = NULL;
+    gboolean kept = FALSE;
+
+    start->store = image_store_open(start->call, &error);
+    kept = start->store != NULL
+           && image_found_keep(start->call, start->store, &start->identity, start->hypervisor, &start->record, &error);
+    return kept ? OCF_RC_SUCCESS : ocf_fail(error);
 }
 
 /* What an earlier start has asked for may still come: only a stop settles that. */
@@ -380,7 +393,7 @@ static ocf_rc_t start_run(start_t *start)
         return ocf_fail(error);
     }
     if (running) {
-        return OCF_RC_SUCCESS;
+        return running_keep(start);
     }
     if (ocf_value_string(start->call->values, "template") == NULL) {
         start->address_probe = image_address_ask(start->call, ocf_value_string(start->call->values, "bridge"));

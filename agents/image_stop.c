@@ -17,6 +17,7 @@
 #include "error.h"
 #include "image_actions.h"
 #include "image_claim.h"
+#include "image_found.h"
 #include "image_kept.h"
 #include "image_lock.h"
 #include "image_notes.h"
@@ -59,6 +60,7 @@ typedef struct stop {
     gboolean domain_active;      /* libvirt says that it runs, or is paused */
     gboolean guest_is_deaf;      /* it is paused, so that it can't shut down */
     gboolean store_is_silent;    /* it did not answer when it was asked last */
+    char *elsewhere;             /* who else may have the guest, so that the claim stays; NULL: nobody */
     gboolean guest_has_no_room;  /* a pool is full, so that what it writes at its end stalls; likewise not waited for */
     gboolean guest_stalls;       /* because it is silent, and for so long that the guest is not waited for */
     qemu_process_t process;      /* fd -1: there is none */
@@ -72,6 +74,7 @@ static void stop_clear(stop_t *stop)
     qemu_process_close(&stop->process);
     g_free(stop->domain_name);
     g_free(stop->domain_uuid);
+    g_free(stop->elsewhere);
     image_lock_release(stop->lock);
 }
 
@@ -349,49 +352,6 @@ static void end_note(const stop_t *stop, store_t *store)
     }
 }
 
-/* No client of this host can write to a run image; what its ended processes have left there is blocklisted. Then the
- * server is anybody's to start. */
-static gboolean writers_are_gone(stop_t *stop, GError **error)
-{
-    store_t *store = image_store_open_record(stop->call, stop->record, error);
-    gboolean gone = store != NULL && image_openers_end_own(store, stop->record->run_images, stop->record, error);
-
-    if (gone) {
-        end_note(stop, store);
-    }
-    gone = gone && image_claim_give_back(store, &stop->identity, stop->record, error);
-    if (gone && has_time_for_notes(stop)) {
-        image_claim_place_drop(store, &stop->identity, stop->record->start_id);
-    }
-    store_close(store);
-    return gone;
-}
-
-static ocf_rc_t writers_check(stop_t *stop)
-{
-    GError *error = NULL;
-
-    if (stop->record == NULL) {
-        return OCF_RC_SUCCESS;
-    }
-    if (stop->guest_stalls) {
-        g_set_error_literal(&error, UNDERSTUDY_ERROR, UNDERSTUDY_ERROR_TIMEOUT, "the store does not answer this host");
-    } else if (writers_are_gone(stop, &error)) {
-        image_record_remove(stop->identity.domain_name);
-        return OCF_RC_SUCCESS;
-    }
-    if (g_error_matches(error, UNDERSTUDY_ERROR, UNDERSTUDY_ERROR_BUSY)) {
-        (void) ocf_fail(error);
-        return OCF_RC_GENERIC;
-    }
-    /* The record stays, for the next start to judge the watchers by. */
-    ocf_log("QEMU has ended; who has the run images open can't be told: %s", error->message);
-    g_error_free(error);
-    image_claim_publish_ended(&stop->identity, stop->record,
-                              MIN(PUBLISH_TIMEOUT_MS, MAX(ocf_call_remaining_ms(stop->call, 0), 1)));
-    return OCF_RC_SUCCESS;
-}
-
 /* FALSE if it can't be ended. */
 static gboolean qemu_end(stop_t *stop)
 {
@@ -542,6 +502,139 @@ static gboolean create_settle(stop_t *stop, GError **error)
                    : libvirtd_end_for_sure(stop, migrating, error);
     return excluded && all_end(stop, error)
            && image_record_request(stop->record, stop->identity.domain_name, NULL, error);
+}
+
+/* A migration to here that was asked for, and has not come to its end: without its secret no QEMU that libvirtd makes for it
+ * later can open the disks. FALSE: one may. */
+static gboolean late_arrival_is_excluded(stop_t *stop, const char *secret_uuid, GError **error)
+{
+    if (stop->hypervisor == NULL || secret_uuid == NULL
+        || !hypervisor_secret_remove(stop->hypervisor, secret_uuid, image_libvirt_timeout_ms(stop->call), error)) {
+        return FALSE;
+    }
+    libvirt_ask(stop);
+    return stop->hypervisor != NULL;
+}
+
+static gboolean arrival_exclude(stop_t *stop, const image_arrival_t *arrival, GError **error)
+{
+    const store_options_t options = image_store_options(stop->call);
+
+    return (image_arrival_source_has_ended(&options, stop->identity.server, arrival)
+            || late_arrival_is_excluded(stop, arrival->secret_uuid, error))
+           && all_end(stop, error);
+}
+
+/* The claim of another host may say that its guest was to come here: that it is not here, and does not come, is for this host
+ * to say, or that claim stays. What can't be told makes no stop fail. */
+static void arrival_settle(stop_t *stop, store_t *store, char **run_images)
+{
+    image_arrival_t arrival = { 0 };
+    g_autoptr(GError) error = NULL;
+    const char *server = stop->identity.server;
+
+    if (!has_time_for_notes(stop)) {
+        return;
+    }
+    if (image_arrival_find(stop->call, store, server, (const char *const *) run_images, &arrival, &error)
+        && arrival.holder != NULL && arrival_exclude(stop, &arrival, &error)
+        && image_arrival_end(store, server, &arrival, &error)) {
+        ocf_log("the guest of %s is not here, and does not come any more", server);
+    } else if (arrival.holder != NULL || error != NULL) {
+        ocf_log("whether the guest of %s still comes here can't be told%s%s", server, error != NULL ? ": " : "",
+                error != NULL ? error->message : "");
+    }
+    image_arrival_clear(&arrival);
+}
+
+/* Nothing was started here. */
+static void arrival_look(stop_t *stop)
+{
+    g_autoptr(GError) error = NULL;
+    image_record_t *record = has_time_for_notes(stop) ? image_found_record(stop->call, &stop->identity, NULL) : NULL;
+    store_t *store = record != NULL ? image_store_open(stop->call, &error) : NULL;
+
+    if (store != NULL) {
+        arrival_settle(stop, store, record->run_images);
+    } else if (error != NULL) {
+        ocf_log("whether the guest of %s still comes here can't be told: %s", stop->identity.server, error->message);
+    }
+    store_close(store);
+    image_record_free(record);
+}
+
+static gboolean claim_give_back(const stop_t *stop, store_t *store, GError **error)
+{
+    end_note(stop, store);
+    if (!image_claim_give_back(store, &stop->identity, stop->record, error)) {
+        return FALSE;
+    }
+    if (has_time_for_notes(stop)) {
+        image_claim_place_drop(store, &stop->identity, stop->record->start_id);
+    }
+    return TRUE;
+}
+
+/* No client of this host can write to a run image; what its ended processes have left there is blocklisted. Then the
+ * server is anybody's to start, if no other host may have its guest. */
+static gboolean writers_are_gone(stop_t *stop, GError **error)
+{
+    store_t *store = image_store_open_record(stop->call, stop->record, error);
+    gboolean gone = store != NULL && image_openers_end_own(store, stop->record->run_images, stop->record, error)
+                    && image_claim_is_used_elsewhere(store, &stop->identity, stop->record, &stop->elsewhere, error);
+
+    if (gone && stop->elsewhere != NULL) {
+        image_claim_move_arrived(store, &stop->identity, stop->record);
+    } else if (gone) {
+        gone = claim_give_back(stop, store, error);
+        arrival_settle(stop, store, stop->record->run_images);
+    }
+    store_close(store);
+    return gone;
+}
+
+static gboolean ended_publish(const stop_t *stop)
+{
+    return image_claim_publish_ended(&stop->identity, stop->record,
+                                     MIN(PUBLISH_TIMEOUT_MS, MAX(ocf_call_remaining_ms(stop->call, 0), 1)));
+}
+
+/* A claim that stays is for the next start to break, which looks at all who may have the guest: it must learn that it has
+ * ended here. Else the record stays, by which this host tells it later. */
+static void record_end(const stop_t *stop)
+{
+    if (stop->elsewhere != NULL) {
+        ocf_log("%s may run the image of %s: its claim stays, as that of a start that has ended here", stop->elsewhere,
+                stop->identity.server);
+    }
+    if (stop->elsewhere == NULL || ended_publish(stop)) {
+        image_record_remove(stop->identity.domain_name);
+    }
+}
+
+static ocf_rc_t writers_check(stop_t *stop)
+{
+    GError *error = NULL;
+
+    if (stop->record == NULL) {
+        arrival_look(stop);
+        return OCF_RC_SUCCESS;
+    }
+    if (stop->guest_stalls) {
+        g_set_error_literal(&error, UNDERSTUDY_ERROR, UNDERSTUDY_ERROR_TIMEOUT, "the store does not answer this host");
+    } else if (writers_are_gone(stop, &error)) {
+        record_end(stop);
+        return OCF_RC_SUCCESS;
+    }
+    if (g_error_matches(error, UNDERSTUDY_ERROR, UNDERSTUDY_ERROR_BUSY)) {
+        (void) ocf_fail(error);
+        return OCF_RC_GENERIC;
+    }
+    /* The record stays, for the next start to judge the watchers by. */
+    ocf_log("QEMU has ended; who has the run images open can't be told: %s", error->message);
+    g_error_free(error);
+    (void) ended_publish(stop);
+    return OCF_RC_SUCCESS;
 }
 
 /* A stop goes before whatever else is under way: that is waited for, then ended. FALSE if it can't be. */

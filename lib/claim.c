@@ -87,22 +87,68 @@ gboolean claim_holder_is_dead(const claim_t *claim, const claim_evidence_t *evid
     return evidence->host_is_fenced || claim_ended_reason(claim, &proof) != NULL;
 }
 
-/* "START_ID all|some ADDRESS ..." */
+/* "START_ID all|some ADDRESS ...", then, if a migration was asked for, " to HOST ID SECRET_UUID all|some ADDRESS ...";
+ * UNKNOWN stands for what there is not. */
 #define CLIENTS_ALL  "all"
 #define CLIENTS_SOME "some"
+#define CLIENTS_TO   "to"
+#define UNKNOWN      "-"
 enum { CLIENTS_WORD_START_ID, CLIENTS_WORD_WHICH, CLIENTS_WORD_ADDRESS };
+enum { TARGET_WORD_HOST, TARGET_WORD_ID, TARGET_WORD_SECRET, TARGET_WORD_WHICH, TARGET_WORD_ADDRESS };
+
+static char *known_word(const char *word)
+{
+    return strcmp(word, UNKNOWN) != 0 ? g_strdup(word) : NULL;
+}
+
+/* Of the words after "to". */
+static claim_target_t *target_new(char **words)
+{
+    claim_target_t *target = g_new0(claim_target_t, 1);
+
+    if (g_strv_length(words) < TARGET_WORD_ADDRESS) {
+        target->host = g_strdup("");
+        target->addresses = g_new0(char *, 1);
+        return target;
+    }
+    target->host = g_strdup(words[TARGET_WORD_HOST]);
+    target->id = g_strdup(words[TARGET_WORD_ID]);
+    target->secret_uuid = known_word(words[TARGET_WORD_SECRET]);
+    target->complete = strcmp(words[TARGET_WORD_WHICH], CLIENTS_ALL) == 0;
+    target->addresses = g_strdupv(&words[TARGET_WORD_ADDRESS]);
+    return target;
+}
+
+static void target_free(claim_target_t *target)
+{
+    if (target != NULL) {
+        g_free(target->host);
+        g_free(target->id);
+        g_free(target->secret_uuid);
+        g_strfreev(target->addresses);
+        g_free(target);
+    }
+}
 
 claim_clients_t *claim_clients_parse(const char *text, const char *start_id)
 {
     g_auto(GStrv) words = g_strsplit(text != NULL ? text : "", " ", -1);
     claim_clients_t *clients = NULL;
+    GPtrArray *own = NULL;
+    char **word = NULL;
 
     if (g_strv_length(words) < CLIENTS_WORD_ADDRESS || strcmp(words[CLIENTS_WORD_START_ID], start_id) != 0) {
         return NULL;
     }
+    own = g_ptr_array_new();
+    for (word = &words[CLIENTS_WORD_ADDRESS]; *word != NULL && strcmp(*word, CLIENTS_TO) != 0; word++) {
+        g_ptr_array_add(own, g_strdup(*word));
+    }
+    g_ptr_array_add(own, NULL);
     clients = g_new0(claim_clients_t, 1);
     clients->complete = strcmp(words[CLIENTS_WORD_WHICH], CLIENTS_ALL) == 0;
-    clients->addresses = g_strdupv(&words[CLIENTS_WORD_ADDRESS]);
+    clients->addresses = (char **) g_ptr_array_free(own, FALSE);
+    clients->target = *word != NULL ? target_new(word + 1) : NULL;
     return clients;
 }
 
@@ -113,10 +159,24 @@ char *claim_clients_text(const char *start_id, gboolean complete, const char *co
     return g_strjoin(" ", start_id, complete ? CLIENTS_ALL : CLIENTS_SOME, list, NULL);
 }
 
+char *claim_clients_text_moving(const char *text, const claim_target_t *target)
+{
+    const char *to = strstr(text, " " CLIENTS_TO " ");
+    g_autofree char *own = to != NULL ? g_strndup(text, (gsize) (to - text)) : g_strdup(text);
+    g_autofree char *list = target != NULL ? g_strjoinv(" ", target->addresses) : NULL;
+
+    if (target == NULL) {
+        return g_steal_pointer(&own);
+    }
+    return g_strjoin(" ", own, CLIENTS_TO, target->host, target->id, target->secret_uuid != NULL ? target->secret_uuid : UNKNOWN,
+                     target->complete ? CLIENTS_ALL : CLIENTS_SOME, list[0] != '\0' ? list : NULL, NULL);
+}
+
 void claim_clients_free(claim_clients_t *clients)
 {
     if (clients != NULL) {
         g_strfreev(clients->addresses);
+        target_free(clients->target);
         g_free(clients);
     }
 }

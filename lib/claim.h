@@ -44,15 +44,27 @@ const char *claim_ended_reason(const claim_t *claim, const claim_evidence_t *evi
  * may have a QEMU that is cut off. */
 gboolean claim_holder_is_dead(const claim_t *claim, const claim_evidence_t *evidence);
 
+/* Where a migration that was asked for may have brought the guest: another host that may write under the claim. */
+typedef struct claim_target {
+    char *host;          /* "": what was kept can't be read, so that nothing of it can be proved */
+    char *id;            /* of this request: another one for the same host is another state of the claim */
+    char *secret_uuid;   /* without which no QEMU there can open the disks; NULL: it needs none */
+    gboolean complete;   /* as of the holder's own clients */
+    char **addresses;    /* none if the host's address is not known */
+} claim_target_t;
+
 /* Kept beside the claim: as which clients of the store a start's QEMU may write. A QEMU has no lock before its first write. */
 typedef struct claim_clients {
     gboolean complete;   /* FALSE: QEMU may have clients that nobody has seen yet */
     char **addresses;    /* if complete: all of them; else one of the same host */
+    claim_target_t *target; /* NULL: nobody but the holder's host may write */
 } claim_clients_t;
 
 /* NULL: the text, which may be NULL, says nothing of this start. */
 claim_clients_t *claim_clients_parse(const char *text, const char *start_id);
 char *claim_clients_text(const char *start_id, gboolean complete, const char *const *addresses);
+/* The same of the holder's host, with this target (NULL: without one) instead of what the text says; g_free(). */
+char *claim_clients_text_moving(const char *text, const claim_target_t *target);
 void claim_clients_free(claim_clients_t *clients);
 
 /*

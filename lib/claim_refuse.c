@@ -4,39 +4,75 @@
 #include "error.h"
 #include "store_address.h"
 
-/* Which clients the holder's QEMU has is not known: all of its host must be refused. */
-static gboolean host_check(store_t *store, const claim_t *holder, const char *address, GError **error)
+/* The first of them that is not refused whole; NULL: none. g_free(). */
+static char *open_ip(GHashTable *entries, char **addresses)
 {
-    g_autofree char *ip = address != NULL ? store_address_ip(address) : NULL;
+    for (; *addresses != NULL; addresses++) {
+        g_autofree char *ip = store_address_ip(*addresses);
+
+        if (ip == NULL || !store_blocklist_covers(entries, ip)) {
+            return ip != NULL ? g_steal_pointer(&ip) : g_strdup(*addresses);
+        }
+    }
+    return NULL;
+}
+
+/* Which clients its QEMU has is not known: all of the host must be refused. */
+static gboolean host_check(store_t *store, const char *host, char **addresses, const char *when, GError **error)
+{
     g_autoptr(GHashTable) entries = store_blocklist_list(store, error);
+    g_autofree char *ip = NULL;
 
     if (entries == NULL) {
         return FALSE;
     }
-    if (ip != NULL && store_blocklist_covers(entries, ip)) {
+    ip = open_ip(entries, addresses);
+    if (ip == NULL && addresses[0] != NULL) {
         return TRUE;
     }
     g_set_error(error, UNDERSTUDY_ERROR, UNDERSTUDY_ERROR_BUSY,
-                "%s went while its start was under way, and may write: fence it ('stonith_admin --fence %s'%s%s%s)",
-                holder->host, holder->host, ip != NULL ? ", or 'ceph osd blocklist add " : "", ip != NULL ? ip : "",
-                ip != NULL ? "'" : "");
+                "%s %s, and may write: fence it ('stonith_admin --fence %s'%s%s%s)", host, when, host,
+                ip != NULL ? ", or 'ceph osd blocklist add " : "", ip != NULL ? ip : "", ip != NULL ? "'" : "");
     return FALSE;
 }
 
-gboolean claim_refuse_holder(store_t *store, const claim_t *holder, const char *clients_text, GPtrArray *owners,
-                             gboolean is_dead, GError **error)
+static gboolean target_check(store_t *store, const claim_target_t *target, GError **error)
 {
-    g_autoptr(claim_clients_t) clients = holder != NULL ? claim_clients_parse(clients_text, holder->start_id) : NULL;
-
-    if (clients != NULL && !clients->complete && !is_dead
-        && !host_check(store, holder, clients->addresses[0], error)) {
+    if (target->host[0] == '\0') {
+        g_set_error_literal(error, UNDERSTUDY_ERROR, UNDERSTUDY_ERROR_BUSY,
+                            "what is kept of the host to which it was to move can't be read");
         return FALSE;
     }
-    for (char **address = clients != NULL && clients->complete ? clients->addresses : NULL;
-         address != NULL && *address != NULL; address++) {
-        if (!g_ptr_array_find_with_equal_func(owners, *address, g_str_equal, NULL)) {
-            g_ptr_array_add(owners, g_strdup(*address));
+    return host_check(store, target->host, target->addresses, "may have the guest by a migration that has not ended", error);
+}
+
+static void clients_add(GPtrArray *owners, char **addresses)
+{
+    for (; *addresses != NULL; addresses++) {
+        if (!g_ptr_array_find_with_equal_func(owners, *addresses, g_str_equal, NULL)) {
+            g_ptr_array_add(owners, g_strdup(*addresses));
         }
+    }
+}
+
+gboolean claim_refuse_holder(store_t *store, const claim_t *holder, const char *clients_text, GPtrArray *owners,
+                             gboolean is_dead, gboolean target_is_dead, GError **error)
+{
+    g_autoptr(claim_clients_t) clients = holder != NULL ? claim_clients_parse(clients_text, holder->start_id) : NULL;
+    const claim_target_t *target = clients != NULL ? clients->target : NULL;
+
+    if (clients != NULL && !clients->complete && !is_dead
+        && !host_check(store, holder->host, clients->addresses, "went while its start was under way", error)) {
+        return FALSE;
+    }
+    if (target != NULL && !target->complete && !target_is_dead && !target_check(store, target, error)) {
+        return FALSE;
+    }
+    if (clients != NULL && clients->complete) {
+        clients_add(owners, clients->addresses);
+    }
+    if (target != NULL && target->complete) {
+        clients_add(owners, target->addresses);
     }
     return store_clients_refuse(store, owners, error);
 }

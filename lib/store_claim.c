@@ -112,6 +112,16 @@ static int state_swap(rados_ioctx_t io, const char *object, const store_claim_st
     return rc;
 }
 
+static gboolean state_is(rados_ioctx_t io, const char *object, const store_claim_state_t *state)
+{
+    g_autofree char *holder = NULL;
+    g_autofree char *clients = NULL;
+
+    return value_read(io, object, HOLDER_KEY, &holder) >= 0 && g_strcmp0(holder, state->holder) == 0
+           && (state->clients == NULL || (value_read(io, object, STORE_CLAIM_CLIENTS_KEY, &clients) >= 0
+                                          && strcmp(clients != NULL ? clients : "", state->clients) == 0));
+}
+
 static int object_make(rados_ioctx_t io, const char *object)
 {
     rados_write_op_t op = rados_create_write_op();
@@ -127,7 +137,6 @@ gboolean store_do_claim_swap(store_t *store, const char *pool, const char *serve
                              const store_claim_state_t *expected, const store_claim_state_t *desired, GError **error)
 {
     g_autofree char *object = object_name(server);
-    g_autofree char *holder = NULL;
     rados_ioctx_t io = NULL;
     int rc = 0;
 
@@ -139,8 +148,7 @@ gboolean store_do_claim_swap(store_t *store, const char *pool, const char *serve
         rc = state_swap(io, object, expected, desired);
     }
     /* What was not answered may have been done: look at the effect. */
-    if (rc < 0 && rc != -EACCES && rc != -EPERM && value_read(io, object, HOLDER_KEY, &holder) >= 0
-        && g_strcmp0(holder, desired->holder) == 0) {
+    if (rc < 0 && rc != -EACCES && rc != -EPERM && state_is(io, object, desired)) {
         rc = 0;
     }
     rados_ioctx_destroy(io);

@@ -57,7 +57,7 @@ static gboolean claim_break(breaking_t *breaking, const char *pool, GError **err
     }
     /* Who had the image, and was only asleep or cut off, never writes again. */
     holder = claim_parse(text);
-    if (!claim_refuse_holder(store, holder, clients, owners, FALSE, error)
+    if (!claim_refuse_holder(store, holder, clients, owners, FALSE, FALSE, error)
         || !store_claim_swap_state(store, pool, server,
                                    &(store_claim_state_t) { .holder = text, .clients = clients != NULL ? clients : "" },
                                    &(store_claim_state_t) { .holder = NULL }, error)) {

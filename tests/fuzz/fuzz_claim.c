@@ -15,6 +15,13 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size_bytes)
         g_autoptr(claim_clients_t) clients = claim_clients_parse(line[1], lines[0]);
 
         FUZZ_CHECK(clients == NULL || clients->addresses != NULL);
+        if (clients != NULL && clients->target != NULL && clients->target->host[0] != '\0') {
+            g_autofree char *own = claim_clients_text_moving(line[1], NULL);
+            g_autofree char *again = claim_clients_text_moving(line[1], clients->target);
+
+            FUZZ_CHECK(clients->target->addresses != NULL && g_str_has_prefix(line[1], own));
+            FUZZ_CHECK(g_str_has_prefix(again, own));
+        }
         if (place != NULL) {
             g_autofree char *claim = claim_text(place->claim);
             g_autofree char *again = claim_place_text(claim, (const char *const *) place->run_images);

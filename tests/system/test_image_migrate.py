@@ -11,9 +11,18 @@ def test_live_migration(image):
     uptime = float(image.lever("uptime").split()[0])
     answer = image.call("migrate_to", meta={"migrate_target": "host2", "migrate_source": "host1"}, timeout_s=120)
     assert answer.rc == SUCCESS, answer.log
+    # Nobody has called migrate_from yet: a stop at the source must not make the guest's images anybody's.
+    clients = image.claim_clients()
+    assert clients[clients.index("to") + 1] == "host2"
+    stop = image.stop()
+    assert "host2 may run the image" in stop.log and image.claim()[0] == "host1"
+    third = ImageAgent(image.lab, "host3")
+    assert third.call("start", watcher_wait="1s").rc == GENERIC
+    assert third.domains() == [] and third.record() == {} and image.claim()[0] == "host1"
+    assert target.monitor(level=0).rc == SUCCESS
     answer = target.call("migrate_from", meta={"migrate_target": "host2", "migrate_source": "host1"})
     assert answer.rc == SUCCESS, answer.log
-    assert image.claim()[0] == "host2"
+    assert image.claim()[0] == "host2" and "to" not in image.claim_clients()
     image.stop()  # Pacemaker stops it at the source afterwards
     assert image.claim()[0] == "host2"
 
@@ -47,7 +56,10 @@ def test_a_migration_that_is_not_answered(image):
         target.signal("CONT", pid)
         hunter.stdout.close()
         hunter.wait(10)
+    assert "host2" in image.claim_clients(), "its libvirtd could not say that the guest does not come any more"
     wait_until(lambda: image.lab.hypervisor_answers("host2"), 30, "libvirtd on host2")
+    target.stop()
+    assert "host2" not in image.claim_clients()
     assert target.qemu_pids() == [] and image.qemu_pids() == [] and image.watchers() == []
     target.start()
     assert target.answers()

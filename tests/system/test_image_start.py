@@ -416,7 +416,18 @@ def test_an_image_without_a_claim_gets_one(image):
     image.lab.exec("store", "rados", "-p", POOL, "rm", CLAIM)
     assert image.monitor(level=10, timeout_s=30).rc == SUCCESS
     assert image.claim()[0] == image.host
+    # Nor one without a record: for whoever starts it where it runs, or looks at it there.
+    state = f"/run/understudy/image-{DOMAIN}.state"
+    image.lab.exec(image.host, "rm", state)
+    image.lab.exec("store", "rados", "-p", POOL, "rm", CLAIM)
+    image.start()
+    assert image.claim()[2] == image.record()["start_id"]
+    image.lab.exec(image.host, "rm", state)
+    assert image.monitor(level=10, timeout_s=30).rc == SUCCESS
+    assert image.claim()[2] == image.record()["start_id"] and set(image.claim_clients()[2:]) == image.writers()
     image.set_claim("host2 x another")
+    answer = image.call("start")
+    assert answer.rc == GENERIC and "claimed by host2" in answer.reason
     answer = image.monitor(level=10, timeout_s=30)
     assert answer.rc == GENERIC and "host2" in answer.reason
     image.stop()

@@ -74,9 +74,10 @@ gboolean __wrap_store_claim_note_set(store_t *store, const char *pool, const cha
                                      const char *key, const char *value, GError **error)
 {
     (void) server;
-    (void) key;
-    (void) value;
     assert_string_equal(g_hash_table_lookup(claim_store.claims, pool), holder);
+    if (strcmp(key, STORE_CLAIM_CLIENTS_KEY) == 0) {
+        g_hash_table_insert(claim_store.clients, g_strdup(pool), g_strdup(value));
+    }
     return __wrap_store_pool_exists(store, pool, error);
 }
 
@@ -93,6 +94,14 @@ gboolean __wrap_store_claim_swap_state(store_t *store, const char *pool, const c
                                        const store_claim_state_t *expected, const store_claim_state_t *desired,
                                        GError **error)
 {
+    const char *clients = g_hash_table_lookup(claim_store.clients, pool);
+
+    if (expected->clients != NULL) {
+        assert_string_equal(clients != NULL ? clients : "", expected->clients);
+    }
+    if (desired->clients != NULL) {
+        g_hash_table_insert(claim_store.clients, g_strdup(pool), g_strdup(desired->clients));
+    }
     return __wrap_store_claim_swap(store, pool, server, expected->holder, desired->holder, error);
 }
 
@@ -164,9 +173,14 @@ char *__wrap_store_own_address(store_t *store, GError **error)
 
 GHashTable *__wrap_store_blocklist_list(store_t *store, GError **error)
 {
+    GHashTable *entries = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
+
     (void) store;
     (void) error;
-    return g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
+    if (claim_store.listed != NULL) {
+        g_hash_table_insert(entries, g_strdup(claim_store.listed), g_strdup("2099-01-01T00:00:00"));
+    }
+    return entries;
 }
 
 static void opener_free(gpointer data)

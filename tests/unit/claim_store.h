@@ -13,6 +13,7 @@ typedef struct claim_store {
     gboolean monitors_are_silent;
     const char *open_image;   /* that somebody has open who may write */
     const char *lock_owner;   /* who has the lock of each image, maybe without a watch */
+    const char *listed;       /* on the blocklist before the test */
     GString *refused;         /* clients */
 } claim_store_t;
 

@@ -106,6 +106,44 @@ static void test_clients(void **state)
     }
 }
 
+static void test_target(void **state)
+{
+    static const char *const bad[] = { "s all a to", "s all a to host2", "s all a to host2 i", "s all a to host2 i -" };
+    char *seen[] = { (char *) "10.0.0.2:0/5", (char *) "10.0.0.2:0/6", NULL };
+    char *none[] = { NULL };
+    g_autofree char *begun = claim_clients_text_moving("s all a b", &(claim_target_t) { .host = (char *) "host2", .id = (char *) "i",
+                                                                                       .addresses = none });
+    g_autofree char *arrived = claim_clients_text_moving(begun, &(claim_target_t) { .host = (char *) "host3", .complete = TRUE,
+                                                                                   .id = (char *) "j",
+                                                                                   .secret_uuid = (char *) "u",
+                                                                                   .addresses = seen });
+    g_autofree char *stayed = claim_clients_text_moving(arrived, NULL);
+    g_autoptr(claim_clients_t) at_first = claim_clients_parse(begun, "s");
+    g_autoptr(claim_clients_t) then = claim_clients_parse(arrived, "s");
+    g_autoptr(claim_clients_t) at_last = claim_clients_parse(stayed, "s");
+
+    (void) state;
+    assert_string_equal(at_first->target->host, "host2");
+    assert_string_equal(at_first->target->id, "i");
+    assert_null(at_first->target->secret_uuid);
+    assert_false(at_first->target->complete);
+    assert_int_equal(g_strv_length(at_first->target->addresses), 0);
+    assert_int_equal(g_strv_length(then->addresses), 2);
+    assert_string_equal(then->target->host, "host3");
+    assert_string_equal(then->target->secret_uuid, "u");
+    assert_true(then->complete && then->target->complete);
+    assert_string_equal(then->target->addresses[1], seen[1]);
+    assert_string_equal(stayed, "s all a b");
+    assert_null(at_last->target);
+    /* What can't be read is no word that nobody else may write. */
+    for (gsize i = 0; i < G_N_ELEMENTS(bad); i++) {
+        g_autoptr(claim_clients_t) clients = claim_clients_parse(bad[i], "s");
+
+        assert_string_equal(clients->target->host, "");
+        assert_false(clients->target->complete);
+    }
+}
+
 static void test_place(void **state)
 {
     static const char *const images[] = { "vm/run-db1-0", "data/run-db1-1", NULL };
@@ -151,6 +189,7 @@ int main(void)
         cmocka_unit_test(test_on_another_host),
         cmocka_unit_test(test_dead),
         cmocka_unit_test(test_clients),
+        cmocka_unit_test(test_target),
         cmocka_unit_test(test_place),
         cmocka_unit_test(test_images),
     };

@@ -12,7 +12,13 @@
 #include "image_actions.h"
 #include "image_claim.h"
 #include "image_openers.h"
+#include "qemu_process.h"
 
+static const char *fenced_host;     /* that Pacemaker has fenced */
+static const char *known_start;     /* that a record on this host names */
+static gboolean host_is_known;      /* in the registry */
+static const char *seen_at_target;  /* client that has all images open there */
+static pid_t qemu_pid;              /* of the image on this host */
 static const char *ended_start;
 static gboolean host_is_clean;
 static GString *looked;       /* images whose openers were looked at */
@@ -32,12 +38,40 @@ void fenced_host_holder(const store_options_t *options, const char *host, const 
                         gboolean *clean, gboolean *fenced)
 {
     (void) options;
-    (void) host;
     (void) server;
     *boot_id = NULL;
     *ended = g_strdup(ended_start);
     *clean = host_is_clean;
-    *fenced = FALSE;
+    *fenced = g_strcmp0(host, fenced_host) == 0;
+}
+
+void fenced_host_where(const store_options_t *options, const char *host, char ***addresses)
+{
+    (void) options;
+    (void) host;
+    *addresses = g_strsplit(host_is_known ? "10.0.2.12:0/0" : "", " ", -1);
+}
+
+gboolean qemu_process_find(const char *domain_name, const char *domain_uuid, pid_t *pid, GError **error)
+{
+    (void) domain_name;
+    (void) domain_uuid;
+    (void) error;
+    *pid = qemu_pid;
+    return TRUE;
+}
+
+GPtrArray *image_openers_of_host(store_t *store, char **run_names, char **addresses, GError **error)
+{
+    GPtrArray *clients = seen_at_target != NULL && addresses[0] != NULL ? g_ptr_array_new_with_free_func(g_free) : NULL;
+
+    (void) store;
+    (void) run_names;
+    (void) error;
+    if (clients != NULL) {
+        g_ptr_array_add(clients, g_strdup(seen_at_target));
+    }
+    return clients;
 }
 
 gboolean image_openers_wait_free(store_t *store, const store_options_t *options, char **run_names,
@@ -76,8 +110,7 @@ GPtrArray *image_openers_own(store_t *store, char **run_names, GError **error)
 
 gboolean image_record_start_is_known(const char *start_id)
 {
-    (void) start_id;
-    return FALSE;
+    return g_strcmp0(start_id, known_start) == 0;
 }
 
 gboolean image_record_save(const image_record_t *record, const char *domain_name, GError **error)
@@ -104,6 +137,11 @@ static int setup(void **state)
     ended_start = NULL;
     host_is_clean = FALSE;
     busy_image = NULL;
+    fenced_host = NULL;
+    known_start = NULL;
+    host_is_known = TRUE;
+    seen_at_target = NULL;
+    qemu_pid = 0;
     return 0;
 }
 
@@ -253,6 +291,16 @@ static void test_free_with_lock_owner(void **state)
     assert_non_null(strstr(claim_store.refused->str, "10.0.2.13:0/9"));
 }
 
+/* An operator has put it out for an hour. */
+static void test_free_with_refused_owner(void **state)
+{
+    (void) state;
+    claim_store.lock_owner = "10.0.2.13:0/9";
+    claim_store.listed = claim_store.lock_owner;
+    start_is("host1", "vm/run-db1-0", "s1", "");
+    assert_string_equal(claim_store.refused->str, "");
+}
+
 /* The same while it still has the image open: nobody is refused, and the claim stays free. */
 static void test_free_with_opener(void **state)
 {
@@ -262,6 +310,169 @@ static void test_free_with_opener(void **state)
     start_is("host1", "vm/run-db1-0", "s1", "vm/run-db1-0 is open");
     assert_string_equal(claim_store.refused->str, "");
     assert_string_equal(g_hash_table_lookup(claim_store.claims, "vm"), "");
+}
+
+/* Migrations --------------------------------------------------------------------*/
+
+#define SOURCE_CLIENT "10.0.2.11:0/3"
+#define TARGET_CLIENT "10.0.2.12:0/7"
+
+static image_record_t moving_record = { .start_id = (char *) "s1" };
+
+/* Host1's image has been asked to go to host2. */
+static void move_is_begun(void)
+{
+    static char *run_images[] = { (char *) "vm/run-db1-0", NULL };
+    const image_identity_t identity = { .server = (char *) "db1" };
+    const ocf_call_t call = { .node = "host1" };
+
+    moving_record.run_images = run_images;
+    start_is("host1", "vm/run-db1-0", "s1", "");
+    g_hash_table_insert(claim_store.clients, g_strdup("vm"), g_strdup("s1 all " SOURCE_CLIENT));
+    assert_true(image_claim_move_begin(&call, NULL, &identity, &moving_record, "host2", "u", NULL));
+}
+
+/* Its source has stopped, and says so; the target's QEMU, which nobody sees, may have written to one disk or none. */
+static void test_moving(void **state)
+{
+    (void) state;
+    move_is_begun();
+    start_is("host3", "vm/run-db1-0", "s3", "db1 is claimed by host1");
+    ended_start = "s1";
+    start_is("host3", "vm/run-db1-0", "s3", "host2 may have the guest by a migration that has not ended");
+    host_is_clean = TRUE; /* it left the cluster, with its QEMU maybe */
+    start_is("host3", "vm/run-db1-0", "s3", "'ceph osd blocklist add 10.0.2.12'");
+    assert_string_equal(claim_store.refused->str, "");
+    assert_true(g_str_has_prefix(g_hash_table_lookup(claim_store.claims, "vm"), "host1 "));
+    fenced_host = "host2";
+    start_is("host3", "vm/run-db1-0", "s3", "");
+    assert_non_null(strstr(claim_store.refused->str, SOURCE_CLIENT));
+}
+
+/* That the source is dead says nothing of the target. */
+static void test_moving_source_fenced(void **state)
+{
+    (void) state;
+    move_is_begun();
+    host_is_clean = TRUE;
+    fenced_host = "host1";
+    start_is("host3", "vm/run-db1-0", "s3", "host2 may have the guest");
+}
+
+static void test_moving_to_unknown_host(void **state)
+{
+    (void) state;
+    host_is_known = FALSE;
+    move_is_begun();
+    ended_start = "s1";
+    start_is("host3", "vm/run-db1-0", "s3", "'stonith_admin --fence host2'");
+}
+
+/* The target itself sees whether it has the guest. */
+static void test_moving_start_at_target(void **state)
+{
+    (void) state;
+    move_is_begun();
+    ended_start = "s1";
+    qemu_pid = 42;
+    start_is("host2", "vm/run-db1-0", "s2", "host2 may have the guest");
+    qemu_pid = 0;
+    start_is("host2", "vm/run-db1-0", "s2", "");
+}
+
+static void test_moved(void **state)
+{
+    const image_identity_t identity = { .server = (char *) "db1" };
+
+    (void) state;
+    move_is_begun();
+    image_claim_move_arrived(NULL, &identity, &moving_record); /* it has not opened all yet */
+    ended_start = "s1";
+    start_is("host3", "vm/run-db1-0", "s3", "host2 may have the guest");
+    seen_at_target = TARGET_CLIENT;
+    image_claim_move_arrived(NULL, &identity, &moving_record);
+    start_is("host3", "vm/run-db1-0", "s3", "");
+    assert_string_equal(claim_store.refused->str, SOURCE_CLIENT " " TARGET_CLIENT " ");
+}
+
+static void test_move_failed(void **state)
+{
+    const image_identity_t identity = { .server = (char *) "db1" };
+
+    (void) state;
+    move_is_begun();
+    image_claim_move_failed(NULL, &identity, &moving_record);
+    assert_string_equal(g_hash_table_lookup(claim_store.clients, "vm"), "s1 all " SOURCE_CLIENT);
+}
+
+static char *take_over_on(const char *node, const char *from_host)
+{
+    static char *run_images[] = { (char *) "vm/run-db1-0", NULL };
+    const image_identity_t identity = { .server = (char *) "db1" };
+    const ocf_call_t call = { .node = node };
+    image_record_t record = { .run_images = run_images, .start_id = (char *) "s2" };
+    g_autoptr(GError) error = NULL;
+    gboolean taken = image_claim_take_over(&call, NULL, &identity, &record, from_host, &error);
+
+    g_free(record.placed_start_id);
+    return g_strdup(taken ? "" : error->message);
+}
+
+static void take_over_is(const char *node, const char *from_host, const char *outcome)
+{
+    g_autofree char *why = take_over_on(node, from_host);
+
+    assert_non_null(strstr(why, outcome));
+    assert_int_equal(why[0] == '\0', outcome[0] == '\0');
+}
+
+/* The guest runs there, and nobody has called migrate_from. */
+static void test_take_over(void **state)
+{
+    (void) state;
+    move_is_begun();
+    take_over_is("host3", NULL, "db1 runs here, and is claimed by host1");
+    take_over_is("host2", NULL, "");
+    assert_true(g_str_has_prefix(g_hash_table_lookup(claim_store.claims, "vm"), "host2 "));
+    assert_true(g_str_has_prefix(g_hash_table_lookup(claim_store.clients, "vm"), "s2 some "));
+    assert_null(strstr(g_hash_table_lookup(claim_store.clients, "vm"), " to "));
+}
+
+/* Its record is lost; or it is another resource's. */
+static void test_take_over_own(void **state)
+{
+    (void) state;
+    start_is("host1", "vm/run-db1-0", "s1", "");
+    known_start = "s1";
+    take_over_is("host1", NULL, "db1 runs here, and is claimed by host1");
+    known_start = NULL;
+    take_over_is("host1", NULL, "");
+}
+
+static void test_arrival(void **state)
+{
+    static const char *const run_images[] = { "vm/run-db1-0", NULL };
+    const ocf_call_t there = { .node = "host2" };
+    const ocf_call_t elsewhere = { .node = "host3" };
+    image_arrival_t arrival = { 0 };
+
+    (void) state;
+    move_is_begun();
+    assert_true(image_arrival_find(&elsewhere, NULL, "db1", run_images, &arrival, NULL));
+    assert_null(arrival.holder);
+    image_arrival_clear(&arrival);
+    assert_true(image_arrival_find(&there, NULL, "db1", run_images, &arrival, NULL));
+    assert_string_equal(arrival.secret_uuid, "u");
+    host_is_clean = TRUE; /* and may go on */
+    assert_false(image_arrival_source_has_ended(NULL, "db1", &arrival));
+    ended_start = "s1";
+    assert_true(image_arrival_source_has_ended(NULL, "db1", &arrival));
+    ended_start = NULL;
+    assert_true(image_arrival_end(NULL, "db1", &arrival, NULL));
+    image_arrival_clear(&arrival);
+    assert_string_equal(g_hash_table_lookup(claim_store.clients, "vm"), "s1 all " SOURCE_CLIENT);
+    ended_start = "s1";
+    start_is("host3", "vm/run-db1-0", "s3", "");
 }
 
 /* Neither the place nor the others were learned: that is no proof that there is no other. */
@@ -309,7 +520,10 @@ int main(void)
         TEST(test_other_parameters), TEST(test_host_down_and_clean), TEST(test_clients_unknown), TEST(test_given_back),
         TEST(test_silent_pool),      TEST(test_pool_gone),           TEST(test_unreadable),      TEST(test_at_once),
         TEST(test_older_claim),      TEST(test_other_disks),         TEST(test_monitors_silent),
-        TEST(test_free_with_lock_owner), TEST(test_free_with_opener),
+        TEST(test_free_with_lock_owner), TEST(test_free_with_refused_owner), TEST(test_free_with_opener), TEST(test_moving),
+        TEST(test_moving_source_fenced),
+        TEST(test_moving_to_unknown_host), TEST(test_moving_start_at_target), TEST(test_moved), TEST(test_move_failed),
+        TEST(test_take_over), TEST(test_take_over_own), TEST(test_arrival),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,0 +1,226 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The claim while its guest moves to another host.
+ *
+ * A live migration has two writers to be: the source's QEMU, and the one that libvirtd makes at the target. The guest is
+ * in one of them, and no answer, or none yet, says which. The claim is the source's until migrate_from takes it over, which
+ * may never be: its agent is killed, or nobody calls it. So what is kept beside the claim names both hosts, and whoever gives
+ * the claim back, breaks it or takes it needs proof for both:
+ *
+ *   before the request     "to TARGET": it may write, as clients that nobody has seen (migrate_to, with the key given there)
+ *   answered, well         the target's clients are seen on all images and kept: they can be refused one by one
+ *   answered, failed       the key is taken back at the target, and no domain found there: nothing can come of it, "to" goes
+ *   not answered, killed   "to" stays
+ *   arrived                migrate_from, or the first deep monitor or start at the target that sees the guest run there,
+ *                          takes the claim over: holder and clients are replaced in one step
+ *   stop at the target     the key is taken back, then libvirt's list and /proc have no QEMU: no later one can open the
+ *                          disks (libvirt lists a domain before it asks for its key). Then "to" goes. Without a key, or
+ *                          with a libvirtd that does not answer, /proc is the last word only after the source has ended
+ *   stop at the source     proves only that the guest is not there. While "to" stands, or another host has an image open, the
+ *                          claim stays, published as ended; so does one that is found left behind. Watches are not asked:
+ *                          those of a target that sleeps have lapsed
+ *   the next start         has the source's end, and of the target one of: all of it is refused by the store, its clients
+ *                          are known (nobody has the images open, and they are refused for good), Pacemaker has fenced it,
+ *                          or this is the target and it has no QEMU of the image (nor gets one by then: libvirt lets none
+ *                          in beside the one that the start makes). That nobody owns a lock is no proof: a disk has no
+ *                          owner before its first write
+ *
+ * The boot of the target is no proof: which it was when the migration was asked for is not known here for sure.
+ */
+#include <string.h>
+
+#include "error.h"
+#include "fenced_host.h"
+#include "image_actions.h"
+#include "image_claim.h"
+#include "image_openers.h"
+#include "qemu_process.h"
+
+static gboolean note_read(store_t *store, const char *pool, const char *server, char **text, GError **error)
+{
+    return store_claim_note_read(store, pool, server, STORE_CLAIM_CLIENTS_KEY, text, error);
+}
+
+/* What is noted of the record's clients as it is now, or that they are not known; NULL with an error. */
+static char *own_note(store_t *store, const char *pool, const image_identity_t *identity, const image_record_t *record,
+                      GError **error)
+{
+    g_autofree char *text = NULL;
+    g_autoptr(claim_clients_t) clients = NULL;
+    g_autofree char *address = NULL;
+    const char *addresses[] = { NULL, NULL };
+
+    if (!note_read(store, pool, identity->server, &text, error)) {
+        return NULL;
+    }
+    clients = claim_clients_parse(text, record->start_id);
+    if (clients != NULL) {
+        return g_steal_pointer(&text);
+    }
+    address = store_own_address(store, error);
+    addresses[0] = address;
+    return address != NULL ? claim_clients_text(record->start_id, FALSE, addresses) : NULL;
+}
+
+gboolean image_claim_move_begin(const ocf_call_t *call, store_t *store, const image_identity_t *identity,
+                                const image_record_t *record, const char *target, const char *secret_uuid, GError **error)
+{
+    const store_options_t options = image_store_options(call);
+    g_autofree char *pool = claim_pool((const char *const *) record->run_images);
+    g_autofree char *holder = image_claim_own_text(store, identity, record);
+    g_autofree char *own = holder != NULL ? own_note(store, pool, identity, record, error) : NULL;
+    g_autofree char *id = g_uuid_string_random();
+    claim_target_t to = { .host = (char *) target, .id = id, .secret_uuid = (char *) secret_uuid };
+    g_autofree char *text = NULL;
+    gboolean noted = FALSE;
+
+    if (holder == NULL) {
+        g_set_error(error, UNDERSTUDY_ERROR, UNDERSTUDY_ERROR_TIMEOUT, "the claim on %s can't be read", identity->server);
+    }
+    if (own == NULL) {
+        return FALSE;
+    }
+    fenced_host_where(&options, target, &to.addresses);
+    text = claim_clients_text_moving(own, &to);
+    noted = store_claim_note_set(store, pool, identity->server, holder, STORE_CLAIM_CLIENTS_KEY, text, error);
+    g_strfreev(to.addresses);
+    return noted;
+}
+
+static gboolean arrived_note(store_t *store, const image_identity_t *identity, const image_record_t *record, GError **error)
+{
+    g_autofree char *pool = claim_pool((const char *const *) record->run_images);
+    g_autofree char *holder = image_claim_own_text(store, identity, record);
+    g_autofree char *text = NULL;
+    g_autofree char *whole = NULL;
+    g_autoptr(claim_clients_t) clients = NULL;
+    g_autoptr(GPtrArray) seen = NULL;
+
+    if (holder == NULL) {
+        return TRUE; /* the target has it already */
+    }
+    if (!note_read(store, pool, identity->server, &text, error)) {
+        return FALSE;
+    }
+    clients = claim_clients_parse(text, record->start_id);
+    if (clients == NULL || clients->target == NULL || clients->target->complete) {
+        return TRUE;
+    }
+    seen = image_openers_of_host(store, record->run_images, clients->target->addresses, error);
+    if (seen == NULL) {
+        return *error == NULL;
+    }
+    g_ptr_array_add(seen, NULL);
+    whole = claim_clients_text_moving(text, &(claim_target_t) { .host = clients->target->host, .complete = TRUE,
+                                                                .id = clients->target->id,
+                                                                .secret_uuid = clients->target->secret_uuid,
+                                                                .addresses = (char **) seen->pdata });
+    return store_claim_note_set(store, pool, identity->server, holder, STORE_CLAIM_CLIENTS_KEY, whole, error);
+}
+
+void image_claim_move_arrived(store_t *store, const image_identity_t *identity, const image_record_t *record)
+{
+    g_autoptr(GError) error = NULL;
+
+    if (!arrived_note(store, identity, record, &error)) {
+        ocf_log("as which clients the image of %s writes at the other end can't be noted: %s", identity->server,
+                error->message);
+    }
+}
+
+/* In one step with a look at both, so that no other migration's target is dropped. */
+static gboolean target_drop(store_t *store, const char *pool, const char *server, const char *holder, const char *clients,
+                            GError **error)
+{
+    g_autofree char *stays = claim_clients_text_moving(clients, NULL);
+
+    return store_claim_swap_state(store, pool, server, &(store_claim_state_t) { .holder = holder, .clients = clients },
+                                  &(store_claim_state_t) { .holder = holder, .clients = stays }, error);
+}
+
+void image_claim_move_failed(store_t *store, const image_identity_t *identity, const image_record_t *record)
+{
+    g_autofree char *pool = claim_pool((const char *const *) record->run_images);
+    g_autofree char *holder = image_claim_own_text(store, identity, record);
+    g_autofree char *text = NULL;
+    g_autoptr(GError) error = NULL;
+
+    if (holder != NULL && note_read(store, pool, identity->server, &text, &error) && text != NULL) {
+        (void) target_drop(store, pool, identity->server, holder, text, &error);
+    }
+    if (error != NULL) {
+        ocf_log("that the image of %s has stayed here can't be noted: %s", identity->server, error->message);
+    }
+}
+
+/* At the target ------------------------------------------------------------------*/
+
+gboolean image_arrival_find(const ocf_call_t *call, store_t *store, const char *server, const char *const *run_images,
+                            image_arrival_t *arrival, GError **error)
+{
+    g_autofree char *text = NULL;
+    g_autoptr(claim_t) holder = NULL;
+    g_autoptr(claim_clients_t) clients = NULL;
+
+    *arrival = (image_arrival_t) { .pool = claim_pool(run_images) };
+    if (!store_claim_read(store, arrival->pool, server, &text, error)
+        || !note_read(store, arrival->pool, server, &arrival->clients, error)) {
+        return FALSE;
+    }
+    holder = text != NULL ? claim_parse(text) : NULL;
+    clients = holder != NULL ? claim_clients_parse(arrival->clients, holder->start_id) : NULL;
+    if (clients != NULL && clients->target != NULL && strcmp(clients->target->host, call->node) == 0) {
+        arrival->holder = g_steal_pointer(&text);
+        arrival->secret_uuid = g_strdup(clients->target->secret_uuid);
+    }
+    return TRUE;
+}
+
+gboolean image_arrival_source_has_ended(const store_options_t *options, const char *server, const image_arrival_t *arrival)
+{
+    g_autoptr(claim_t) holder = claim_parse(arrival->holder);
+    g_autofree char *boot_id = NULL;
+    g_autofree char *ended_start = NULL;
+    claim_evidence_t evidence = { .host = "", .boot_id = "" }; /* it is another host */
+
+    fenced_host_holder(options, holder->host, server, &boot_id, &ended_start, &evidence.host_is_clean,
+                       &evidence.host_is_fenced);
+    evidence.host_boot_id = boot_id;
+    evidence.ended_start = ended_start;
+    return claim_holder_is_dead(holder, &evidence);
+}
+
+gboolean image_arrival_end(store_t *store, const char *server, const image_arrival_t *arrival, GError **error)
+{
+    return target_drop(store, arrival->pool, server, arrival->holder, arrival->clients, error);
+}
+
+void image_arrival_clear(image_arrival_t *arrival)
+{
+    g_free(arrival->pool);
+    g_free(arrival->holder);
+    g_free(arrival->clients);
+    g_free(arrival->secret_uuid);
+    *arrival = (image_arrival_t) { 0 };
+}
+
+gboolean image_claim_target_is_dead(const ocf_call_t *call, const image_identity_t *identity, const claim_t *holder,
+                                    const char *clients_text)
+{
+    const store_options_t options = image_store_options(call);
+    g_autoptr(claim_clients_t) clients = holder != NULL ? claim_clients_parse(clients_text, holder->start_id) : NULL;
+    g_autofree char *boot_id = NULL;
+    g_autofree char *ended_start = NULL;
+    gboolean is_clean = FALSE;
+    gboolean is_fenced = FALSE;
+    pid_t pid = 0;
+
+    if (clients == NULL || clients->target == NULL || clients->target->complete || clients->target->host[0] == '\0') {
+        return FALSE; /* nobody asks */
+    }
+    if (strcmp(clients->target->host, call->node) == 0) {
+        return qemu_process_find(identity->domain_name, identity->domain_uuid, &pid, NULL) && pid == 0;
+    }
+    fenced_host_holder(&options, clients->target->host, identity->server, &boot_id, &ended_start, &is_clean, &is_fenced);
+    return is_fenced;
+}

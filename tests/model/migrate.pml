@@ -1,0 +1,159 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The claim in a live migration: a guest on host 0 is to move to host 1, and a third host wants
+ * to start it as soon as it may.
+ *
+ * Agents are killed between any two steps, libvirt carries a request out late or not at all, stops
+ * come in any order or never, the target's watch lapses while its guest lives, and hosts look at
+ * what they find when they like. FAULTS bounds the kills and lapses.
+ *
+ * What is looked for:
+ *   one writer    the store never accepts writes from two hosts
+ *
+ * Each of these takes one thing out of the design, and must lead to a violation:
+ *   NO_TARGET       the target is not named beside the claim before the request
+ *   GIVE_BACK_BLIND a stop at the source gives the claim back when nobody has the image open
+ *   KEEP_KEY        a stop at the target says that the guest is not there, and leaves the key to libvirt
+ */
+#ifndef FAULTS
+#define FAULTS 3
+#endif
+
+#define SOURCE 0
+#define TARGET 1
+#define THIRD  2
+#define NOBODY 3
+
+byte claim = SOURCE;     /* in the store: whose the image is */
+bit target_named;        /* beside the claim */
+bit clients_known;       /* the target's, likewise */
+bit published;           /* that the source's start has ended there */
+bit key;                 /* libvirt has it at the target */
+bit asked;               /* libvirt was asked to migrate, and may carry it out */
+bit qemu[3];             /* lives */
+bit runs[3];             /* the guest runs in it */
+bit watch[3];            /* its watcher is listed */
+bit refused[3];          /* the store refuses its clients */
+bit source_lock;         /* of the image's actions on host 0 */
+bit target_lock;         /* on host 1 */
+byte faults;
+
+#define WRITES(i) (runs[i] && !refused[i])
+#define IS_OPEN(i) (watch[i] && !refused[i])
+#define CLEAR (!IS_OPEN(SOURCE) && !IS_OPEN(TARGET))
+
+inline look()
+{
+    assert(WRITES(SOURCE) + WRITES(TARGET) + WRITES(THIRD) <= 1)
+}
+
+/* migrate_to: killed after any step. */
+#define KILLED d_step { faults < FAULTS -> faults++ }
+proctype Migrate()
+{
+    d_step { !source_lock -> source_lock = 1 };
+    key = 1;
+    if
+    :: KILLED; goto ended
+    :: skip
+    fi;
+#ifndef NO_TARGET
+    if
+    :: d_step { claim == SOURCE -> target_named = 1 }
+    :: d_step { claim != SOURCE -> skip }; goto ended
+    fi;
+#endif
+    if
+    :: KILLED; goto ended
+    :: d_step { qemu[SOURCE] -> asked = 1 }
+    :: d_step { !qemu[SOURCE] -> skip }; goto ended
+    fi;
+    if
+    :: KILLED                          /* or no answer in time */
+    :: d_step { !asked && !qemu[SOURCE] -> /* well: it has all open there */
+        clients_known = ((claim == SOURCE && target_named && IS_OPEN(TARGET)) -> 1 : clients_known) }
+    :: d_step { !asked && qemu[SOURCE] -> key = 0 };  /* failed */
+        d_step { target_named = ((claim == SOURCE && !qemu[TARGET]) -> 0 : target_named) }
+    fi;
+ended:
+    source_lock = 0
+}
+
+/* A stop goes before what is under way at its host: that is killed first. */
+proctype StopSource()
+{
+    d_step { qemu[SOURCE] = 0; runs[SOURCE] = 0; watch[SOURCE] = 0 };
+    d_step { !source_lock -> skip };
+#ifdef GIVE_BACK_BLIND
+    d_step { claim = ((claim == SOURCE && !IS_OPEN(TARGET)) -> NOBODY : claim); published = 1 }
+#else
+    d_step { claim = ((claim == SOURCE && !target_named && !IS_OPEN(TARGET)) -> NOBODY : claim); published = 1 }
+#endif
+}
+
+proctype StopTarget()
+{
+    bit was_named;
+
+    d_step { target_lock = 1; qemu[TARGET] = 0; runs[TARGET] = 0; watch[TARGET] = 0 };
+    d_step { was_named = (claim == SOURCE && target_named); claim = (claim == TARGET -> NOBODY : claim) };
+    if
+#ifdef KEEP_KEY
+    :: skip
+#endif
+    :: d_step { published -> skip }     /* nobody is left to send the guest */
+    :: d_step { key = 0 }
+    fi;
+    d_step { qemu[TARGET] = 0; runs[TARGET] = 0; watch[TARGET] = 0 };
+    d_step { target_named = (was_named -> 0 : target_named); target_lock = 0 }
+}
+
+proctype Third()
+{
+    /* The source has ended, or nobody has it; what the target may have is refused, or there is none. It may wait for ever. */
+end_claim:
+    d_step { CLEAR && (claim == NOBODY || (claim == SOURCE && published && (!target_named || clients_known))) ->
+        refused[TARGET] = (clients_known -> 1 : refused[TARGET]);
+        claim = THIRD };
+end_look:
+    d_step { CLEAR -> runs[THIRD] = 1; look() }
+}
+
+proctype World()
+{
+end:
+    do
+    /* libvirt: a QEMU at the target, which needs the key; then the guest, if its source is there to send it. */
+    :: d_step { asked && qemu[SOURCE] && key && !qemu[TARGET] -> qemu[TARGET] = 1; watch[TARGET] = !refused[TARGET] }
+    :: d_step { asked && qemu[SOURCE] && qemu[TARGET] ->
+        asked = 0; qemu[SOURCE] = 0; runs[SOURCE] = 0; watch[SOURCE] = 0; runs[TARGET] = 1; look() }
+    :: d_step { asked -> asked = 0; qemu[TARGET] = 0; watch[TARGET] = 0 }
+    :: d_step { qemu[TARGET] && !runs[TARGET] && !qemu[SOURCE] -> qemu[TARGET] = 0; watch[TARGET] = 0 }
+    /* The target's watch lapses, and comes back. */
+    :: d_step { watch[TARGET] && faults < FAULTS -> faults++; watch[TARGET] = 0 }
+    :: d_step { qemu[TARGET] && !watch[TARGET] && !refused[TARGET] -> watch[TARGET] = 1 }
+    /* migrate_from, a monitor or a start at the target. */
+    :: d_step { !target_lock && runs[TARGET] && claim == SOURCE && target_named -> claim = TARGET; target_named = 0; clients_known = 0 }
+    /* A probe or the capacity agent at the source. */
+    :: d_step { !source_lock && !qemu[SOURCE] && claim == SOURCE && !target_named && CLEAR -> claim = NOBODY }
+    :: d_step { !source_lock && !qemu[SOURCE] && claim == SOURCE && target_named -> published = 1 }
+    od
+}
+
+init
+{
+    qemu[SOURCE] = 1;
+    runs[SOURCE] = 1;
+    watch[SOURCE] = 1;
+    atomic {
+        run Migrate(); run Third(); run World();
+        if
+        :: run StopSource()
+        :: skip
+        fi;
+        if
+        :: run StopTarget()
+        :: skip
+        fi
+    }
+}
