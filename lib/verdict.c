@@ -266,11 +266,43 @@ static gboolean is_up_without_image(const verdict_view_t *view, verdict_decision
     return view->now_ms >= settled_ms;
 }
 
+/* The record, other than the store, does not outlive a restart of all observers. */
+static gboolean was_up_since_first(const verdict_view_t *view)
+{
+    return g_strcmp0(view->config->probes_digest, view->record->seen_probes) == 0;
+}
+
+/* Until when a server that nobody has seen up since all observers began may be booting well, with a gate that counts:
+ * after a power failure of the site, or when what was under way was forgotten with its return. One that a majority finds
+ * gone from its management address has no gate that counts. */
+static gint64 gate_over_ms(const verdict_view_t *view)
+{
+    gint64 from_ms = view->verdict_since_ms;
+
+    if (was_up_since_first(view) || verdict_tally_is_down(&view->management)) {
+        return G_MININT64;
+    }
+    if (view->returned_since_ms != VERDICT_NEVER) {
+        from_ms = MAX(from_ms, view->returned_since_ms);
+    }
+    return from_ms + (gint64) (view->config->recover_after_ms + VERDICT_SERVE_GRACE_MS + view->config->gate_quiet_ms);
+}
+
+/* TRUE: that it does not serve is no failure yet. */
+static gboolean gate_may_count(const verdict_view_t *view, verdict_decision_t *decision)
+{
+    gint64 over_ms = gate_over_ms(view);
+
+    if (view->now_ms < over_ms) {
+        wake_at(decision, over_ms);
+    }
+    return view->now_ms < over_ms;
+}
+
 /* TRUE if it is noted now, for a new leader and for the store. */
 static gboolean decide_seen(const verdict_view_t *view, verdict_decision_t *decision)
 {
-    if (g_strcmp0(view->config->probes_digest, view->record->seen_probes) == 0
-        || (!is_seen(view) && !is_up_without_image(view, decision))) {
+    if (was_up_since_first(view) || !is_up_without_image(view, decision)) {
         return FALSE;
     }
     propose_note(view, decision, view->record->reason);
@@ -295,7 +327,8 @@ static void decide_healthy(const verdict_view_t *view, verdict_decision_t *decis
         return;
     }
     /* An image that runs beside it has taken its address: it may be well, and must not be powered off for that. */
-    if (view->site_fault == NULL && is_seen(view) && view->image != IMAGE_VIEW_ACTIVE && verdict_tally_is_down(&view->service)) {
+    if (view->site_fault == NULL && is_seen(view) && view->image != IMAGE_VIEW_ACTIVE && verdict_tally_is_down(&view->service)
+        && !gate_may_count(view, decision)) {
         propose(view, decision, VERDICT_SUSPECT, tally_sentence("votes", &view->service));
     }
 }
@@ -327,7 +360,12 @@ static gboolean decide_recovered(const verdict_view_t *view, verdict_decision_t 
         return TRUE;
     }
     if (verdict_tally_is_down(&view->service)) {
-        return FALSE;
+        /* It boots: its machine has come back since it was found down. */
+        if (view->returned_since_ms == VERDICT_NEVER || !gate_may_count(view, decision)) {
+            return FALSE;
+        }
+        propose(view, decision, VERDICT_HEALTHY, g_strdup("it answers on its management address: its service has time to begin"));
+        return TRUE;
     }
     propose(view, decision, VERDICT_HEALTHY, tally_sentence("recovered", &view->service));
     return TRUE;
@@ -835,6 +873,12 @@ char *verdict_waits_for(const verdict_view_t *view)
     }
     if (view->site_fault != NULL && (verdict == VERDICT_ISOLATING || verdict == VERDICT_RETURNING)) {
         return g_strdup("it is not isolated, and its image not started, until that fault is mended");
+    }
+    if (verdict == VERDICT_HEALTHY && is_seen(view) && view->config->probes->len > 0
+        && verdict_tally_is_down(&view->service) && view->now_ms < gate_over_ms(view)) {
+        return g_strdup_printf("it does not serve, and nobody has seen it up since the observers began: it may be booting, "
+                               "and is not isolated for %" G_GINT64_FORMAT " s more",
+                               (gate_over_ms(view) - view->now_ms + 999) / 1000);
     }
     if (verdict != VERDICT_FAILED) {
         return NULL;

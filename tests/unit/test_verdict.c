@@ -212,12 +212,70 @@ static void test_never_seen_is_not_judged_unless_the_store_remembers(void **stat
     fixture.view.stored_probes = "0123";
     assert_false(decide(&fixture)->change);
     fixture.view.stored_probes = fixture.config->probes_digest;
-    assert_next(decide(&fixture), VERDICT_HEALTHY); /* noted first */
-    assert_string_equal(fixture.decision.next.seen_probes, fixture.config->probes_digest);
+    fixture.view.management = tally("ddu"); /* gone: no gate counts there */
+    assert_next(decide(&fixture), VERDICT_SUSPECT);
+    g_free(fixture.record.seen_probes);
     fixture.record.seen_probes = g_strdup(fixture.config->probes_digest);
     assert_next(decide(&fixture), VERDICT_SUSPECT);
     assert_string_equal(fixture.decision.next.seen_probes, fixture.config->probes_digest); /* and kept */
     fixture_clear(&fixture);
+}
+
+static gint64 boot_time_ms(const fixture_t *fixture)
+{
+    return (gint64) (fixture->config->recover_after_ms + VERDICT_SERVE_GRACE_MS + fixture->config->gate_quiet_ms);
+}
+
+/* All observers were restarted, or the site had no power: what was returning is forgotten, and what boots has a gate. */
+static void test_what_was_not_seen_up_since_the_first_record_has_time_for_its_gate(void **state)
+{
+    static const char *const management[] = { "uuu", "uud", "nnn", "bbd", "mmm" };
+
+    (void) state;
+    for (gsize i = 0; i < G_N_ELEMENTS(management); i++) {
+        gboolean answers = management[i][0] == 'u';
+        fixture_t fixture;
+        g_autofree char *waits = NULL;
+
+        fixture_init(&fixture, VERDICT_HEALTHY, "required");
+        g_clear_pointer(&fixture.record.seen_probes, g_free);
+        fixture.view.stored_probes = fixture.config->probes_digest;
+        fixture.view.service = tally("ddd");
+        fixture.view.management = tally(management[i]);
+        fixture.view.verdict_since_ms = NOW_MS - 20000;
+        fixture.view.returned_since_ms = answers ? NOW_MS - 5000 : VERDICT_NEVER;
+        assert_false(decide(&fixture)->change);
+        assert_int_equal(fixture.decision.wake_ms, NOW_MS - (answers ? 5000 : 20000) + boot_time_ms(&fixture));
+        waits = verdict_waits_for(&fixture.view);
+        assert_non_null(strstr(waits, "may be booting"));
+        fixture.view.now_ms = fixture.decision.wake_ms;
+        assert_next(decide(&fixture), VERDICT_SUSPECT);
+        fixture_clear(&fixture);
+    }
+}
+
+/* Its machine was silent while it booted, and answers before it is isolated. */
+static void test_a_machine_that_comes_back_before_its_isolation_has_time_for_its_gate(void **state)
+{
+    static const verdict_t verdicts[] = { VERDICT_SUSPECT, VERDICT_DOUBTED };
+
+    (void) state;
+    for (gsize i = 0; i < G_N_ELEMENTS(verdicts); i++) {
+        fixture_t fixture;
+
+        fixture_init(&fixture, verdicts[i], "required");
+        g_clear_pointer(&fixture.record.seen_probes, g_free);
+        fixture.view.stored_probes = fixture.config->probes_digest;
+        fixture.view.service = tally("ddd");
+        fixture.view.management = tally("uuu");
+        fixture.view.returned_since_ms = NOW_MS;
+        fixture.view.verdict_since_ms = NOW_MS - 60000;
+        round_is(&fixture, NOW_MS, TRUE, "ddd", "uuu");
+        assert_next(decide(&fixture), VERDICT_HEALTHY);
+        fixture.record.seen_probes = g_strdup(fixture.config->probes_digest); /* it was up: that is a failure */
+        assert_false(decide(&fixture)->change && fixture.decision.next.verdict == VERDICT_HEALTHY);
+        fixture_clear(&fixture);
+    }
 }
 
 /* New probes find it down, and nobody has seen it up with them: the failure was the old ones'. */
@@ -1338,6 +1396,8 @@ int main(void)
         cmocka_unit_test(test_healthy_leaves_only_on_a_majority),
         cmocka_unit_test(test_seen_up_is_noted_once_the_image_has_been_stopped_for_long_enough),
         cmocka_unit_test(test_never_seen_is_not_judged_unless_the_store_remembers),
+        cmocka_unit_test(test_what_was_not_seen_up_since_the_first_record_has_time_for_its_gate),
+        cmocka_unit_test(test_a_machine_that_comes_back_before_its_isolation_has_time_for_its_gate),
         cmocka_unit_test(test_other_probes_end_a_suspicion),
         cmocka_unit_test(test_ticket_granted_by_hand_beside_a_healthy_original_is_revoked),
         cmocka_unit_test(test_suspect_asks_round_1_and_waits_for_it),
