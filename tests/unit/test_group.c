@@ -154,6 +154,25 @@ static void test_a_server_that_is_down_when_the_cluster_starts_is_taken_over(voi
     world_end(world);
 }
 
+/* Its gate counts while all observers are restarted: it was returning, or it boots. Afterwards its failure is one. */
+static void test_a_server_that_boots_when_the_cluster_starts_is_let_be(void **state)
+{
+    world_t *world = running_world("required");
+
+    (void) state;
+    world->servers[0].service_dead = TRUE;
+    restart_all(world);
+    world_run(world, 25000);
+    assert_int_equal(world->servers[0].isolations, 0);
+    world->servers[0].service_dead = FALSE;
+    world_run(world, LONG_MS);
+    assert_int_equal(world_verdict(world, 0, 0), VERDICT_HEALTHY);
+    assert_int_equal(world->servers[0].isolations, 0);
+    world->servers[0].service_dead = TRUE;
+    assert_until(world, 0, VERDICT_FAILED);
+    world_end(world);
+}
+
 /* Typed by a clock that is a year behind. */
 #define PAUSE_10_MIN       "2026-01-31T17:50:00Z/2026-01-31T18:00:00Z"
 #define PAUSE_10_MIN_LATER "2026-01-31T17:51:00Z/2026-01-31T18:01:00Z"
@@ -1789,6 +1808,7 @@ int main(void)
         cmocka_unit_test(test_a_server_is_seen_anew_when_its_probes_change),
         cmocka_unit_test(test_probes_that_change_under_a_doubt_end_it),
         cmocka_unit_test(test_a_server_that_is_down_when_the_cluster_starts_is_taken_over),
+        cmocka_unit_test(test_a_server_that_boots_when_the_cluster_starts_is_let_be),
         cmocka_unit_test(test_nothing_is_known_while_the_store_is_silent),
         cmocka_unit_test(test_an_image_that_answers_shows_nothing_of_the_server),
         cmocka_unit_test(test_history_has_the_phases_in_order),
