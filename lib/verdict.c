@@ -272,9 +272,21 @@ static gboolean was_up_since_first(const verdict_view_t *view)
     return g_strcmp0(view->config->probes_digest, view->record->seen_probes) == 0;
 }
 
-/* Until when a server that nobody has seen up since all observers began may be booting well, with a gate that counts:
- * after a power failure of the site, or when what was under way was forgotten with its return. One that a majority finds
- * gone from its management address has no gate that counts. */
+gboolean verdict_asks_management(const server_config_t *config, const verdict_record_t *record)
+{
+    return record->verdict != VERDICT_HEALTHY
+           || (config->probes->len > 0 && g_strcmp0(config->probes_digest, record->seen_probes) != 0);
+}
+
+/* How long a machine that is on may need until its service answers, with a gate that counts. */
+static gint64 boot_ms(const verdict_view_t *view)
+{
+    return (gint64) (view->config->recover_after_ms + VERDICT_SERVE_GRACE_MS + view->config->gate_quiet_ms);
+}
+
+/* HEALTHY: until when a server that nobody has seen up since all observers began may be booting well: after a power
+ * failure of the site, or when what was under way was forgotten with its return. One that a majority finds gone from its
+ * management address has no gate that counts. One whose address comes and goes does not boot for ever. */
 static gint64 gate_over_ms(const verdict_view_t *view)
 {
     gint64 from_ms = view->verdict_since_ms;
@@ -283,9 +295,9 @@ static gint64 gate_over_ms(const verdict_view_t *view)
         return G_MININT64;
     }
     if (view->returned_since_ms != VERDICT_NEVER) {
-        from_ms = MAX(from_ms, view->returned_since_ms);
+        from_ms = CLAMP(view->returned_since_ms, from_ms, from_ms + VERDICT_BOOTS_MAX * boot_ms(view));
     }
-    return from_ms + (gint64) (view->config->recover_after_ms + VERDICT_SERVE_GRACE_MS + view->config->gate_quiet_ms);
+    return from_ms + boot_ms(view);
 }
 
 /* TRUE: that it does not serve is no failure yet. */
@@ -297,6 +309,14 @@ static gboolean gate_may_count(const verdict_view_t *view, verdict_decision_t *d
         wake_at(decision, over_ms);
     }
     return view->now_ms < over_ms;
+}
+
+/* SUSPECT, DOUBTED: it boots, for its machine has come back since it was found gone. One that has answered there all the
+ * time has had its time. */
+static gboolean has_come_back(const verdict_view_t *view)
+{
+    return !was_up_since_first(view) && view->returned_since_ms != VERDICT_NEVER
+           && view->returned_since_ms + VERDICT_ROUND_GRACE_MS >= view->verdict_since_ms;
 }
 
 /* TRUE if it is noted now, for a new leader and for the store. */
@@ -360,11 +380,11 @@ static gboolean decide_recovered(const verdict_view_t *view, verdict_decision_t 
         return TRUE;
     }
     if (verdict_tally_is_down(&view->service)) {
-        /* It boots: its machine has come back since it was found down. */
-        if (view->returned_since_ms == VERDICT_NEVER || !gate_may_count(view, decision)) {
+        if (!has_come_back(view)) {
             return FALSE;
         }
-        propose(view, decision, VERDICT_HEALTHY, g_strdup("it answers on its management address: its service has time to begin"));
+        propose(view, decision, VERDICT_HEALTHY,
+                g_strdup("its machine has come back: its service has time to begin"));
         return TRUE;
     }
     propose(view, decision, VERDICT_HEALTHY, tally_sentence("recovered", &view->service));

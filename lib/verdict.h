@@ -219,6 +219,10 @@ char *verdict_hold_refusal(verdict_t verdict, const char *server);
  */
 gboolean verdict_is_seen(const server_config_t *config, const verdict_record_t *record, const char *stored_probes);
 
+/* Whether what the server's management address says matters now: it is not healthy, or was not seen up yet under this
+ * record. */
+gboolean verdict_asks_management(const server_config_t *config, const verdict_record_t *record);
+
 /*!
  * \brief Say why a request can't be granted now
  *
@@ -239,6 +243,8 @@ char *verdict_request_refusal(verdict_request_t request, const char *server, con
 #define VERDICT_STOPPED_SETTLE_MS 1000
 /* The original may need this much longer than recover_after to serve again. */
 #define VERDICT_SERVE_GRACE_MS 30000
+/* A machine whose management address comes and goes is waited for so many boots more, at most. */
+#define VERDICT_BOOTS_MAX 2
 /* Each failed return doubles how long the next one waits, so many times at most. */
 #define VERDICT_RETURN_DOUBLINGS_MAX 6
 

@@ -892,6 +892,14 @@ const history_t *group_history(const group_t *group, const char *name)
     return (server != NULL) ? server->history : NULL;
 }
 
+gboolean group_asks_management(const group_t *group, const char *name)
+{
+    const group_server_t *server = group_server_find(group, name);
+
+    return server != NULL && server->config != NULL && server->record.epoch != 0
+           && verdict_asks_management(server->config, &server->record);
+}
+
 static int compare_names(gconstpointer a, gconstpointer b)
 {
     return g_strcmp0(*(const char *const *) a, *(const char *const *) b);

@@ -157,6 +157,9 @@ GHashTable *group_unstored_probes(const group_t *group);
 /* Whether a server with probes was not seen up yet, so that what the store remembers is worth reading again. */
 gboolean group_has_unseen(const group_t *group);
 
+/* Whether what a server's management address says matters now. */
+gboolean group_asks_management(const group_t *group, const char *server);
+
 void group_isolation_ended(group_t *group, const char *server, isolation_result_t result, const char *sentence,
                            gint64 now_ms);
 

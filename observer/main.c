@@ -211,7 +211,7 @@ static void op_record_applied(const char *server, const verdict_record_t *from, 
         log_line(LOG_NOTICE, "Server %s: no longer protected", server);
         return;
     }
-    watch_set_management(observer->watch, server, to->verdict != VERDICT_HEALTHY);
+    watch_set_management(observer->watch, server, group_asks_management(observer->group, server));
     if (from == NULL || from->verdict != to->verdict) {
         upkeep_on_verdict(observer->upkeep, server, to->verdict);
     }
@@ -423,7 +423,6 @@ static void follow_server(observer_t *observer, const cluster_server_t *found, c
         .image_running = found->image == IMAGE_RUNNING,
         .image_host = found->image_host,
     };
-    const verdict_record_t *record = NULL;
 
     if (facts.config != NULL) {
         /* The group and the probes each keep their own. */
@@ -431,8 +430,7 @@ static void follow_server(observer_t *observer, const cluster_server_t *found, c
         upkeep_set_server(observer->upkeep, found->name, facts.config->store_address, facts.config->disks);
     }
     group_cluster_server(observer->group, &facts, now_ms());
-    record = group_record(observer->group, found->name);
-    watch_set_management(observer->watch, found->name, record != NULL && record->verdict != VERDICT_HEALTHY);
+    watch_set_management(observer->watch, found->name, group_asks_management(observer->group, found->name));
 }
 
 static void follow_voters(observer_t *observer, const cluster_state_t *state)

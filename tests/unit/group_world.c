@@ -73,7 +73,9 @@ static void host_probe(world_host_t *host)
 {
     for (guint i = 0; i < WORLD_SERVERS; i++) {
         gboolean answers = service_answers(host, i);
-        vote_t management = management_answers(host, i) ? VOTE_UP : VOTE_DOWN;
+        vote_t management = !group_asks_management(host->group, host->world->servers[i].name) ? VOTE_NONE
+                            : management_answers(host, i)                                    ? VOTE_UP
+                                                                                            : VOTE_DOWN;
 
         if (!host->knows[i]) {
             continue;

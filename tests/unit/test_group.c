@@ -173,6 +173,31 @@ static void test_a_server_that_boots_when_the_cluster_starts_is_let_be(void **st
     world_end(world);
 }
 
+/* Its machine answers, so that it may boot: for as long as a boot takes. Then its service is one that has failed. */
+static void test_a_service_that_is_dead_when_the_cluster_starts_is_taken_over(void **state)
+{
+    world_t *world = running_world("required");
+
+    (void) state;
+    world->servers[0].service_dead = TRUE;
+    restart_all(world);
+    assert_true(world_run_until(world, 0, VERDICT_FAILED, 5 * LONG_MS));
+    assert_int_equal(world->servers[0].isolations, 1);
+    world_end(world);
+}
+
+/* A machine that is gone does not boot. */
+static void test_a_server_that_is_gone_when_the_cluster_starts_is_not_waited_for(void **state)
+{
+    world_t *world = running_world("required");
+
+    (void) state;
+    crash(world, 0);
+    restart_all(world);
+    assert_true(world_run_until(world, 0, VERDICT_FAILED, 20000));
+    world_end(world);
+}
+
 /* Typed by a clock that is a year behind. */
 #define PAUSE_10_MIN       "2026-01-31T17:50:00Z/2026-01-31T18:00:00Z"
 #define PAUSE_10_MIN_LATER "2026-01-31T17:51:00Z/2026-01-31T18:01:00Z"
@@ -1809,6 +1834,8 @@ int main(void)
         cmocka_unit_test(test_probes_that_change_under_a_doubt_end_it),
         cmocka_unit_test(test_a_server_that_is_down_when_the_cluster_starts_is_taken_over),
         cmocka_unit_test(test_a_server_that_boots_when_the_cluster_starts_is_let_be),
+        cmocka_unit_test(test_a_service_that_is_dead_when_the_cluster_starts_is_taken_over),
+        cmocka_unit_test(test_a_server_that_is_gone_when_the_cluster_starts_is_not_waited_for),
         cmocka_unit_test(test_nothing_is_known_while_the_store_is_silent),
         cmocka_unit_test(test_an_image_that_answers_shows_nothing_of_the_server),
         cmocka_unit_test(test_history_has_the_phases_in_order),

@@ -278,6 +278,66 @@ static void test_a_machine_that_comes_back_before_its_isolation_has_time_for_its
     }
 }
 
+/* That it was on all the time while it had its time to boot is no coming back. */
+static void test_a_machine_that_was_on_all_the_time_does_not_boot(void **state)
+{
+    static const verdict_t verdicts[] = { VERDICT_SUSPECT, VERDICT_DOUBTED };
+
+    (void) state;
+    for (gsize i = 0; i < G_N_ELEMENTS(verdicts); i++) {
+        fixture_t fixture;
+
+        fixture_init(&fixture, verdicts[i], "required");
+        g_clear_pointer(&fixture.record.seen_probes, g_free);
+        fixture.view.stored_probes = fixture.config->probes_digest;
+        fixture.view.service = tally("ddd");
+        fixture.view.management = tally("uuu");
+        fixture.view.returned_since_ms = NOW_MS - 20000;
+        fixture.view.verdict_since_ms = NOW_MS - 10000;
+        round_is(&fixture, NOW_MS, TRUE, "ddd", "uuu");
+        assert_next(decide(&fixture), verdicts[i] == VERDICT_SUSPECT ? VERDICT_DOUBTED : VERDICT_ISOLATING);
+        fixture_clear(&fixture);
+    }
+}
+
+/* Nor does one whose address comes and goes boot for ever. */
+static void test_a_boot_ends(void **state)
+{
+    fixture_t fixture;
+
+    (void) state;
+    fixture_init(&fixture, VERDICT_HEALTHY, "required");
+    g_clear_pointer(&fixture.record.seen_probes, g_free);
+    fixture.view.stored_probes = fixture.config->probes_digest;
+    fixture.view.service = tally("ddd");
+    fixture.view.management = tally("uuu");
+    fixture.view.returned_since_ms = NOW_MS - 1000;
+    fixture.view.verdict_since_ms = NOW_MS - (VERDICT_BOOTS_MAX + 1) * boot_time_ms(&fixture) + 1;
+    assert_false(decide(&fixture)->change);
+    assert_int_equal(fixture.decision.wake_ms, NOW_MS + 1);
+    fixture.view.now_ms++;
+    assert_next(decide(&fixture), VERDICT_SUSPECT);
+    fixture_clear(&fixture);
+}
+
+/* The management address is asked as long as what it says matters. */
+static void test_the_management_address_is_asked_until_it_is_seen_up(void **state)
+{
+    fixture_t fixture;
+
+    (void) state;
+    fixture_init(&fixture, VERDICT_HEALTHY, "required");
+    assert_false(verdict_asks_management(fixture.config, &fixture.record));
+    fixture.record.verdict = VERDICT_FAILED;
+    assert_true(verdict_asks_management(fixture.config, &fixture.record));
+    fixture.record.verdict = VERDICT_HEALTHY;
+    g_clear_pointer(&fixture.record.seen_probes, g_free);
+    assert_true(verdict_asks_management(fixture.config, &fixture.record));
+    g_ptr_array_set_size(fixture.config->probes, 0); /* never judged */
+    assert_false(verdict_asks_management(fixture.config, &fixture.record));
+    fixture_clear(&fixture);
+}
+
 /* New probes find it down, and nobody has seen it up with them: the failure was the old ones'. */
 static void test_other_probes_end_a_suspicion(void **state)
 {
@@ -1398,6 +1458,9 @@ int main(void)
         cmocka_unit_test(test_never_seen_is_not_judged_unless_the_store_remembers),
         cmocka_unit_test(test_what_was_not_seen_up_since_the_first_record_has_time_for_its_gate),
         cmocka_unit_test(test_a_machine_that_comes_back_before_its_isolation_has_time_for_its_gate),
+        cmocka_unit_test(test_a_machine_that_was_on_all_the_time_does_not_boot),
+        cmocka_unit_test(test_a_boot_ends),
+        cmocka_unit_test(test_the_management_address_is_asked_until_it_is_seen_up),
         cmocka_unit_test(test_other_probes_end_a_suspicion),
         cmocka_unit_test(test_ticket_granted_by_hand_beside_a_healthy_original_is_revoked),
         cmocka_unit_test(test_suspect_asks_round_1_and_waits_for_it),
