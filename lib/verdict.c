@@ -266,16 +266,16 @@ static gboolean is_up_without_image(const verdict_view_t *view, verdict_decision
     return view->now_ms >= settled_ms;
 }
 
-/* The record, other than the store, does not outlive a restart of all observers. */
-static gboolean was_up_since_first(const verdict_view_t *view)
+/* Whatever its probes were then. The record, other than the store, does not outlive a restart of all observers. */
+static gboolean was_up_since_first(const verdict_record_t *record)
 {
-    return g_strcmp0(view->config->probes_digest, view->record->seen_probes) == 0;
+    return record->seen_probes != NULL && record->seen_probes[0] != '\0';
 }
 
 gboolean verdict_asks_management(const server_config_t *config, const verdict_record_t *record)
 {
     return record->verdict != VERDICT_HEALTHY
-           || (config->probes->len > 0 && g_strcmp0(config->probes_digest, record->seen_probes) != 0);
+           || (config->probes->len > 0 && !was_up_since_first(record));
 }
 
 /* How long a machine that is on may need until its service answers, with a gate that counts. */
@@ -291,7 +291,7 @@ static gint64 gate_over_ms(const verdict_view_t *view)
 {
     gint64 from_ms = view->verdict_since_ms;
 
-    if (was_up_since_first(view) || verdict_tally_is_down(&view->management)) {
+    if (was_up_since_first(view->record) || verdict_tally_is_down(&view->management)) {
         return G_MININT64;
     }
     if (view->returned_since_ms != VERDICT_NEVER) {
@@ -315,14 +315,14 @@ static gboolean gate_may_count(const verdict_view_t *view, verdict_decision_t *d
  * time has had its time. */
 static gboolean has_come_back(const verdict_view_t *view)
 {
-    return !was_up_since_first(view) && view->returned_since_ms != VERDICT_NEVER
+    return !was_up_since_first(view->record) && view->returned_since_ms != VERDICT_NEVER
            && view->returned_since_ms + VERDICT_ROUND_GRACE_MS >= view->verdict_since_ms;
 }
 
 /* TRUE if it is noted now, for a new leader and for the store. */
 static gboolean decide_seen(const verdict_view_t *view, verdict_decision_t *decision)
 {
-    if (was_up_since_first(view) || !is_up_without_image(view, decision)) {
+    if (g_strcmp0(view->config->probes_digest, view->record->seen_probes) == 0 || !is_up_without_image(view, decision)) {
         return FALSE;
     }
     propose_note(view, decision, view->record->reason);

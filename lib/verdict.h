@@ -219,8 +219,8 @@ char *verdict_hold_refusal(verdict_t verdict, const char *server);
  */
 gboolean verdict_is_seen(const server_config_t *config, const verdict_record_t *record, const char *stored_probes);
 
-/* Whether what the server's management address says matters now: it is not healthy, or was not seen up yet under this
- * record. */
+/* Whether what the server's management address says matters now: it is not healthy, or was not seen up since all observers
+ * began. */
 gboolean verdict_asks_management(const server_config_t *config, const verdict_record_t *record);
 
 /*!

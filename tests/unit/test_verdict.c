@@ -300,6 +300,21 @@ static void test_a_machine_that_was_on_all_the_time_does_not_boot(void **state)
     }
 }
 
+/* With other probes: an operator's word for the new ones is enough. */
+static void test_what_was_seen_up_with_other_probes_is_not_waited_for(void **state)
+{
+    fixture_t fixture;
+
+    (void) state;
+    fixture_init(&fixture, VERDICT_HEALTHY, "required");
+    g_free(fixture.record.seen_probes);
+    fixture.record.seen_probes = g_strdup("0123");
+    fixture.view.stored_probes = fixture.config->probes_digest;
+    fixture.view.service = tally("ddd");
+    assert_next(decide(&fixture), VERDICT_SUSPECT);
+    fixture_clear(&fixture);
+}
+
 /* Nor does one whose address comes and goes boot for ever. */
 static void test_a_boot_ends(void **state)
 {
@@ -1459,6 +1474,7 @@ int main(void)
         cmocka_unit_test(test_what_was_not_seen_up_since_the_first_record_has_time_for_its_gate),
         cmocka_unit_test(test_a_machine_that_comes_back_before_its_isolation_has_time_for_its_gate),
         cmocka_unit_test(test_a_machine_that_was_on_all_the_time_does_not_boot),
+        cmocka_unit_test(test_what_was_seen_up_with_other_probes_is_not_waited_for),
         cmocka_unit_test(test_a_boot_ends),
         cmocka_unit_test(test_the_management_address_is_asked_until_it_is_seen_up),
         cmocka_unit_test(test_other_probes_end_a_suspicion),
