@@ -154,10 +154,31 @@ static ocf_rc_t observer_validate(const ocf_call_t *call)
     return OCF_RC_SUCCESS;
 }
 
+/* What the daemon forgets when it is restarted, all observers at once, is what they know of every server. */
+static ocf_rc_t observer_reload(const ocf_call_t *call)
+{
+    static const char *const names[] = { "references", "management_references" };
+    g_autoptr(JsonObject) question = json_object_new();
+    JsonObject *answer = NULL;
+    GError *error = NULL;
+
+    json_object_set_string_member(question, "op", "reload");
+    for (gsize i = 0; i < G_N_ELEMENTS(names); i++) {
+        json_object_set_string_member(question, names[i], ocf_value_string(call->values, names[i]));
+    }
+    answer = observer_client_request(question, ocf_call_remaining_ms(call, 1000), &error);
+    if (answer == NULL) {
+        return ocf_fail(error);
+    }
+    json_object_unref(answer);
+    return OCF_RC_SUCCESS;
+}
+
 static const ocf_action_t observer_actions[] = {
     { .name = "start", .timeout_s = 30, .run = observer_start },
     { .name = "stop", .timeout_s = 20, .run = observer_stop, .takes_bad_params = TRUE },
     { .name = "monitor", .timeout_s = 20, .interval_s = 10, .run = observer_monitor, .takes_bad_params = TRUE },
+    { .name = "reload-agent", .timeout_s = 20, .run = observer_reload },
     { .name = "meta-data", .timeout_s = 5 },
     { .name = "validate-all", .timeout_s = 20, .run = observer_validate },
     { .name = NULL }

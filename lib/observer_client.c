@@ -59,26 +59,17 @@ static qb_ipcc_connection_t *connect_until(gint64 deadline_us, GError **error)
     return connection;
 }
 
-static char *request_text(const char *op, const char *server)
+static char *request_text(JsonObject *question)
 {
-    g_autoptr(JsonBuilder) builder = json_builder_new();
-    g_autoptr(JsonNode) root = NULL;
+    g_autoptr(JsonNode) root = json_node_new(JSON_NODE_OBJECT);
 
-    json_builder_begin_object(builder);
-    json_builder_set_member_name(builder, "op");
-    json_builder_add_string_value(builder, op);
-    if (server != NULL) {
-        json_builder_set_member_name(builder, "server");
-        json_builder_add_string_value(builder, server);
-    }
-    json_builder_end_object(builder);
-    root = json_builder_get_root(builder);
+    json_node_set_object(root, question);
     return json_to_string(root, FALSE);
 }
 
-static gboolean send_request(qb_ipcc_connection_t *connection, const char *op, const char *server, GError **error)
+static gboolean send_request(qb_ipcc_connection_t *connection, JsonObject *question, GError **error)
 {
-    g_autofree char *text = request_text(op, server);
+    g_autofree char *text = request_text(question);
     struct qb_ipc_request_header header = { .id = 0, .size = (int32_t) (sizeof(header) + strlen(text)) };
     struct iovec parts[] = {
         { .iov_base = &header, .iov_len = sizeof(header) },
@@ -123,7 +114,7 @@ static JsonObject *receive_answer(qb_ipcc_connection_t *connection, gint64 deadl
                                  (gsize) size_bytes - sizeof(struct qb_ipc_response_header), error);
 }
 
-JsonObject *observer_client_ask(const char *op, const char *server, guint timeout_ms, GError **error)
+JsonObject *observer_client_request(JsonObject *question, guint timeout_ms, GError **error)
 {
     gint64 deadline_us = g_get_monotonic_time() + timeout_ms * 1000LL;
     qb_ipcc_connection_t *connection = connect_until(deadline_us, error);
@@ -132,9 +123,20 @@ JsonObject *observer_client_ask(const char *op, const char *server, guint timeou
     if (connection == NULL) {
         return NULL;
     }
-    if (send_request(connection, op, server, error)) {
+    if (send_request(connection, question, error)) {
         answer = receive_answer(connection, deadline_us, error);
     }
     qb_ipcc_disconnect(connection);
     return answer;
+}
+
+JsonObject *observer_client_ask(const char *op, const char *server, guint timeout_ms, GError **error)
+{
+    g_autoptr(JsonObject) question = json_object_new();
+
+    json_object_set_string_member(question, "op", op);
+    if (server != NULL) {
+        json_object_set_string_member(question, "server", server);
+    }
+    return observer_client_request(question, timeout_ms, error);
 }

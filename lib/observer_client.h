@@ -20,6 +20,8 @@
  *   {"op":"takeover","server":"db1"}     -> {"ok":true}  planned takeover: isolate, then grant
  *   {"op":"release","server":"db1"}      -> {"ok":true}  end the takeover on the operator's word
  *   {"op":"history","server":"db1"}      -> {"ok":true,"takeovers":[{"events":[{"event","at_ms","host"?,"detail"?}]}]}
+ *   {"op":"reload","references":"PROBES","management_references":"PROBES"}
+ *                                        -> {"ok":true}  these are its references from now on
  *   any, refused                         -> {"ok":false,"error":"a sentence"}
  */
 #define OBSERVER_IPC_MESSAGE_MAX_BYTES (4 * 1024 * 1024)
@@ -32,6 +34,9 @@
  *         gave no answer in time, or it answered ok=false (UNDERSTUDY_ERROR_FAILED with its sentence)
  */
 JsonObject *observer_client_ask(const char *op, const char *server, guint timeout_ms, GError **error);
+
+/* Likewise, with a question that has more members; it is not taken over. */
+JsonObject *observer_client_request(JsonObject *question, guint timeout_ms, GError **error);
 
 /* Its reading of the answer, apart; pure. */
 JsonObject *observer_answer_parse(const char *text, gsize length, GError **error);

@@ -103,8 +103,8 @@ static int32_t on_message(qb_ipcs_connection_t *connection, void *data, size_t s
     request_id = g_memdup2(&server->last_request_id, sizeof(guint64));
     qb_ipcs_connection_ref(connection);
     g_hash_table_insert(server->waiting, request_id, connection);
-    answer = server->ask(json_read_text(request, "op"), json_read_text(request, "server"), server->last_request_id,
-                         server->user_data);
+    answer = server->ask(json_read_text(request, "op"), json_read_text(request, "server"), request,
+                         server->last_request_id, server->user_data);
     if (answer != NULL) {
         ipc_server_answer(server, server->last_request_id, answer);
     }

@@ -11,10 +11,12 @@ typedef struct ipc_server ipc_server_t;
  * \brief Answer one question
  *
  * \param[in] server      "" if the question names none
+ * \param[in] question    all of it
  * \param[in] request_id  for ipc_server_answer()
  * \return the answer at once, or NULL: ipc_server_answer() follows
  */
-typedef JsonObject *(*ipc_server_ask_fn)(const char *op, const char *server, guint64 request_id, gpointer user_data);
+typedef JsonObject *(*ipc_server_ask_fn)(const char *op, const char *server, JsonObject *question, guint64 request_id,
+                                         gpointer user_data);
 
 ipc_server_t *ipc_server_new(ipc_server_ask_fn ask, gpointer user_data, GError **error);
 void ipc_server_free(ipc_server_t *server);

@@ -21,6 +21,7 @@
 #include "history_file.h"
 #include "ipc_server.h"
 #include "isolation.h"
+#include "json_read.h"
 #include "log.h"
 #include "names.h"
 #include "observer_options.h"
@@ -599,7 +600,25 @@ static JsonObject *answer_request(observer_t *observer, const char *server, verd
     return (refusal != NULL) ? ipc_answer_new(refusal) : NULL;
 }
 
-static JsonObject *on_ask(const char *op, const char *server, guint64 request_id, gpointer user_data)
+static JsonObject *answer_reload(observer_t *observer, JsonObject *question)
+{
+    g_autoptr(GError) error = NULL;
+    g_autoptr(GPtrArray) references = probe_spec_list_parse(json_read_text(question, "references"), &error);
+    GPtrArray *management_references = references != NULL
+                                           ? probe_spec_list_parse(json_read_text(question, "management_references"), &error)
+                                           : NULL;
+
+    if (management_references == NULL) {
+        return ipc_answer_new(error->message);
+    }
+    log_line(LOG_NOTICE, "The references are now: %s; on the management network: %s", json_read_text(question, "references"),
+             json_read_text(question, "management_references"));
+    watch_set_references(observer->watch, g_steal_pointer(&references), management_references);
+    run_soon(observer);
+    return ipc_answer_new(NULL);
+}
+
+static JsonObject *on_ask(const char *op, const char *server, JsonObject *question, guint64 request_id, gpointer user_data)
 {
     observer_t *observer = user_data;
 
@@ -614,6 +633,9 @@ static JsonObject *on_ask(const char *op, const char *server, guint64 request_id
     }
     if (g_strcmp0(op, "takeover") == 0) {
         return answer_takeover(observer, server, request_id);
+    }
+    if (g_strcmp0(op, "reload") == 0) {
+        return answer_reload(observer, question);
     }
     if (g_strcmp0(op, "release") == 0) {
         return answer_request(observer, server, VERDICT_REQUEST_RELEASE, request_id);

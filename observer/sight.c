@@ -8,6 +8,7 @@ struct sight {
     gpointer user_data;
     cycle_t *cycle;        /* NULL: none runs */
     gint64 due_ms;
+    gint64 begun_ms;
     vote_sight_t seen;
 };
 
@@ -63,7 +64,7 @@ void sight_tick(sight_t *sight, gint64 now_ms)
     if (now_ms >= sight->due_ms) {
         sight_ask_now(sight);
     }
-    if (now_ms - sight->seen.reference_answered_ms > SIGHT_BLIND_AFTER_MS) {
+    if (now_ms - MAX(sight->seen.reference_answered_ms, sight->begun_ms) > SIGHT_BLIND_AFTER_MS) {
         set_blind(sight, TRUE);
     }
 }
@@ -87,7 +88,7 @@ sight_t *sight_new(GPtrArray *references, gboolean needs_them, sight_changed_fn 
     sight->user_data = user_data;
     sight->seen.has_references = references->len > 0 || needs_them;
     sight->seen.blind = references->len == 0 && needs_them;
-    sight->seen.reference_answered_ms = probe_now_ms();
+    sight->begun_ms = probe_now_ms(); /* nobody has been heard yet: that proves nothing of what was missed before */
     return sight;
 }
 

@@ -40,7 +40,8 @@ typedef struct {
     gint64 sent_wall_ms;
     cycle_t *service_cycle;
     cycle_t *management_cycle;
-    sight_t *management_sight;     /* by which it is judged, whatever comes meanwhile */
+    sight_t *service_sight;        /* by which it is judged, whatever comes meanwhile */
+    sight_t *management_sight;     /* likewise */
     cycle_t *service_reference_cycle;
     cycle_t *management_reference_cycle;
     probe_answer_t service_answer;
@@ -57,6 +58,7 @@ struct watch {
     GHashTable *servers;     /* name -> watched_t* */
     guint servers_added;
     sight_t *sight;          /* of the service network */
+    GPtrArray *old_sights;   /* of the service network: rounds that began before it had other references */
     gboolean blind_told;
     GHashTable *sights;      /* char* the references' texts -> sight_t*: of the management networks */
     char **service_references;    /* as written */
@@ -213,7 +215,9 @@ static gboolean server_uses_sight(const watched_t *server, const sight_t *sight)
         return TRUE;
     }
     for (const GSList *item = server->rounds; item != NULL; item = item->next) {
-        if (((const round_t *) item->data)->management_sight == sight) {
+        const round_t *round = item->data;
+
+        if (round->management_sight == sight || round->service_sight == sight) {
             return TRUE;
         }
     }
@@ -239,6 +243,11 @@ static gboolean sight_is_unused(gpointer key, gpointer sight, gpointer watch)
 static void drop_unused_sights(watch_t *watch)
 {
     g_hash_table_foreach_remove(watch->sights, sight_is_unused, watch);
+    for (guint i = watch->old_sights->len; i > 0; i--) {
+        if (sight_is_unused(NULL, g_ptr_array_index(watch->old_sights, i - 1), watch)) {
+            g_ptr_array_remove_index_fast(watch->old_sights, i - 1);
+        }
+    }
 }
 
 /* Whom it knows there it does not forget because an interface has lost its address. */
@@ -415,7 +424,7 @@ static void round_end_part(round_t *round)
         return;
     }
     server->watch->callbacks.answer(server->name, round->epoch, round->round,
-                                    round_vote(has_service, round->service_answer, server->watch->sight,
+                                    round_vote(has_service, round->service_answer, round->service_sight,
                                                round->service_reference_answered),
                                     round_vote(has_management, round->management_answer, round->management_sight,
                                                round->management_reference_answered),
@@ -429,6 +438,9 @@ static void round_end_part(round_t *round)
     }
     server->rounds = g_slist_remove(server->rounds, round);
     round_free(round);
+    if (server->watch->old_sights->len > 0) {
+        drop_unused_sights(server->watch);
+    }
 }
 
 static void on_round_service(probe_answer_t answer, const char *reason, gpointer user_data)
@@ -459,7 +471,7 @@ static void on_round_service_references(probe_answer_t answer, const char *reaso
     round->service_reference_cycle = NULL;
     round->service_reference_answered = answer == PROBE_UP;
     if (round->service_reference_answered) {
-        sight_answered(round->server->watch->sight);
+        sight_answered(round->service_sight);
     }
     round_end_part(round);
 }
@@ -503,7 +515,8 @@ void watch_round(watch_t *watch, const char *name, guint64 epoch, guint32 number
         round->management_reference_cycle = sight_ask(round->management_sight, on_round_management_references, round);
         round->pending += round->management_reference_cycle != NULL;
     }
-    round->service_reference_cycle = sight_ask(watch->sight, on_round_service_references, round);
+    round->service_sight = watch->sight;
+    round->service_reference_cycle = sight_ask(round->service_sight, on_round_service_references, round);
     round->pending += round->service_reference_cycle != NULL;
 }
 
@@ -620,6 +633,31 @@ static char **spec_texts(const GPtrArray *specs)
     return texts;
 }
 
+void watch_set_references(watch_t *watch, GPtrArray *references, GPtrArray *management_references)
+{
+    GHashTableIter iter;
+    gpointer value = NULL;
+
+    g_strfreev(watch->service_references);
+    watch->service_references = spec_texts(references);
+    g_strfreev(watch->management_references);
+    watch->management_references = spec_texts(management_references);
+    g_ptr_array_unref(management_references);
+    g_ptr_array_add(watch->old_sights, watch->sight);
+    watch->sight = sight_new(references, FALSE, on_sight, watch);
+    sight_ask_now(watch->sight);
+    g_hash_table_iter_init(&iter, watch->servers);
+    while (g_hash_table_iter_next(&iter, NULL, &value)) {
+        watched_t *server = value;
+
+        server->management_sight = NULL;
+        server_find_sight(server);
+        sight_ask_now(server->management_sight);
+    }
+    drop_unused_sights(watch);
+    on_sight(watch->sight, watch);
+}
+
 watch_t *watch_new(GPtrArray *references, GPtrArray *management_references, const watch_callbacks_t *callbacks,
                    gpointer user_data)
 {
@@ -634,6 +672,7 @@ watch_t *watch_new(GPtrArray *references, GPtrArray *management_references, cons
     watch->networks = networks_of_this_host();
     watch->servers = g_hash_table_new_full(g_str_hash, g_str_equal, NULL, (GDestroyNotify) server_free);
     watch->sight = sight_new(references, FALSE, on_sight, watch);
+    watch->old_sights = g_ptr_array_new_with_free_func((GDestroyNotify) sight_free);
     watch->sights = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, (GDestroyNotify) sight_free);
     watch->tick_source = g_timeout_add(TICK_MS, on_tick, watch);
     return watch;
@@ -648,6 +687,7 @@ void watch_free(watch_t *watch)
     g_hash_table_unref(watch->servers);
     g_hash_table_unref(watch->sights);
     sight_free(watch->sight);
+    g_ptr_array_unref(watch->old_sights);
     g_strfreev(watch->service_references);
     g_strfreev(watch->management_references);
     g_strfreev(watch->neighbours);

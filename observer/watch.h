@@ -40,6 +40,9 @@ void watch_set_management(watch_t *watch, const char *server, gboolean is_watche
  * there: while none answers, that address can't be judged. */
 void watch_set_neighbours(watch_t *watch, const char *const *addresses);
 
+/* Other references from now on, both taken over; they are asked at once. */
+void watch_set_references(watch_t *watch, GPtrArray *references, GPtrArray *management_references);
+
 /* Ask every plane of a server at once, over fresh connections, and the references; callbacks->answer() follows. */
 void watch_round(watch_t *watch, const char *server, guint64 epoch, guint32 round);
 

@@ -251,14 +251,14 @@ const ocf_param_t image_params[] = {
 };
 
 const ocf_param_t observer_params[] = {
-    { .name = "references", .type = OCF_TYPE_STRING, .default_text = "", .check = check_probes,
+    { .name = "references", .type = OCF_TYPE_STRING, .default_text = "", .reloadable = TRUE, .check = check_probes,
       .shortdesc = "Addresses that answer as long as this host's service network works",
       .longdesc = "Probes (tcp:ADDR:PORT, icmp:ADDR) of routers, switches or clients on the service network, "
                   "separated by blanks. While none of them answers, this host's votes are \"blind\" and no image "
                   "is placed on it if another host can do better. Without any, a host is never blind. A host's own "
                   "address answers while the network is away, and a protected server's falls silent with it: name "
                   "neither." },
-    { .name = "management_references", .type = OCF_TYPE_STRING, .default_text = "", .check = check_probes,
+    { .name = "management_references", .type = OCF_TYPE_STRING, .default_text = "", .reloadable = TRUE, .check = check_probes,
       .shortdesc = "Addresses that answer as long as this host reaches the servers' management network",
       .longdesc = "Probes (tcp:ADDR:PORT, icmp:ADDR) of switches or routers on the network of the servers' management "
                   "addresses (recover_probe), separated by blanks. That such an address is silent counts only while "
