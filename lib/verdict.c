@@ -103,6 +103,11 @@ void verdict_decision_clear(verdict_decision_t *decision)
 
 /* Decisions ---------------------------------------------------------------*/
 
+static gboolean is_before_isolation(verdict_t verdict)
+{
+    return verdict == VERDICT_HEALTHY || verdict == VERDICT_SUSPECT || verdict == VERDICT_DOUBTED;
+}
+
 /* Takes the reason over. How often a takeover's return has failed is forgotten when the server is healthy. */
 static void propose(const verdict_view_t *view, verdict_decision_t *decision, verdict_t verdict, char *reason)
 {
@@ -114,6 +119,9 @@ static void propose(const verdict_view_t *view, verdict_decision_t *decision, ve
         .reason = reason,
         .seen_probes = g_strdup(view->record->seen_probes),
     };
+    if (is_before_isolation(view->record->verdict) && is_before_isolation(verdict)) {
+        decision->next.isolation = view->record->isolation;
+    }
     if (verdict != VERDICT_HEALTHY) {
         decision->next.failed_returns = view->record->failed_returns;
         decision->next.operator_returns = view->record->operator_returns;
@@ -250,10 +258,37 @@ static gboolean is_seen(const verdict_view_t *view)
     return verdict_is_seen(view->config, view->record, view->stored_probes);
 }
 
-/* An answer that still stands may be the image's own until every probe has been sent anew after it stopped. */
+/* All observers were ended, and what they had begun may be under way. */
+static gboolean has_earlier_isolation(const verdict_record_t *record)
+{
+    return is_before_isolation(record->verdict) && record->isolation == ISOLATION_STATE_BEGUN;
+}
+
+void verdict_record_first(verdict_record_t *record, const server_config_t *config, gboolean ticket_granted)
+{
+    *record = (verdict_record_t) { .epoch = 1, .verdict = VERDICT_HEALTHY, .isolation = ISOLATION_STATE_BEGUN,
+                                   .reason = g_strdup("") };
+    if (ticket_granted && config->probes->len > 0) {
+        /* Latched: its original may not run again only because our memory is lost. */
+        record->verdict = VERDICT_FAILED;
+        record->isolation = ISOLATION_STATE_NOT_BEGUN;
+        g_free(record->reason);
+        record->reason = g_strdup("its ticket was granted when the observers started");
+    }
+}
+
+gboolean verdict_may_lift(const verdict_record_t *record)
+{
+    return record->verdict == VERDICT_HEALTHY && !has_earlier_isolation(record);
+}
+
+/* An answer that still stands may be the image's own until every probe has been sent anew after it stopped; or of before
+ * an earlier isolation took effect. */
 static gboolean is_up_without_image(const verdict_view_t *view, verdict_decision_t *decision)
 {
-    gint64 settled_ms = later(view->image_stopped_since_ms, view->config->probe_interval_ms
+    gint64 from_ms = has_earlier_isolation(view->record) ? MAX(view->image_stopped_since_ms, view->fencing_over_since_ms)
+                                                         : view->image_stopped_since_ms;
+    gint64 settled_ms = later(from_ms, view->config->probe_interval_ms
                                                                 + view->config->probe_timeout_ms
                                                                 + VERDICT_STOPPED_SETTLE_MS);
 
@@ -322,26 +357,68 @@ static gboolean has_come_back(const verdict_view_t *view)
 /* TRUE if it is noted now, for a new leader and for the store. */
 static gboolean decide_seen(const verdict_view_t *view, verdict_decision_t *decision)
 {
-    if (g_strcmp0(view->config->probes_digest, view->record->seen_probes) == 0 || !is_up_without_image(view, decision)) {
+    if ((g_strcmp0(view->config->probes_digest, view->record->seen_probes) == 0 && !has_earlier_isolation(view->record))
+        || !is_up_without_image(view, decision)) {
         return FALSE;
     }
     propose_note(view, decision, view->record->reason);
+    decision->next.isolation = ISOLATION_STATE_NOT_BEGUN;
     g_free(decision->next.seen_probes);
     decision->next.seen_probes = g_strdup(view->config->probes_digest);
     return TRUE;
 }
 
+/* TRUE if it is proposed now. */
+static gboolean note_fencing(const verdict_view_t *view, verdict_decision_t *decision, gboolean is_pending)
+{
+    g_autofree char *reason = g_strdup_printf("a fencing of it from before all observers were restarted is under way, or "
+                                              "Pacemaker's fencer does not say: it may still be switched off, and is not "
+                                              "judged until that is over; look at stonith_admin --history %s",
+                                              view->config->name);
+    gboolean is_noted = g_strcmp0(reason, view->record->reason) == 0;
+
+    if (is_noted != is_pending) {
+        propose_note(view, decision, is_pending ? reason : "");
+    }
+    return is_noted != is_pending;
+}
+
+/* TRUE: it is not judged now. What was begun before the first record may switch a server off that is up, and one that is
+ * down is being switched off already. */
+static gboolean decide_earlier_isolation(const verdict_view_t *view, verdict_decision_t *decision)
+{
+    gint64 until_ms = view->verdict_since_ms + VERDICT_FENCING_MAX_MS;
+
+    if (!has_earlier_isolation(view->record)) {
+        return FALSE;
+    }
+    if (view->fencing_over_since_ms == VERDICT_NEVER) {
+        decision->look_fencing = TRUE;
+        if (view->now_ms < until_ms) {
+            wake_at(decision, until_ms);
+        }
+        return (view->fencing_pending && note_fencing(view, decision, TRUE)) || view->now_ms < until_ms
+               || !verdict_tally_is_down(&view->service);
+    }
+    if (view->config->probes->len == 0) {
+        propose_note(view, decision, ""); /* nobody can say whether it is up */
+        decision->next.isolation = ISOLATION_STATE_NOT_BEGUN;
+        return TRUE;
+    }
+    return note_fencing(view, decision, FALSE);
+}
+
 static void decide_healthy(const verdict_view_t *view, verdict_decision_t *decision)
 {
-    if (decide_takeover_request(view, decision)) {
+    if (view->ticket_granted && view->config->probes->len > 0) {
+        /* Granted by hand beside a healthy original: two would serve. */
+        decision->ticket = TICKET_REVOKE;
+    }
+    if (decide_takeover_request(view, decision) || decide_earlier_isolation(view, decision)) {
         return;
     }
     if (view->config->probes->len == 0) {
         return; /* never judged: its ticket is the operator's own */
-    }
-    if (view->ticket_granted) {
-        /* Granted by hand beside a healthy original: two would serve. */
-        decision->ticket = TICKET_REVOKE;
     }
     if (decide_seen(view, decision)) {
         return;

@@ -73,7 +73,9 @@ typedef struct verdict_record {
     gboolean seen_away;      /* FAILED: a majority has held the original down on its management address since */
     char *seen_probes;       /* digest of the probes with which it was last seen up, or "" */
     guint quiet_rounds;      /* ISOLATING, isolate=confirmed: rounds without life so far */
-    isolation_state_t isolation; /* ISOLATING */
+    /* ISOLATING. HEALTHY, SUSPECT, DOUBTED: BEGUN if an isolation of before the first record may be under way, and what it
+     * put on the blocklist stands */
+    isolation_state_t isolation;
     guint failed_returns;    /* of this takeover: each further one waits longer */
     gboolean operator_returns; /* it came back and did not serve: only an operator lets it return */
 } verdict_record_t;
@@ -148,6 +150,10 @@ typedef struct verdict_view {
     isolation_result_t isolation_result;
     const char *isolation_sentence; /* of the last attempt, or NULL */
 
+    /* Fencing that was begun before the first record, as this host's looks at the fencer found it. */
+    gboolean fencing_pending;       /* at the last look it was under way, or the fencer did not say */
+    gint64 fencing_over_since_ms;   /* none is under way, and the server shows what there was; VERDICT_NEVER: not known */
+
     const char *stored_probes;      /* as the store remembers record->seen_probes, or NULL */
     /* Whether a host would run the image if its ticket were granted: Pacemaker's answer to this host's last question. */
     gint64 start_checked_ms;        /* VERDICT_NEVER: none yet */
@@ -179,6 +185,7 @@ typedef struct verdict_decision {
     gboolean check_start;     /* ask Pacemaker whether a host would run the image */
     gboolean start_isolation;
     gboolean start_look;      /* only ask whether a fencing is still under way: the server is to be let back */
+    gboolean look_fencing;    /* ask the fencer what is under way, for all servers that want to know at once */
     ticket_action_t ticket;
     gint64 wake_ms;           /* look again then at the latest, VERDICT_NEVER: when something changes */
 } verdict_decision_t;
@@ -193,6 +200,11 @@ typedef struct verdict_decision {
  */
 void verdict_decide(const verdict_view_t *view, verdict_decision_t *decision);
 void verdict_decision_clear(verdict_decision_t *decision);
+
+/* The record of a server that nobody has one of: it is new, or all observers were ended. */
+void verdict_record_first(verdict_record_t *record, const server_config_t *config, gboolean ticket_granted);
+/* TRUE if what an isolation has put on the blocklist for the server may come off. */
+gboolean verdict_may_lift(const verdict_record_t *record);
 
 /*!
  * \brief Say what keeps a server's verdict as it is, if it is not simply well
@@ -239,6 +251,9 @@ char *verdict_request_refusal(verdict_request_t request, const char *server, con
 #define VERDICT_ISOLATION_PAUSE_MAX_MS 30000
 /* What a power switch was told before an attempt ended has taken effect by then. */
 #define VERDICT_EFFECT_SHOWS_MS 5000
+/* A fencing that was begun under a record that is lost holds the judgement of a server that is down up for so long: an
+ * attempt that is listed for longer is one that the fencer has forgotten. */
+#define VERDICT_FENCING_MAX_MS 600000
 /* A start that was on its way when the ticket was revoked may show up this late. */
 #define VERDICT_STOPPED_SETTLE_MS 1000
 /* The original may need this much longer than recover_after to serve again. */

@@ -25,6 +25,7 @@ group_t *group_new(guint32 node_id, const char *node_name, const group_ops_t *op
     group->voters = g_new0(char *, 1);
     group->incarnation = ((guint64) g_random_int() << 32) | g_random_int();
     group->serial = group->incarnation;
+    group->fencing_looked_ms = VERDICT_NEVER;
     group->part_bytes = PART_BYTES;
     group->outbox = g_queue_new();
     group->histories = g_queue_new();
@@ -834,6 +835,62 @@ static void set_tickets(group_t *group, GPtrArray *names, gboolean granted)
     }
 }
 
+/* So often while a fencing is under way. */
+#define FENCING_LOOK_MS 2000
+
+/* One look for all who want to know. */
+static gint64 look_fencing(group_t *group, gint64 now_ms)
+{
+    GHashTableIter iter;
+    gpointer value = NULL;
+    gboolean is_wanted = FALSE;
+
+    g_hash_table_iter_init(&iter, group->servers);
+    while (!is_wanted && g_hash_table_iter_next(&iter, NULL, &value)) {
+        is_wanted = ((const group_server_t *) value)->wants_fencing_look;
+    }
+    if (!is_wanted || group->fencing_look_runs) {
+        return VERDICT_NEVER;
+    }
+    if (group->fencing_looked_ms != VERDICT_NEVER && now_ms < group->fencing_looked_ms + FENCING_LOOK_MS) {
+        return group->fencing_looked_ms + FENCING_LOOK_MS;
+    }
+    g_hash_table_iter_init(&iter, group->servers);
+    while (g_hash_table_iter_next(&iter, NULL, &value)) {
+        group_server_t *server = value;
+
+        server->in_fencing_look = server->wants_fencing_look;
+    }
+    group->fencing_look_runs = TRUE;
+    group->fencing_looked_ms = now_ms;
+    group->ops.fencing_look(group->user_data);
+    return VERDICT_NEVER;
+}
+
+void group_fencing_looked(group_t *group, const char *const *pending, gint64 now_ms)
+{
+    GHashTableIter iter;
+    gpointer value = NULL;
+
+    group->fencing_look_runs = FALSE;
+    g_hash_table_iter_init(&iter, group->servers);
+    while (g_hash_table_iter_next(&iter, NULL, &value)) {
+        group_server_t *server = value;
+
+        if (!server->in_fencing_look) {
+            continue;
+        }
+        server->in_fencing_look = FALSE;
+        if (pending == NULL || g_strv_contains(pending, server->name)) {
+            server->fencing_pending = TRUE;
+        } else if (server->fencing_over_since_ms == VERDICT_NEVER) {
+            /* What the power switch was told at the end has not shown yet. */
+            server->fencing_over_since_ms = now_ms + (server->fencing_pending ? VERDICT_EFFECT_SHOWS_MS : 0);
+            server->fencing_pending = FALSE;
+        }
+    }
+}
+
 static gint64 lead(group_t *group, gint64 now_ms)
 {
     g_autoptr(GPtrArray) grant = g_ptr_array_new();
@@ -849,7 +906,7 @@ static gint64 lead(group_t *group, gint64 now_ms)
     /* What is due together is one change, so that Pacemaker spreads the images. */
     set_tickets(group, revoke, FALSE);
     set_tickets(group, grant, TRUE);
-    return wake_ms;
+    return MIN(wake_ms, look_fencing(group, now_ms));
 }
 
 gint64 group_run(group_t *group, gint64 now_ms)

@@ -78,6 +78,8 @@ typedef struct group_ops {
     void (*isolation_start)(const server_config_t *config, gpointer user_data);
     /* Likewise, but nothing is tried: it only tells whether a fencing is still under way. */
     void (*isolation_look)(const server_config_t *config, gpointer user_data);
+    /* Ask Pacemaker's fencer which servers a fencing is under way of, and call group_fencing_looked(). */
+    void (*fencing_look)(gpointer user_data);
     void (*isolation_cancel)(const char *server, gpointer user_data);
     /* Ask whether a host would run the server's image if its ticket were granted, and call group_start_checked(). */
     void (*start_check)(const char *server, gpointer user_data);
@@ -162,6 +164,9 @@ gboolean group_asks_management(const group_t *group, const char *server);
 
 void group_isolation_ended(group_t *group, const char *server, isolation_result_t result, const char *sentence,
                            gint64 now_ms);
+
+/* pending: the names of those with a fencing under way; NULL: the fencer did not say. */
+void group_fencing_looked(group_t *group, const char *const *pending, gint64 now_ms);
 
 /* obstacle: NULL if a host would run it; else why not, or why it is not known. */
 void group_start_checked(group_t *group, const char *server, const char *obstacle, gint64 now_ms);

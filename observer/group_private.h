@@ -94,6 +94,10 @@ typedef struct group_server {
     gint64 pause_end_tried_ms;
     guint events_sent;       /* bits of history_notes[] */
     char *started_host_sent;
+    gboolean wants_fencing_look;
+    gboolean in_fencing_look; /* it wanted to know when the look began that is under way */
+    gboolean fencing_pending;
+    gint64 fencing_over_since_ms;
     gboolean start_check_runs;
     gint64 start_checked_ms;
     gboolean start_possible;
@@ -129,6 +133,8 @@ struct group {
     guint32 leader_noted;
     guint32 rounds_asked;
     gint64 pause_ended_ms;   /* when the CIB was last asked to forget a pause of any server */
+    gboolean fencing_look_runs;
+    gint64 fencing_looked_ms; /* when the last look began, VERDICT_NEVER: none yet */
 
     guint64 ring;
     guint64 quorum_ring;

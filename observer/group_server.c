@@ -35,6 +35,7 @@ group_server_t *group_server_new(const char *name)
     server->refused_since_ms = VERDICT_NEVER;
     server->clean_up_tried_ms = VERDICT_NEVER;
     server->start_checked_ms = VERDICT_NEVER;
+    server->fencing_over_since_ms = VERDICT_NEVER;
     server->isolation_result = ISOLATION_NONE;
     return server;
 }
@@ -294,6 +295,10 @@ static void set_record(group_t *group, group_server_t *server, const verdict_rec
     if (server->record.isolation == ISOLATION_STATE_BEGUN && old.isolation != ISOLATION_STATE_BEGUN) {
         server->isolation_result = ISOLATION_NONE; /* what is known is of the attempts before */
     }
+    if (old.epoch == 0 || old.isolation != ISOLATION_STATE_BEGUN) {
+        server->in_fencing_look = server->fencing_pending = FALSE;
+        server->fencing_over_since_ms = VERDICT_NEVER;
+    }
     server->proposed_ms = VERDICT_NEVER;
     if (changed && old.verdict == VERDICT_ISOLATING && server->record.verdict == VERDICT_FAILED) {
         server->request = VERDICT_REQUEST_NONE; /* a release came too late: it is off, and its image is all that serves */
@@ -470,6 +475,8 @@ static void fill_view(const group_t *group, const group_server_t *server, gint64
         .isolation_ended_ms = server->isolation_ended_ms,
         .isolation_result = server->isolation_result,
         .isolation_sentence = server->isolation_sentence,
+        .fencing_pending = server->fencing_pending,
+        .fencing_over_since_ms = server->fencing_over_since_ms,
         .start_checked_ms = server->start_checked_ms,
         .start_possible = server->start_possible,
         .start_obstacle = server->start_obstacle,
@@ -497,17 +504,13 @@ static gboolean is_on_its_way(gint64 *sent_ms, gint64 now_ms)
     return *sent_ms != VERDICT_NEVER;
 }
 
-/* A server that nobody has a record of: new, or all observers were ended. */
 static void propose_first(group_t *group, group_server_t *server, gint64 now_ms)
 {
-    verdict_record_t record = { .epoch = 1, .verdict = VERDICT_HEALTHY, .reason = (char *) "" };
+    verdict_record_t record = { 0 };
 
-    if (server->ticket_granted && server->config->probes->len > 0) {
-        /* Latched: its original may not run again only because our memory is lost. */
-        record.verdict = VERDICT_FAILED;
-        record.reason = (char *) "its ticket was granted when the observers started";
-    }
+    verdict_record_first(&record, server->config, server->ticket_granted);
     propose(group, server, &record, now_ms);
+    verdict_record_clear(&record);
 }
 
 /* A start that was refused for want of the ticket says nothing of its host, and must not ban it from the takeover. */
@@ -544,6 +547,7 @@ static gint64 carry_out(group_t *group, group_server_t *server, const verdict_de
     } else {
         server->ticket_tried_ms = VERDICT_NEVER;
     }
+    server->wants_fencing_look = decision->look_fencing;
     if (decision->check_start && !server->start_check_runs) {
         server->start_check_runs = TRUE;
         group->ops.start_check(server->name, group->user_data);
@@ -581,6 +585,7 @@ gint64 group_server_lead(group_t *group, group_server_t *server, gint64 now_ms, 
     verdict_decision_t decision = { 0 };
     gint64 wake_ms = VERDICT_NEVER;
 
+    server->wants_fencing_look = FALSE;
     if (is_on_its_way(&server->proposed_ms, now_ms)) {
         return server->proposed_ms + RESEND_MS;
     }

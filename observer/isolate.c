@@ -2,7 +2,7 @@
 /*
  * isolate: puts a server out of the way, for the observer daemon. Blocks, and may be repeated at will. With --look it does
  * nothing to it, and only tells whether a fencing is under way. Prints one sentence; the exit status is an
- * isolation_result_t. With --agent it only tells a fence agent by its metadata; the exit status is a fence_agent_kind_t.
+ * isolation_result_t. With --fencing it prints of which servers a fencing is under way. With --agent it only tells a fence agent by its metadata; the exit status is a fence_agent_kind_t.
  */
 #include <crm/common/results.h>
 #include <crm/stonith-ng.h>
@@ -34,6 +34,7 @@ static char *option_disks;
 static char *option_power_agents;
 static char *option_agent;
 static gboolean option_look;
+static gboolean option_fencing;
 static char *option_ceph_conf;
 static char *option_ceph_user;
 static gint64 option_timeout_ms = 60000;
@@ -46,6 +47,7 @@ static const GOptionEntry options[] = {
     { "ceph-user", 0, 0, G_OPTION_ARG_STRING, &option_ceph_user, "Cephx user, without \"client.\"", "NAME" },
     { "power-agents", 0, 0, G_OPTION_ARG_STRING, &option_power_agents, "Fence agents that switch the power", "AGENT ..." },
     { "look", 0, 0, G_OPTION_ARG_NONE, &option_look, "Only tell whether a fencing of the server is under way", NULL },
+    { "fencing", 0, 0, G_OPTION_ARG_NONE, &option_fencing, "Only print of whom a fencing is under way", NULL },
     { "agent", 0, 0, G_OPTION_ARG_STRING, &option_agent, "Only tell what kind of fence agent this is", "AGENT" },
     { "timeout-ms", 0, 0, G_OPTION_ARG_INT64, &option_timeout_ms, "Deadline of the whole attempt", "MS" },
     { NULL, 0, 0, G_OPTION_ARG_NONE, NULL, NULL, NULL },
@@ -220,20 +222,47 @@ static power_way_t success_judge(char **sentence)
     return POWER_UNKNOWN;
 }
 
+static gboolean is_pending(const stonith_history_t *event)
+{
+    return event->state != st_done && event->state != st_failed;
+}
+
+/* Prints the targets, with blanks between them; the exit status for --fencing. */
+static int fencing_tell(void)
+{
+    stonith_t *fencer = stonith_api_new();
+    stonith_history_t *history = NULL;
+    int rc = fencer->cmds->connect(fencer, "understudy-isolate", NULL);
+
+    if (rc == pcmk_ok) {
+        rc = fencer->cmds->history(fencer, st_opt_sync_call, NULL, &history, FENCER_QUERY_TIMEOUT_S);
+        fencer->cmds->disconnect(fencer);
+    }
+    for (const stonith_history_t *event = history; rc == pcmk_ok && event != NULL; event = event->next) {
+        if (is_pending(event)) {
+            printf("%s ", event->target);
+        }
+    }
+    printf("%s\n", rc == pcmk_ok ? "" : pcmk_strerror(rc));
+    stonith_history_free(history);
+    stonith_api_delete(fencer);
+    return rc == pcmk_ok ? 0 : 1;
+}
+
 /* TRUE only if the fencer says that no fencing of the server is under way. */
 static gboolean nothing_is_pending(stonith_t *fencer)
 {
     stonith_history_t *history = NULL;
-    gboolean is_pending = FALSE;
+    gboolean any_pending = FALSE;
 
     if (fencer->cmds->history(fencer, st_opt_sync_call, option_server, &history, FENCER_QUERY_TIMEOUT_S) != pcmk_ok) {
         return FALSE;
     }
     for (const stonith_history_t *event = history; event != NULL; event = event->next) {
-        is_pending |= event->state != st_done && event->state != st_failed;
+        any_pending |= is_pending(event);
     }
     stonith_history_free(history);
-    return !is_pending;
+    return !any_pending;
 }
 
 /* Asked of the whole cluster: which devices this host itself may use says nothing. */
@@ -345,9 +374,12 @@ int main(int argc, char **argv)
     begun_us = g_get_monotonic_time();
     g_option_context_add_main_entries(context, options, NULL);
     if (!g_option_context_parse(context, &argc, &argv, &error)
-        || (option_server == NULL && option_agent == NULL) || option_timeout_ms < 1000) {
+        || (option_server == NULL && option_agent == NULL && !option_fencing) || option_timeout_ms < 1000) {
         printf("%s\n", error != NULL ? error->message : "give --server and a --timeout-ms of at least 1000");
         return 64; /* EX_USAGE */
+    }
+    if (option_fencing) {
+        return fencing_tell();
     }
     if (option_agent != NULL) {
         return agent_tell(option_agent);

@@ -5,6 +5,8 @@
 
 /* The helper keeps its deadline itself; this is for one that hangs. */
 #define KILL_GRACE_MS 2000
+/* The fencer is asked with a deadline of its own. */
+#define FENCING_LOOK_TIMEOUT_MS 10000
 
 struct isolation {
     char *helper;
@@ -12,6 +14,8 @@ struct isolation {
     char *ceph_user;
     const agent_kinds_t *agent_kinds;
     isolation_ended_fn ended;
+    isolation_fencing_fn fencing_looked;
+    program_t *fencing_look; /* NULL: none runs */
     gpointer user_data;
     GHashTable *attempts; /* server -> attempt_t* */
 };
@@ -79,6 +83,24 @@ void isolation_look(isolation_t *isolation, const server_config_t *config)
     helper_start(isolation, config, argv);
 }
 
+static void on_fencing_looked(const program_result_t *result, gpointer user_data)
+{
+    isolation_t *isolation = user_data;
+    g_auto(GStrv) pending = g_strsplit(result->output, " ", -1);
+    gboolean is_told = !result->overdue && result->exit_status == 0;
+
+    isolation->fencing_look = NULL;
+    isolation->fencing_looked(is_told ? (const char *const *) pending : NULL, isolation->user_data);
+}
+
+void isolation_look_fencing(isolation_t *isolation)
+{
+    const char *argv[] = { isolation->helper, "--fencing", NULL };
+
+    g_clear_pointer(&isolation->fencing_look, program_cancel);
+    isolation->fencing_look = program_start(argv, FENCING_LOOK_TIMEOUT_MS, on_fencing_looked, isolation);
+}
+
 void isolation_start(isolation_t *isolation, const server_config_t *config)
 {
     g_autofree char *timeout_ms = g_strdup_printf("%" G_GUINT64_FORMAT, config->isolate_timeout_ms);
@@ -100,7 +122,8 @@ void isolation_cancel(isolation_t *isolation, const char *server)
 }
 
 isolation_t *isolation_new(const char *helper, const char *ceph_conf, const char *ceph_user,
-                           const agent_kinds_t *agent_kinds, isolation_ended_fn ended, gpointer user_data)
+                           const agent_kinds_t *agent_kinds, isolation_ended_fn ended, isolation_fencing_fn fencing_looked,
+                           gpointer user_data)
 {
     isolation_t *isolation = g_new0(isolation_t, 1);
 
@@ -109,6 +132,7 @@ isolation_t *isolation_new(const char *helper, const char *ceph_conf, const char
     isolation->ceph_user = g_strdup(ceph_user);
     isolation->agent_kinds = agent_kinds;
     isolation->ended = ended;
+    isolation->fencing_looked = fencing_looked;
     isolation->user_data = user_data;
     isolation->attempts = g_hash_table_new_full(g_str_hash, g_str_equal, NULL, (GDestroyNotify) attempt_free);
     return isolation;
@@ -119,6 +143,7 @@ void isolation_free(isolation_t *isolation)
     if (isolation == NULL) {
         return;
     }
+    g_clear_pointer(&isolation->fencing_look, program_cancel);
     g_hash_table_unref(isolation->attempts);
     g_free(isolation->helper);
     g_free(isolation->ceph_conf);

@@ -176,6 +176,11 @@ static void op_isolation_look(const server_config_t *config, gpointer user_data)
     isolation_look(((observer_t *) user_data)->isolation, config);
 }
 
+static void op_fencing_look(gpointer user_data)
+{
+    isolation_look_fencing(((observer_t *) user_data)->isolation);
+}
+
 static void op_isolation_cancel(const char *server, gpointer user_data)
 {
     isolation_cancel(((observer_t *) user_data)->isolation, server);
@@ -213,7 +218,7 @@ static void op_record_applied(const char *server, const verdict_record_t *from, 
         return;
     }
     watch_set_management(observer->watch, server, group_asks_management(observer->group, server));
-    if (from == NULL || from->verdict != to->verdict) {
+    if (from == NULL || from->verdict != to->verdict || verdict_may_lift(from) != verdict_may_lift(to)) {
         upkeep_on_verdict(observer->upkeep, server, to->verdict);
     }
     if (from == NULL || g_strcmp0(from->seen_probes, to->seen_probes) != 0) {
@@ -274,8 +279,9 @@ static gint64 op_wall_ms(gpointer user_data)
 }
 
 static const group_ops_t group_ops = {
-    op_send, op_round_start, op_isolation_start, op_isolation_look, op_isolation_cancel, op_start_check, op_starts_clean_up,
-    op_tickets_set, op_pause_end, op_record_applied, op_request_answered, op_event_stored, op_generation_agreed, op_note,
+    op_send, op_round_start, op_isolation_start, op_isolation_look, op_fencing_look, op_isolation_cancel, op_start_check,
+    op_starts_clean_up, op_tickets_set, op_pause_end, op_record_applied, op_request_answered, op_event_stored,
+    op_generation_agreed, op_note,
     op_wall_ms,
 };
 
@@ -370,6 +376,14 @@ static void on_isolated(const char *server, isolation_result_t result, const cha
         upkeep_on_off(observer->upkeep, server);
     }
     group_isolation_ended(observer->group, server, result, sentence, now_ms());
+    run_soon(observer);
+}
+
+static void on_fencing_looked(const char *const *pending, gpointer user_data)
+{
+    observer_t *observer = user_data;
+
+    group_fencing_looked(observer->group, pending, now_ms());
     run_soon(observer);
 }
 
@@ -676,7 +690,7 @@ static gboolean observer_start(observer_t *observer, GError **error)
     }
     observer->agent_kinds = agent_kinds_new(options.isolate_helper);
     observer->isolation = isolation_new(options.isolate_helper, options.ceph_conf, options.ceph_user,
-                                        observer->agent_kinds, on_isolated, observer);
+                                        observer->agent_kinds, on_isolated, on_fencing_looked, observer);
     observer->reach = reach_new();
     tell_reach(observer);
     observer->store_sight = store_sight_new(options.monitors_helper, options.ceph_conf, options.ceph_user,

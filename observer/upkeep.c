@@ -130,7 +130,7 @@ static gboolean arguments_collect(upkeep_t *upkeep, GPtrArray *argv)
         if (record->verdict == VERDICT_FAILED && entry->address != NULL) {
             argument_add(argv, "--hold", g_strdup_printf("%s=%s=%s", (const char *) server, entry->address,
                                                          entry->disks != NULL ? entry->disks : ""));
-        } else if (record->verdict == VERDICT_HEALTHY && entry->must_lift) {
+        } else if (verdict_may_lift(record) && entry->must_lift) {
             argument_add(argv, "--lift", g_strdup(server));
             g_ptr_array_add(upkeep->running, g_strdup(server));
         }

@@ -27,7 +27,8 @@ void upkeep_free(upkeep_t *upkeep);
 void upkeep_set_server(upkeep_t *upkeep, const char *server, const char *address, const char *disks);
 /* It is not in the configuration any more. */
 void upkeep_remove_server(upkeep_t *upkeep, const char *server);
-/* The verdict on a server has changed: what was put on the blocklist comes off when it is healthy, after that was applied. */
+/* The verdict on a server has changed, or whether its entry may come off: what was put on the blocklist does when it is
+ * healthy and nothing of before is under way, after that was applied. */
 void upkeep_on_verdict(upkeep_t *upkeep, const char *server, verdict_t verdict);
 /* The helper is at work. */
 gboolean upkeep_is_running(const upkeep_t *upkeep);

@@ -122,11 +122,17 @@ static gint64 op_wall_ms(gpointer user_data)
     return 1700000000000 + ((const script_t *) user_data)->now_ms;
 }
 
+static void op_fencing_look(gpointer user_data)
+{
+    FUZZ_CHECK(((const script_t *) user_data)->group->fencing_look_runs);
+}
+
 static const group_ops_t ops = {
     .send = op_send,
     .round_start = op_round_start,
     .isolation_start = op_isolation_start,
     .isolation_look = op_isolation_start,
+    .fencing_look = op_fencing_look,
     .isolation_cancel = op_isolation_cancel,
     .tickets_set = op_tickets_set,
     .pause_end = op_pause_end,

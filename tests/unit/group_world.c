@@ -160,6 +160,20 @@ static void check_act(const world_host_t *host, guint index, const char *act)
     }
 }
 
+/* While a fencing is under way that nobody waits for, nobody takes its entry for one that is over. */
+static void check_entries(const world_host_t *host)
+{
+    for (guint i = 0; i < WORLD_SERVERS; i++) {
+        const world_server_t *server = &host->world->servers[i];
+        const verdict_record_t *record = group_record(host->group, server->name);
+
+        if (server->fencing_ends_ms != 0 && is_up_to_date(host) && record != NULL && verdict_may_lift(record)) {
+            violate(host->world, "%" G_GINT64_FORMAT ": %s lets the entry of %s come off, which is being fenced",
+                    host->world->now_ms, host->name, server->name);
+        }
+    }
+}
+
 /* What the observers do ----------------------------------------------------------*/
 
 static void op_send(GBytes *bytes, gpointer user_data)
@@ -194,6 +208,11 @@ static void op_isolation_look(const server_config_t *config, gpointer user_data)
 
     host->isolation_ends_ms[index] = host->world->now_ms + ISOLATION_MS;
     host->only_looks[index] = TRUE;
+}
+
+static void op_fencing_look(gpointer user_data)
+{
+    ((world_host_t *) user_data)->looks_fencing = TRUE;
 }
 
 static void op_isolation_cancel(const char *server, gpointer user_data)
@@ -293,8 +312,9 @@ static gint64 op_wall_ms(gpointer user_data)
 }
 
 static const group_ops_t ops = {
-    op_send, op_round_start, op_isolation_start, op_isolation_look, op_isolation_cancel, op_start_check, op_starts_clean_up,
-    op_tickets_set, op_pause_end, op_record_applied, op_request_answered, op_event_stored, op_generation_agreed, op_note,
+    op_send, op_round_start, op_isolation_start, op_isolation_look, op_fencing_look, op_isolation_cancel, op_start_check,
+    op_starts_clean_up, op_tickets_set, op_pause_end, op_record_applied, op_request_answered, op_event_stored,
+    op_generation_agreed, op_note,
     op_wall_ms,
 };
 
@@ -402,10 +422,31 @@ static void servers_step(world_t *world)
             server->starts += server->image_running ? 0 : 1;
             server->image_running = !server->image_running;
         }
+        if (server->fencing_ends_ms != 0 && world->now_ms >= server->fencing_ends_ms) {
+            server->fencing_ends_ms = 0;
+            server->powered = server->powered && (server->switch_broken || server->switch_none || server->store_open);
+        }
         if (server->image_running && original_serves(server)) {
             server->both_served = TRUE;
         }
     }
+}
+
+static void host_look_fencing(world_host_t *host)
+{
+    const char *pending[WORLD_SERVERS + 1] = { NULL };
+    guint count = 0;
+
+    if (!host->looks_fencing) {
+        return;
+    }
+    host->looks_fencing = FALSE;
+    for (guint i = 0; i < WORLD_SERVERS; i++) {
+        if (host->world->servers[i].fencing_ends_ms != 0) {
+            pending[count++] = host->world->servers[i].name;
+        }
+    }
+    group_fencing_looked(host->group, host->world->fencer_is_silent ? NULL : pending, host->world->now_ms);
 }
 
 static void host_answer_checks(world_host_t *host)
@@ -434,6 +475,9 @@ static void host_end_isolations(world_host_t *host)
             continue; /* reported when it wakes up */
         }
         host->isolation_ends_ms[i] = 0;
+        if (!host->only_looks[i]) {
+            server->fencing_ends_ms = 0; /* the fencer has taken both for one */
+        }
         if (host->only_looks[i]) {
             result = server->switch_broken && !server->switch_silent ? ISOLATION_STORE_OPEN : ISOLATION_ENDED_STORE_OPEN;
         } else if (server->store_open) {
@@ -635,6 +679,12 @@ void world_kill(world_t *world, guint index)
 
     g_clear_pointer(&host->group, group_free);
     g_queue_clear_full(host->rounds, g_free);
+    for (guint i = 0; i < WORLD_SERVERS; i++) {
+        if (host->isolation_ends_ms[i] != 0 && !host->only_looks[i]) {
+            world->servers[i].fencing_ends_ms = host->isolation_ends_ms[i] + world->fencing_late_ms;
+        }
+    }
+    host->looks_fencing = FALSE;
     memset(host->isolation_ends_ms, 0, sizeof(host->isolation_ends_ms));
     memset(host->missed_since_ms, 0, sizeof(host->missed_since_ms));
     memset(host->knows, 0, sizeof(host->knows));
@@ -761,6 +811,8 @@ static void world_step(world_t *world)
             host_end_isolations(&world->hosts[i]);
             host_ask_store(&world->hosts[i]);
             host_answer_checks(&world->hosts[i]);
+            host_look_fencing(&world->hosts[i]);
+            check_entries(&world->hosts[i]);
         }
     }
     deliver(world);

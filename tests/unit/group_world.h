@@ -38,6 +38,7 @@ typedef struct world_server {
     guint clean_ups;
     gboolean ticket;
     gboolean image_running;
+    gint64 fencing_ends_ms;  /* what a daemon that is gone has begun: when it takes effect, 0: none is under way */
     gint64 image_change_ms;  /* when it starts or stops, 0: nothing under way */
     guint grants;
     guint isolations;
@@ -71,6 +72,7 @@ typedef struct world_host {
     gint64 clock_ahead_ms;   /* of the world's time */
     gboolean only_looks[WORLD_SERVERS]; /* what runs there */
     gboolean store_was_read;
+    gboolean looks_fencing;  /* to be answered at the next step */
     gboolean checks_start[WORLD_SERVERS]; /* to be answered at the next step */
     GQueue *rounds;          /* world_round_t*: to be answered at the next step */
 } world_host_t;
@@ -87,6 +89,8 @@ struct world {
     gboolean cib_refuses;    /* to forget a pause */
     gboolean store_is_silent;
     GHashTable *store;       /* what it remembers: server -> digest of probes */
+    gint64 fencing_late_ms;  /* so much longer takes what was begun by a daemon that is killed */
+    gboolean fencer_is_silent;
     guint host_count;
     world_host_t hosts[WORLD_HOSTS_MAX];
     world_server_t servers[WORLD_SERVERS];

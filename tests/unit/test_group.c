@@ -136,7 +136,9 @@ static void test_probes_that_change_under_a_doubt_end_it(void **state)
 static void restart_all(world_t *world)
 {
     for (guint i = 0; i < WORLD_HOSTS; i++) {
-        world_kill(world, i);
+        if (world->hosts[i].group != NULL) {
+            world_kill(world, i);
+        }
     }
     for (guint i = 0; i < WORLD_HOSTS; i++) {
         world_start(world, i);
@@ -520,6 +522,126 @@ static void test_everybody_knows_whether_the_leader_holds_a_pause(void **state)
     world_run(world, PAUSE_MS);
     assert_null(pause_in_status(world, 2, NULL));
     world_end(world);
+}
+
+/* Its switch is being asked when all observers are restarted, and its service answers again. */
+static world_t *restarted_while_isolating(gint64 late_ms)
+{
+    world_t *world = running_world("required");
+
+    world->servers[0].service_dead = TRUE;
+    assert_until(world, 0, VERDICT_ISOLATING);
+    while (world->servers[0].isolations == 0) {
+        world_run(world, WORLD_STEP_MS);
+    }
+    world->fencing_late_ms = late_ms;
+    restart_all(world);
+    world->servers[0].service_dead = FALSE;
+    return world;
+}
+
+static void assert_reason(const world_t *world, const char *part)
+{
+    const char *reason = group_record(world->hosts[0].group, "db1")->reason;
+
+    assert_true(part != NULL ? strstr(reason, part) != NULL : reason[0] == '\0');
+}
+
+static gboolean may_lift(const world_t *world)
+{
+    return verdict_may_lift(group_record(world->hosts[0].group, "db1"));
+}
+
+static void test_a_fencing_that_goes_on_while_all_observers_restart_is_waited_for(void **state)
+{
+    world_t *world = restarted_while_isolating(20000);
+
+    (void) state;
+    world_run(world, 15000);
+    assert_int_equal(world_verdict(world, 0, 0), VERDICT_HEALTHY);
+    assert_false(may_lift(world));
+    assert_true(verdict_may_lift(group_record(world->hosts[0].group, "db2")));
+    assert_reason(world, "may still be switched off");
+    assert_int_equal(world->servers[0].isolations, 1);
+    assert_until(world, 0, VERDICT_FAILED); /* it was switched off */
+    assert_false(world->servers[0].powered);
+    boot(world, 0);
+    assert_until(world, 0, VERDICT_HEALTHY);
+    assert_true(may_lift(world));
+    world_end(world);
+}
+
+static void test_a_fencing_that_comes_to_nothing_after_all_observers_restarted_is_forgotten(void **state)
+{
+    world_t *world = restarted_while_isolating(20000);
+
+    (void) state;
+    world->servers[0].switch_broken = TRUE;
+    world_run(world, 15000);
+    assert_false(may_lift(world));
+    world_run(world, LONG_MS);
+    assert_int_equal(world_verdict(world, 0, 0), VERDICT_HEALTHY);
+    assert_true(may_lift(world));
+    assert_reason(world, NULL);
+    assert_int_equal(world->servers[0].isolations, 1);
+    world_end(world);
+}
+
+static void test_a_fencer_that_says_nothing_has_not_said_that_nothing_is_under_way(void **state)
+{
+    world_t *world = restarted_while_isolating(0);
+
+    (void) state;
+    world->servers[0].switch_broken = TRUE;
+    world->fencer_is_silent = TRUE;
+    world_run(world, LONG_MS);
+    assert_false(may_lift(world));
+    assert_reason(world, "does not say");
+    world->fencer_is_silent = FALSE;
+    world_run(world, 20000);
+    assert_true(may_lift(world));
+    /* One that is down is judged all the same, in the end. */
+    world->fencer_is_silent = TRUE;
+    world->servers[0].switch_broken = FALSE;
+    crash(world, 0);
+    restart_all(world);
+    world_run(world, LONG_MS);
+    assert_int_equal(world->servers[0].isolations, 1);
+    assert_true(world_run_until(world, 0, VERDICT_FAILED, 2 * VERDICT_FENCING_MAX_MS));
+    world_end(world);
+}
+
+static void test_all_observers_restart_in_every_state(void **state)
+{
+    static const verdict_t verdicts[] = { VERDICT_SUSPECT, VERDICT_DOUBTED, VERDICT_ISOLATING, VERDICT_FAILED,
+                                          VERDICT_RETURNING };
+
+    (void) state;
+    for (gsize i = 0; i < G_N_ELEMENTS(verdicts); i++) {
+        for (gint64 late_ms = 0; late_ms <= 30000; late_ms += 30000) {
+            world_t *world = running_world("required");
+
+            world->fencing_late_ms = late_ms;
+            crash(world, 0);
+            if (verdicts[i] == VERDICT_RETURNING) {
+                assert_until(world, 0, VERDICT_FAILED);
+                world_run(world, 2000);
+                boot(world, 0);
+            }
+            assert_until(world, 0, verdicts[i]);
+            world_run(world, 150);
+            restart_all(world);
+            if (verdicts[i] != VERDICT_RETURNING) {
+                assert_until(world, 0, VERDICT_FAILED);
+                world_run(world, 2000); /* it is seen away */
+                boot(world, 0);
+            }
+            world_run(world, LONG_MS);
+            assert_int_equal(world_verdict(world, 0, 0), VERDICT_HEALTHY);
+            assert_true(world->servers[0].powered && may_lift(world));
+            world_end(world);
+        }
+    }
 }
 
 static void test_nothing_is_known_while_the_store_is_silent(void **state)
@@ -1371,7 +1493,7 @@ static void test_random_faults(void **state)
             guint host = (guint) g_rand_int_range(random, 0, WORLD_HOSTS);
             guint server = (guint) g_rand_int_range(random, 0, WORLD_SERVERS);
 
-            switch (g_rand_int_range(random, 0, 7)) {
+            switch (g_rand_int_range(random, 0, 8)) {
                 case 0:
                     if (world->hosts[host].group != NULL) {
                         world_kill(world, host);
@@ -1400,6 +1522,11 @@ static void test_random_faults(void **state)
                         group_set_ability(world->hosts[host].group,
                                           (group_ability_t) g_rand_int_range(random, 0, GROUP_ABLE + 1));
                     }
+                    break;
+                case 6:
+                    world->fencing_late_ms = g_rand_int_range(random, 0, 20000);
+                    restart_all(world);
+                    world->fencing_late_ms = 0;
                     break;
                 default:
                     world->servers[server].service_dead = !world->servers[server].service_dead;
@@ -1836,6 +1963,10 @@ int main(void)
         cmocka_unit_test(test_a_server_that_boots_when_the_cluster_starts_is_let_be),
         cmocka_unit_test(test_a_service_that_is_dead_when_the_cluster_starts_is_taken_over),
         cmocka_unit_test(test_a_server_that_is_gone_when_the_cluster_starts_is_not_waited_for),
+        cmocka_unit_test(test_a_fencing_that_goes_on_while_all_observers_restart_is_waited_for),
+        cmocka_unit_test(test_a_fencing_that_comes_to_nothing_after_all_observers_restarted_is_forgotten),
+        cmocka_unit_test(test_a_fencer_that_says_nothing_has_not_said_that_nothing_is_under_way),
+        cmocka_unit_test(test_all_observers_restart_in_every_state),
         cmocka_unit_test(test_nothing_is_known_while_the_store_is_silent),
         cmocka_unit_test(test_an_image_that_answers_shows_nothing_of_the_server),
         cmocka_unit_test(test_history_has_the_phases_in_order),

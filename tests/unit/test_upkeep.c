@@ -133,6 +133,25 @@ static void test_a_server_whose_address_was_taken_away_is_lifted(void **state)
     assert_non_null(strstr(lifted, "--lift db1"));
 }
 
+/* All observers were restarted: a fencing that they had begun may be under way. */
+static void test_what_may_still_be_switched_off_is_not_lifted(void **state)
+{
+    world_t *world = *state;
+    g_autofree char *first = NULL;
+    g_autofree char *second = NULL;
+
+    helper_answers(world, "- ", 0);
+    upkeep_set_server(world->upkeep, "db1", "10.0.2.101", NULL);
+    upkeep_set_server(world->upkeep, "db2", "10.0.2.102", NULL);
+    world->db1.isolation = ISOLATION_STATE_BEGUN;
+    world->db1.verdict = VERDICT_HEALTHY;
+    first = verdict_told(world, "db2", VERDICT_HEALTHY);
+    assert_true(strstr(first, "--lift db1") == NULL && strstr(first, "--lift db2") != NULL);
+    world->db1.isolation = ISOLATION_STATE_NOT_BEGUN;
+    second = verdict_told(world, "db1", VERDICT_HEALTHY);
+    assert_non_null(strstr(second, "--lift db1"));
+}
+
 /* One server that can't be seen to is tried again, and holds up no other. */
 static void test_a_server_that_can_not_be_seen_to_holds_up_no_other(void **state)
 {
@@ -190,6 +209,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_a_server_whose_address_was_taken_away_is_lifted, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_what_may_still_be_switched_off_is_not_lifted, setup, teardown),
         cmocka_unit_test_setup_teardown(test_a_server_that_can_not_be_seen_to_holds_up_no_other, setup, teardown),
         cmocka_unit_test_setup_teardown(test_without_the_store_all_is_tried_again, setup, teardown),
         cmocka_unit_test_setup_teardown(test_switched_off_is_of_one_attempt, setup, teardown),

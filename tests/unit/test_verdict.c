@@ -353,6 +353,105 @@ static void test_the_management_address_is_asked_until_it_is_seen_up(void **stat
     fixture_clear(&fixture);
 }
 
+/* All observers were restarted: what they had begun may be under way. */
+static void fixture_init_first(fixture_t *fixture)
+{
+    fixture_init(fixture, VERDICT_HEALTHY, "required");
+    verdict_record_clear(&fixture->record);
+    verdict_record_first(&fixture->record, fixture->config, FALSE);
+    fixture->record.epoch = 7;
+    fixture->view.stored_probes = fixture->config->probes_digest;
+    fixture->view.image_stopped_since_ms = NOW_MS - 60000;
+    fixture->view.fencing_over_since_ms = VERDICT_NEVER;
+}
+
+static void test_nothing_is_judged_before_the_fencer_was_asked(void **state)
+{
+    static const char *const service[] = { "uuu", "ddd" };
+
+    (void) state;
+    for (gsize i = 0; i < G_N_ELEMENTS(service); i++) {
+        fixture_t fixture;
+
+        fixture_init_first(&fixture);
+        fixture.view.service = tally(service[i]);
+        fixture.view.management = tally("ddd");
+        assert_true(decide(&fixture)->look_fencing);
+        assert_false(fixture.decision.change);
+        assert_false(verdict_may_lift(&fixture.record));
+        fixture.view.fencing_pending = TRUE;
+        assert_next(decide(&fixture), VERDICT_HEALTHY);
+        assert_true(fixture.decision.look_fencing);
+        assert_non_null(strstr(fixture.decision.next.reason, "may still be switched off"));
+        assert_int_equal(fixture.decision.next.isolation, ISOLATION_STATE_BEGUN);
+        verdict_record_copy(&fixture.record, &fixture.decision.next);
+        assert_false(decide(&fixture)->change);
+        /* One that is down is not left alone for ever. */
+        fixture.view.now_ms = NOW_MS + VERDICT_FENCING_MAX_MS;
+        assert_int_equal(decide(&fixture)->change, service[i][0] == 'd');
+        fixture_clear(&fixture);
+    }
+}
+
+static void test_what_is_up_after_the_fencing_may_be_lifted(void **state)
+{
+    fixture_t fixture;
+
+    (void) state;
+    fixture_init_first(&fixture);
+    fixture.view.fencing_over_since_ms = NOW_MS + VERDICT_EFFECT_SHOWS_MS;
+    assert_false(decide(&fixture)->change);
+    assert_false(fixture.decision.look_fencing);
+    fixture.view.now_ms = fixture.decision.wake_ms;
+    assert_true(fixture.view.now_ms > NOW_MS + VERDICT_EFFECT_SHOWS_MS + (gint64) fixture.config->probe_interval_ms);
+    assert_next(decide(&fixture), VERDICT_HEALTHY);
+    assert_string_equal(fixture.decision.next.seen_probes, fixture.config->probes_digest);
+    assert_true(verdict_may_lift(&fixture.decision.next));
+    fixture_clear(&fixture);
+}
+
+/* Neither is what is only doubted, and what was not seen up. */
+static void test_what_is_down_after_the_fencing_keeps_its_entry_until_it_is_up(void **state)
+{
+    fixture_t fixture;
+
+    (void) state;
+    fixture_init_first(&fixture);
+    fixture.view.fencing_over_since_ms = NOW_MS;
+    fixture.view.service = tally("ddd");
+    fixture.view.management = tally("ddd");
+    assert_next(decide(&fixture), VERDICT_SUSPECT);
+    assert_int_equal(fixture.decision.next.isolation, ISOLATION_STATE_BEGUN);
+    verdict_record_copy(&fixture.record, &fixture.decision.next);
+    fixture.record.epoch = 7;
+    fixture.view.service = tally("uuu");
+    assert_next(decide(&fixture), VERDICT_HEALTHY);
+    assert_false(verdict_may_lift(&fixture.decision.next));
+    fixture.record.verdict = VERDICT_DOUBTED;
+    fixture.view.service = tally("ddd");
+    fixture.view.verdict_since_ms = NOW_MS - 60000;
+    round_is(&fixture, NOW_MS, TRUE, "ddd", "ddd");
+    assert_next(decide(&fixture), VERDICT_ISOLATING);
+    assert_int_equal(fixture.decision.next.isolation, ISOLATION_STATE_NOT_BEGUN);
+    fixture_clear(&fixture);
+}
+
+/* Nobody can say whether it is up. */
+static void test_without_probes_the_fencers_word_is_enough(void **state)
+{
+    fixture_t fixture;
+
+    (void) state;
+    fixture_init_first(&fixture);
+    g_ptr_array_set_size(fixture.config->probes, 0);
+    assert_true(decide(&fixture)->look_fencing);
+    assert_false(fixture.decision.change);
+    fixture.view.fencing_over_since_ms = NOW_MS;
+    assert_next(decide(&fixture), VERDICT_HEALTHY);
+    assert_true(verdict_may_lift(&fixture.decision.next));
+    fixture_clear(&fixture);
+}
+
 /* New probes find it down, and nobody has seen it up with them: the failure was the old ones'. */
 static void test_other_probes_end_a_suspicion(void **state)
 {
@@ -1477,6 +1576,10 @@ int main(void)
         cmocka_unit_test(test_what_was_seen_up_with_other_probes_is_not_waited_for),
         cmocka_unit_test(test_a_boot_ends),
         cmocka_unit_test(test_the_management_address_is_asked_until_it_is_seen_up),
+        cmocka_unit_test(test_nothing_is_judged_before_the_fencer_was_asked),
+        cmocka_unit_test(test_what_is_up_after_the_fencing_may_be_lifted),
+        cmocka_unit_test(test_what_is_down_after_the_fencing_keeps_its_entry_until_it_is_up),
+        cmocka_unit_test(test_without_probes_the_fencers_word_is_enough),
         cmocka_unit_test(test_other_probes_end_a_suspicion),
         cmocka_unit_test(test_ticket_granted_by_hand_beside_a_healthy_original_is_revoked),
         cmocka_unit_test(test_suspect_asks_round_1_and_waits_for_it),
