@@ -938,6 +938,90 @@ static void test_references_that_no_server_needs_any_more_are_not_asked(void **s
     g_free(managed.reason);
 }
 
+/* References that change while the server is down, and while a round is under way. */
+typedef struct {
+    vote_t standing;
+    vote_t answer;
+    gboolean is_asked;
+    gboolean blind;
+} referred_t;
+
+static void on_referred_vote(const char *server, vote_t service, vote_t management, gint64 first_miss_wall_ms,
+                             const char *reason, gpointer user_data)
+{
+    (void) server;
+    (void) management;
+    (void) first_miss_wall_ms;
+    (void) reason;
+    ((referred_t *) user_data)->standing = service;
+}
+
+static void on_referred_answer(const char *server, guint64 epoch, guint32 round, vote_t service, vote_t management,
+                               gpointer user_data)
+{
+    referred_t *referred = user_data;
+
+    (void) server;
+    (void) epoch;
+    (void) round;
+    (void) management;
+    referred->answer = service;
+    referred->is_asked = TRUE;
+}
+
+static void on_referred_blind(gboolean blind, gpointer user_data)
+{
+    ((referred_t *) user_data)->blind = blind;
+}
+
+static void refer(watch_t *watch, const char *references, const char *management_references)
+{
+    watch_set_references(watch, probe_spec_list_parse(references, NULL),
+                         probe_spec_list_parse(management_references, NULL));
+}
+
+static void until_vote(const referred_t *referred, vote_t vote)
+{
+    gboolean is_over = FALSE;
+    guint limit = g_timeout_add(LIMIT_MS, on_limit, &is_over);
+
+    while (referred->standing != vote) {
+        g_main_context_iteration(NULL, TRUE);
+        assert_false(is_over);
+    }
+    g_source_remove(limit);
+}
+
+static void test_other_references_are_taken_in_the_middle_of_a_round(void **state)
+{
+    static const watch_callbacks_t callbacks = { on_referred_vote, on_referred_answer, on_referred_blind };
+    g_autoptr(GHashTable) params = g_hash_table_new(g_str_hash, g_str_equal);
+    referred_t referred = { 0 };
+    watch_t *watch = watch_new(probe_spec_list_parse("exec:/bin/true", NULL), g_ptr_array_new(), &callbacks, &referred);
+
+    (void) state;
+    g_hash_table_insert(params, (gpointer) "probes", (gpointer) "exec:/bin/false");
+    g_hash_table_insert(params, (gpointer) "recover_probe", (gpointer) "tcp:127.0.0.1:9");
+    g_hash_table_insert(params, (gpointer) "probe_interval", (gpointer) "100ms");
+    watch_set_server(watch, server_config_parse("standby-db1", params, NULL));
+    watch_set_management(watch, "db1", TRUE);
+    until_vote(&referred, VOTE_DOWN);
+    /* Judged by those that were asked in it. */
+    watch_round(watch, "db1", 1, 1);
+    refer(watch, "exec:/bin/false", "exec:/bin/false");
+    until(&referred.is_asked);
+    assert_string_equal(vote_name(referred.answer), vote_name(VOTE_DOWN));
+    /* And by the others from then on. */
+    until(&referred.blind);
+    until_vote(&referred, VOTE_BLIND);
+    refer(watch, "exec:/bin/true", "");
+    until_vote(&referred, VOTE_DOWN);
+    assert_false(referred.blind);
+    watch_round(watch, "db1", 1, 2);
+    refer(watch, "exec:/bin/false", "");
+    watch_free(watch);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -962,6 +1046,7 @@ int main(void)
         cmocka_unit_test(test_cycle_that_hears_each_finds_life),
         cmocka_unit_test(test_reason_names_the_probe_and_is_bounded),
         cmocka_unit_test(test_boot_probe_that_this_host_can_not_send_is_no_miss),
+        cmocka_unit_test(test_other_references_are_taken_in_the_middle_of_a_round),
         cmocka_unit_test(test_unknown_is_down_only_where_it_is_wanted),
         cmocka_unit_test(test_a_management_address_is_down_only_where_somebody_else_is_heard),
         cmocka_unit_test(test_references_that_no_server_needs_any_more_are_not_asked),
