@@ -168,7 +168,8 @@ char *claim_clients_text_moving(const char *text, const claim_target_t *target)
     if (target == NULL) {
         return g_steal_pointer(&own);
     }
-    return g_strjoin(" ", own, CLIENTS_TO, target->host, target->id, target->secret_uuid != NULL ? target->secret_uuid : UNKNOWN,
+    return g_strjoin(" ", own, CLIENTS_TO, target->host, target->id,
+                     target->secret_uuid != NULL ? target->secret_uuid : UNKNOWN,
                      target->complete ? CLIENTS_ALL : CLIENTS_SOME, list[0] != '\0' ? list : NULL, NULL);
 }
 
