@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* What all actions of fence_rbd share: the store, the hosts, the record. */
 #include <stdarg.h>
+#include <string.h>
 
 #include "error.h"
 #include "fence_private.h"
@@ -205,6 +206,17 @@ gboolean fence_record_write(fence_call_t *call, const fence_record_t *record, GE
         return FALSE;
     }
     fence_say(call, FENCE_LOG_STEP, "%s records %u entries", key, record->entries->len);
+    return TRUE;
+}
+
+gboolean fence_record_is_ours(fence_call_t *call, const fence_record_t *record, gboolean *is_ours, GError **error)
+{
+    g_autoptr(fence_record_t) now = NULL;
+
+    if (!fence_record_read(call, &now, error)) {
+        return FALSE;
+    }
+    *is_ours = strcmp(now != NULL ? now->id : "", record->id) == 0;
     return TRUE;
 }
 

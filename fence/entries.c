@@ -81,19 +81,30 @@ gboolean fence_entry_is_good(const fence_call_t *call, const char *entry)
                                        : g_hash_table_contains(call->map->blocklist, entry);
 }
 
+const char *fence_entries_missing(const fence_call_t *call, char **entries)
+{
+    for (char **entry = entries; *entry != NULL; entry++) {
+        if (!fence_entry_is_good(call, *entry)) {
+            return *entry;
+        }
+    }
+    return NULL;
+}
+
 /* That the monitors said yes is not enough: the OSD map must say it. */
 gboolean fence_entries_verify(fence_call_t *call, char **entries, GError **error)
 {
+    const char *missing = NULL;
+
     if (!fence_map_refresh(call, error)) {
         return FALSE;
     }
-    for (char **entry = entries; *entry != NULL; entry++) {
-        if (!fence_entry_is_good(call, *entry)) {
-            g_set_error(error, UNDERSTUDY_ERROR, UNDERSTUDY_ERROR_FAILED,
-                        "OSD map %" G_GINT64_FORMAT " does not hold %s for long enough: did somebody remove it?",
-                        call->map->epoch, *entry);
-            return FALSE;
-        }
+    missing = fence_entries_missing(call, entries);
+    if (missing != NULL) {
+        g_set_error(error, UNDERSTUDY_ERROR, UNDERSTUDY_ERROR_FAILED,
+                    "OSD map %" G_GINT64_FORMAT " does not hold %s for long enough: did somebody remove it?",
+                    call->map->epoch, missing);
+        return FALSE;
     }
     fence_say(call, FENCE_LOG_STEP, "OSD map %" G_GINT64_FORMAT " holds the entries", call->map->epoch);
     return TRUE;

@@ -53,7 +53,9 @@ guint fence_clients_note(const fence_call_t *call, fence_record_t *record);
 /* The target is on the blocklist by an entry that ends too soon. */
 gboolean fence_is_brief(const fence_call_t *call);
 
-/* That the newest OSD map, which is read, holds them for long enough. */
+/* That the OSD map that was read last holds them for long enough; NULL, or the first one that it does not. */
+const char *fence_entries_missing(const fence_call_t *call, char **entries);
+/* The same of the newest map, which is read. */
 gboolean fence_entries_verify(fence_call_t *call, char **entries, GError **error);
 /* Good enough for a fence: a single client's entry is there in addition to its host's, Ceph's own of one hour will do. */
 gboolean fence_entry_is_good(const fence_call_t *call, const char *entry);
@@ -64,6 +66,16 @@ gboolean fence_entry_lasts(const fence_call_t *call, const char *entry);
 gboolean fence_record_read(fence_call_t *call, fence_record_t **record, GError **error);
 gboolean fence_record_write(fence_call_t *call, const fence_record_t *record, GError **error);
 gboolean fence_record_drop(fence_call_t *call, GError **error);
+/*!
+ * \brief Whether the record in the store is still the one of this fence
+ *
+ * Each fence writes a record with an id of its own before it changes the blocklist. The config-key store can't compare and
+ * set: who changes the record or the blocklist asks before and after, and mends what another one has changed meanwhile.
+ *
+ * \param[out] is_ours  FALSE: another fence or unfencing has changed it
+ * \return FALSE with an error if that is not known
+ */
+gboolean fence_record_is_ours(fence_call_t *call, const fence_record_t *record, gboolean *is_ours, GError **error);
 
 /* One look at the images' headers, after reading the OSD map again: who is on that map's blocklist is a ghost. */
 fence_look_t *fence_headers_look(fence_call_t *call, store_pool_watch_t *watch, guint *refused_count, GError **error);

@@ -193,6 +193,36 @@ static gboolean headers_wait(fence_call_t *call, forelook_t *forelook, fence_rec
         g_clear_error(&round_error);
         g_usleep(POLL_INTERVAL_US);
     }
+    return TRUE;
+}
+
+/* Entries and record as this fence has made them, by the newest map that it has read. An unfencing that was under way when
+ * it began may have taken them away since. */
+static gboolean fence_stands(fence_call_t *call, const fence_record_t *record, char **entries, gboolean *stands,
+                             GError **error)
+{
+    *stands = FALSE;
+    if (fence_entries_missing(call, entries) != NULL) {
+        return TRUE;
+    }
+    return fence_record_is_ours(call, record, stands, error);
+}
+
+/* Until an unfencing has not come in between: who was let in for a moment may have opened an image again. */
+static gboolean fence_make_stand(fence_call_t *call, forelook_t *forelook, fence_record_t *record, char **entries,
+                                 GError **error)
+{
+    gboolean stands = FALSE;
+
+    do {
+        if (!fence_entries_put(call, record, entries, error) || !fence_entries_verify(call, entries, error)
+            || !headers_wait(call, forelook, record, error) || !fence_stands(call, record, entries, &stands, error)) {
+            return FALSE;
+        }
+        if (!stands) {
+            fence_say(call, FENCE_LOG_NOTICE, "%s was unfenced while it was fenced: it is fenced once more", call->target->name);
+        }
+    } while (!stands);
     fence_say(call, FENCE_LOG_NOTICE,
               "%s is fenced: OSD map %" G_GINT64_FORMAT " refuses it, and by that map none of %u images has a watcher "
               "from it that can write; the host may still be powered", call->target->name, call->map->epoch,
@@ -223,8 +253,7 @@ static gboolean off_with_forelook(fence_call_t *call, forelook_t *forelook, GErr
         return FALSE;
     }
     entries = all_entries(call, has_looked ? forelook->look : NULL);
-    return record_begin(call, &record, error) && fence_entries_put(call, record, entries, error)
-           && fence_entries_verify(call, entries, error) && headers_wait(call, forelook, record, error);
+    return record_begin(call, &record, error) && fence_make_stand(call, forelook, record, entries, error);
 }
 
 /* Who is refused could write the entries, but never confirm them: better to fail at once and let another host do it. */

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* on with method=blocklist: a host is let in again, what it had open stays out. */
+#include <string.h>
+
 #include "error.h"
 #include "fence_private.h"
 
@@ -94,6 +96,22 @@ static gboolean clients_refuse(fence_call_t *call, const fence_record_t *record,
     return fence_entries_renew(call, entries, error);
 }
 
+/* FALSE with an error also if the host was fenced again, or unfenced by somebody else, since the record was read. */
+static gboolean record_is_current(fence_call_t *call, const fence_record_t *record, GError **error)
+{
+    gboolean is_ours = FALSE;
+
+    if (!fence_record_is_ours(call, record, &is_ours, error)) {
+        return FALSE;
+    }
+    if (!is_ours) {
+        g_set_error(error, UNDERSTUDY_ERROR, UNDERSTUDY_ERROR_BUSY,
+                    "%s was fenced or unfenced by somebody else meanwhile: what this unfencing went by does not hold any more",
+                    call->target->name);
+    }
+    return is_ours;
+}
+
 /* The record first, then the entries: one that is killed in between goes on from it. */
 static gboolean record_split(fence_call_t *call, fence_record_t *record, GPtrArray **gone, GError **error)
 {
@@ -109,7 +127,7 @@ static gboolean record_split(fence_call_t *call, fence_record_t *record, GPtrArr
     /* Once an address of it is let in, a client may be a new one. */
     fence_record_keep_clients(record, is_refused ? look->instances : none);
     (void) fence_clients_note(call, record);
-    if (!fence_record_write(call, record, error)) {
+    if (!record_is_current(call, record, error) || !fence_record_write(call, record, error)) {
         return FALSE;
     }
     *gone = fence_record_take_gone(record, is_seen ? call->target->boot_id : NULL, look->listed);
@@ -118,8 +136,34 @@ static gboolean record_split(fence_call_t *call, fence_record_t *record, GPtrArr
 
 static gboolean record_end(fence_call_t *call, fence_record_t *record, GError **error)
 {
+    if (!record_is_current(call, record, error)) {
+        return FALSE;
+    }
     g_ptr_array_set_size(record->entries, 0);
     return record->clients->len == 0 ? fence_record_drop(call, error) : fence_record_write(call, record, error);
+}
+
+/* The host was fenced again while its entries were taken off. That fence makes sure of them before it says that the host is
+ * fenced; but it may have said so already. */
+static gboolean newer_fence_keep(fence_call_t *call, const fence_record_t *record, GError **error)
+{
+    g_autoptr(fence_record_t) newer = NULL;
+    g_auto(GStrv) entries = fence_entries(call->target);
+
+    if (!fence_record_read(call, &newer, error)) {
+        return FALSE;
+    }
+    if (newer == NULL || strcmp(newer->id, record->id) == 0 || newer->entries->len == 0) {
+        return TRUE; /* nobody has fenced it */
+    }
+    if (!fence_entries_put(call, newer, entries, error) || !fence_entries_verify(call, entries, error)) {
+        g_prefix_error(error, "%s was fenced again while it was unfenced, and could not be refused again: fence it once more: ",
+                       call->target->name);
+        return FALSE;
+    }
+    g_set_error(error, UNDERSTUDY_ERROR, UNDERSTUDY_ERROR_BUSY,
+                "%s was fenced again while it was unfenced: it stays fenced", call->target->name);
+    return FALSE;
 }
 
 static gboolean host_let_in(fence_call_t *call, fence_record_t *record, GError **error)
@@ -127,7 +171,8 @@ static gboolean host_let_in(fence_call_t *call, fence_record_t *record, GError *
     g_autoptr(GPtrArray) gone = NULL;
 
     if (!record_split(call, record, &gone, error) || !fence_entries_remove(call, record->entries, error)
-        || !fence_entries_remove(call, gone, error) || !fence_map_refresh(call, error)) {
+        || !fence_entries_remove(call, gone, error) || !fence_map_refresh(call, error)
+        || !newer_fence_keep(call, record, error)) {
         return FALSE;
     }
     if (fence_state(call->map, call->target) != FENCE_ON) {

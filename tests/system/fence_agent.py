@@ -4,10 +4,12 @@
 import contextlib
 import json
 import os
+import signal
 import subprocess
 import threading
 import time
 from dataclasses import dataclass
+from pathlib import Path
 
 import pytest
 
@@ -48,6 +50,11 @@ class Answer:
     out: str
     err: str
     seconds: float
+
+
+def children_of(pid: int) -> list[str]:
+    """Those of a process that has entered a node: the program itself."""
+    return Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
 
 
 class FenceAgent:
@@ -107,6 +114,33 @@ class FenceAgent:
                     program.kill()
                     return
             raise AssertionError(f"{action} ended with {program.wait()} without saying '{after_line}'")
+
+    @contextlib.contextmanager
+    def frozen(self, action: str, after_line: str):
+        """Call an action and stop it as soon as it says a line that has this text. Yields what lets it go on to its end."""
+        with self.lab.popen(self.host, *self.argv(action), stderr=subprocess.PIPE, stdout=subprocess.DEVNULL,
+                            text=True) as program:
+            try:
+                pids = None
+                for line in program.stderr:
+                    pids = pids or [int(pid) for pid in children_of(program.pid)]
+                    if after_line in line:
+                        break
+                else:
+                    raise AssertionError(f"{action} ended with {program.wait()} without saying '{after_line}'")
+                for pid in pids:
+                    os.kill(pid, signal.SIGSTOP)
+
+                def go_on() -> Answer:
+                    # Who has entered the node for it stands still with it.
+                    for pid in (*pids, program.pid):
+                        os.kill(pid, signal.SIGCONT)
+                    begin = time.monotonic()
+                    text = program.communicate(timeout=60)[1]
+                    return Answer(program.returncode, "", text, time.monotonic() - begin)
+                yield go_on
+            finally:
+                program.kill()
 
     # --- the store, as its administrator sees it ------------------------------------------
 

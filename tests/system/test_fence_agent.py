@@ -352,6 +352,40 @@ def test_an_unfence_that_is_killed_is_completed_by_the_next(fence, line):
 # --- what is refused -----------------------------------------------------------------------
 
 
+def assert_fenced(fence, record_id: str | None = None):
+    """Refused by the store, with the record that unfencing goes by."""
+    record = fence.record()
+    assert fence.entry in fence.blocklist() and record is not None and fence.entry in record["entries"]
+    assert record_id in (None, record["id"])
+
+
+@pytest.mark.parametrize("line", ["were destroyed", "records", "is off the blocklist"])
+def test_an_unfence_that_is_overtaken_by_a_fence_undoes_nothing(fence, line):
+    """What it went by, the host's word of an earlier fence, says nothing of the new one."""
+    fence.off()
+    fence.say_empty()
+    with fence.frozen("on", line) as go_on:
+        fence.off()
+        record_id = fence.record()["id"]
+        answer = go_on()
+        assert_fenced(fence, record_id)
+        assert answer.rc == FAILED and ("meanwhile" in answer.err or "fenced again" in answer.err)
+    fence.on()
+    assert fence.is_let_in() and fence.record() is None
+
+
+@pytest.mark.parametrize("line", ["records", "holds the entries"])
+def test_a_fence_that_is_overtaken_by_an_unfence_says_so_only_of_a_host_that_is_fenced(fence, line):
+    with fence.frozen("off", line) as go_on:
+        fence.on()
+        assert fence.is_let_in()
+        answer = go_on()
+        assert answer.rc == OK, answer.err
+        assert_fenced(fence)
+    fence.on()
+    assert fence.is_let_in()
+
+
 def assert_refused(fence, sentence: str, **parameters):
     before = fence.blocklist()
     answer = fence.run("off", **parameters)
