@@ -15,6 +15,8 @@
 /* So long a host is not tried again after a start that failed there. More than a start may take, so that the other hosts
  * come first; no more, because the store may have been away for a minute only. */
 #define FAILURE_TIMEOUT "5min"
+/* Of the observers and of capacity: nobody acts while they are away, and to try again costs nothing. */
+#define SERVICE_FAILURE_TIMEOUT "60s"
 
 /* XML helpers -------------------------------------------------------------*/
 
@@ -410,6 +412,13 @@ static gboolean set_placement_strategy(xmlNode *cib)
     return TRUE;
 }
 
+/* Without it, a start that has failed once keeps a resource from that host until somebody cleans it up. */
+static gboolean add_failure_timeout(xmlNode *primitive, const char *timeout)
+{
+    return primitive != NULL && cib_effective_pair(primitive, "meta_attributes", "failure-timeout") == NULL
+           && set_nvpair(primitive, "meta_attributes", "failure-timeout", timeout);
+}
+
 /* NULL: as they are. */
 static gboolean set_references(xmlNode *resources, const char *name, const char *references)
 {
@@ -428,6 +437,8 @@ static gboolean apply_site(const adoption_t *adoption, xmlNode *cib)
                         adoption->capacity_operations) || changed;
     /* It speaks for a host that is to be unfenced: it must not wait for that itself. */
     changed = set_nvpair(find_primitive(resources, "capacity"), "meta_attributes", "requires", "quorum") || changed;
+    changed = add_failure_timeout(find_primitive(resources, "observer"), SERVICE_FAILURE_TIMEOUT) || changed;
+    changed = add_failure_timeout(find_primitive(resources, "capacity"), SERVICE_FAILURE_TIMEOUT) || changed;
     changed = set_references(resources, "references", adoption->references) || changed;
     changed = set_references(resources, "management_references", adoption->management_references) || changed;
     changed = add_members_constraint(cib, find_primitive(resources, "observer")) || changed;
@@ -519,9 +530,7 @@ static gboolean upgrade_image(const adoption_t *adoption, xmlNode *cib, xmlNode 
     g_autofree char *server = g_strdup(cib_image_server(primitive));
     gboolean changed = add_missing_operations(primitive, adoption->image_operations);
 
-    if (cib_effective_pair(primitive, "meta_attributes", "failure-timeout") == NULL) {
-        changed = set_nvpair(primitive, "meta_attributes", "failure-timeout", FAILURE_TIMEOUT) || changed;
-    }
+    changed = add_failure_timeout(primitive, FAILURE_TIMEOUT) || changed;
     changed = add_members_constraint(cib, primitive) || changed;
     if (server != NULL) {
         changed = add_ticket_constraint(constraints, server, primitive) || changed;

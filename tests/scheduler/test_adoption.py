@@ -187,6 +187,8 @@ def test_an_older_setup_is_brought_up_to_date(site):
         if op.get("name") in ("monitor", "migrate_to"):
             operations.remove(op)
     meta.remove(meta.find("nvpair[@name='failure-timeout']"))
+    observer = cib.find(".//primitive[@type='observer']")
+    observer.remove(observer.find("meta_attributes"))
     site._write(cib)
     assert "no monitor operation" in site.status("db1")["reason"]
     site.understudy("adopt", "--all", "--upgrade")
@@ -194,6 +196,9 @@ def test_an_older_setup_is_brought_up_to_date(site):
     primitive = site._read().find(".//primitive[@id='standby-db1']")
     assert {"monitor", "migrate_to"} <= {op.get("name") for op in primitive.iter("op")}
     assert primitive.find("meta_attributes/nvpair[@name='failure-timeout']").get("value") == "5min"
+    for clone in ("observer", "capacity"):
+        timeout = site._read().find(f".//primitive[@type='{clone}']/meta_attributes/nvpair[@name='failure-timeout']")
+        assert timeout is not None and timeout.get("value") == "60s"
     before = site.cib.read_bytes()
     site.understudy("adopt", "--all", "--upgrade")
     assert site.cib.read_bytes() == before
