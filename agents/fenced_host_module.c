@@ -19,6 +19,7 @@
 #include "fence_history.h"
 #include "fenced_state.h"
 #include "host_leftovers.h"
+#include "module.h"
 #include "names.h"
 #include "own_fence.h"
 #include "program.h"
@@ -26,7 +27,7 @@
 #include "run_dir.h"
 #include "store_address.h"
 
-extern const fenced_host_ops_t understudy_fenced_host_ops;
+extern MODULE_EXPORT const fenced_host_ops_t understudy_fenced_host_ops;
 
 /* Another host ------------------------------------------------------------------*/
 

@@ -3,9 +3,10 @@
 #include "ticket.h"
 
 #include "error.h"
+#include "module.h"
 #include "program.h"
 
-extern const ticket_ops_t understudy_ticket_ops;
+extern MODULE_EXPORT const ticket_ops_t understudy_ticket_ops;
 
 static guint left_ms(gint64 deadline_us)
 {

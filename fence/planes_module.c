@@ -14,8 +14,9 @@
 #include <libxml/xpath.h>
 
 #include "error.h"
+#include "module.h"
 
-extern const planes_ops_t understudy_fence_planes;
+extern MODULE_EXPORT const planes_ops_t understudy_fence_planes;
 
 /* Corosync ------------------------------------------------------------------------*/
 

@@ -8,8 +8,9 @@
 #include <libvirt/virterror.h>
 
 #include "error.h"
+#include "module.h"
 
-extern const hypervisor_ops_t understudy_hypervisor_ops;
+extern MODULE_EXPORT const hypervisor_ops_t understudy_hypervisor_ops;
 
 struct hypervisor {
     virConnectPtr connection;

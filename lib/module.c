@@ -9,7 +9,7 @@
 #define VERSION_SYMBOL "understudy_version"
 
 /* In every module, and in what loads it: the tables have no version of their own. */
-extern const char understudy_version[];
+extern MODULE_EXPORT const char understudy_version[];
 const char understudy_version[] = PACKAGE_VERSION;
 
 /* In the middle of an upgrade a program may meet the other version's modules. */

@@ -4,6 +4,9 @@
 
 #include <glib.h>
 
+/* What a module shows to who loads it; nothing else of ours is seen outside, see configure.ac. */
+#define MODULE_EXPORT __attribute__((visibility("default")))
+
 /* Where modules are looked for instead of the place they are installed in: for tests from a build tree. */
 #define MODULE_DIR_VARIABLE "UNDERSTUDY_MODULE_DIR"
 

@@ -13,6 +13,7 @@
 #include "crash_trial.h"
 #include "error.h"
 #include "json_read.h"
+#include "module.h"
 #include "program.h"
 #include "store_map.h"
 #include "store_private.h"
@@ -25,7 +26,7 @@
 #define AUTHTOOL           "ceph-authtool"
 #define AUTHTOOL_TIMEOUT_MS 5000
 
-extern const store_ops_t understudy_store_ops;
+extern MODULE_EXPORT const store_ops_t understudy_store_ops;
 
 gboolean store_fail(GError **error, int rc, const char *format, ...)
 {

@@ -19,7 +19,7 @@
 #define PIL_PLUGINLICENSE    LICENSE_GPL
 #define PIL_PLUGINLICENSEURL URL_GPL
 
-PIL_rc PIL_PLUGIN_INIT(PILPlugin *us, const PILPluginImports *imports);
+__attribute__((visibility("default"))) PIL_rc PIL_PLUGIN_INIT(PILPlugin *us, const PILPluginImports *imports);
 PIL_PLUGIN_BOILERPLATE2("1.0", debug_level)
 
 static const PILPluginImports *plugin_imports;

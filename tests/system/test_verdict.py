@@ -36,6 +36,15 @@ def other_hosts(protected, *hosts):
     return [host for host in protected.hosts if host not in hosts]
 
 
+@pytest.fixture(scope="module", autouse=True)
+def foreign_group(adopted):
+    """What nearly every cluster has besides: libraries of Pacemaker treat a group in their own way."""
+    adopted.run("pcs", "resource", "create", "foreign", "ocf:pacemaker:Dummy", "--disabled", "--group", "foreigners")
+    yield
+    if not adopted.lab.condemned:
+        adopted.run("pcs", "resource", "delete", "foreign")
+
+
 # --- who is believed -------------------------------------------------------------
 
 def test_flapping_faster_than_the_hold_down_is_no_takeover(protected):
