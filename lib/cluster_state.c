@@ -16,6 +16,8 @@
 #include "names.h"
 
 #define SCORE_INFINITY 1000000 /* crm/crm.h, INFINITY */
+/* Pacemaker does not say when a date_spec (such as "on weekdays") holds no more. */
+#define RECHECK_MAX_S  30
 
 static const char *const image_state_names[] = {
     [IMAGE_STOPPED] = "stopped", [IMAGE_STARTING] = "starting", [IMAGE_RUNNING] = "running",
@@ -656,6 +658,28 @@ static void list_images_of_hosts(cluster_state_t *state)
     }
 }
 
+static gboolean has_time_rules(xmlNode *node)
+{
+    for (; node != NULL; node = node->next) {
+        if (xmlStrEqual(node->name, (const xmlChar *) "date_expression") || has_time_rules(node->children)) {
+            return TRUE;
+        }
+    }
+    return FALSE;
+}
+
+static gint64 recheck_time_s(const pe_working_set_t *set)
+{
+    gint64 now_s = g_get_real_time() / G_USEC_PER_SEC;
+    gint64 latest_s = now_s + RECHECK_MAX_S;
+    xmlNode *configuration = first_named_child(set->input, XML_CIB_TAG_CONFIGURATION);
+
+    if (configuration == NULL || !has_time_rules(configuration->children)) {
+        return 0;
+    }
+    return set->recheck_by > now_s ? MIN(set->recheck_by, latest_s) : latest_s;
+}
+
 static cluster_state_t *read_state(pe_working_set_t *set)
 {
     cluster_state_t *state = g_new0(cluster_state_t, 1);
@@ -688,6 +712,7 @@ static cluster_state_t *read_state(pe_working_set_t *set)
     list_images_of_hosts(state);
     fence_devices_read(state, set);
     cluster_index_free(index);
+    state->recheck_s = recheck_time_s(set); /* reading may have met further rules */
     return state;
 }
 

@@ -90,6 +90,8 @@ typedef struct cluster_state {
     GPtrArray *fence_devices; /* cluster_fence_device_t* */
     GPtrArray *fence_levels;  /* cluster_fence_level_t* */
     GHashTable *node_names;  /* char*: of all nodes, remote and guest ones too, in lower case */
+    gint64 recheck_s;        /* Unix time at which the same CIB may say something else, by its rules on the time; to be read
+                              * anew then. 0: it has no such rules */
 } cluster_state_t;
 
 /*!

@@ -14,7 +14,7 @@
 /* Changes come in bursts: they are read together, and reading may cost a tenth of the time at most. */
 #define READ_DELAY_MS    20
 #define READ_COST_FACTOR 10
-/* What a change that touches no server has left behind: in case it did after all, and for rules on the time. */
+/* What a change that touches no server has left behind: in case it did after all. */
 #define LAZY_READ_DELAY_MS 60000
 #define RETRY_DELAY_MS     5000
 /* A CIB of this many servers leaves megabytes of freed memory behind: give it back. */
@@ -77,6 +77,16 @@ static void read_after(cluster_t *cluster, gint64 delay_ms)
     cluster->read_source = g_timeout_add((guint) delay_ms, read_now, cluster);
 }
 
+/* Rules on the time may begin and end without any change of the CIB. */
+static void read_at_recheck(cluster_t *cluster, const cluster_state_t *state)
+{
+    gint64 wait_ms = state->recheck_s * 1000 - g_get_real_time() / 1000;
+
+    if (state->recheck_s != 0) {
+        read_after(cluster, MAX(wait_ms, READ_DELAY_MS));
+    }
+}
+
 static gboolean read_now(gpointer user_data)
 {
     cluster_t *cluster = user_data;
@@ -98,16 +108,19 @@ static gboolean read_now(gpointer user_data)
     }
     log_parse_error(cluster, error);
     if (state != NULL) {
-        gboolean is_large = state->servers->len >= TRIM_SERVERS_MIN;
-
         note_images(cluster, state);
         cluster->callbacks.read(state, cluster->user_data);
+    }
+    cluster->read_not_before_ms = now_ms() + (now_ms() - begun_ms) * READ_COST_FACTOR;
+    if (state != NULL) {
+        gboolean is_large = state->servers->len >= TRIM_SERVERS_MIN;
+
+        read_at_recheck(cluster, state);
         cluster_state_free(state);
         if (is_large) {
             malloc_trim(0);
         }
     }
-    cluster->read_not_before_ms = now_ms() + (now_ms() - begun_ms) * READ_COST_FACTOR;
     if (!answered) {
         read_after(cluster, RETRY_DELAY_MS);
     }

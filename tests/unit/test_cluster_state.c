@@ -258,6 +258,67 @@ static void test_remote_and_guest_nodes_are_no_hosts(void **state)
     cluster_state_free(cluster);
 }
 
+/* Its image is in maintenance until then: "date" is attributes of the date_expression. */
+static cluster_state_t *parse_in_window(const char *date)
+{
+    static const char text[] = CIB_TEXT(
+        "1",
+        "<primitive id='standby-db1' class='ocf' provider='understudy' type='image'><meta_attributes id='w'>"
+        "<rule id='w-rule' score='INFINITY'><date_expression id='w-date' DATE/></rule>"
+        "<nvpair id='w-maintenance' name='maintenance' value='true'/></meta_attributes></primitive>",
+        CIB_TICKET("db1"), "", CIB_STATE("1", "1", "", NOT_RUNNING("db1", "host1")));
+    g_auto(GStrv) parts = g_strsplit(text, "DATE", 2);
+    g_autofree char *whole = g_strjoinv(date, parts);
+
+    return parse(whole);
+}
+
+static char *iso_time(gint64 time_s)
+{
+    g_autoptr(GDateTime) time = g_date_time_new_from_unix_utc(time_s);
+
+    return g_date_time_format(time, "%Y-%m-%dT%H:%M:%SZ");
+}
+
+static void test_a_rule_on_the_time_is_looked_at_again(void **state)
+{
+    const struct {
+        const char *form; /* of the date_expression, with the time */
+        int ends_s;       /* from now */
+        gboolean is_held_back;
+        int within_s;     /* so soon it is to be read anew */
+    } rows[] = {
+        { "operation='lt' end='%s'", 10, TRUE, 10 },
+        { "operation='lt' end='%s'", 3600, TRUE, 30 },
+        { "operation='lt' end='%s'", -10, FALSE, 30 },
+        { "operation='gt' start='%s'", 10, FALSE, 11 },
+        { "operation='gt' start='%s'", -10, TRUE, 30 },
+    };
+
+    (void) state;
+    for (gsize i = 0; i < G_N_ELEMENTS(rows); i++) {
+        gint64 before_s = g_get_real_time() / G_USEC_PER_SEC;
+        g_autofree char *time = iso_time(before_s + rows[i].ends_s);
+        g_auto(GStrv) halves = g_strsplit(rows[i].form, "%s", 2);
+        g_autofree char *date = g_strjoinv(time, halves);
+        cluster_state_t *cluster = parse_in_window(date);
+        gint64 after_s = g_get_real_time() / G_USEC_PER_SEC;
+
+        assert_int_equal(cluster_state_server(cluster, "db1")->held_back != NULL, rows[i].is_held_back);
+        assert_in_range(cluster->recheck_s, before_s + rows[i].within_s - 1, after_s + rows[i].within_s);
+        cluster_state_free(cluster);
+    }
+}
+
+static void test_without_rules_on_the_time_only_changes_count(void **state)
+{
+    cluster_state_t *cluster = parse(running);
+
+    (void) state;
+    assert_int_equal(cluster->recheck_s, 0);
+    cluster_state_free(cluster);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -271,6 +332,8 @@ int main(void)
         cmocka_unit_test(test_pending_start_and_no_report),
         cmocka_unit_test(test_a_failure_is_of_the_image_that_failed),
         cmocka_unit_test(test_remote_and_guest_nodes_are_no_hosts),
+        cmocka_unit_test(test_a_rule_on_the_time_is_looked_at_again),
+        cmocka_unit_test(test_without_rules_on_the_time_only_changes_count),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
