@@ -58,9 +58,10 @@ static const command_option_t adopt_options[] = {
 
 static const command_option_t forget_options[] = {
     { "force", NULL, FALSE, WORD_FREE, NULL,
-      "Forget the server although a takeover is under way, its run image holds writes that are not back, or its address "
-      "is on the store's blocklist. A running image is stopped by the cluster; the address stays there, and the command "
-      "that takes it off is printed." },
+      "Forget the server although a takeover is under way, it is being isolated, its run image holds writes that are not "
+      "back, or its address is on the store's blocklist. A running image is stopped by the cluster; the address stays "
+      "there, and the command that takes it off is printed. A fencing that is under way can't be taken back: the server "
+      "may be switched off and no image takes its place; the command says so, and waits until that is over." },
     { .name = NULL }
 };
 
@@ -135,8 +136,9 @@ const command_t commands[] = {
       "operator has set by pcs or crm stays.", run_adopt },
     { "forget", TRUE, TRUE, forget_options, "end a server's protection",
       "Takes the resource standby-SERVER, its constraints and its ticket out of the cluster in one change. It never "
-      "removes an image from the store. Refused while a takeover is under way, if the run image holds writes that "
-      "are not back on the original, or if the server's address is on the store's blocklist.", run_forget },
+      "removes an image from the store. Refused while a takeover is under way, while the server is being isolated, if "
+      "the run image holds writes that are not back on the original, or if the server's address is on the store's "
+      "blocklist.", run_forget },
     { "status", TRUE, FALSE, status_options, "show servers, images and hosts",
       "Shows the verdict on each server, its ticket, the observers' votes, where its image is, how much it has "
       "written, and, if something does not run that should, why. Puts together what the observers, the cluster and "

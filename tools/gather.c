@@ -7,6 +7,7 @@
 #include "cib.h"
 #include "claim.h"
 #include "error.h"
+#include "fencing.h"
 #include "names.h"
 #include "observer_client.h"
 #include "references.h"
@@ -76,6 +77,21 @@ static void add_reference_faults(xmlNode *xml, const cluster_state_t *cluster, G
     }
 }
 
+/* A server that was forgotten, or whose resource was removed or renamed, while it was isolated. */
+static void add_stray_fencings(const cluster_state_t *cluster, GPtrArray *faults)
+{
+    g_autoptr(GError) error = NULL;
+    g_auto(GStrv) names = fencing_pending(&error);
+    g_autoptr(GPtrArray) sentences = names != NULL ? fencing_strays(cluster, (const char *const *) names) : NULL;
+
+    if (names == NULL) {
+        setup_faults_add(faults, NULL, g_strdup(error->message));
+    }
+    for (guint i = 0; sentences != NULL && i < sentences->len; i++) {
+        setup_faults_add(faults, NULL, g_strdup(g_ptr_array_index(sentences, i)));
+    }
+}
+
 static cluster_state_t *read_cluster(const char *server, scheduler_plan_t **plan, GPtrArray **setup_faults,
                                      GError **error)
 {
@@ -86,6 +102,7 @@ static cluster_state_t *read_cluster(const char *server, scheduler_plan_t **plan
     if (cluster != NULL && setup_faults != NULL) {
         *setup_faults = find_setup_faults(xml);
         add_reference_faults(xml, cluster, *setup_faults);
+        add_stray_fencings(cluster, *setup_faults);
     }
     if (cluster != NULL && (server != NULL ? cluster_state_server(cluster, server) != NULL : an_image_waits(cluster))) {
         *plan = scheduler_ask_now(xml, server, SCHEDULER_TIMEOUT_MS, NULL);

@@ -7,7 +7,9 @@
 #include "cib.h"
 #include "claim.h"
 #include "error.h"
+#include "fencing.h"
 #include "gather.h"
+#include "json_read.h"
 #include "names.h"
 #include "observer_client.h"
 #include "program.h"
@@ -22,6 +24,10 @@
 #define STORE_TIMEOUT_MS   5000
 #define CLEANUP_TIMEOUT_MS 30000
 #define REPLACE_TRIES      20
+#define VERDICT_TIMEOUT_MS 3000
+/* An isolation that the observers have begun when they learn of it is listed by the fencer by then. */
+#define FENCING_SHOWS_MS   1000
+#define FENCING_WAIT_S     180
 
 /* Waiting --------------------------------------------------------------------*/
 
@@ -190,21 +196,81 @@ static gboolean is_free_of_entries(const cluster_server_t *server, GError **erro
 }
 
 /* With --force it stays, and is said. */
-static void say_what_stays(const char *name)
+static void say_what_stays(const cluster_server_t *server)
 {
-    cluster_state_t *cluster = gather_cluster(NULL);
-    const cluster_server_t *server = cluster != NULL ? cluster_state_server(cluster, name) : NULL;
     g_autoptr(GError) error = NULL;
     g_autofree char *address = NULL;
 
-    if (server != NULL && !gather_refused_address(server, STORE_TIMEOUT_MS, &address, &error)) {
+    if (!gather_refused_address(server, STORE_TIMEOUT_MS, &address, &error)) {
         fprintf(stderr, "understudy: it is not known whether the store refuses %s (%s): look at ceph osd blocklist ls\n",
-                name, error->message);
+                server->name, error->message);
     } else if (address != NULL) {
         fprintf(stderr, "understudy: %s's address %s stays on the store's blocklist: once you have booted %s, run "
-                        "ceph osd blocklist rm %s:0/0\n", name, address, name, address);
+                        "ceph osd blocklist rm %s:0/0\n", server->name, address, server->name, address);
     }
-    cluster_state_free(cluster);
+}
+
+/* The observers' verdict, or NULL: they do not say; g_free() */
+static char *verdict_of(const char *server)
+{
+    g_autoptr(JsonObject) status = g_getenv("CIB_file") == NULL
+                                       ? observer_client_ask("status", NULL, VERDICT_TIMEOUT_MS, NULL) : NULL;
+
+    return g_strdup(json_read_text(json_read_named(status, "servers", server), "verdict"));
+}
+
+static gboolean is_free_of_fencing(const char *server, GError **error)
+{
+    g_autoptr(GError) fencer_error = NULL;
+    g_autofree char *verdict = verdict_of(server);
+    g_auto(GStrv) names = fencing_pending(&fencer_error);
+    g_autofree char *why_not = fencing_keeps(server, verdict, (const char *const *) names);
+
+    if (why_not != NULL) {
+        g_set_error(error, UNDERSTUDY_ERROR, UNDERSTUDY_ERROR_BUSY, "%s%s%s%s", why_not, fencer_error != NULL ? " (" : "",
+                    fencer_error != NULL ? fencer_error->message : "", fencer_error != NULL ? ")" : "");
+    }
+    return why_not == NULL;
+}
+
+/* Nobody looks after the server any more: whoever has ended that learns what may become of it. */
+static gboolean wait_for_fencing(const char *server, const char *verdict_before, GError **error)
+{
+    gint64 end_us = g_get_monotonic_time() + FENCING_WAIT_S * G_USEC_PER_SEC;
+    gboolean is_said = FALSE;
+
+    if (fencing_may_come(verdict_before)) {
+        g_usleep(FENCING_SHOWS_MS * 1000);
+    }
+    while (g_get_monotonic_time() < end_us) {
+        g_autoptr(GError) fencer_error = NULL;
+        g_auto(GStrv) names = fencing_pending(&fencer_error);
+
+        if (names == NULL) {
+            g_set_error(error, UNDERSTUDY_ERROR, UNDERSTUDY_ERROR_FAILED,
+                        "%s is not protected any more, and may be switched off yet: %s; look at stonith_admin --history %s",
+                        server, fencer_error->message, server);
+            return FALSE;
+        }
+        if (!fencing_names((const char *const *) names, server)) {
+            if (is_said) {
+                fprintf(stderr, "understudy: the fencing of %s is over: look whether %s is on\n", server, server);
+            }
+            return TRUE;
+        }
+        if (!is_said) {
+            fprintf(stderr, "understudy: a fencing of %s is under way, which can't be taken back: %s may be switched off, and no "
+                            "image takes its place; waiting until that is over, for %d s at most\n", server, server,
+                    FENCING_WAIT_S);
+        }
+        is_said = TRUE;
+        g_usleep(POLL_INTERVAL_MS * 1000);
+    }
+    g_set_error(error, UNDERSTUDY_ERROR, UNDERSTUDY_ERROR_TIMEOUT,
+                "%s is not protected any more, and a fencing of it is still under way: it may be switched off, and no image "
+                "takes its place; look at stonith_admin --history %s, and when that is over whether %s is on", server, server,
+                server);
+    return FALSE;
 }
 
 /* What would be lost, as an error. */
@@ -227,7 +293,7 @@ static gboolean may_forget(const char *name, GError **error)
         g_set_error(error, UNDERSTUDY_ERROR, UNDERSTUDY_ERROR_BUSY,
                     "a takeover of %s is under way (image %s): end it with understudy release %s first, or use --force",
                     name, image_state_name(server->image), name);
-    } else if (is_free_of_entries(server, error)) {
+    } else if (is_free_of_fencing(name, error) && is_free_of_entries(server, error)) {
         run_image = gather_run_image(server, STORE_TIMEOUT_MS);
         may = run_image->trouble == NULL && run_image->unreturned_bytes == 0;
         if (run_image->trouble != NULL) {
@@ -331,51 +397,67 @@ static gboolean try_forget(cib_connection_t *cib, const char *server, gboolean f
     return done;
 }
 
-/* As its image has it, or NULL; g_free() */
-static char *param_of(const char *server, const char *name)
+/* A parameter as its image has it, or NULL. */
+static const char *param_of(const cluster_server_t *server, const char *name)
 {
-    cluster_state_t *cluster = gather_cluster(NULL);
-    const cluster_server_t *found = cluster != NULL ? cluster_state_server(cluster, server) : NULL;
-    char *value = found != NULL ? g_strdup(g_hash_table_lookup(found->params, name)) : NULL;
+    return server != NULL ? g_hash_table_lookup(server->params, name) : NULL;
+}
 
-    cluster_state_free(cluster);
-    return value;
+static gboolean remove_server(const char *server, gboolean force, GError **error)
+{
+    const char *const servers[] = { server, NULL };
+    cib_connection_t *cib = cib_connection_open("understudy", error);
+    gboolean done = FALSE;
+
+    if (cib == NULL || (force && !cib_tickets_set(cib, servers, FALSE, error))) {
+        cib_connection_close(cib);
+        return FALSE;
+    }
+    for (guint i = 0; i < REPLACE_TRIES; i++) {
+        g_clear_error(error);
+        done = try_forget(cib, server, force, error);
+        if (done || !g_error_matches(*error, UNDERSTUDY_ERROR, UNDERSTUDY_ERROR_BUSY)) {
+            break;
+        }
+    }
+    done = done && cib_ticket_remove(cib, server, error);
+    cib_connection_close(cib);
+    return done;
+}
+
+/* was: the server as it was protected, or NULL. */
+static gboolean forget(const char *name, const cluster_server_t *was, gboolean force, GError **error)
+{
+    g_autofree char *verdict = verdict_of(name);
+    gboolean is_over = FALSE;
+
+    clean_up_failures(name);
+    if (!remove_server(name, force, error)) {
+        return FALSE;
+    }
+    forget_seen(name, param_of(was, "ceph_conf"), param_of(was, "ceph_user"));
+    is_over = wait_for_fencing(name, verdict, error);
+    if (force && was != NULL) {
+        say_what_stays(was); /* an isolation that was under way may have put it there meanwhile */
+    }
+    return is_over;
 }
 
 exit_code_t run_forget(const command_line_t *line, GError **error)
 {
-    g_autofree char *ceph_conf = param_of(line->server, "ceph_conf");
-    g_autofree char *ceph_user = param_of(line->server, "ceph_user");
-    const char *const servers[] = { line->server, NULL };
     gboolean force = command_line_has(line, "force");
-    cib_connection_t *cib = NULL;
+    cluster_state_t *cluster = NULL;
     gboolean done = FALSE;
 
     if (!force && !may_forget(line->server, error)) {
         return exit_code_of(*error);
     }
-    if (force) {
-        say_what_stays(line->server); /* while its parameters are known */
-    }
-    clean_up_failures(line->server);
-    cib = cib_connection_open("understudy", error);
-    if (cib == NULL || (force && !cib_tickets_set(cib, servers, FALSE, error))) {
-        cib_connection_close(cib);
-        return exit_code_of(*error);
-    }
-    for (guint i = 0; i < REPLACE_TRIES; i++) {
-        g_clear_error(error);
-        done = try_forget(cib, line->server, force, error);
-        if (done || !g_error_matches(*error, UNDERSTUDY_ERROR, UNDERSTUDY_ERROR_BUSY)) {
-            break;
-        }
-    }
-    done = done && cib_ticket_remove(cib, line->server, error);
-    cib_connection_close(cib);
+    cluster = gather_cluster(NULL); /* what is told afterwards is told by its parameters */
+    done = forget(line->server, cluster != NULL ? cluster_state_server(cluster, line->server) : NULL, force, error);
+    cluster_state_free(cluster);
     if (!done) {
         return exit_code_of(*error);
     }
-    forget_seen(line->server, ceph_conf, ceph_user);
     printf("%s is not protected any more; its images are still in the store\n", line->server);
     return EXIT_OK;
 }

@@ -110,6 +110,9 @@ def test_a_server_that_recovers_before_anything_was_done_to_it_is_left_alone(pro
         with no_power_switch(protected, "db1"):
             protected.lab.service("db1", "stop", "postgresql")
             wait_until(lambda: reason(protected, "db1").startswith("not isolated"), 60, "status to say why", poll_s=0.5)
+            # Forgotten now, it could be switched off later, and nothing would take its place.
+            done = protected.understudy("forget", "db1", check=False)
+            assert done.returncode != 0 and "is being isolated" in done.stderr
             protected.lab.service("db1", "start", "postgresql")
             protected.wait_verdict("db1", "healthy", timeout_s=60)
         stays(lambda: protected.lab.node("db1").state() == "running" and protected.verdict("db1") == "healthy",
