@@ -42,6 +42,7 @@ static void server_free(gpointer data)
     }
     g_free(server->name);
     g_free(server->resource_id);
+    g_free(server->multiplied_by);
     g_free(server->image_host);
     g_free(server->held_back);
     g_clear_pointer(&server->constraints, g_ptr_array_unref);
@@ -144,6 +145,12 @@ static int utilization_value(const char *text)
     return (int) CLAMP(value, G_MININT, G_MAXINT);
 }
 
+/* As the CIB has it: Pacemaker numbers the instances of what is in a clone. */
+static const char *configured_id(const pe_resource_t *resource)
+{
+    return crm_element_value(resource->xml, XML_ATTR_ID);
+}
+
 /* Placement scores --------------------------------------------------------*/
 
 static int rule_score(xmlNode *rule, const pe_node_t *node, pe_working_set_t *set)
@@ -182,7 +189,7 @@ static int location_score(xmlNode *location, const pe_node_t *node, pe_working_s
 /* A failed start bans the host until it is cleaned up (start-failure-is-fatal). */
 static int failure_score(const pe_resource_t *resource, const pe_node_t *node, const cluster_index_t *index)
 {
-    int failures = cluster_index_failures(index, resource->id, node->details->uname);
+    int failures = cluster_index_failures(index, configured_id(resource), node->details->uname);
 
     return failures > 0 && failures >= resource->migration_threshold ? -SCORE_INFINITY : 0;
 }
@@ -190,7 +197,7 @@ static int failure_score(const pe_resource_t *resource, const pe_node_t *node, c
 static GHashTable *host_scores(const pe_resource_t *resource, pe_working_set_t *set, const cluster_index_t *index)
 {
     GHashTable *scores = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
-    const GPtrArray *locations = cluster_index_list(index->locations, resource->id);
+    const GPtrArray *locations = cluster_index_list(index->locations, configured_id(resource));
 
     for (GList *item = set->nodes; item != NULL; item = item->next) {
         const pe_node_t *node = item->data;
@@ -256,7 +263,7 @@ static gboolean has_ticket_constraint(const cluster_index_t *index, const char *
 static void read_failures(cluster_server_t *server, const pe_resource_t *resource, const cluster_index_t *index)
 {
     g_autoptr(GPtrArray) ops = g_ptr_array_new();
-    const GPtrArray *failed = cluster_index_list(index->failed, resource->id);
+    const GPtrArray *failed = cluster_index_list(index->failed, configured_id(resource));
 
     server->host_retries = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
     server->host_failures = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
@@ -454,21 +461,37 @@ static char *held_back(const pe_resource_t *resource, const pe_ticket_t *ticket,
     return NULL;
 }
 
+/* The outermost clone or bundle around a resource, or NULL. */
+static const pe_resource_t *multiplier(const pe_resource_t *resource)
+{
+    const pe_resource_t *found = NULL;
+
+    for (resource = resource->parent; resource != NULL; resource = resource->parent) {
+        if (resource->variant == pe_clone || resource->variant == pe_container) {
+            found = resource;
+        }
+    }
+    return found;
+}
+
 static cluster_server_t *read_server(pe_resource_t *resource, pe_working_set_t *set, const cluster_index_t *index)
 {
     cluster_server_t *server = g_new0(cluster_server_t, 1);
     const pe_node_t *node = image_node(resource);
     const pe_ticket_t *ticket = NULL;
     g_autofree char *ticket_id = NULL;
+    const pe_resource_t *many = multiplier(resource);
+    const char *id = configured_id(resource);
     const char *name = NULL;
 
-    server->resource_id = g_strdup(resource->id);
+    server->resource_id = g_strdup(id);
+    server->multiplied_by = many != NULL ? g_strdup(many->id) : NULL;
     server->params = copy_texts(pe_rsc_params(resource, NULL, set));
     name = g_hash_table_lookup(server->params, "server");
     if (name == NULL || *name == '\0') {
-        name = resource_id_server(resource->id);
+        name = resource_id_server(id);
     }
-    server->name = g_strdup(name != NULL ? name : resource->id);
+    server->name = g_strdup(name != NULL ? name : id);
     server->utilization = copy_texts(resource->utilization);
     server->host_scores = host_scores(resource, set, index);
     ticket_id = server_ticket_id(server->name);
@@ -479,10 +502,10 @@ static cluster_server_t *read_server(pe_resource_t *resource, pe_working_set_t *
     }
     server->image = read_image_state(resource);
     server->image_host = node != NULL ? g_strdup(node->details->uname) : NULL;
-    server->image_changed_s = cluster_index_last_change_s(index, resource->id);
+    server->image_changed_s = cluster_index_last_change_s(index, id);
     server->held_back = held_back(resource, ticket, set);
     server->constraints = foreign_constraints(resource, set, index->constraints, ticket_id);
-    server->ticket_bound = has_ticket_constraint(index, resource->id, ticket_id);
+    server->ticket_bound = has_ticket_constraint(index, id, ticket_id);
     read_failures(server, resource, index);
     return server;
 }
@@ -495,7 +518,43 @@ static gboolean is_image(const pe_resource_t *resource)
            && g_strcmp0(crm_element_value(resource->xml, XML_ATTR_TYPE), "image") == 0;
 }
 
-/* Images stand alone or, if an operator likes it so, in a group. */
+static gboolean is_active(const pe_resource_t *resource)
+{
+    return resource->running_on != NULL || resource->pending_task != NULL;
+}
+
+/* Of the instances of one image the one that runs, if any does. */
+static void add_instance(GPtrArray *images, pe_resource_t *resource)
+{
+    for (guint i = 0; i < images->len; i++) {
+        pe_resource_t *other = g_ptr_array_index(images, i);
+
+        if (g_strcmp0(configured_id(other), configured_id(resource)) == 0) {
+            if (is_active(resource) && !is_active(other)) {
+                images->pdata[i] = resource;
+            }
+            return;
+        }
+    }
+    g_ptr_array_add(images, resource);
+}
+
+/* Pacemaker makes one instance at least, whatever clone-max says; those above it count as orphans. */
+static void collect_instances(GList *resources, GPtrArray *images)
+{
+    for (GList *item = resources; item != NULL; item = item->next) {
+        pe_resource_t *resource = item->data;
+
+        if (is_image(resource)) {
+            add_instance(images, resource);
+        } else {
+            collect_instances(resource->children, images);
+        }
+    }
+}
+
+/* Images stand alone or, if an operator likes it so, in a group. One in a clone or bundle is a server as well, though
+ * nobody can protect it so: site_check() says it. */
 static void collect_images(GList *resources, GPtrArray *images)
 {
     for (GList *item = resources; item != NULL; item = item->next) {
@@ -508,6 +567,13 @@ static void collect_images(GList *resources, GPtrArray *images)
             g_ptr_array_add(images, resource);
         } else if (resource->variant == pe_group) {
             collect_images(resource->children, images);
+        } else {
+            g_autoptr(GPtrArray) instances = g_ptr_array_new();
+
+            collect_instances(resource->children, instances);
+            for (guint i = 0; i < instances->len; i++) {
+                g_ptr_array_add(images, g_ptr_array_index(instances, i));
+            }
         }
     }
 }

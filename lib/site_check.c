@@ -86,6 +86,21 @@ static void check_name(site_t *site, const cluster_server_t *server)
     }
 }
 
+/* Resources -------------------------------------------------------------------*/
+
+/* Whatever the clone's limits are now: they may be changed while an image runs. */
+static void check_alone(site_t *site, const cluster_server_t *server)
+{
+    if (server->multiplied_by != NULL) {
+        g_autofree char *sentence = g_strdup_printf(
+            "%s is in the clone or bundle %s, which starts it on many hosts, and one host alone may run it: run pcs resource "
+            "unclone %s, or for a bundle understudy forget %s and adopt it again", server->resource_id,
+            server->multiplied_by, server->multiplied_by, server->name);
+
+        add_fault(site, server, sentence);
+    }
+}
+
 /* Images ----------------------------------------------------------------------*/
 
 /* Of another server, or of this one: the agent makes and removes those by itself. */
@@ -291,6 +306,7 @@ GHashTable *site_check(const cluster_state_t *state)
         const cluster_server_t *server = g_ptr_array_index(state->servers, i);
 
         check_name(&site, server);
+        check_alone(&site, server);
         check_disks(&site, server);
         check_addresses(&site, server);
         check_recover_probe(&site, server);

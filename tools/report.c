@@ -297,12 +297,11 @@ static JsonObject *server_json(const report_sources_t *sources, const char *name
     return object;
 }
 
-/* From the cluster, or from the observers if the cluster can't be asked. */
-static JsonArray *servers_json(const report_sources_t *sources, const char *only)
+/* From the cluster, or from the observers if the cluster can't be asked. `faults`: as site_check() returns them, or NULL. */
+static JsonArray *servers_json(const report_sources_t *sources, GHashTable *faults, const char *only)
 {
     JsonArray *array = json_array_new();
     JsonArray *seen = json_read_array(sources->observers, "servers");
-    g_autoptr(GHashTable) faults = sources->cluster != NULL ? site_check(sources->cluster) : NULL;
 
     for (guint i = 0; sources->cluster != NULL && i < sources->cluster->servers->len; i++) {
         const cluster_server_t *server = g_ptr_array_index(sources->cluster->servers, i);
@@ -436,8 +435,37 @@ static void add_setup_troubles(JsonArray *troubles, const GPtrArray *faults, con
     }
 }
 
+/* For as long as it stays so, nobody isolates the server. */
+static void add_server_trouble(JsonArray *troubles, const cluster_server_t *server, const char *fault)
+{
+    g_autofree char *sentence = fault != NULL ? g_strdup_printf("%s: %s", server->name, fault) : NULL;
+    g_autofree char *unreadable = NULL;
+    g_autoptr(GError) error = NULL;
+
+    add_trouble(troubles, sentence);
+    server_config_free(server_config_parse(server->resource_id, server->params, &error));
+    if (error != NULL) {
+        unreadable = g_strdup_printf("%s: a parameter of %s can't be read, and what it was changed to does not hold: %s",
+                                     server->name, server->resource_id, error->message);
+    }
+    add_trouble(troubles, unreadable);
+}
+
+/* Of the servers that are shown. */
+static void add_server_troubles(JsonArray *troubles, const cluster_state_t *cluster, GHashTable *faults, const char *only)
+{
+    for (guint i = 0; i < cluster->servers->len; i++) {
+        const cluster_server_t *server = g_ptr_array_index(cluster->servers, i);
+
+        if (only == NULL || strcmp(only, server->name) == 0) {
+            add_server_trouble(troubles, server, g_hash_table_lookup(faults, server->name));
+        }
+    }
+}
+
 JsonObject *report_status(const report_sources_t *sources, const char *server)
 {
+    g_autoptr(GHashTable) faults = sources->cluster != NULL ? site_check(sources->cluster) : NULL;
     JsonObject *status = json_object_new();
     JsonArray *troubles = json_array_new();
     JsonArray *hosts = json_array_new();
@@ -452,10 +480,11 @@ JsonObject *report_status(const report_sources_t *sources, const char *server)
     add_trouble(troubles, sources->store_trouble);
     if (sources->cluster != NULL) {
         add_isolation_troubles(troubles, sources->cluster, server);
+        add_server_troubles(troubles, sources->cluster, faults, server);
     }
     add_setup_troubles(troubles, sources->setup_faults, server);
     json_object_set_array_member(status, "troubles", troubles);
-    json_object_set_array_member(status, "servers", servers_json(sources, server));
+    json_object_set_array_member(status, "servers", servers_json(sources, faults, server));
     for (guint i = 0; sources->cluster != NULL && i < sources->cluster->hosts->len; i++) {
         json_array_add_object_element(hosts, host_json(g_ptr_array_index(sources->cluster->hosts, i)));
     }

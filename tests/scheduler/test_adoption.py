@@ -225,6 +225,32 @@ def test_a_failure_is_shown_at_its_own_server_alone(simulation):
     assert "start failed" in site.status("db_1")["reason"]
 
 
+def in_clone(site, *tags: str) -> None:
+    """As `pcs resource clone` does, with what stands around the image from the outside in."""
+    cib = site._read()
+    resources = cib.find("configuration/resources")
+    inner = cib.find(".//primitive[@id='standby-db1']")
+    resources.remove(inner)
+    for tag in reversed(tags):
+        outer = ET.Element(tag, id=f"the-{tag}")
+        outer.append(inner)
+        inner = outer
+    resources.append(inner)
+    site._write(cib)
+
+
+@pytest.mark.parametrize("tags", [("clone",), ("clone", "group")], ids="-".join)
+def test_an_image_in_a_clone_is_protected_by_nobody_and_all_say_so(site, tags):
+    in_clone(site, *tags)
+    why = "run pcs resource unclone the-clone"
+    assert why in site.status("db1")["reason"]
+    assert any(trouble.startswith("db1: ") and why in trouble for trouble in site.troubles())
+    assert why in refused(site, "adopt", "--no-store", "db1", "--disk", "vm/db1")
+    site.understudy("forget", "db1", "--force")
+    site.adopt(Server("db1"))
+    assert site.status("db1")["reason"] == "" and not any(trouble.startswith("db1") for trouble in site.troubles())
+
+
 # --- what the command says -----------------------------------------------------
 
 

@@ -310,12 +310,71 @@ static void test_a_rule_on_the_time_is_looked_at_again(void **state)
     }
 }
 
+/* Whatever Pacemaker makes of them, none is left out. */
+static void test_an_image_that_is_multiplied_is_a_server_still(void **state)
+{
+    static const struct {
+        const char *resources;
+        const char *by;
+    } cases[] = {
+        { CIB_IMAGE("db1"), NULL },
+        { "<group id='g'>" CIB_IMAGE("db1") "</group>", NULL },
+        { "<clone id='c'>" CIB_IMAGE("db1") "</clone>", "c" },
+        { "<clone id='c'><meta_attributes id='m'><nvpair id='n' name='globally-unique' value='true'/></meta_attributes>"
+          CIB_IMAGE("db1") "</clone>", "c" },
+        { "<clone id='c'><meta_attributes id='m'><nvpair id='n' name='clone-max' value='0'/></meta_attributes>"
+          CIB_IMAGE("db1") "</clone>", "c" },
+        { "<clone id='c'><group id='g'><primitive id='other' class='ocf' provider='pacemaker' type='Dummy'/>"
+          CIB_IMAGE("db1") "</group></clone>", "c" },
+        { "<master id='c'>" CIB_IMAGE("db1") "</master>", "c" },
+        { "<bundle id='b'><podman image='i' replicas='2'/><network control-port='3121' ip-range-start='10.0.3.9'/>"
+          CIB_IMAGE("db1") "</bundle>", "b" },
+    };
+
+    (void) state;
+    for (gsize i = 0; i < G_N_ELEMENTS(cases); i++) {
+        g_autofree char *text = g_strdup_printf(
+            CIB_TEXT("1", "%s", CIB_TICKET("db1"), GRANTED,
+                     CIB_STATE("1", "1", "", NOT_RUNNING("db1", "host1"))
+                     CIB_STATE("2", "1", "", CIB_HISTORY("db1", CIB_OP("db1", "host2", "start", "0", "")))), cases[i].resources);
+        cluster_state_t *cluster = parse(text);
+        const cluster_server_t *db1 = cluster_state_server(cluster, "db1");
+
+        assert_int_equal(cluster->servers->len, 1);
+        assert_non_null(db1);
+        assert_string_equal(db1->resource_id, "standby-db1");
+        assert_string_equal(g_hash_table_lookup(db1->params, "disks"), "images/db1");
+        assert_true(db1->ticket_granted);
+        if (cases[i].by == NULL) {
+            assert_null(db1->multiplied_by);
+        } else {
+            assert_string_equal(db1->multiplied_by, cases[i].by);
+        }
+        cluster_state_free(cluster);
+    }
+}
+
 static void test_without_rules_on_the_time_only_changes_count(void **state)
 {
     cluster_state_t *cluster = parse(running);
 
     (void) state;
     assert_int_equal(cluster->recheck_s, 0);
+    cluster_state_free(cluster);
+}
+
+/* On a host that is not the first. */
+static void test_an_image_in_a_clone_is_seen_to_run(void **state)
+{
+    cluster_state_t *cluster = parse(CIB_TEXT(
+        "1", "<clone id='c'>" CIB_IMAGE("db1") "</clone>", CIB_TICKET("db1"), GRANTED,
+        CIB_STATE("1", "1", "", NOT_RUNNING("db1", "host1"))
+        CIB_STATE("2", "1", "", NOT_RUNNING("db1", "host2"))
+        CIB_STATE("3", "1", "", CIB_HISTORY("db1", CIB_OP("db1", "host3", "start", "0", "")))));
+
+    (void) state;
+    assert_int_equal(cluster_state_server(cluster, "db1")->image, IMAGE_RUNNING);
+    assert_string_equal(cluster_state_server(cluster, "db1")->image_host, "host3");
     cluster_state_free(cluster);
 }
 
@@ -334,6 +393,8 @@ int main(void)
         cmocka_unit_test(test_remote_and_guest_nodes_are_no_hosts),
         cmocka_unit_test(test_a_rule_on_the_time_is_looked_at_again),
         cmocka_unit_test(test_without_rules_on_the_time_only_changes_count),
+        cmocka_unit_test(test_an_image_that_is_multiplied_is_a_server_still),
+        cmocka_unit_test(test_an_image_in_a_clone_is_seen_to_run),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -187,6 +187,43 @@ static void test_reasons(void **state)
     assert_non_null(strstr(nowhere, "host2: offline"));
 }
 
+static void check_trouble(const char *text, const char *want)
+{
+    cluster_state_t *cluster = cluster_of(text);
+    report_sources_t sources = { .cluster = cluster };
+    JsonObject *status = report_status(&sources, NULL);
+    JsonArray *troubles = json_object_get_array_member(status, "troubles");
+    gboolean is_said = FALSE;
+
+    for (guint i = 0; i < json_array_get_length(troubles); i++) {
+        const char *trouble = json_array_get_string_element(troubles, i);
+
+        is_said = is_said || (g_str_has_prefix(trouble, "db1: ") && strstr(trouble, want) != NULL);
+    }
+    assert_true(is_said);
+    assert_string_equal(json_object_get_string_member(first_server(status), "name"), "db1");
+    json_object_unref(status);
+    cluster_state_free(cluster);
+}
+
+#define WITH(name, value)                                                                                   \
+    "<primitive id='standby-db1' class='ocf' provider='understudy' type='image'><instance_attributes id='a'>" \
+    "<nvpair id='n' name='" name "' value='" value "'/></instance_attributes></primitive>"
+
+static void test_what_keeps_a_server_from_protection_is_loud(void **state)
+{
+    (void) state;
+    check_trouble(CIB_TEXT("1", "<clone id='c'>" CIB_IMAGE("db1") "</clone>", CIB_TICKET("db1"), "", STATES),
+                  "pcs resource unclone c");
+    check_trouble(CIB_TEXT("1", CIB_IMAGE("db1") "<primitive id='second' class='ocf' provider='understudy' type='image'>"
+                           "<instance_attributes id='a'><nvpair id='n' name='server' value='db1'/></instance_attributes>"
+                           "</primitive>", "", "", STATES), "are both for the server db1");
+    check_trouble(CIB_TEXT("1", WITH("paused_until", "soon"), "", "", STATES), "paused_until=soon");
+    check_trouble(CIB_TEXT("1", WITH("paused_until", "2026-11-27T10:00:00Z/2026-11-27T09:00:00Z"), "", "", STATES),
+                  "paused_until=2026-11-27T10:00:00Z/2026-11-27T09:00:00Z");
+    check_trouble(CIB_TEXT("1", WITH("hold_down", "long"), "", "", STATES), "hold_down");
+}
+
 static void test_without_the_cluster_the_observers_are_shown(void **state)
 {
     JsonObject *observers = object_of("{\"leader\":\"host1\",\"quorate\":true,\"servers\":[{\"name\":\"db1\",\"verdict\":"
@@ -241,6 +278,7 @@ int main(void)
         cmocka_unit_test(test_a_healthy_server_that_the_store_refuses),
         cmocka_unit_test(test_a_claim_that_lies_elsewhere),
         cmocka_unit_test(test_reasons),
+        cmocka_unit_test(test_what_keeps_a_server_from_protection_is_loud),
         cmocka_unit_test(test_without_the_cluster_the_observers_are_shown),
         cmocka_unit_test(test_history_has_phases),
     };

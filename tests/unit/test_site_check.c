@@ -240,6 +240,15 @@ static void test_references_that_fall_silent_with_a_server(void **state)
     check_references(SITE, TRUE, "icmp:10.0.2.101", NULL, "is the store address of db1");
 }
 
+static void test_an_image_on_many_hosts(void **state)
+{
+    (void) state;
+    check("<clone id='c'>" IMAGE("standby-db1", "") "</clone>" IMAGE("standby-db2", ""), "run pcs resource unclone c", NULL);
+    check("<clone id='c'><group id='g'>" IMAGE("standby-db1", "") IMAGE("standby-db2", "") "</group></clone>",
+          "run pcs resource unclone c", "run pcs resource unclone c");
+    check("<group id='g'>" IMAGE("standby-db1", "") IMAGE("standby-db2", "") "</group>", NULL, NULL);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -254,6 +263,7 @@ int main(void)
         cmocka_unit_test(test_references_that_answer_without_the_network),
         cmocka_unit_test(test_references_on_another_network),
         cmocka_unit_test(test_references_that_fall_silent_with_a_server),
+        cmocka_unit_test(test_an_image_on_many_hosts),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
