@@ -450,14 +450,15 @@ static gboolean apply_image(const adoption_t *adoption, xmlNode *cib, const ocf_
 {
     xmlNode *resources = section(cib, "resources");
     xmlNode *constraints = section(cib, "constraints");
-    g_autofree char *resource_id = server_resource_id(adoption->server);
-    xmlNode *primitive = cib_find_id(resources, resource_id);
+    xmlNode *primitive = cib_find_image(cib, adoption->server);
     gboolean is_new = primitive == NULL;
     gboolean size_given = g_hash_table_contains(adoption->params, "vcpus")
                           || g_hash_table_contains(adoption->params, "memory_mib");
     gboolean changed = is_new;
 
     if (is_new) {
+        g_autofree char *resource_id = server_resource_id(adoption->server);
+
         primitive = add_primitive(resources, resource_id, "image", adoption->image_operations);
         set_nvpair(primitive, "meta_attributes", "resource-stickiness", STICKINESS);
         set_nvpair(primitive, "meta_attributes", "failure-timeout", FAILURE_TIMEOUT);
@@ -466,19 +467,42 @@ static gboolean apply_image(const adoption_t *adoption, xmlNode *cib, const ocf_
     changed = set_params(primitive, adoption->params) || changed;
     changed = set_utilization(primitive, values, is_new || size_given) || changed;
     changed = add_ticket_constraint(constraints, adoption->server, primitive) || changed;
-    return add_reach_constraint(constraints, adoption->server, resource_id) || changed;
+    return add_reach_constraint(constraints, adoption->server, xml_get(primitive, "id")) || changed;
+}
+
+/* The server whose image it will be: TRUE if that is the one that is adopted. */
+static gboolean stays_its_image(const adoption_t *adoption, const xmlNode *existing, GHashTable *merged, GError **error)
+{
+    g_autofree char *usual_id = server_resource_id(adoption->server);
+    const char *resource_id = existing != NULL ? xml_get(existing, "id") : usual_id;
+    const char *named = g_hash_table_lookup(merged, "server");
+
+    named = named != NULL && *named != '\0' ? named : NULL;
+    if (g_strcmp0(named != NULL ? named : resource_id_server(resource_id), adoption->server) == 0) {
+        return TRUE;
+    }
+    if (named != NULL) {
+        g_set_error(error, UNDERSTUDY_ERROR, UNDERSTUDY_ERROR_CONFIG,
+                    "server=%s does not fit the resource %s, whose ticket is of %s: leave the parameter out", named,
+                    resource_id, adoption->server);
+    } else {
+        g_set_error(error, UNDERSTUDY_ERROR, UNDERSTUDY_ERROR_CONFIG,
+                    "the resource %s names its server by the parameter alone: that has to be server=%s", resource_id,
+                    adoption->server);
+    }
+    return FALSE;
 }
 
 gboolean adoption_apply(const adoption_t *adoption, xmlNode *cib, gboolean *changed, GError **error)
 {
     g_autofree char *resource_id = server_resource_id(adoption->server);
-    const xmlNode *existing = cib_find_id(xml_child(cib, "configuration"), resource_id);
+    const xmlNode *existing = cib_find_image(cib, adoption->server);
     g_autoptr(GHashTable) merged = NULL;
     ocf_values_t *values = NULL;
     GError *failure = NULL;
     gboolean changed_site = FALSE;
 
-    if (existing != NULL && !is_our_primitive(existing, "image")) {
+    if (existing == NULL && cib_find_id(xml_child(cib, "configuration"), resource_id) != NULL) {
         g_set_error(error, UNDERSTUDY_ERROR, UNDERSTUDY_ERROR_EXISTS,
                     "the cluster has something else with the id '%s': rename it, or choose another name for the server",
                     resource_id);
@@ -488,11 +512,7 @@ gboolean adoption_apply(const adoption_t *adoption, xmlNode *cib, gboolean *chan
         return FALSE;
     }
     merged = merged_params(existing, adoption->params);
-    if (g_hash_table_contains(merged, "server")
-        && strcmp(g_hash_table_lookup(merged, "server"), adoption->server) != 0) {
-        g_set_error(error, UNDERSTUDY_ERROR, UNDERSTUDY_ERROR_CONFIG,
-                    "server=%s does not fit the resource %s, whose ticket is of %s: leave the parameter out",
-                    (const char *) g_hash_table_lookup(merged, "server"), resource_id, adoption->server);
+    if (!stays_its_image(adoption, existing, merged, error)) {
         return FALSE;
     }
     values = ocf_values_parse(image_params, merged, &failure);
@@ -565,15 +585,12 @@ gboolean adoption_upgrade(const adoption_t *adoption, xmlNode *cib)
 
 gboolean adoption_exists(xmlNode *cib, const char *server)
 {
-    g_autofree char *resource_id = server_resource_id(server);
-
-    return cib_find_id(xml_child(xml_child(cib, "configuration"), "resources"), resource_id) != NULL;
+    return cib_find_image(cib, server) != NULL;
 }
 
 const char *adoption_param(xmlNode *cib, const char *server, const char *name)
 {
-    g_autofree char *resource_id = server_resource_id(server);
-    xmlNode *primitive = cib_find_id(xml_child(xml_child(cib, "configuration"), "resources"), resource_id);
+    const xmlNode *primitive = cib_find_image(cib, server);
     xmlNode *pair = primitive != NULL ? cib_effective_pair(primitive, "instance_attributes", name) : NULL;
 
     return pair != NULL ? xml_get(pair, "value") : default_of(name);
@@ -596,8 +613,7 @@ GHashTable *adoption_params(xmlNode *cib, const char *server)
 gboolean adoption_set_param(xmlNode *cib, const char *server, const char *name, const char *value, gboolean *changed,
                             GError **error)
 {
-    g_autofree char *resource_id = server_resource_id(server);
-    xmlNode *primitive = cib_find_id(xml_child(xml_child(cib, "configuration"), "resources"), resource_id);
+    xmlNode *primitive = cib_find_image(cib, server);
 
     if (primitive == NULL) {
         g_set_error(error, UNDERSTUDY_ERROR, UNDERSTUDY_ERROR_NOT_FOUND, "no server '%s' is protected", server);
@@ -740,11 +756,10 @@ static gboolean is_empty_collection(const xmlNode *node)
 gboolean adoption_remove(const char *server, xmlNode *cib)
 {
     xmlNode *configuration = xml_child(cib, "configuration");
-    g_autofree char *resource_id = server_resource_id(server);
-    xmlNode *primitive = cib_find_id(xml_child(configuration, "resources"), resource_id);
+    xmlNode *primitive = cib_find_image(cib, server);
     xmlNode *parent = NULL;
 
-    if (primitive == NULL || !is_our_primitive(primitive, "image")) {
+    if (primitive == NULL) {
         return FALSE;
     }
     parent = remove_resource(configuration, primitive);
@@ -803,19 +818,18 @@ xmlNode *adoption_extract(const char *server, xmlNode *before, xmlNode *after)
     xmlNode *constraints = NULL;
     xmlNode *from = xml_child(xml_child(after, "configuration"), "constraints");
     xmlNode *primitive = NULL;
-    g_autofree char *resource_id = server_resource_id(server);
     g_autofree char *ticket_id = server_ticket_id(server);
 
     xmlDocSetRootElement(doc, configuration);
     crm_config = xml_add(configuration, "crm_config", NULL);
     resources = xml_add(configuration, "resources", NULL);
     constraints = xml_add(configuration, "constraints", NULL);
-    primitive = cib_find_id(xml_child(xml_child(after, "configuration"), "resources"), resource_id);
+    primitive = cib_find_image(after, server);
     copy_site(before, after, crm_config, resources, constraints);
     copy_into(resources, primitive);
     copy_members_constraint(constraints, after, primitive);
     copy_into(constraints, cib_find_ticket_constraint(from, primitive, ticket_id));
-    copy_into(constraints, find_reach_constraint(from, resource_id));
+    copy_into(constraints, find_reach_constraint(from, xml_get(primitive, "id")));
     if (crm_config->children == NULL) {
         remove_node(crm_config);
     }

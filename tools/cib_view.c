@@ -104,8 +104,42 @@ xmlNode *cib_find_primitive(const xmlNode *parent, const char *provider, const c
 const char *cib_image_server(const xmlNode *primitive)
 {
     const xmlNode *named = cib_effective_pair(primitive, "instance_attributes", "server");
+    const char *name = named != NULL ? xml_get(named, "value") : NULL;
 
-    return named != NULL ? xml_get(named, "value") : resource_id_server(xml_get(primitive, "id"));
+    return name != NULL && *name != '\0' ? name : resource_id_server(xml_get(primitive, "id"));
+}
+
+static gboolean is_image_of(const xmlNode *node, const char *server)
+{
+    const char *name = NULL;
+
+    if (!cib_is_primitive(node, OCF_PROVIDER, "image")) {
+        return FALSE;
+    }
+    name = cib_image_server(node);
+    return g_strcmp0(name != NULL ? name : xml_get(node, "id"), server) == 0;
+}
+
+static xmlNode *find_image(const xmlNode *parent, const char *server)
+{
+    for (xmlNode *node = parent != NULL ? parent->children : NULL; node != NULL; node = node->next) {
+        xmlNode *found = node->type != XML_ELEMENT_NODE ? NULL
+                         : is_image_of(node, server) ? node : find_image(node, server);
+
+        if (found != NULL) {
+            return found;
+        }
+    }
+    return NULL;
+}
+
+xmlNode *cib_find_image(xmlNode *cib, const char *server)
+{
+    const xmlNode *resources = xml_child(xml_child(cib, "configuration"), "resources");
+    g_autofree char *usual_id = server_resource_id(server);
+    xmlNode *usual = cib_find_id(resources, usual_id);
+
+    return usual != NULL && is_image_of(usual, server) ? usual : find_image(resources, server);
 }
 
 /* The id is the resource's, of the group or clone that it is in, or of a tag that has one of these. */

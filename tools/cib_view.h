@@ -28,6 +28,9 @@ xmlNode *cib_effective_operation(const xmlNode *primitive, const operation_t *op
 xmlNode *cib_find_primitive(const xmlNode *parent, const char *provider, const char *type);
 /* The server that an image's resource is for, by its parameter or its id; NULL: neither says it. Inside the CIB. */
 const char *cib_image_server(const xmlNode *primitive);
+/* The image of a server, in whatever group or clone it is and whatever its id; of two that with the id that adopt gives.
+ * NULL: there is none. A resource that names no server is known by its own id. */
+xmlNode *cib_find_image(xmlNode *cib, const char *server);
 /* The clone or group that a resource is in, or itself. */
 const xmlNode *cib_outermost(const xmlNode *primitive);
 

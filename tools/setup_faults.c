@@ -234,30 +234,10 @@ static char *late_start(xmlNode *cib, const xmlNode *fence, const xmlNode *primi
                            (takes_ms + 999) / 1000);
 }
 
-static const xmlNode *image_of(const xmlNode *parent, const char *server)
-{
-    for (const xmlNode *node = parent != NULL ? parent->children : NULL; node != NULL; node = node->next) {
-        const xmlNode *found = NULL;
-
-        if (node->type != XML_ELEMENT_NODE) {
-            continue;
-        }
-        if (cib_is_primitive(node, OCF_PROVIDER, "image")) {
-            found = g_strcmp0(cib_image_server(node), server) == 0 ? node : NULL;
-        } else {
-            found = image_of(node, server);
-        }
-        if (found != NULL) {
-            return found;
-        }
-    }
-    return NULL;
-}
-
 char *setup_late_start(const adoption_t *adoption, xmlNode *cib, const char *server)
 {
     const xmlNode *resources = xml_child(xml_child(cib, "configuration"), "resources");
-    const xmlNode *image = image_of(resources, server);
+    const xmlNode *image = cib_find_image(cib, server);
 
     return image != NULL ? late_start(cib, hastiest_fence(resources), image, start_operation(adoption->image_operations))
                          : NULL;

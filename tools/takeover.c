@@ -316,11 +316,11 @@ static gboolean may_forget(const char *name, GError **error)
  * while the ticket is granted: the image would be started once more. */
 static void clean_up_failures(const char *server)
 {
-    g_autofree char *resource_id = server_resource_id(server);
-    const char *argv[] = { "crm_resource", "--cleanup", "--resource", resource_id, NULL };
     g_autoptr(GError) error = NULL;
     cluster_state_t *cluster = g_getenv("CIB_file") == NULL ? gather_cluster(NULL) : NULL;
     const cluster_server_t *found = cluster != NULL ? cluster_state_server(cluster, server) : NULL;
+    const char *resource_id = found != NULL ? found->resource_id : NULL;
+    const char *argv[] = { "crm_resource", "--cleanup", "--resource", resource_id, NULL };
 
     if (found != NULL && !found->ticket_granted && g_hash_table_size(found->host_failures) > 0
         && !program_run(argv, CLEANUP_TIMEOUT_MS, NULL, &error)) {

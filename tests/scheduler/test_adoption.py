@@ -251,6 +251,36 @@ def test_an_image_in_a_clone_is_protected_by_nobody_and_all_say_so(site, tags):
     assert site.status("db1")["reason"] == "" and not any(trouble.startswith("db1") for trouble in site.troubles())
 
 
+def test_a_server_is_found_whatever_the_id_of_its_image(site):
+    cib = site._read()
+    image = cib.find(".//primitive[@id='standby-db1']")
+    image.set("id", "app-db1")
+    ET.SubElement(image.find("instance_attributes"), "nvpair", id="named", name="server", value="db1")
+    for constraint in cib.findall(".//constraints/*[@rsc='standby-db1']"):
+        constraint.set("rsc", "app-db1")
+    site._write(cib)
+
+    def parameters() -> dict[str, str]:
+        return {pair.get("name"): pair.get("value")
+                for pair in site._read().findall(".//primitive[@id='app-db1']/instance_attributes/nvpair")}
+
+    site.understudy("pause", "db1")
+    assert "resumed" in parameters()["paused_until"]
+    site.understudy("resume", "db1")
+    assert "paused_until" not in parameters()
+    site.understudy("hold", "db1")
+    assert parameters()["hold"] == "true"
+    site.understudy("hold", "db1", "--off")
+    site.adopt(Server("db1"), "--set", "hold_down=9s")
+    assert parameters()["hold_down"] == "9s" and parameters()["server"] == "db1"
+    site.run()   # it is looked for under its new id
+    assert site.status("db1")["reason"] == ""
+    assert len(site._read().findall(".//primitive[@type='image']")) == 1
+    site.understudy("forget", "db1", "--force")
+    assert site._read().find(".//primitive[@type='image']") is None
+    assert site._read().find(".//constraints/*[@rsc='app-db1']") is None
+
+
 # --- what the command says -----------------------------------------------------
 
 

@@ -696,6 +696,66 @@ static void test_one_parameter_alone_is_set(void **state)
     assert_string_equal(adoption_param(cib, "db1", "hold"), "false");
 }
 
+/* By the parameter `server`, as `status` finds it. */
+static void test_an_image_of_another_id_is_the_servers(void **state)
+{
+    fixture_t *fixture = *state;
+    xmlNode *cib = NULL;
+    xmlNode *configuration = NULL;
+    gboolean changed = FALSE;
+    g_autoptr(GError) error = NULL;
+    g_autofree char *text = NULL;
+    g_autofree char *rest = NULL;
+    g_autofree char *pcs = NULL;
+
+    use_cib(fixture, "<cib><configuration><resources><group id='g'><primitive id='app-db1' class='ocf' provider='understudy' "
+                     "type='image'><instance_attributes id='a'><nvpair id='b' name='server' value='db1'/><nvpair id='c' "
+                     "name='disks' value='vm/old'/></instance_attributes></primitive><primitive id='standby-db9' class='ocf' "
+                     "provider='understudy' type='image'/></group></resources></configuration></cib>");
+    cib = xmlDocGetRootElement(fixture->doc);
+    assert_true(adoption_exists(cib, "db1"));
+    assert_false(adoption_exists(cib, "app-db1"));
+    assert_string_equal(param(fixture, "disks"), "vm/old");
+    assert_true(adoption_set_param(cib, "db1", "hold", "true", &changed, NULL));
+    assert_true(changed);
+    assert_string_equal(param(fixture, "hold"), "true");
+    assert_true(apply(fixture));
+    assert_false(apply(fixture));
+    assert_string_equal(param(fixture, "disks"), "vm/db1");
+    text = text_of(fixture);
+    assert_null(strstr(text, "\"standby-db1\""));
+    assert_non_null(strstr(text, "rsc=\"app-db1\" ticket=\"takeover-db1\""));
+    configuration = adoption_extract("db1", NULL, cib);
+    pcs = snippet_pcs(configuration);
+    xmlFreeDoc(configuration->doc);
+    assert_non_null(strstr(pcs, "resource create app-db1 "));
+    /* It would be nobody's image without. */
+    give(fixture, "server", "");
+    assert_false(adoption_apply(&fixture->adoption, cib, &changed, &error));
+    assert_non_null(strstr(error->message, "app-db1"));
+    assert_true(adoption_remove("db1", cib));
+    rest = text_of(fixture);
+    assert_null(strstr(rest, "app-db1"));
+    assert_non_null(strstr(rest, "standby-db9"));
+    assert_false(adoption_exists(cib, "db1"));
+}
+
+static void test_the_usual_id_with_another_servers_image(void **state)
+{
+    fixture_t *fixture = *state;
+    gboolean changed = FALSE;
+    g_autoptr(GError) error = NULL;
+
+    use_cib(fixture, "<cib><configuration><resources><primitive id='standby-db1' class='ocf' provider='understudy' "
+                     "type='image'><instance_attributes id='a'><nvpair id='b' name='server' value='db2'/>"
+                     "</instance_attributes></primitive></resources></configuration></cib>");
+    assert_false(adoption_exists(xmlDocGetRootElement(fixture->doc), "db1"));
+    assert_true(adoption_exists(xmlDocGetRootElement(fixture->doc), "db2"));
+    assert_false(adoption_remove("db1", xmlDocGetRootElement(fixture->doc)));
+    assert_false(adoption_apply(&fixture->adoption, xmlDocGetRootElement(fixture->doc), &changed, &error));
+    assert_true(g_error_matches(error, UNDERSTUDY_ERROR, UNDERSTUDY_ERROR_EXISTS));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -724,6 +784,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_removal_takes_what_is_about_it_alone, setup, teardown),
         cmocka_unit_test_setup_teardown(test_snippets_of_pairs_without_a_value, setup, teardown),
         cmocka_unit_test_setup_teardown(test_one_parameter_alone_is_set, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_an_image_of_another_id_is_the_servers, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_the_usual_id_with_another_servers_image, setup, teardown),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
