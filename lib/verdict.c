@@ -1022,6 +1022,15 @@ const char *verdict_hold_note(verdict_t verdict)
     return hold_notes[verdict];
 }
 
+gboolean verdict_release_is_lost(verdict_t began, gint64 began_since_ms, verdict_t now, gint64 since_ms)
+{
+    if ((now != VERDICT_ISOLATING && now != VERDICT_FAILED) || since_ms == began_since_ms) {
+        return FALSE;
+    }
+    /* An attempt that was under way has ended: the release is carried out now. */
+    return began != VERDICT_ISOLATING || now != VERDICT_FAILED;
+}
+
 char *verdict_hold_refusal(verdict_t verdict, const char *server)
 {
     return verdict == VERDICT_RETURNING

@@ -219,6 +219,9 @@ char *verdict_waits_for(const verdict_view_t *view);
 const char *verdict_pause_note(verdict_t verdict);
 /* Likewise of a hold. */
 const char *verdict_hold_note(verdict_t verdict);
+/* TRUE if a server that was released is being taken over anew, or has been: the release does not hold. From the verdict and
+ * its time when the release was asked for, or when the server was last seen on its way back, and from those of now. */
+gboolean verdict_release_is_lost(verdict_t began, gint64 began_since_ms, verdict_t now, gint64 since_ms);
 /* Why a hold would keep nothing, with what does; g_free(), or NULL. */
 char *verdict_hold_refusal(verdict_t verdict, const char *server);
 

@@ -19,6 +19,7 @@
 #include "verdict.h"
 
 #define ASK_TIMEOUT_MS     30000 /* the scheduler is asked first: seconds, if the site is large */
+#define STATUS_TIMEOUT_MS  3000
 #define POLL_INTERVAL_MS   500
 #define DEFAULT_TIMEOUT_S  180
 #define STORE_TIMEOUT_MS   5000
@@ -38,8 +39,44 @@ typedef struct wait {
     gint64 deadline_us;
     char *shown;
     gboolean done;
+    gboolean is_lost;         /* another operator has asked for the contrary, or the server did not serve */
+    gboolean verdict_known;   /* for verdict_release_is_lost(): */
+    verdict_t verdict;
+    gint64 since_ms;
     GMainLoop *loop;
 } wait_t;
+
+/* Before a request: a verdict that a request changes is not told from one that has lasted otherwise. */
+static void note_verdict(wait_t *wait)
+{
+    JsonObject *status = observer_client_ask("status", NULL, STATUS_TIMEOUT_MS, NULL);
+    JsonObject *server = json_read_named(status, "servers", wait->server);
+
+    /* Only of these can a server be released; a moment-old answer may name another. */
+    wait->verdict_known = verdict_parse(json_read_text(server, "verdict"), &wait->verdict)
+                          && (wait->verdict == VERDICT_ISOLATING || wait->verdict == VERDICT_FAILED);
+    wait->since_ms = json_read_integer(server, "since_ms", 0);
+    g_clear_pointer(&status, json_object_unref);
+}
+
+static gboolean release_is_lost(wait_t *wait, JsonObject *server)
+{
+    gint64 since_ms = json_read_integer(server, "since_ms", 0);
+    verdict_t verdict = VERDICT_HEALTHY;
+
+    if (wait->want_running || !verdict_parse(json_read_text(server, "verdict"), &verdict)) {
+        return FALSE;
+    }
+    if (wait->verdict_known && verdict_release_is_lost(wait->verdict, wait->since_ms, verdict, since_ms)) {
+        return TRUE;
+    }
+    if (!wait->verdict_known || (verdict != VERDICT_ISOLATING && verdict != VERDICT_FAILED)) {
+        wait->verdict_known = TRUE;
+        wait->verdict = verdict;
+        wait->since_ms = since_ms;
+    }
+    return FALSE;
+}
 
 static JsonObject *server_of(JsonObject *status)
 {
@@ -82,7 +119,8 @@ static gboolean wait_poll(gpointer user_data)
 
     if (server != NULL && gathered->cluster != NULL) {
         text = progress_text(server);
-        wait->done = has_arrived(wait, server);
+        wait->is_lost = release_is_lost(wait, server);
+        wait->done = !wait->is_lost && has_arrived(wait, server);
     } else {
         text = g_strdup("the cluster does not answer");
     }
@@ -95,29 +133,33 @@ static gboolean wait_poll(gpointer user_data)
     }
     json_object_unref(status);
     gathered_free(gathered);
-    if (wait->done || g_get_monotonic_time() >= wait->deadline_us) {
+    if (wait->done || wait->is_lost || g_get_monotonic_time() >= wait->deadline_us) {
         g_main_loop_quit(wait->loop);
         return G_SOURCE_REMOVE;
     }
     return G_SOURCE_CONTINUE;
 }
 
-static gboolean wait_for(const char *server, gboolean want_running, guint timeout_s, GError **error)
+static gboolean wait_for(wait_t *wait, guint timeout_s, GError **error)
 {
-    wait_t wait = { .server = server, .want_running = want_running, .loop = g_main_loop_new(NULL, FALSE) };
-
-    wait.began_us = g_get_monotonic_time();
-    wait.deadline_us = wait.began_us + (gint64) timeout_s * G_USEC_PER_SEC;
-    g_timeout_add(POLL_INTERVAL_MS, wait_poll, &wait);
-    g_main_loop_run(wait.loop);
-    g_main_loop_unref(wait.loop);
-    if (!wait.done) {
+    wait->loop = g_main_loop_new(NULL, FALSE);
+    wait->began_us = g_get_monotonic_time();
+    wait->deadline_us = wait->began_us + (gint64) timeout_s * G_USEC_PER_SEC;
+    g_timeout_add(POLL_INTERVAL_MS, wait_poll, wait);
+    g_main_loop_run(wait->loop);
+    g_main_loop_unref(wait->loop);
+    if (wait->is_lost) {
+        g_set_error(error, UNDERSTUDY_ERROR, UNDERSTUDY_ERROR_BUSY,
+                    "%s was released, and is taken over again since (%s): another operator has asked for that, or it did not "
+                    "serve; understudy history %s says which, and understudy release %s lets it return", wait->server,
+                    wait->shown, wait->server, wait->server);
+    } else if (!wait->done) {
         g_set_error(error, UNDERSTUDY_ERROR, UNDERSTUDY_ERROR_TIMEOUT,
                     "%s: not done after %u s (%s); it may still go on: follow it with understudy status %s --watch",
-                    server, timeout_s, wait.shown != NULL ? wait.shown : "no answer", server);
+                    wait->server, timeout_s, wait->shown != NULL ? wait->shown : "no answer", wait->server);
     }
-    g_free(wait.shown);
-    return wait.done;
+    g_free(wait->shown);
+    return wait->done;
 }
 
 static gboolean read_timeout(const command_line_t *line, guint *timeout_s, GError **error)
@@ -141,12 +183,14 @@ static gboolean read_timeout(const command_line_t *line, guint *timeout_s, GErro
 static exit_code_t ask_and_wait(const command_line_t *line, const char *op, gboolean want_running,
                                 gboolean (*accepted)(const char *server, GError **error), GError **error)
 {
+    wait_t wait = { .server = line->server, .want_running = want_running };
     guint timeout_s = 0;
     JsonObject *answer = NULL;
 
     if (!read_timeout(line, &timeout_s, error)) {
         return EXIT_USAGE;
     }
+    note_verdict(&wait);
     answer = observer_client_ask(op, line->server, ASK_TIMEOUT_MS, error);
     if (answer == NULL) {
         return exit_code_of(*error);
@@ -159,7 +203,7 @@ static exit_code_t ask_and_wait(const command_line_t *line, const char *op, gboo
         printf("the observers have taken it on; follow it with understudy status %s --watch\n", line->server);
         return EXIT_OK;
     }
-    return wait_for(line->server, want_running, timeout_s, error) ? EXIT_OK : exit_code_of(*error);
+    return wait_for(&wait, timeout_s, error) ? EXIT_OK : exit_code_of(*error);
 }
 
 exit_code_t run_takeover(const command_line_t *line, GError **error)

@@ -1562,6 +1562,29 @@ static void test_names_are_read_back(void **state)
     assert_false(verdict_parse(NULL, &verdict));
 }
 
+static void test_a_release_that_is_lost(void **state)
+{
+    static const struct {
+        verdict_t began;
+        verdict_t now;
+        gint64 since_ms;
+        gboolean is_lost;
+    } cases[] = {
+        { VERDICT_FAILED, VERDICT_FAILED, 1000, FALSE },       { VERDICT_FAILED, VERDICT_RETURNING, 2000, FALSE },
+        { VERDICT_FAILED, VERDICT_HEALTHY, 2000, FALSE },      { VERDICT_FAILED, VERDICT_DOUBTED, 2000, FALSE },
+        { VERDICT_FAILED, VERDICT_ISOLATING, 2000, TRUE },     { VERDICT_FAILED, VERDICT_FAILED, 2000, TRUE },
+        { VERDICT_ISOLATING, VERDICT_ISOLATING, 1000, FALSE }, { VERDICT_ISOLATING, VERDICT_FAILED, 2000, FALSE },
+        { VERDICT_ISOLATING, VERDICT_ISOLATING, 2000, TRUE },  { VERDICT_ISOLATING, VERDICT_RETURNING, 2000, FALSE },
+        { VERDICT_RETURNING, VERDICT_ISOLATING, 2000, TRUE },  { VERDICT_RETURNING, VERDICT_FAILED, 2000, TRUE },
+        { VERDICT_HEALTHY, VERDICT_ISOLATING, 2000, TRUE },
+    };
+
+    (void) state;
+    for (gsize i = 0; i < G_N_ELEMENTS(cases); i++) {
+        assert_int_equal(verdict_release_is_lost(cases[i].began, 1000, cases[i].now, cases[i].since_ms), cases[i].is_lost);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -1624,6 +1647,7 @@ int main(void)
         cmocka_unit_test(test_who_puts_a_server_aside_is_told_what_is_under_way),
         cmocka_unit_test(test_unknown_server_is_refused),
         cmocka_unit_test(test_names_are_read_back),
+        cmocka_unit_test(test_a_release_that_is_lost),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
