@@ -221,6 +221,9 @@ static gboolean fence_make_stand(fence_call_t *call, forelook_t *forelook, fence
         }
         if (!stands) {
             fence_say(call, FENCE_LOG_NOTICE, "%s was unfenced while it was fenced: it is fenced once more", call->target->name);
+            if (!fence_map_refresh(call, error)) { /* the record may have told it, and the map is of before */
+                return FALSE;
+            }
         }
     } while (!stands);
     fence_say(call, FENCE_LOG_NOTICE,
