@@ -57,6 +57,14 @@ def children_of(pid: int) -> list[str]:
     return Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
 
 
+def state_of(pid: int) -> str:
+    """As /proc has it: T stopped, Z ended; ProcessLookupError: gone."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+    except FileNotFoundError:
+        raise ProcessLookupError(pid) from None
+
+
 class FenceAgent:
     """The agent on one host, the store as its administrator sees it, and a host that is fenced."""
 
@@ -115,32 +123,54 @@ class FenceAgent:
                     return
             raise AssertionError(f"{action} ended with {program.wait()} without saying '{after_line}'")
 
-    @contextlib.contextmanager
-    def frozen(self, action: str, after_line: str):
-        """Call an action and stop it as soon as it says a line that has this text. Yields what lets it go on to its end."""
-        with self.lab.popen(self.host, *self.argv(action), stderr=subprocess.PIPE, stdout=subprocess.DEVNULL,
-                            text=True) as program:
-            try:
-                pids = None
-                for line in program.stderr:
-                    pids = pids or [int(pid) for pid in children_of(program.pid)]
-                    if after_line in line:
-                        break
-                else:
-                    raise AssertionError(f"{action} ended with {program.wait()} without saying '{after_line}'")
-                for pid in pids:
-                    os.kill(pid, signal.SIGSTOP)
+    def _popen_frozen(self, action: str, after_line: str) -> tuple[subprocess.Popen, int]:
+        """An action that was stopped when it had said a line that has this text, and its pid; None: it has ended."""
+        program = self.lab.popen(self.host, *self.argv(action), stderr=subprocess.PIPE, stdout=subprocess.DEVNULL,
+                                 text=True)
+        pid = None
+        for line in program.stderr:
+            pid = pid or int(children_of(program.pid)[0])
+            if after_line in line:
+                break
+        else:
+            raise AssertionError(f"{action} ended with {program.wait()} without saying '{after_line}'")
+        try:
+            os.kill(pid, signal.SIGSTOP)
+            wait_until(lambda: state_of(pid) in "TZ", 10, f"{action} to stand still", poll_s=0.01)
+        except ProcessLookupError:
+            return program, None
+        return program, pid if state_of(pid) == "T" else None
 
-                def go_on() -> Answer:
-                    # Who has entered the node for it stands still with it.
-                    for pid in (*pids, program.pid):
-                        os.kill(pid, signal.SIGCONT)
-                    begin = time.monotonic()
-                    text = program.communicate(timeout=60)[1]
+    @contextlib.contextmanager
+    def frozen(self, action: str, after_line: str, prepare):
+        """Call an action and stop it as soon as it says a line that has this text. Yields what lets it go on to its end.
+
+        One that has ended before it could be stopped is tried again, each time after prepare().
+        """
+        for _ in range(5):
+            prepare()
+            program, pid = self._popen_frozen(action, after_line)
+            if pid is not None:
+                break
+            program.communicate(timeout=60)
+        else:
+            raise AssertionError(f"{action} ends too soon after '{after_line}' to be stopped there")
+
+        def go_on() -> Answer:
+            begin = time.monotonic()
+            os.kill(pid, signal.SIGCONT)
+            while True:
+                # Who has entered the node for it stops with it, a moment later maybe.
+                program.send_signal(signal.SIGCONT)
+                with contextlib.suppress(subprocess.TimeoutExpired):
+                    text = program.communicate(timeout=1)[1]
                     return Answer(program.returncode, "", text, time.monotonic() - begin)
-                yield go_on
-            finally:
-                program.kill()
+                assert time.monotonic() - begin < 60, f"{action} does not end"
+        try:
+            yield go_on
+        finally:
+            program.kill()
+            program.communicate()
 
     # --- the store, as its administrator sees it ------------------------------------------
 
