@@ -217,6 +217,9 @@ gboolean fence_record_is_ours(fence_call_t *call, const fence_record_t *record, 
         return FALSE;
     }
     *is_ours = strcmp(now != NULL ? now->id : "", record->id) == 0;
+    for (guint i = 0; *is_ours && i < record->entries->len; i++) {
+        *is_ours = now != NULL && fence_record_has(now, g_ptr_array_index(record->entries, i));
+    }
     return TRUE;
 }
 

@@ -67,7 +67,7 @@ gboolean fence_record_read(fence_call_t *call, fence_record_t **record, GError *
 gboolean fence_record_write(fence_call_t *call, const fence_record_t *record, GError **error);
 gboolean fence_record_drop(fence_call_t *call, GError **error);
 /*!
- * \brief Whether the record in the store is still the one of this fence
+ * \brief Whether the record in the store is still the one of this fence, with all entries that it has here
  *
  * Each fence writes a record with an id of its own before it changes the blocklist. The config-key store can't compare and
  * set: who changes the record or the blocklist asks before and after, and mends what another one has changed meanwhile.
