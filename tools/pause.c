@@ -124,31 +124,56 @@ static gboolean says_leader_holds(JsonObject *server, const char *paused_until)
            && json_read_boolean(pause, "leader_holds", FALSE);
 }
 
+/* FALSE, and what became of it: another command has written over the pause since. A CIB that can't be read says nothing. */
+static gboolean stands_still(const char *server, const char *paused_until, GError **error)
+{
+    cib_connection_t *cib = cib_connection_open("understudy", NULL);
+    xmlNode *xml = cib != NULL ? cib_connection_query(cib, NULL) : NULL;
+    gboolean is_adopted = xml != NULL && adoption_exists(xml, server);
+    const char *now = is_adopted ? adoption_param(xml, server, "paused_until") : NULL;
+    gboolean stands = xml == NULL || g_strcmp0(now, paused_until) == 0;
+
+    if (!stands) {
+        g_autofree char *instead = !is_adopted || now == NULL || *now == '\0'
+                                       ? g_strdup_printf("%s is not paused", server)
+                                       : g_strdup_printf("%s has paused_until=%s", server, now);
+
+        g_set_error(error, UNDERSTUDY_ERROR, UNDERSTUDY_ERROR_BUSY,
+                    "another command has replaced this pause before the observers held it: %s now. See understudy status; "
+                    "understudy pause %s again if it should be as you said", instead, server);
+    }
+    cib_xml_free(xml);
+    cib_connection_close(cib);
+    return stands;
+}
+
 /* Until then a takeover may still begin. FALSE: the leader is not known to hold it. */
 static gboolean wait_for_leader(const char *server, const char *paused_until, GError **error)
 {
     gint64 deadline_us = g_get_monotonic_time() + LEADER_DEADLINE_MS * 1000;
     g_autoptr(GError) why = NULL;
-    gboolean holds = FALSE;
 
     do {
         JsonObject *found = NULL;
+        gboolean holds = FALSE;
 
         g_clear_error(&why);
         found = ask_server(server, &why);
         holds = says_leader_holds(found, paused_until);
         g_clear_pointer(&found, json_object_unref);
-        if (!holds) {
-            g_usleep(LEADER_RETRY_MS * 1000);
+        if (holds) {
+            return TRUE;
         }
-    } while (!holds && g_get_monotonic_time() < deadline_us);
-    if (!holds) {
-        g_set_error(error, UNDERSTUDY_ERROR, UNDERSTUDY_ERROR_BUSY,
-                    "%s may still be taken over: its pause is in the cluster's configuration, but %s. See understudy status, "
-                    "which shows the pause once it holds; understudy resume %s takes it back", server,
-                    why != NULL ? why->message : "no leading observer has said that it keeps it", server);
-    }
-    return holds;
+        if (!stands_still(server, paused_until, error)) {
+            return FALSE;
+        }
+        g_usleep(LEADER_RETRY_MS * 1000);
+    } while (g_get_monotonic_time() < deadline_us);
+    g_set_error(error, UNDERSTUDY_ERROR, UNDERSTUDY_ERROR_BUSY,
+                "%s may still be taken over: its pause is in the cluster's configuration, but %s. See understudy status, "
+                "which shows the pause once it holds; understudy resume %s takes it back", server,
+                why != NULL ? why->message : "no leading observer has said that it keeps it", server);
+    return FALSE;
 }
 
 exit_code_t run_pause(const command_line_t *line, GError **error)

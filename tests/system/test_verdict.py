@@ -3,6 +3,7 @@
 
 import contextlib
 import json
+import subprocess
 
 import pytest
 
@@ -395,6 +396,17 @@ def is_paused(protected, server):
                if primitive.get("id") == f"standby-{server}" for pair in primitive.iter("nvpair"))
 
 
+def pause_that_is_replaced(protected):
+    """What a pause says that waits for a leader who can't answer, while somebody writes another; its exit status."""
+    asked = other_hosts(protected, leader(protected))[0]
+    with leader_replaced(protected):
+        pause = protected.lab.popen(asked, "understudy", "pause", "db1", "--until", "3h", stderr=subprocess.PIPE, text=True)
+        wait_until(lambda: is_paused(protected, "db1"), 20, "the first pause to be written")
+        protected.run("pcs", "resource", "update", "standby-db1", "paused_until=2036-01-31T18:00:00Z", host=asked)
+        said = pause.communicate(timeout=60)[1]
+    return said, pause.returncode
+
+
 def test_nothing_is_done_to_a_server_that_an_operator_has_put_aside(protected):
     """Its service stops for a moment: a reboot of it, or an update."""
     lab = protected.lab
@@ -405,8 +417,10 @@ def test_nothing_is_done_to_a_server_that_an_operator_has_put_aside(protected):
         stays(lambda: protected.verdict("db1") == "doubted" and lab.node("db1").state() == "running",
               "db1 doubted and left alone", seconds=5)
 
-    protected.understudy("pause", "db1", "--until", "1h")
     try:
+        said, status = pause_that_is_replaced(protected)
+        assert status != 0 and "another command has replaced this pause" in said
+        protected.understudy("pause", "db1", "--until", "1h")
         done = protected.understudy("takeover", "db1", check=False)
         assert done.returncode != 0 and "understudy resume db1" in done.stderr
         lab.service("db1", "stop", "postgresql")
