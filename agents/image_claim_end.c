@@ -12,92 +12,100 @@
 
 #define PUBLISH_TIMEOUT_MS 3000
 
-/* The claim as it stands, NULL in *text without an error if it is not that of the record's start (any more). */
-static gboolean own_claim_read(store_t *store, const image_identity_t *identity, const image_record_t *record,
-                               const char *pool, char **text, GError **error)
+/* The claim as it stands, with what is kept beside it: one whose guest may be elsewhere is another state than one whose is
+ * not. */
+typedef struct own_claim {
+    char *pool;
+    char *text;      /* NULL: it is not that of the record's start (any more); the rest is NULL then, too */
+    char *clients;
+    gboolean had_guest; /* before a QEMU is made something is noted of its clients */
+    char *target;    /* the host that the guest may have gone to, or NULL */
+} own_claim_t;
+
+static void own_claim_clear(own_claim_t *own)
+{
+    g_free(own->pool);
+    g_free(own->text);
+    g_free(own->clients);
+    g_free(own->target);
+}
+
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(own_claim_t, own_claim_clear)
+
+static gboolean own_text_read(store_t *store, const image_identity_t *identity, const image_record_t *record,
+                              own_claim_t *own, GError **error)
 {
     g_autoptr(claim_t) holder = NULL;
 
-    *text = NULL;
     if (record->start_id == NULL) {
         return TRUE;
     }
-    if (!store_claim_read(store, pool, identity->server, text, error)) {
+    if (!store_claim_read(store, own->pool, identity->server, &own->text, error)) {
         return FALSE;
     }
-    holder = *text != NULL ? claim_parse(*text) : NULL;
+    holder = own->text != NULL ? claim_parse(own->text) : NULL;
     if (holder == NULL || strcmp(holder->start_id, record->start_id) != 0) {
-        g_clear_pointer(text, g_free);
+        g_clear_pointer(&own->text, g_free);
     }
     return TRUE;
 }
 
-/* The same with what is kept beside it: a claim whose guest may be elsewhere is another state than one whose is not. */
-static gboolean own_state_read(store_t *store, const image_identity_t *identity, const image_record_t *record,
-                               const char *pool, char **text, char **clients, GError **error)
+static gboolean own_claim_read(store_t *store, const image_identity_t *identity, const image_record_t *record,
+                               own_claim_t *own, GError **error)
 {
-    *clients = NULL;
-    return own_claim_read(store, identity, record, pool, text, error)
-           && (*text == NULL
-               || store_claim_note_read(store, pool, identity->server, STORE_CLAIM_CLIENTS_KEY, clients, error));
+    g_autoptr(claim_clients_t) clients = NULL;
+
+    own->pool = claim_pool((const char *const *) record->run_images);
+    if (!own_text_read(store, identity, record, own, error)) {
+        return FALSE;
+    }
+    if (own->text == NULL) {
+        return TRUE;
+    }
+    if (!store_claim_note_read(store, own->pool, identity->server, STORE_CLAIM_CLIENTS_KEY, &own->clients, error)) {
+        return FALSE;
+    }
+    clients = claim_clients_parse(own->clients, record->start_id);
+    own->had_guest = clients != NULL;
+    own->target = clients != NULL && clients->target != NULL ? g_strdup(clients->target->host) : NULL;
+    return TRUE;
 }
 
-/* Before a QEMU is made something is noted of its clients: without that there was no guest that could be elsewhere. */
-static gboolean had_guest(const image_record_t *record, const char *clients_text)
+static gboolean own_claim_empty(store_t *store, const image_identity_t *identity, const own_claim_t *own, GError **error)
 {
-    g_autoptr(claim_clients_t) clients = claim_clients_parse(clients_text, record->start_id);
-
-    return clients != NULL;
-}
-
-static char *target_find(const image_record_t *record, const char *clients_text)
-{
-    g_autoptr(claim_clients_t) clients = claim_clients_parse(clients_text, record->start_id);
-
-    return clients != NULL && clients->target != NULL ? g_strdup(clients->target->host) : NULL;
-}
-
-static gboolean state_empty(store_t *store, const image_identity_t *identity, const char *pool, const char *text,
-                            const char *clients, GError **error)
-{
-    return store_claim_swap_state(store, pool, identity->server,
-                                  &(store_claim_state_t) { .holder = text, .clients = clients != NULL ? clients : "" },
-                                  &(store_claim_state_t) { .holder = NULL }, error);
+    return store_claim_swap_state(
+        store, own->pool, identity->server,
+        &(store_claim_state_t) { .holder = own->text, .clients = own->clients != NULL ? own->clients : "" },
+        &(store_claim_state_t) { .holder = NULL }, error);
 }
 
 gboolean image_claim_is_used_elsewhere(store_t *store, const image_identity_t *identity, const image_record_t *record,
                                        char **who, GError **error)
 {
-    g_autofree char *pool = claim_pool((const char *const *) record->run_images);
-    g_autofree char *text = NULL;
-    g_autofree char *clients = NULL;
+    g_auto(own_claim_t) own = { 0 };
 
     *who = NULL;
-    if (!own_state_read(store, identity, record, pool, &text, &clients, error)) {
+    if (!own_claim_read(store, identity, record, &own, error)) {
         return FALSE;
     }
-    *who = text != NULL ? target_find(record, clients) : NULL;
-    return text == NULL || *who != NULL || !had_guest(record, clients)
+    *who = g_steal_pointer(&own.target);
+    return own.text == NULL || *who != NULL || !own.had_guest
            || image_openers_elsewhere(store, record->run_images, record, who, error);
 }
 
 gboolean image_claim_give_back(store_t *store, const image_identity_t *identity, const image_record_t *record,
                                GError **error)
 {
-    g_autofree char *pool = claim_pool((const char *const *) record->run_images);
-    g_autofree char *text = NULL;
-    g_autofree char *clients = NULL;
-    g_autofree char *target = NULL;
+    g_auto(own_claim_t) own = { 0 };
 
-    if (!own_state_read(store, identity, record, pool, &text, &clients, error)) {
+    if (!own_claim_read(store, identity, record, &own, error)) {
         return FALSE;
     }
-    target = text != NULL ? target_find(record, clients) : NULL;
-    if (target != NULL) {
-        g_set_error(error, UNDERSTUDY_ERROR, UNDERSTUDY_ERROR_BUSY, "%s may run the image of %s", target, identity->server);
+    if (own.target != NULL) {
+        g_set_error(error, UNDERSTUDY_ERROR, UNDERSTUDY_ERROR_BUSY, "%s may run the image of %s", own.target, identity->server);
         return FALSE;
     }
-    return text == NULL || state_empty(store, identity, pool, text, clients, error);
+    return own.text == NULL || own_claim_empty(store, identity, &own, error);
 }
 
 gboolean image_claim_publish_ended(const image_identity_t *identity, const image_record_t *record, guint timeout_ms)
@@ -137,27 +145,23 @@ static gboolean leave(const image_identity_t *identity, const image_record_t *re
 static gboolean take_away(store_t *store, const store_options_t *options, const image_identity_t *identity,
                           image_record_t *record, GError **error)
 {
-    g_autofree char *pool = claim_pool((const char *const *) record->run_images);
-    g_autofree char *text = NULL;
-    g_autofree char *clients = NULL;
-    g_autofree char *target = NULL;
+    g_auto(own_claim_t) own = { 0 };
 
-    if (!own_state_read(store, identity, record, pool, &text, &clients, error)) {
+    if (!own_claim_read(store, identity, record, &own, error)) {
         return FALSE;
     }
-    target = text != NULL ? target_find(record, clients) : NULL;
-    if (target != NULL) {
-        if (!leave(identity, record, target, MIN(options->timeout_ms, PUBLISH_TIMEOUT_MS), error)) {
+    if (own.target != NULL) {
+        if (!leave(identity, record, own.target, MIN(options->timeout_ms, PUBLISH_TIMEOUT_MS), error)) {
             return FALSE;
         }
-    } else if (text != NULL) {
+    } else if (own.text != NULL) {
         if (!image_openers_wait_free(store, options, record->run_images, record, 0, error)
-            || !state_empty(store, identity, pool, text, clients, error)) {
+            || !own_claim_empty(store, identity, &own, error)) {
             return FALSE;
         }
         ocf_log("the image of %s has ended here without a stop: its claim is taken back", identity->server);
     }
-    if (target == NULL) {
+    if (own.target == NULL) {
         image_claim_place_drop(store, identity, record->start_id);
     }
     g_clear_pointer(&record->start_id, g_free); /* the rest is for a stop */
