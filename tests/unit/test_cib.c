@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* lib/cib on a file: Pacemaker's own file backend, no daemon. */
+/* Reading and changing the CIB of a file: Pacemaker's own file backend, no daemon. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

@@ -8,11 +8,8 @@
 
 #include <string.h>
 
-#include <crm/common/xml.h>
-
-#include "cib.h"
 #include "cib_fixture.h"
-#include "cluster_state.h"
+#include "cluster_fixture.h"
 #include "names.h"
 
 #define NOT_RUNNING(server, host) CIB_HISTORY(server, CIB_OP(server, host, "monitor", "7", ""))
@@ -24,22 +21,6 @@ static const char running[] = CIB_TEXT(
     CIB_STATE("2", "1", "", CIB_HISTORY("db1", CIB_OP("db1", "host2", "start", "0", "")) NOT_RUNNING("db2", "host2"))
     CIB_STATE("3", "no-store", "", NOT_RUNNING("db1", "host3") NOT_RUNNING("db2", "host3")));
 
-static cluster_state_t *parse(const char *text)
-{
-    xmlNode *xml = NULL;
-    cluster_state_t *state = NULL;
-    GError *error = NULL;
-
-    crm_xml_init();
-    xml = string2xml(text);
-    assert_non_null(xml);
-    state = cluster_state_parse(xml, &error);
-    assert_null(error);
-    assert_non_null(state);
-    cib_xml_free(xml);
-    return state;
-}
-
 static int score_of(const cluster_server_t *server, const char *host)
 {
     return GPOINTER_TO_INT(g_hash_table_lookup(server->host_scores, host));
@@ -47,7 +28,7 @@ static int score_of(const cluster_server_t *server, const char *host)
 
 static void test_running_image(void **state)
 {
-    cluster_state_t *cluster = parse(running);
+    cluster_state_t *cluster = cluster_of(running);
     const cluster_server_t *db1 = cluster_state_server(cluster, "db1");
     const cluster_server_t *db2 = cluster_state_server(cluster, "db2");
 
@@ -70,7 +51,7 @@ static void test_running_image(void **state)
 
 static void test_hosts_and_what_they_have_left(void **state)
 {
-    cluster_state_t *cluster = parse(running);
+    cluster_state_t *cluster = cluster_of(running);
     const cluster_host_t *host2 = g_ptr_array_index(cluster->hosts, 1);
     const cluster_host_t *host3 = g_ptr_array_index(cluster->hosts, 2);
 
@@ -119,7 +100,7 @@ static void test_whose_votes_are_counted(void **state)
         g_autofree char *states = g_strconcat(CIB_STATE("1", "1", "", ""), cases[i].state_of_2, cases[i].state_of_3,
                                               NULL);
         g_autofree char *text = g_strdup_printf(CIB_TEXT("1", "", "", "", "%s"), states);
-        cluster_state_t *cluster = parse(text);
+        cluster_state_t *cluster = cluster_of(text);
         guint minimum = 0;
         g_auto(GStrv) voters = cluster_state_voters(cluster, cases[i].uncounted, &minimum);
         g_autofree char *names = g_strjoinv(" ", voters);
@@ -132,7 +113,7 @@ static void test_whose_votes_are_counted(void **state)
 
 static void test_reach_is_a_score(void **state)
 {
-    cluster_state_t *cluster = parse(running);
+    cluster_state_t *cluster = cluster_of(running);
     const cluster_server_t *db2 = cluster_state_server(cluster, "db2");
 
     (void) state;
@@ -155,7 +136,7 @@ static void test_what_a_host_reaches_reads_as_written(void **state)
 
 static void test_failed_start_bans_and_says_why(void **state)
 {
-    cluster_state_t *cluster = parse(CIB_TEXT(
+    cluster_state_t *cluster = cluster_of(CIB_TEXT(
         "1", CIB_IMAGE("db1"), CIB_TICKET("db1"), GRANTED,
         CIB_STATE("1", "1", "", NOT_RUNNING("db1", "host1"))
         CIB_STATE("2", "1", "<nvpair id='f' name='fail-count-standby-db1#start_0' value='INFINITY'/>",
@@ -193,7 +174,7 @@ static void test_where_a_start_was_refused_for_want_of_its_ticket(void **state)
         CIB_STATE("1", "1", "", CIB_HISTORY("db1", FAILED_START("host1", "no room", "1700000000")))
         CIB_STATE("2", "1", "", CIB_HISTORY("db1", FAILED_START("host2", NO_TICKET_REASON_PREFIX "takeover-db1 is not",
                                                                 "1700000000"))));
-    cluster_state_t *cluster = parse(text);
+    cluster_state_t *cluster = cluster_of(text);
     const cluster_server_t *db1 = cluster_state_server(cluster, "db1");
     const cluster_server_t *db2 = cluster_state_server(cluster, "db2");
 
@@ -208,7 +189,7 @@ static void test_where_a_start_was_refused_for_want_of_its_ticket(void **state)
 
 static void test_pending_start_and_no_report(void **state)
 {
-    cluster_state_t *cluster = parse(CIB_TEXT(
+    cluster_state_t *cluster = cluster_of(CIB_TEXT(
         "0", CIB_IMAGE("db1") CIB_IMAGE("db2"), CIB_TICKET("db1"), GRANTED,
         CIB_STATE("1", "1", "", CIB_HISTORY("db1",
             "<lrm_rsc_op id='standby-db1_last_0' operation_key='standby-db1_start_0' operation='start'"
@@ -229,7 +210,7 @@ static void test_pending_start_and_no_report(void **state)
 /* db_1's operations have keys that begin like those of db's. */
 static void test_a_failure_is_of_the_image_that_failed(void **state)
 {
-    cluster_state_t *cluster = parse(CIB_TEXT(
+    cluster_state_t *cluster = cluster_of(CIB_TEXT(
         "1", CIB_IMAGE("db") CIB_IMAGE("db_1"), CIB_TICKET("db") CIB_TICKET("db_1"), "",
         CIB_STATE("1", "1", "", NOT_RUNNING("db", "host1")
                   CIB_HISTORY("db_1", CIB_OP("db_1", "host1", "start", "1", "exit-reason='it is open elsewhere'")))));
@@ -243,7 +224,7 @@ static void test_a_failure_is_of_the_image_that_failed(void **state)
 
 static void test_remote_and_guest_nodes_are_no_hosts(void **state)
 {
-    cluster_state_t *cluster = parse(CIB_TEXT(
+    cluster_state_t *cluster = cluster_of(CIB_TEXT(
         "1", CIB_IMAGE("db1")
         "<primitive id='far' class='ocf' provider='pacemaker' type='remote'/>"
         "<primitive id='vm' class='ocf' provider='heartbeat' type='VirtualDomain'><meta_attributes id='vm-m'>"
@@ -270,7 +251,7 @@ static cluster_state_t *parse_in_window(const char *date)
     g_auto(GStrv) parts = g_strsplit(text, "DATE", 2);
     g_autofree char *whole = g_strjoinv(date, parts);
 
-    return parse(whole);
+    return cluster_of(whole);
 }
 
 static char *iso_time(gint64 time_s)
@@ -337,7 +318,7 @@ static void test_an_image_that_is_multiplied_is_a_server_still(void **state)
             CIB_TEXT("1", "%s", CIB_TICKET("db1"), GRANTED,
                      CIB_STATE("1", "1", "", NOT_RUNNING("db1", "host1"))
                      CIB_STATE("2", "1", "", CIB_HISTORY("db1", CIB_OP("db1", "host2", "start", "0", "")))), cases[i].resources);
-        cluster_state_t *cluster = parse(text);
+        cluster_state_t *cluster = cluster_of(text);
         const cluster_server_t *db1 = cluster_state_server(cluster, "db1");
 
         assert_int_equal(cluster->servers->len, 1);
@@ -356,7 +337,7 @@ static void test_an_image_that_is_multiplied_is_a_server_still(void **state)
 
 static void test_without_rules_on_the_time_only_changes_count(void **state)
 {
-    cluster_state_t *cluster = parse(running);
+    cluster_state_t *cluster = cluster_of(running);
 
     (void) state;
     assert_int_equal(cluster->recheck_s, 0);
@@ -366,7 +347,7 @@ static void test_without_rules_on_the_time_only_changes_count(void **state)
 /* On a host that is not the first. */
 static void test_an_image_in_a_clone_is_seen_to_run(void **state)
 {
-    cluster_state_t *cluster = parse(CIB_TEXT(
+    cluster_state_t *cluster = cluster_of(CIB_TEXT(
         "1", "<clone id='c'>" CIB_IMAGE("db1") "</clone>", CIB_TICKET("db1"), GRANTED,
         CIB_STATE("1", "1", "", NOT_RUNNING("db1", "host1"))
         CIB_STATE("2", "1", "", NOT_RUNNING("db1", "host2"))

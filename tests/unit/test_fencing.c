@@ -9,25 +9,16 @@
 
 #include <string.h>
 
-#include <crm/common/xml.h>
-
-#include "cib.h"
 #include "cib_fixture.h"
+#include "cluster_fixture.h"
 #include "fencing.h"
 
 static cluster_state_t *site(void)
 {
     static const char text[] = CIB_TEXT("1", CIB_IMAGE("db1") CIB_IMAGE("db2"), CIB_TICKET("db1") CIB_TICKET("db2"), "",
                                         CIB_STATE("1", "1", "", ""));
-    xmlNode *xml = NULL;
-    cluster_state_t *cluster = NULL;
 
-    crm_xml_init();
-    xml = string2xml(text);
-    cluster = cluster_state_parse(xml, NULL);
-    cib_xml_free(xml);
-    assert_non_null(cluster);
-    return cluster;
+    return cluster_of(text);
 }
 
 static void test_a_fencing_of_a_server_that_nobody_protects_is_named(void **state)

@@ -9,10 +9,8 @@
 
 #include <string.h>
 
-#include <crm/common/xml.h>
-
-#include "cib.h"
 #include "cib_fixture.h"
+#include "cluster_fixture.h"
 #include "placement.h"
 
 #define NOT_RUNNING(server, host) CIB_HISTORY(server, CIB_OP(server, host, "monitor", "7", ""))
@@ -24,14 +22,8 @@ typedef struct fixture {
 
 static fixture_t rank(const char *text, const char *server)
 {
-    xmlNode *xml = NULL;
-    fixture_t fixture = { NULL };
+    fixture_t fixture = { .cluster = cluster_of(text) };
 
-    crm_xml_init();
-    xml = string2xml(text);
-    fixture.cluster = cluster_state_parse(xml, NULL);
-    cib_xml_free(xml);
-    assert_non_null(fixture.cluster);
     fixture.placements = placement_rank(fixture.cluster, server != NULL
                                         ? cluster_state_server(fixture.cluster, server) : NULL, NULL);
     return fixture;

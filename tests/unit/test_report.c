@@ -8,10 +8,8 @@
 
 #include <string.h>
 
-#include <crm/common/xml.h>
-
-#include "cib.h"
 #include "cib_fixture.h"
+#include "cluster_fixture.h"
 #include "report.h"
 
 #define NOT_RUNNING(server, host) CIB_HISTORY(server, CIB_OP(server, host, "monitor", "7", ""))
@@ -20,19 +18,6 @@
     CIB_STATE("1", "1", "", NOT_RUNNING("db1", "host1"))                    \
     CIB_STATE("2", "1", "", NOT_RUNNING("db1", "host2"))                    \
     CIB_STATE("3", "1", "", NOT_RUNNING("db1", "host3"))
-
-static cluster_state_t *cluster_of(const char *text)
-{
-    xmlNode *xml = NULL;
-    cluster_state_t *cluster = NULL;
-
-    crm_xml_init();
-    xml = string2xml(text);
-    cluster = cluster_state_parse(xml, NULL);
-    cib_xml_free(xml);
-    assert_non_null(cluster);
-    return cluster;
-}
 
 static JsonObject *object_of(const char *text)
 {

@@ -11,10 +11,8 @@
 
 #include <gio/gio.h>
 
-#include <crm/common/xml.h>
-
-#include "cib.h"
 #include "cib_fixture.h"
+#include "cluster_fixture.h"
 #include "reference_check.h"
 #include "site_check.h"
 
@@ -25,18 +23,10 @@
 
 static cluster_state_t *state_of(const char *resources)
 {
-    g_autofree char *text = NULL;
     g_auto(GStrv) parts = g_strsplit(CIB_TEXT("1", "RESOURCES", "", "", CIB_STATE("1", "1", "", "")), "RESOURCES", 2);
-    xmlNode *xml = NULL;
-    cluster_state_t *state = NULL;
+    g_autofree char *text = g_strjoinv(resources, parts);
 
-    crm_xml_init();
-    text = g_strjoinv(resources, parts);
-    xml = string2xml(text);
-    state = cluster_state_parse(xml, NULL);
-    assert_non_null(state);
-    cib_xml_free(xml);
-    return state;
+    return cluster_of(text);
 }
 
 static GHashTable *faults_of(const char *resources)
