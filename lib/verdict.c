@@ -324,13 +324,18 @@ static gint64 boot_ms(const verdict_view_t *view)
  * management address has no gate that counts. One whose address comes and goes does not boot for ever. */
 static gint64 gate_over_ms(const verdict_view_t *view)
 {
-    gint64 from_ms = view->verdict_since_ms;
+    gint64 first_ms = view->verdict_since_ms;
+    gint64 last_ms = first_ms + VERDICT_BOOTS_MAX * boot_ms(view);
+    gint64 from_ms = first_ms;
 
     if (was_up_since_first(view->record) || verdict_tally_is_down(&view->management)) {
         return G_MININT64;
     }
     if (view->returned_since_ms != VERDICT_NEVER) {
-        from_ms = CLAMP(view->returned_since_ms, from_ms, from_ms + VERDICT_BOOTS_MAX * boot_ms(view));
+        from_ms = CLAMP(view->returned_since_ms, first_ms, last_ms);
+    }
+    if (view->image_stopped_since_ms != VERDICT_NEVER) {
+        from_ms = CLAMP(view->image_stopped_since_ms, from_ms, last_ms); /* until then the image answered its gate */
     }
     return from_ms + boot_ms(view);
 }
@@ -660,6 +665,15 @@ static gboolean decide_unharmed(const verdict_view_t *view, verdict_decision_t *
     return TRUE;
 }
 
+/* TRUE: what the last attempt has done shows by now, or will never be told: a host that has died with a fencing of its own
+ * under way leaves it in the histories of the others for good. */
+static gboolean effect_is_over(const verdict_view_t *view)
+{
+    return isolation_effect_shows(view->isolation_result)
+           || (view->isolation_unknown_since_ms != VERDICT_NEVER
+               && view->now_ms >= later(view->isolation_unknown_since_ms, VERDICT_FENCING_MAX_MS));
+}
+
 static gboolean note_release(const verdict_view_t *view, verdict_decision_t *decision)
 {
     g_autofree char *reason = g_strdup_printf("release asked for by the operator, but its power may still be switched off: "
@@ -692,7 +706,7 @@ static gboolean decide_release_isolating(const verdict_view_t *view, verdict_dec
         return TRUE;
     }
     if (view->record->isolation == ISOLATION_STATE_BEGUN && isolation_may_have_effect(view->isolation_result)) {
-        if (!isolation_effect_shows(view->isolation_result)) {
+        if (!effect_is_over(view)) {
             return note_release(view, decision);
         }
         shows_ms = later(view->isolation_ended_ms, VERDICT_EFFECT_SHOWS_MS);

@@ -777,6 +777,11 @@ void group_isolation_ended(group_t *group, const char *name, isolation_result_t 
     server->isolation_attempts++;
     server->isolation_ended_ms = now_ms;
     server->isolation_result = result;
+    if (!isolation_may_have_effect(result) || isolation_effect_shows(result)) {
+        server->isolation_unknown_since_ms = VERDICT_NEVER;
+    } else if (server->isolation_unknown_since_ms == VERDICT_NEVER) {
+        server->isolation_unknown_since_ms = now_ms;
+    }
     g_free(server->isolation_sentence);
     server->isolation_sentence = g_strdup(sentence);
 }
@@ -867,6 +872,15 @@ static gint64 look_fencing(group_t *group, gint64 now_ms)
     return VERDICT_NEVER;
 }
 
+/* A fence device may take a name in any case, and what was asked for by hand stands in the history as it was typed. */
+static gboolean names_contain(const char *const *names, const char *name)
+{
+    while (*names != NULL && g_ascii_strcasecmp(*names, name) != 0) {
+        names++;
+    }
+    return *names != NULL;
+}
+
 void group_fencing_looked(group_t *group, const char *const *pending, gint64 now_ms)
 {
     GHashTableIter iter;
@@ -881,7 +895,7 @@ void group_fencing_looked(group_t *group, const char *const *pending, gint64 now
             continue;
         }
         server->in_fencing_look = FALSE;
-        if (pending == NULL || g_strv_contains(pending, server->name)) {
+        if (pending == NULL || names_contain(pending, server->name)) {
             server->fencing_pending = TRUE;
         } else if (server->fencing_over_since_ms == VERDICT_NEVER) {
             /* What the power switch was told at the end has not shown yet. */

@@ -106,6 +106,7 @@ typedef struct group_server {
     guint isolation_attempts;
     gint64 isolation_ended_ms;
     isolation_result_t isolation_result;
+    gint64 isolation_unknown_since_ms;
     char *isolation_sentence;
 } group_server_t;
 

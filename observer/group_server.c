@@ -37,6 +37,7 @@ group_server_t *group_server_new(const char *name)
     server->start_checked_ms = VERDICT_NEVER;
     server->fencing_over_since_ms = VERDICT_NEVER;
     server->isolation_result = ISOLATION_NONE;
+    server->isolation_unknown_since_ms = VERDICT_NEVER;
     return server;
 }
 
@@ -256,6 +257,7 @@ static void forget_isolation(group_t *group, group_server_t *server)
     server->isolation_running = FALSE;
     server->isolation_attempts = 0;
     server->isolation_result = ISOLATION_NONE;
+    server->isolation_unknown_since_ms = VERDICT_NEVER;
     g_clear_pointer(&server->isolation_sentence, g_free);
 }
 
@@ -474,6 +476,7 @@ static void fill_view(const group_t *group, const group_server_t *server, gint64
         .isolation_attempts = server->isolation_attempts,
         .isolation_ended_ms = server->isolation_ended_ms,
         .isolation_result = server->isolation_result,
+        .isolation_unknown_since_ms = server->isolation_unknown_since_ms,
         .isolation_sentence = server->isolation_sentence,
         .fencing_pending = server->fencing_pending,
         .fencing_over_since_ms = server->fencing_over_since_ms,

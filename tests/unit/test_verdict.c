@@ -70,6 +70,7 @@ static void fixture_init(fixture_t *fixture, verdict_t verdict, const char *isol
         .gone_since_ms = VERDICT_NEVER,
         .round_asked_ms = VERDICT_NEVER,
         .isolation_result = ISOLATION_NONE,
+        .isolation_unknown_since_ms = VERDICT_NEVER,
         .start_checked_ms = NOW_MS,
         .start_possible = TRUE,
         .image = IMAGE_VIEW_STOPPED,
@@ -252,6 +253,31 @@ static void test_what_was_not_seen_up_since_the_first_record_has_time_for_its_ga
         assert_next(decide(&fixture), VERDICT_SUSPECT);
         fixture_clear(&fixture);
     }
+}
+
+/* An image that was still stopping when all observers were restarted has answered the gate until then. */
+static void test_a_gate_counts_from_the_end_of_the_image(void **state)
+{
+    fixture_t fixture;
+
+    (void) state;
+    fixture_init(&fixture, VERDICT_HEALTHY, "required");
+    g_clear_pointer(&fixture.record.seen_probes, g_free);
+    fixture.view.stored_probes = fixture.config->probes_digest;
+    fixture.view.service = tally("ddd");
+    fixture.view.management = tally("uuu");
+    fixture.view.verdict_since_ms = NOW_MS - boot_time_ms(&fixture);
+    fixture.view.returned_since_ms = fixture.view.verdict_since_ms - 1000;
+    fixture.view.image_stopped_since_ms = NOW_MS - 60000;
+    assert_false(decide(&fixture)->change);
+    assert_int_equal(fixture.decision.wake_ms, NOW_MS - 60000 + boot_time_ms(&fixture));
+    fixture.view.now_ms = fixture.decision.wake_ms;
+    assert_next(decide(&fixture), VERDICT_SUSPECT);
+    /* One that is stopped again and again does not count for ever. */
+    fixture.view.verdict_since_ms = NOW_MS - (VERDICT_BOOTS_MAX + 1) * boot_time_ms(&fixture);
+    fixture.view.now_ms = fixture.view.image_stopped_since_ms = NOW_MS;
+    assert_next(decide(&fixture), VERDICT_SUSPECT);
+    fixture_clear(&fixture);
 }
 
 /* Its machine was silent while it booted, and answers before it is isolated. */
@@ -1526,6 +1552,25 @@ static void test_a_release_waits_for_the_attempt(void **state)
     }
 }
 
+/* The host that asked for a fencing has died, and what it asked for stands in the histories of the others for good. */
+static void test_a_release_does_not_wait_for_ever(void **state)
+{
+    fixture_t fixture;
+
+    (void) state;
+    fixture_init(&fixture, VERDICT_ISOLATING, "required");
+    fixture.record.isolation = ISOLATION_STATE_BEGUN;
+    fixture.view.request = VERDICT_REQUEST_RELEASE;
+    fixture.view.isolation_result = ISOLATION_STORE_OPEN;
+    fixture.view.isolation_attempts = 3;
+    fixture.view.isolation_ended_ms = NOW_MS - 2 * VERDICT_EFFECT_SHOWS_MS;
+    fixture.view.isolation_unknown_since_ms = NOW_MS - VERDICT_FENCING_MAX_MS + 1;
+    assert_next(decide(&fixture), VERDICT_ISOLATING);
+    fixture.view.isolation_unknown_since_ms--;
+    assert_next(decide(&fixture), VERDICT_RETURNING);
+    fixture_clear(&fixture);
+}
+
 /* Put aside in the middle of something: what goes on all the same is said, and a hold that would keep nothing is none. */
 static void test_who_puts_a_server_aside_is_told_what_is_under_way(void **state)
 {
@@ -1594,6 +1639,7 @@ int main(void)
         cmocka_unit_test(test_seen_up_is_noted_once_the_image_has_been_stopped_for_long_enough),
         cmocka_unit_test(test_never_seen_is_not_judged_unless_the_store_remembers),
         cmocka_unit_test(test_what_was_not_seen_up_since_the_first_record_has_time_for_its_gate),
+        cmocka_unit_test(test_a_gate_counts_from_the_end_of_the_image),
         cmocka_unit_test(test_a_machine_that_comes_back_before_its_isolation_has_time_for_its_gate),
         cmocka_unit_test(test_a_machine_that_was_on_all_the_time_does_not_boot),
         cmocka_unit_test(test_what_was_seen_up_with_other_probes_is_not_waited_for),
@@ -1644,6 +1690,7 @@ int main(void)
         cmocka_unit_test(test_a_return_that_succeeds_begins_anew),
         cmocka_unit_test(test_requests),
         cmocka_unit_test(test_a_release_waits_for_the_attempt),
+        cmocka_unit_test(test_a_release_does_not_wait_for_ever),
         cmocka_unit_test(test_who_puts_a_server_aside_is_told_what_is_under_way),
         cmocka_unit_test(test_unknown_server_is_refused),
         cmocka_unit_test(test_names_are_read_back),
