@@ -57,6 +57,13 @@ def children_of(pid: int) -> list[str]:
     return Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
 
 
+def read_now(pipe) -> None:
+    """All that is in an unbuffered pipe now."""
+    os.set_blocking(pipe.fileno(), False)
+    pipe.read()
+    os.set_blocking(pipe.fileno(), True)
+
+
 def state_of(pid: int) -> str:
     """As /proc has it: T stopped, Z ended; ProcessLookupError: gone."""
     try:
@@ -125,12 +132,12 @@ class FenceAgent:
 
     def _popen_frozen(self, action: str, after_line: str) -> tuple[subprocess.Popen, int]:
         """An action that was stopped when it had said a line that has this text, and its pid; None: it has ended."""
-        program = self.lab.popen(self.host, *self.argv(action), stderr=subprocess.PIPE, stdout=subprocess.DEVNULL,
-                                 text=True)
+        # Unbuffered: what it says later than that line stays in the pipe.
+        program = self.lab.popen(self.host, *self.argv(action), stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, bufsize=0)
         pid = None
         for line in program.stderr:
             pid = pid or int(children_of(program.pid)[0])
-            if after_line in line:
+            if after_line in line.decode():
                 break
         else:
             raise AssertionError(f"{action} ended with {program.wait()} without saying '{after_line}'")
@@ -139,11 +146,13 @@ class FenceAgent:
             wait_until(lambda: state_of(pid) in "TZ", 10, f"{action} to stand still", poll_s=0.01)
         except ProcessLookupError:
             return program, None
+        read_now(program.stderr)
         return program, pid if state_of(pid) == "T" else None
 
     @contextlib.contextmanager
     def frozen(self, action: str, after_line: str, prepare):
-        """Call an action and stop it as soon as it says a line that has this text. Yields what lets it go on to its end.
+        """Call an action and stop it as soon as it says a line that has this text. Yields what lets it go on to its end, and
+        answers with what it has said from then on.
 
         One that has ended before it could be stopped is tried again, each time after prepare().
         """
@@ -163,7 +172,7 @@ class FenceAgent:
                 # Who has entered the node for it stops with it, a moment later maybe.
                 program.send_signal(signal.SIGCONT)
                 with contextlib.suppress(subprocess.TimeoutExpired):
-                    text = program.communicate(timeout=1)[1]
+                    text = program.communicate(timeout=1)[1].decode()
                     return Answer(program.returncode, "", text, time.monotonic() - begin)
                 assert time.monotonic() - begin < 60, f"{action} does not end"
         try:
