@@ -191,13 +191,13 @@ xmlNode *cib_find_ticket_constraint(const xmlNode *constraints, const xmlNode *p
     return NULL;
 }
 
-/* Without the ticket the image is stopped, or its host is fenced. */
+/* Without the ticket the image is stopped, and nothing else is done: with "fence" each return of a server would fence the host
+ * that ran its image, with all the others there. */
 gboolean cib_ticket_stops(const xmlNode *constraint)
 {
-    static const char *const policies[] = { "stop", "fence", NULL };
     const char *policy = xml_get(constraint, "loss-policy");
 
-    return policy == NULL || g_strv_contains(policies, policy); /* the default is stop */
+    return policy == NULL || strcmp(policy, "stop") == 0; /* the default is stop */
 }
 
 /* In a set that always holds: what has a rule holds at times. */

@@ -94,9 +94,13 @@ static void check_ticket(xmlNode *cib, const xmlNode *primitive, const char *ser
             "nothing keeps its image stopped while it serves: the constraint on the ticket %s is missing; run "
             "understudy adopt %s", ticket_id, server));
     } else if (!cib_ticket_stops(constraint)) {
+        const char *policy = xml_get(constraint, "loss-policy");
+        gboolean fences = strcmp(policy, "fence") == 0;
+
         setup_faults_add(faults, server, g_strdup_printf(
-            "its image is not stopped when the ticket %s is revoked: the constraint %s has loss-policy=%s; run "
-            "understudy adopt %s", ticket_id, xml_get(constraint, "id"), xml_get(constraint, "loss-policy"), server));
+            "%s when the ticket %s is revoked: the constraint %s has loss-policy=%s; run understudy adopt %s",
+            fences ? "the host of its image is fenced with all that runs there" : "its image is not stopped", ticket_id,
+            xml_get(constraint, "id"), policy, server));
     }
 }
 
