@@ -620,6 +620,10 @@ gboolean adoption_set_param(xmlNode *cib, const char *server, const char *name, 
         return FALSE;
     }
     *changed = set_nvpair(primitive, "instance_attributes", name, *value != '\0' ? value : NULL);
+    if (*value == '\0' && cib_effective_pair(primitive, "instance_attributes", name) != NULL) {
+        /* A template, or a set that others refer to, has it: an empty one of its own stands over it. */
+        *changed = set_nvpair(primitive, "instance_attributes", name, "") || *changed;
+    }
     return TRUE;
 }
 
