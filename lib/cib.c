@@ -251,13 +251,32 @@ gboolean cib_connection_modify(cib_connection_t *cib, const char *section, xmlNo
     return TRUE;
 }
 
+/* The CIB manager takes a change in any partition: in one without quorum it would be lost, or win over that of the others,
+ * when they meet again. A file has no partitions. */
+static gboolean quorum_is_there(const xmlNode *cib_xml, GError **error)
+{
+    const char *have_quorum = crm_element_value(cib_xml, XML_ATTR_HAVE_QUORUM);
+
+    if (g_getenv("CIB_file") == NULL && have_quorum != NULL && !crm_is_true(have_quorum)) {
+        g_set_error(error, UNDERSTUDY_ERROR, UNDERSTUDY_ERROR_FAILED,
+                    "this host's part of the cluster has no quorum: what is changed here is not known to the others. Say it on a "
+                    "host of the part that has, or when quorum is back");
+        return FALSE;
+    }
+    return TRUE;
+}
+
 gboolean cib_connection_replace(cib_connection_t *cib, xmlNode *cib_xml, GError **error)
 {
     /* A replacement of the whole CIB is refused by every host if its
      * admin_epoch.epoch.num_updates is behind: lib/cib/cib_ops.c,
      * cib_process_replace(). One of a section would not be checked. */
-    int rc = cib->api->cmds->replace(cib->api, NULL, cib_xml, cib_sync_call);
+    int rc = pcmk_ok;
 
+    if (!quorum_is_there(cib_xml, error)) {
+        return FALSE;
+    }
+    rc = cib->api->cmds->replace(cib->api, NULL, cib_xml, cib_sync_call);
     if (rc != pcmk_ok) {
         set_call_error(error, rc, "change");
         return FALSE;

@@ -45,7 +45,7 @@ void cib_xml_free(xmlNode *cib_xml);
  */
 gboolean cib_connection_modify(cib_connection_t *cib, const char *section, xmlNode *fragment, GError **error);
 
-/* Replace the whole configuration section by this one if the CIB is still at the epoch it was read at
+/* Where there is quorum, replace the whole configuration section by this one if the CIB is still at the epoch it was read at
  * (otherwise UNDERSTUDY_ERROR_BUSY: read again and retry): how a change that also removes objects is made atomically. */
 gboolean cib_connection_replace(cib_connection_t *cib, xmlNode *cib_xml, GError **error);
 
