@@ -71,6 +71,7 @@ typedef struct cluster_host {
 typedef struct cluster_fence_device {
     char *id;
     char *agent;             /* fence_ipmilan, external/ipmi ... */
+    gboolean disabled;       /* target-role=Stopped: the fencer does not use it */
     GHashTable *params;      /* char* -> char* */
 } cluster_fence_device_t;
 

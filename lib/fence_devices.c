@@ -45,6 +45,7 @@ static void device_add(cluster_state_t *state, pe_resource_t *resource, pe_worki
 
     device->id = g_strdup(resource->id);
     device->agent = g_strdup(crm_element_value(resource->xml, XML_ATTR_TYPE));
+    device->disabled = g_strcmp0(g_hash_table_lookup(resource->meta, XML_RSC_ATTR_TARGET_ROLE), "Stopped") == 0;
     device->params = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
     if (params != NULL) {
         g_hash_table_iter_init(&iter, params);
@@ -246,13 +247,36 @@ static const cluster_fence_device_t *device_find(const cluster_state_t *state, c
     return NULL;
 }
 
+/* Any way may be the one that is used: the worst of them counts. */
+static void power_add(fence_power_t *power, gboolean switches_power)
+{
+    if (!switches_power) {
+        *power = FENCE_POWER_NOT_PROVED;
+    } else if (*power == FENCE_POWER_NO_DEVICE) {
+        *power = FENCE_POWER_PROVED;
+    }
+}
+
 static gboolean level_is_of(const cluster_fence_level_t *level, const char *server)
 {
     return (level->target != NULL && g_ascii_strcasecmp(level->target, server) == 0)
            || (level->pattern != NULL && g_regex_match_simple(level->pattern, server, 0, 0));
 }
 
-/* All devices of a level must succeed: one that switches the power is enough. */
+/* All devices of a level must succeed. */
+static gboolean level_may_succeed(const look_t *look, const cluster_fence_level_t *level)
+{
+    for (char **id = level->devices; *id != NULL; id++) {
+        const cluster_fence_device_t *device = device_find(look->state, g_strstrip(*id));
+
+        if (device == NULL || device->disabled) {
+            return FALSE;
+        }
+    }
+    return TRUE;
+}
+
+/* One of its devices that switches the power is enough. */
 static gboolean level_has_power(look_t *look, const cluster_fence_level_t *level)
 {
     gboolean has_power = FALSE;
@@ -265,19 +289,19 @@ static gboolean level_has_power(look_t *look, const cluster_fence_level_t *level
     return has_power;
 }
 
-/* A topology replaces all other devices. Returns FALSE if the server has none. */
+/* A topology replaces all other devices; a level that can't succeed is passed over. Returns FALSE if the server has none. */
 static gboolean topology_judge(look_t *look, const char *server, fence_power_t *power)
 {
     gboolean has_levels = FALSE;
 
-    *power = FENCE_POWER_PROVED;
+    *power = FENCE_POWER_NO_DEVICE;
     for (guint i = 0; i < look->state->fence_levels->len; i++) {
         const cluster_fence_level_t *level = g_ptr_array_index(look->state->fence_levels, i);
 
         if (level_is_of(level, server)) {
             has_levels = TRUE;
-            if (!level_has_power(look, level)) {
-                *power = FENCE_POWER_NOT_PROVED;
+            if (level_may_succeed(look, level)) {
+                power_add(power, level_has_power(look, level));
             }
         }
     }
@@ -292,13 +316,8 @@ static fence_power_t devices_judge(look_t *look, const char *server)
     for (guint i = 0; i < look->state->fence_devices->len; i++) {
         const cluster_fence_device_t *device = g_ptr_array_index(look->state->fence_devices, i);
 
-        if (!device_may_fence(device, server)) {
-            continue;
-        }
-        if (device_kind(look, device) != FENCE_AGENT_POWER) {
-            power = FENCE_POWER_NOT_PROVED;
-        } else if (power == FENCE_POWER_NO_DEVICE) {
-            power = FENCE_POWER_PROVED;
+        if (!device->disabled && device_may_fence(device, server)) {
+            power_add(&power, device_kind(look, device) == FENCE_AGENT_POWER);
         }
     }
     return power;
@@ -333,7 +352,7 @@ char *fence_required_obstacle(const cluster_state_t *state, const cluster_server
     }
     return g_strdup_printf("it has isolate=required, and %s%s: give it a device that switches its power%s, or decide for "
                            "another policy with understudy adopt %s --set isolate=confirmed",
-                           leave_on != NULL ? "may be fenced by what leaves it running, " : "no fence device names it",
+                           leave_on != NULL ? "may be fenced by what leaves it running, " : "no fence device names it, or it is disabled",
                            leave_on != NULL ? leave_on : "",
                            leave_on != NULL ? ", and name the others' targets in pcmk_host_list" : "", server->name);
 }

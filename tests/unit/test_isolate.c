@@ -74,6 +74,9 @@ static void test_what_may_have_taken_effect(void **state)
 #define LEVEL(id, target, index, devices) \
     "<fencing-level id='" id "' " target " index='" index "' devices='" devices "'/>"
 #define POWER_DB1 DEVICE("power-db1", "fence_ipmilan", PARAM("a1", "pcmk_host_list", "db1"))
+#define DISABLED_DB1                                                                                  \
+    "<primitive id='off-db1' class='stonith' type='fence_ipmilan'><meta_attributes id='m'>"           \
+    "<nvpair id='m1' name='target-role' value='Stopped'/></meta_attributes></primitive>"
 #define STORE_HOSTS DEVICE("store-fence", "fence_rbd", PARAM("b1", "pcmk_host_list", "host1 host2"))
 
 static fence_agent_kind_t kind_of(const char *agent, gpointer user_data)
@@ -117,6 +120,11 @@ static void test_devices_of_a_server(void **state)
     assert_power(POWER_DB1 STORE_HOSTS, "", "DB1", FENCE_POWER_PROVED, NULL);
     assert_power(POWER_DB1 STORE_HOSTS, "", "db2", FENCE_POWER_NO_DEVICE, NULL);
     assert_power("", "", "db1", FENCE_POWER_NO_DEVICE, NULL);
+    assert_power(DISABLED_DB1 STORE_HOSTS, "", "db1", FENCE_POWER_NO_DEVICE, NULL);
+    assert_power(DISABLED_DB1 POWER_DB1, "", "db1", FENCE_POWER_PROVED, NULL);
+    assert_power(DISABLED_DB1, LEVEL("l1", "target='db1'", "1", "off-db1"), "db1", FENCE_POWER_NO_DEVICE, NULL);
+    assert_power(DISABLED_DB1 POWER_DB1, LEVEL("l1", "target='db1'", "1", "power-db1,off-db1")
+                 LEVEL("l2", "target='db1'", "2", "power-db1"), "db1", FENCE_POWER_PROVED, NULL);
     /* It names no targets: it may be the one that is used. */
     assert_power(POWER_DB1 DEVICE("scsi", "fence_scsi", ""), "", "db1", FENCE_POWER_NOT_PROVED, "scsi (fence_scsi)");
     assert_power(DEVICE("all", "fence_apc", ""), "", "db1", FENCE_POWER_PROVED, NULL);
@@ -142,7 +150,7 @@ static void test_topology_of_a_server(void **state)
                  FENCE_POWER_NOT_PROVED, "cut (fence_brocade)");
     assert_power(devices, LEVEL("l1", "target-pattern='db[0-9]'", "1", "cut"), "db1", FENCE_POWER_NOT_PROVED, NULL);
     assert_power(devices, LEVEL("l1", "target='db2'", "1", "power-db1"), "db1", FENCE_POWER_NOT_PROVED, NULL);
-    assert_power(devices, LEVEL("l1", "target='db1'", "1", "missing"), "db1", FENCE_POWER_NOT_PROVED, NULL);
+    assert_power(devices, LEVEL("l1", "target='db1'", "1", "missing"), "db1", FENCE_POWER_NO_DEVICE, NULL);
 }
 
 /* What keeps a server with isolate=required from being touched at all. */
