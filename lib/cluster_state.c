@@ -432,6 +432,42 @@ static char *unmanaged_text(const pe_resource_t *resource)
                            resource->id);
 }
 
+/* It is no machine: its resource is restarted. */
+static gboolean is_guest(const pe_node_t *node)
+{
+    return node->details->remote_rsc != NULL && node->details->remote_rsc->container != NULL;
+}
+
+/* A node that has to be fenced, and is not yet. */
+static const pe_node_t *unclean_node(const pe_working_set_t *set)
+{
+    for (const GList *item = set->nodes; item != NULL; item = item->next) {
+        const pe_node_t *node = item->data;
+
+        if (node->details->unclean && !is_guest(node)) {
+            return node;
+        }
+    }
+    return NULL;
+}
+
+/* Pacemaker's default, requires=fencing: nothing starts before all nodes that failed are fenced. The scheduler's simulation
+ * does not show it, for there each fencing succeeds. */
+static char *fencing_to_wait_for(const pe_resource_t *resource, const pe_working_set_t *set)
+{
+    const pe_node_t *node = NULL;
+
+    if (!pcmk_all_flags_set(set->flags, pe_flag_stonith_enabled | pe_flag_have_quorum)
+        || meta_is(resource, XML_RSC_ATTR_REQUIRES, "quorum") || meta_is(resource, XML_RSC_ATTR_REQUIRES, "nothing")) {
+        return NULL;
+    }
+    node = unclean_node(set);
+    return node == NULL ? NULL
+                        : g_strdup_printf("Pacemaker starts nothing before %s is fenced (pcs stonith history show %s): if that "
+                                          "can't be, and it is known to be off, pcs stonith confirm %s ends it",
+                                          node->details->uname, node->details->uname, node->details->uname);
+}
+
 static char *held_back(const pe_resource_t *resource, const pe_ticket_t *ticket, pe_working_set_t *set)
 {
     if (pcmk_is_set(set->flags, pe_flag_stop_everything)) {
@@ -458,7 +494,7 @@ static char *held_back(const pe_resource_t *resource, const pe_ticket_t *ticket,
         return g_strdup("the cluster has no fence device, and Pacemaker starts nothing without one: see fencing in "
                         "Understudy's documentation");
     }
-    return NULL;
+    return fencing_to_wait_for(resource, set);
 }
 
 /* The outermost clone or bundle around a resource, or NULL. */

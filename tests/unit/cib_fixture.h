@@ -42,6 +42,11 @@
     "</instance_attributes></transient_attributes>"                                          \
     "<lrm id='" id "'><lrm_resources>" history "</lrm_resources></lrm></node_state>"
 
+/* It has left in order: nothing of it is to be fenced, as of a node that has no state at all. */
+#define CIB_DOWN(id)                                                                         \
+    "<node_state id='" id "' uname='host" id "' in_ccm='false' crmd='offline' join='down'"   \
+    " expected='down' crm-debug-origin='test'/>"
+
 #define CIB_TEXT(quorum, resources, constraints, tickets, states)                            \
     "<cib crm_feature_set='3.16.1' validate-with='pacemaker-3.9' epoch='10' num_updates='0'" \
     " admin_epoch='0' have-quorum='" quorum "' dc-uuid='1'><configuration><crm_config>"      \

@@ -247,7 +247,8 @@ static cluster_state_t *parse_in_window(const char *date)
         "<primitive id='standby-db1' class='ocf' provider='understudy' type='image'><meta_attributes id='w'>"
         "<rule id='w-rule' score='INFINITY'><date_expression id='w-date' DATE/></rule>"
         "<nvpair id='w-maintenance' name='maintenance' value='true'/></meta_attributes></primitive>",
-        CIB_TICKET("db1"), "", CIB_STATE("1", "1", "", NOT_RUNNING("db1", "host1")));
+        CIB_TICKET("db1"), "",
+        CIB_STATE("1", "1", "", NOT_RUNNING("db1", "host1")) CIB_DOWN("2") CIB_DOWN("3"));
     g_auto(GStrv) parts = g_strsplit(text, "DATE", 2);
     g_autofree char *whole = g_strjoinv(date, parts);
 
@@ -359,6 +360,46 @@ static void test_an_image_in_a_clone_is_seen_to_run(void **state)
     cluster_state_free(cluster);
 }
 
+/* Pacemaker's requires=fencing: the scheduler's simulation lets each fencing succeed, and does not show that. */
+static void test_nothing_starts_before_a_host_that_failed_is_fenced(void **state)
+{
+    static const char gone[] = "<node_state id='3' uname='host3' in_ccm='false' crmd='offline' join='down' expected='%s'"
+                               " crm-debug-origin='test'/>";
+    static const struct {
+        const char *expected;
+        const char *quorum;
+        const char *requires;
+        gboolean is_held_back;
+    } cases[] = {
+        { "member", "1", "fencing", TRUE },
+        { "down", "1", "fencing", FALSE },    /* it has left in order, or was fenced */
+        { "member", "0", "fencing", FALSE },  /* nobody is fenced, nothing started: the quorum is the reason */
+        { "member", "1", "quorum", FALSE },
+    };
+
+    (void) state;
+    for (gsize i = 0; i < G_N_ELEMENTS(cases); i++) {
+        g_autofree char *host3 = g_strdup_printf(gone, cases[i].expected);
+        g_autofree char *meta = g_strdup_printf("<meta_attributes id='m'><nvpair id='m-r' name='requires' value='%s'/>"
+                                                "</meta_attributes></primitive>", cases[i].requires);
+        g_autoptr(GString) text = g_string_new(CIB_TEXT("QUORUM", CIB_IMAGE("db1"), CIB_TICKET("db1"), "",
+                                                        CIB_STATE("1", "1", "", NOT_RUNNING("db1", "host1"))
+                                                        CIB_STATE("2", "1", "", NOT_RUNNING("db1", "host2")) "HOST3"));
+        cluster_state_t *cluster = NULL;
+        const char *held_back = NULL;
+
+        g_string_replace(text, "QUORUM", cases[i].quorum, 1);
+        g_string_replace(text, "HOST3", host3, 1);
+        g_string_replace(text, "</utilization></primitive>", "</utilization>META", 1);
+        g_string_replace(text, "META", meta, 1);
+        cluster = cluster_of(text->str);
+        held_back = cluster_state_server(cluster, "db1")->held_back;
+        assert_int_equal(held_back != NULL, cases[i].is_held_back);
+        assert_true(held_back == NULL || strstr(held_back, "before host3 is fenced") != NULL);
+        cluster_state_free(cluster);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -376,6 +417,7 @@ int main(void)
         cmocka_unit_test(test_without_rules_on_the_time_only_changes_count),
         cmocka_unit_test(test_an_image_that_is_multiplied_is_a_server_still),
         cmocka_unit_test(test_an_image_in_a_clone_is_seen_to_run),
+        cmocka_unit_test(test_nothing_starts_before_a_host_that_failed_is_fenced),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

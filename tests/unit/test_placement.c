@@ -80,7 +80,7 @@ static void test_those_that_can_not_say_why(void **state)
     static const char text[] = CIB_TEXT(
         "1", CIB_IMAGE("db1"), CIB_TICKET("db1"), "",
         CIB_STATE("1", "1", "<nvpair id='s' name='standby' value='on'/>", NOT_RUNNING("db1", "host1"))
-        CIB_STATE("2", "1", "", NOT_RUNNING("db1", "host2")));
+        CIB_STATE("2", "1", "", NOT_RUNNING("db1", "host2")) CIB_DOWN("3"));
     /* Four times the memory of an image, more than host2 has. */
     g_auto(GStrv) parts = g_strsplit(text, "name='hv_memory' value='1024'", -1);
     g_autofree char *large = g_strjoinv("name='hv_memory' value='65536'", parts);
@@ -102,7 +102,7 @@ static void test_those_that_can_not_say_why(void **state)
 static void test_a_host_that_publishes_nothing(void **state)
 {
     static const char text[] = CIB_TEXT("1", CIB_IMAGE("db1"), CIB_TICKET("db1"), "",
-                                        CIB_STATE("1", "1", "", NOT_RUNNING("db1", "host1")));
+                                        CIB_STATE("1", "1", "", NOT_RUNNING("db1", "host1")) CIB_DOWN("2") CIB_DOWN("3"));
     g_auto(GStrv) parts = g_strsplit(text, "name='cpu' value='4'", -1);
     g_autofree char *without = g_strjoinv("name='other' value='4'", parts);
     fixture_t fixture = rank(without, "db1");

@@ -162,7 +162,8 @@ static void test_reasons(void **state)
     g_autofree char *stopped = reason_on(CIB_TEXT("1", CIB_IMAGE("db1"), CIB_TICKET("db1"), "", STATES));
     g_autofree char *nowhere = reason_on(CIB_TEXT(
         "1", CIB_IMAGE("db1"), CIB_TICKET("db1"), GRANTED,
-        CIB_STATE("1", "1", "<nvpair id='s' name='standby' value='on'/>", NOT_RUNNING("db1", "host1"))));
+        CIB_STATE("1", "1", "<nvpair id='s' name='standby' value='on'/>", NOT_RUNNING("db1", "host1"))
+        CIB_DOWN("2") CIB_DOWN("3")));
 
     (void) state;
     assert_non_null(strstr(no_quorum, "no quorum"));
