@@ -8,7 +8,9 @@
 
 struct eligibility {
     cluster_state_t *state;
-    GPtrArray *servers;              /* cluster_server_t*, in it */
+    GPtrArray *asked;                /* cluster_server_t*, in it */
+    GPtrArray *promised;             /* likewise */
+    GPtrArray *isolated;             /* likewise */
     scheduler_question_t *question;  /* NULL: it could not be asked */
     guint source;
     eligibility_told_fn told;
@@ -18,7 +20,9 @@ struct eligibility {
 static void question_free(eligibility_t *question)
 {
     g_clear_handle_id(&question->source, g_source_remove);
-    g_ptr_array_unref(question->servers);
+    g_ptr_array_unref(question->asked);
+    g_ptr_array_unref(question->promised);
+    g_ptr_array_unref(question->isolated);
     cluster_state_free(question->state);
     g_free(question);
 }
@@ -28,32 +32,68 @@ static gboolean is_active(const cluster_server_t *server)
     return server->image_host != NULL && (server->image == IMAGE_RUNNING || server->image == IMAGE_STARTING);
 }
 
-static void tell_one(const eligibility_t *question, const cluster_server_t *server, const scheduler_plan_t *plan)
+/* The host, which lives as long as the question; NULL and *obstacle: none. Without a plan nobody else counts what was
+ * given away before: it is taken from the host. */
+static const char *place(eligibility_t *question, const cluster_server_t *server, const scheduler_plan_t *plan,
+                         char **obstacle)
 {
-    g_autofree char *obstacle = NULL;
     g_autoptr(GPtrArray) placements = NULL;
+    const cluster_host_t *host = NULL;
 
     if (is_active(server)) {
-        question->told(server->name, server->image_host, NULL, question->user_data);
-        return;
+        return server->image_host;
     }
-    obstacle = placement_obstacle(question->state, server, plan);
-    if (obstacle != NULL) {
-        question->told(server->name, NULL, obstacle, question->user_data);
-        return;
+    *obstacle = placement_obstacle(question->state, server, plan);
+    if (*obstacle != NULL) {
+        return NULL;
     }
     placements = placement_rank(question->state, server, plan);
-    question->told(server->name, ((const placement_t *) g_ptr_array_index(placements, 0))->host->name, NULL,
-                   question->user_data);
+    host = ((const placement_t *) g_ptr_array_index(placements, 0))->host;
+    if (plan == NULL) {
+        placement_reserve(question->state, host->name, server);
+    }
+    return host->name;
+}
+
+/* The first of them that would find no room; NULL: each finds some. */
+static const char *place_all(eligibility_t *question, const GPtrArray *servers, const scheduler_plan_t *plan)
+{
+    const char *left_out = NULL;
+
+    for (guint i = 0; i < servers->len; i++) {
+        const cluster_server_t *server = g_ptr_array_index(servers, i);
+        g_autofree char *obstacle = NULL;
+
+        if (place(question, server, plan, &obstacle) == NULL && left_out == NULL) {
+            left_out = server->name;
+        }
+    }
+    return left_out;
+}
+
+static void tell_one(eligibility_t *question, const cluster_server_t *server, const scheduler_plan_t *plan,
+                     const char *left_out)
+{
+    g_autofree char *obstacle = NULL;
+    const char *host = place(question, server, plan, &obstacle);
+
+    if (host != NULL && left_out != NULL && !is_active(server)) {
+        obstacle = g_strdup_printf("%s, which failed before it, may need the room that is left", left_out);
+        host = NULL;
+    }
+    question->told(server->name, host, obstacle, question->user_data);
 }
 
 static void tell_all(eligibility_t *question, const scheduler_plan_t *plan)
 {
     eligibility_told_fn told = question->told;
     gpointer user_data = question->user_data;
+    const char *left_out = NULL;
 
-    for (guint i = 0; i < question->servers->len; i++) {
-        tell_one(question, g_ptr_array_index(question->servers, i), plan);
+    (void) place_all(question, question->isolated, plan);
+    left_out = place_all(question, question->promised, plan);
+    for (guint i = 0; i < question->asked->len; i++) {
+        tell_one(question, g_ptr_array_index(question->asked, i), plan, left_out);
     }
     question_free(question);
     told(NULL, NULL, NULL, user_data);
@@ -77,34 +117,47 @@ static gboolean on_not_asked(gpointer user_data)
     return G_SOURCE_REMOVE;
 }
 
-eligibility_t *eligibility_ask(xmlNode *cib_xml, const char *const *servers, guint timeout_ms,
-                               eligibility_told_fn told, gpointer user_data, GError **error)
+/* Those of the names that the cluster has; each is added to all_names, too. */
+static GPtrArray *known_servers(const cluster_state_t *state, const char *const *names, GPtrArray *all_names)
 {
-    cluster_state_t *state = cluster_state_parse(cib_xml, error);
-    g_autoptr(GPtrArray) known = g_ptr_array_new();
-    eligibility_t *question = NULL;
+    GPtrArray *known = g_ptr_array_new();
 
-    for (const char *const *server = servers; state != NULL && *server != NULL; server++) {
-        const cluster_server_t *found = cluster_state_server(state, *server);
+    for (; *names != NULL; names++) {
+        const cluster_server_t *found = cluster_state_server(state, *names);
 
         if (found != NULL) {
             g_ptr_array_add(known, (gpointer) found);
+            g_ptr_array_add(all_names, (gpointer) found->name);
         }
     }
-    if (known->len == 0) {
-        if (state != NULL) {
-            g_set_error(error, UNDERSTUDY_ERROR, UNDERSTUDY_ERROR_NOT_FOUND,
-                        "the cluster's configuration has no image of %s", servers[0] != NULL ? servers[0] : "any server");
-        }
-        cluster_state_free(state);
+    return known;
+}
+
+eligibility_t *eligibility_ask(xmlNode *cib_xml, const eligibility_servers_t *servers, guint timeout_ms,
+                               eligibility_told_fn told, gpointer user_data, GError **error)
+{
+    cluster_state_t *state = cluster_state_parse(cib_xml, error);
+    g_autoptr(GPtrArray) names = g_ptr_array_new();
+    eligibility_t *question = NULL;
+
+    if (state == NULL) {
         return NULL;
     }
     question = g_new0(eligibility_t, 1);
     question->state = state;
-    question->servers = g_ptr_array_ref(known);
+    question->asked = known_servers(state, servers->asked, names);
+    question->promised = known_servers(state, servers->promised, names);
+    question->isolated = known_servers(state, servers->isolated, names);
     question->told = told;
     question->user_data = user_data;
-    question->question = scheduler_ask(cib_xml, servers, timeout_ms, on_answered, question, NULL);
+    if (question->asked->len == 0) {
+        g_set_error(error, UNDERSTUDY_ERROR, UNDERSTUDY_ERROR_NOT_FOUND, "the cluster's configuration has no image of %s",
+                    servers->asked[0] != NULL ? servers->asked[0] : "any server");
+        question_free(question);
+        return NULL;
+    }
+    g_ptr_array_add(names, NULL);
+    question->question = scheduler_ask(cib_xml, (const char *const *) names->pdata, timeout_ms, on_answered, question, NULL);
     if (question->question == NULL) {
         question->source = g_idle_add(on_not_asked, question);
     }

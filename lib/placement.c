@@ -314,6 +314,35 @@ static void obey(const cluster_state_t *state, const cluster_server_t *server, c
     }
 }
 
+static const cluster_host_t *host_find(const cluster_state_t *state, const char *name)
+{
+    for (guint i = 0; i < state->hosts->len; i++) {
+        const cluster_host_t *host = g_ptr_array_index(state->hosts, i);
+
+        if (strcmp(host->name, name) == 0) {
+            return host;
+        }
+    }
+    return NULL;
+}
+
+void placement_reserve(cluster_state_t *state, const char *host, const cluster_server_t *server)
+{
+    const cluster_host_t *found = host_find(state, host);
+    GHashTable *need = image_need(state, server);
+    GHashTableIter iter;
+    gpointer name = NULL;
+    gpointer asked = NULL;
+
+    g_hash_table_iter_init(&iter, need);
+    while (found != NULL && g_hash_table_iter_next(&iter, &name, &asked)) {
+        int left = table_integer(found->remaining, name) - GPOINTER_TO_INT(asked);
+
+        g_hash_table_insert(found->remaining, g_strdup(name), GINT_TO_POINTER(left));
+    }
+    g_hash_table_unref(need);
+}
+
 GPtrArray *placement_rank(const cluster_state_t *state, const cluster_server_t *server, const scheduler_plan_t *plan)
 {
     GPtrArray *placements = g_ptr_array_new_with_free_func(placement_free);

@@ -31,6 +31,9 @@ typedef struct placement {
  */
 GPtrArray *placement_rank(const cluster_state_t *state, const cluster_server_t *server, const scheduler_plan_t *plan);
 
+/* From now on a host of the state has so much less room as the server's image needs. */
+void placement_reserve(cluster_state_t *state, const char *host, const cluster_server_t *server);
+
 /* When a host on which the image has failed is tried again: by itself, or what makes it so. g_free(). */
 char *placement_retry_text(const cluster_server_t *server, const char *host);
 

@@ -74,24 +74,46 @@ static void on_told(const char *server, const char *host, const char *reason, gp
     }
 }
 
-static char **names_to_ask(const eligible_t *eligible)
+/* Borrowed, NULL-terminated: what is asked now. */
+static GPtrArray *asked_names(const eligible_t *eligible)
 {
     GPtrArray *names = g_ptr_array_new();
-    g_auto(GStrv) others = eligible->others(eligible->user_data);
     GHashTableIter iter;
     gpointer server = NULL;
 
     g_hash_table_iter_init(&iter, eligible->asked);
     while (g_hash_table_iter_next(&iter, &server, NULL)) {
-        g_ptr_array_add(names, g_strdup(server));
+        g_ptr_array_add(names, server);
     }
+    g_ptr_array_add(names, NULL);
+    return names;
+}
+
+/* Without those that are asked for themselves; g_strfreev(). */
+static char **other_names(const eligible_t *eligible, gboolean are_isolated)
+{
+    g_autoptr(GPtrArray) names = g_ptr_array_new();
+    g_auto(GStrv) others = eligible->others(are_isolated, eligible->user_data);
+
     for (char **other = others; *other != NULL; other++) {
         if (!g_hash_table_contains(eligible->asked, *other)) {
-            g_ptr_array_add(names, g_strdup(*other));
+            g_ptr_array_add(names, *other);
         }
     }
     g_ptr_array_add(names, NULL);
-    return (char **) g_ptr_array_free(names, FALSE);
+    return g_strdupv((char **) names->pdata);
+}
+
+static eligibility_t *question_new(eligible_t *eligible, xmlNode *cib_xml, GError **error)
+{
+    g_autoptr(GPtrArray) asked = asked_names(eligible);
+    g_auto(GStrv) promised = other_names(eligible, FALSE);
+    g_auto(GStrv) isolated = other_names(eligible, TRUE);
+    const eligibility_servers_t servers = { .asked = (const char *const *) asked->pdata,
+                                            .promised = (const char *const *) promised,
+                                            .isolated = (const char *const *) isolated };
+
+    return eligibility_ask(cib_xml, &servers, SCHEDULER_TIMEOUT_MS, on_told, eligible, error);
 }
 
 /* An image that runs is the proof itself. */
@@ -132,7 +154,6 @@ static void look_at_all(eligible_t *eligible, xmlNode *cib_xml)
 static gboolean ask_now(gpointer user_data)
 {
     eligible_t *eligible = user_data;
-    g_auto(GStrv) names = NULL;
     g_autoptr(GError) error = NULL;
     g_autofree char *obstacle = NULL;
     xmlNode *cib_xml = NULL;
@@ -150,10 +171,8 @@ static gboolean ask_now(gpointer user_data)
         ask_later(eligible);
         return G_SOURCE_REMOVE;
     }
-    names = names_to_ask(eligible);
     if (cib_xml != NULL) {
-        eligible->question = eligibility_ask(cib_xml, (const char *const *) names, SCHEDULER_TIMEOUT_MS, on_told,
-                                             eligible, &error);
+        eligible->question = question_new(eligible, cib_xml, &error);
         cib_xml_free(cib_xml);
     }
     if (eligible->question == NULL) {

@@ -12,8 +12,9 @@ typedef struct eligible eligible_t;
 /* obstacle: why the server can't be taken over (nothing could isolate it as it must be, no host would run its image,
  * or what the store holds of it can't be booted), or why that is not known; NULL: it can. */
 typedef void (*eligible_told_fn)(const char *server, const char *obstacle, gpointer user_data);
-/* Servers whose images will need a host as well, NULL-terminated, g_strfreev(): what they take is not there for others. */
-typedef char **(*eligible_others_fn)(gpointer user_data);
+/* Servers whose images will need a host as well, NULL-terminated, g_strfreev(): what they take is not there for others.
+ * are_isolated: those that are isolated now; else those that were told that they can be taken over, and may be soon. */
+typedef char **(*eligible_others_fn)(gboolean are_isolated, gpointer user_data);
 
 /* cluster and kinds must outlive it. */
 eligible_t *eligible_new(cluster_t *cluster, agent_kinds_t *kinds, eligible_told_fn told, eligible_others_fn others, gpointer user_data);

@@ -800,7 +800,23 @@ void group_start_checked(group_t *group, const char *name, const char *obstacle,
     server->start_obstacle = g_strdup(obstacle);
 }
 
-char **group_servers_isolating(const group_t *group)
+/* Its image needs a host that is not taken yet. */
+static gboolean is_to_start(const group_server_t *server, gboolean is_isolated)
+{
+    verdict_t verdict = server->record.verdict;
+
+    if (!server->in_cib || server->record.epoch == 0) {
+        return FALSE;
+    }
+    if (is_isolated) {
+        return verdict == VERDICT_ISOLATING
+               || (verdict == VERDICT_FAILED && !server->ticket_granted && server->returned_since_ms == VERDICT_NEVER);
+    }
+    return (verdict == VERDICT_SUSPECT || verdict == VERDICT_DOUBTED) && server->start_checked_ms != VERDICT_NEVER
+           && server->start_possible;
+}
+
+char **group_servers_to_start(const group_t *group, gboolean are_isolated)
 {
     GPtrArray *names = g_ptr_array_new();
     GHashTableIter iter;
@@ -810,7 +826,7 @@ char **group_servers_isolating(const group_t *group)
     while (g_hash_table_iter_next(&iter, NULL, &value)) {
         const group_server_t *server = value;
 
-        if (server->in_cib && server->record.epoch != 0 && server->record.verdict == VERDICT_ISOLATING) {
+        if (is_to_start(server, are_isolated)) {
             g_ptr_array_add(names, g_strdup(server->name));
         }
     }

@@ -578,9 +578,9 @@ static void on_eligible(const char *server, const char *obstacle, gpointer user_
     run_soon(observer);
 }
 
-static char **on_others(gpointer user_data)
+static char **on_others(gboolean are_isolated, gpointer user_data)
 {
-    return group_servers_isolating(((observer_t *) user_data)->group);
+    return group_servers_to_start(((observer_t *) user_data)->group, are_isolated);
 }
 
 static JsonObject *answer_status(observer_t *observer)

@@ -128,11 +128,11 @@ static void on_told(const char *server, const char *host, const char *reason, gp
     told->reason = g_strdup(reason);
 }
 
-/* crm_simulate itself is asked. */
-static told_t ask(const char *text, const char *server)
+static const char *const nobody[] = { NULL };
+
+static told_t ask_servers(const char *text, const eligibility_servers_t *servers)
 {
     xmlNode *xml = xml_of(text);
-    const char *const servers[] = { server, NULL };
     told_t told = { FALSE, NULL, NULL };
 
     assert_non_null(eligibility_ask(xml, servers, 60000, on_told, &told, NULL));
@@ -141,6 +141,20 @@ static told_t ask(const char *text, const char *server)
     }
     cib_xml_free(xml);
     return told;
+}
+
+/* crm_simulate itself is asked. */
+static told_t ask(const char *text, const char *server)
+{
+    const char *const asked[] = { server, NULL };
+
+    return ask_servers(text, &(eligibility_servers_t) { .asked = asked, .promised = nobody, .isolated = nobody });
+}
+
+static void told_clear(told_t *told)
+{
+    g_free(told->host);
+    g_free(told->reason);
 }
 
 static void test_where_it_would_run_or_why_not(void **state)
@@ -156,24 +170,78 @@ static void test_where_it_would_run_or_why_not(void **state)
     assert_null(good.reason);
     assert_null(bad.host);
     assert_non_null(strstr(bad.reason, "stop-all-resources"));
-    g_free(good.host);
-    g_free(bad.reason);
+    told_clear(&good);
+    told_clear(&bad);
+}
+
+/* Three hosts that have room for one image each, and four images. */
+#define SMALL_NODE(id)                                                                                      \
+    "<node id='" id "' uname='host" id "'><utilization id='u" id "'><nvpair id='u" id "c' name='cpu' value='1'/>" \
+    "<nvpair id='u" id "m' name='hv_memory' value='1024'/></utilization></node>"
+#define ALL_NOT_RUNNING(host)                                                                               \
+    NOT_RUNNING("db1", host) NOT_RUNNING("db2", host) NOT_RUNNING("db3", host) NOT_RUNNING("db4", host)
+
+static char *small_site(void)
+{
+    static const char text[] = CIB_TEXT(
+        "1", CIB_IMAGE("db1") CIB_IMAGE("db2") CIB_IMAGE("db3") CIB_IMAGE("db4"),
+        CIB_TICKET("db1") CIB_TICKET("db2") CIB_TICKET("db3") CIB_TICKET("db4"), "",
+        CIB_STATE("1", "1", "", ALL_NOT_RUNNING("host1")) CIB_STATE("2", "1", "", ALL_NOT_RUNNING("host2"))
+        CIB_STATE("3", "1", "", ALL_NOT_RUNNING("host3")));
+    g_auto(GStrv) before = g_strsplit(text, "<nodes>", 2);
+    g_auto(GStrv) after = g_strsplit(before[1], "</nodes>", 2);
+
+    return g_strconcat(before[0], "<nodes>" SMALL_NODE("1") SMALL_NODE("2") SMALL_NODE("3") "</nodes>", after[1], NULL);
+}
+
+static void assert_room(const char *text, const char *const *asked, const char *const *promised, const char *const *isolated,
+                        const char *reason)
+{
+    told_t told = ask_servers(text, &(eligibility_servers_t) { .asked = asked, .promised = promised, .isolated = isolated });
+
+    assert_int_equal(told.host != NULL, reason == NULL);
+    assert_true(reason == NULL || strstr(told.reason, reason) != NULL);
+    told_clear(&told);
+}
+
+/* Of several that fail one after the other no more are told that there is room than find some. */
+static void test_room_that_was_promised_is_not_promised_again(void **state)
+{
+    static const char *const db1[] = { "db1", NULL };
+    static const char *const db4[] = { "db4", NULL };
+    static const char *const two[] = { "db2", "db3", NULL };
+    static const char *const three[] = { "db1", "db2", "db3", NULL };
+    static const char *const last_three[] = { "db2", "db3", "db4", NULL };
+    g_autofree char *text = small_site();
+
+    (void) state;
+    for (guint i = 0; i < 2; i++) { /* the scheduler's answer, and without it our own */
+        assert_room(text, db4, two, nobody, NULL);
+        assert_room(text, db4, nobody, two, NULL);
+        assert_room(text, db4, nobody, three, "no");
+        assert_room(text, db4, three, nobody, "no");
+        /* It would be placed first, and take the room of another. */
+        assert_room(text, db1, last_three, nobody, i == 0 ? "may need the room that is left" : "no room");
+        assert_true(g_setenv("PATH", "/nonexistent", TRUE));
+    }
 }
 
 static void test_a_question_can_be_taken_back(void **state)
 {
     xmlNode *xml = xml_of(site);
     static const char *const db1[] = { "db1", NULL };
-    static const char *const nobody[] = { "nobody", NULL };
+    static const char *const unknown[] = { "unknown", NULL };
+    const eligibility_servers_t one = { .asked = db1, .promised = nobody, .isolated = nobody };
+    const eligibility_servers_t none = { .asked = unknown, .promised = nobody, .isolated = db1 };
     told_t told = { FALSE, NULL, NULL };
     g_autoptr(GError) error = NULL;
 
     (void) state;
-    eligibility_cancel(eligibility_ask(xml, db1, 60000, on_told, &told, NULL));
+    eligibility_cancel(eligibility_ask(xml, &one, 60000, on_told, &told, NULL));
     while (g_main_context_iteration(NULL, FALSE)) {
     }
     assert_false(told.told);
-    assert_null(eligibility_ask(xml, nobody, 60000, on_told, &told, &error));
+    assert_null(eligibility_ask(xml, &none, 60000, on_told, &told, &error));
     assert_true(g_error_matches(error, UNDERSTUDY_ERROR, UNDERSTUDY_ERROR_NOT_FOUND));
     cib_xml_free(xml);
 }
@@ -186,6 +254,7 @@ int main(void)
         cmocka_unit_test(test_the_scheduler_has_the_last_word),
         cmocka_unit_test(test_where_it_would_run_or_why_not),
         cmocka_unit_test(test_a_question_can_be_taken_back),
+        cmocka_unit_test(test_room_that_was_promised_is_not_promised_again),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
