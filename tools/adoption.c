@@ -619,10 +619,14 @@ gboolean adoption_set_param(xmlNode *cib, const char *server, const char *name, 
         g_set_error(error, UNDERSTUDY_ERROR, UNDERSTUDY_ERROR_NOT_FOUND, "no server '%s' is protected", server);
         return FALSE;
     }
+    if (*value == '\0' && g_strcmp0(adoption_param(cib, server, name), "") == 0) {
+        *changed = FALSE; /* it was ended before, over a template's */
+        return TRUE;
+    }
     *changed = set_nvpair(primitive, "instance_attributes", name, *value != '\0' ? value : NULL);
     if (*value == '\0' && cib_effective_pair(primitive, "instance_attributes", name) != NULL) {
         /* A template, or a set that others refer to, has it: an empty one of its own stands over it. */
-        *changed = set_nvpair(primitive, "instance_attributes", name, "") || *changed;
+        *changed = set_nvpair(primitive, "instance_attributes", name, "");
     }
     return TRUE;
 }

@@ -491,6 +491,25 @@ static void test_a_template_is_part_of_the_resource(void **state)
     element(fixture, "tpl");
 }
 
+static void test_what_a_template_holds_can_be_ended(void **state)
+{
+    fixture_t *fixture = *state;
+    gboolean changed = FALSE;
+    xmlNode *cib = NULL;
+
+    use_cib(fixture, "<cib><configuration><resources><template id='tpl' class='ocf' provider='understudy' type='image'>"
+                     "<instance_attributes id='a'><nvpair id='h' name='hold' value='true'/></instance_attributes></template>"
+                     "<primitive id='standby-db1' template='tpl'/></resources></configuration></cib>");
+    cib = xmlDocGetRootElement(fixture->doc);
+    assert_string_equal(param(fixture, "hold"), "true");
+    assert_true(adoption_set_param(cib, "db1", "hold", "", &changed, NULL));
+    assert_true(changed);
+    assert_string_equal(param(fixture, "hold"), "");
+    assert_true(adoption_set_param(cib, "db1", "hold", "", &changed, NULL));
+    assert_false(changed);
+    element(fixture, "tpl");
+}
+
 static void test_a_property_set_with_a_rule_holds_at_times(void **state)
 {
     fixture_t *fixture = *state;
@@ -779,6 +798,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_a_ticket_constraint_is_known_in_other_forms, setup, teardown),
         cmocka_unit_test_setup_teardown(test_an_upgrade_adds_what_is_missing_alone, setup, teardown),
         cmocka_unit_test_setup_teardown(test_a_template_is_part_of_the_resource, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_what_a_template_holds_can_be_ended, setup, teardown),
         cmocka_unit_test_setup_teardown(test_a_property_set_with_a_rule_holds_at_times, setup, teardown),
         cmocka_unit_test_setup_teardown(test_full_members_only, setup, teardown),
         cmocka_unit_test_setup_teardown(test_a_start_that_outlasts_a_fence_is_named, setup, teardown),

@@ -611,6 +611,39 @@ static void test_a_fencer_that_says_nothing_has_not_said_that_nothing_is_under_w
     world_end(world);
 }
 
+static gboolean is_to_start(const world_t *world, const char *server, gboolean are_isolated)
+{
+    g_auto(GStrv) names = group_servers_to_start(world->hosts[world_leader(world)].group, are_isolated);
+
+    return g_strv_contains((const char *const *) names, server);
+}
+
+/* What one server was told of room is not there for the next that fails. */
+static void test_who_has_been_told_of_room_is_known(void **state)
+{
+    world_t *world = running_world("required");
+
+    (void) state;
+    crash(world, 0);
+    assert_until(world, 0, VERDICT_DOUBTED);
+    while (world_verdict(world, 0, 0) == VERDICT_DOUBTED && !is_to_start(world, "db1", FALSE)) {
+        assert_false(is_to_start(world, "db1", TRUE));
+        world_run(world, WORLD_STEP_MS);
+    }
+    assert_true(is_to_start(world, "db1", FALSE));
+    assert_false(is_to_start(world, "db2", FALSE));
+    assert_until(world, 0, VERDICT_ISOLATING);
+    assert_true(is_to_start(world, "db1", TRUE));
+    assert_false(is_to_start(world, "db1", FALSE));
+    assert_until(world, 0, VERDICT_FAILED);
+    world_run(world, 2000);
+    assert_false(is_to_start(world, "db1", TRUE)); /* its ticket says so */
+    boot(world, 0);
+    assert_until(world, 0, VERDICT_HEALTHY);
+    assert_false(is_to_start(world, "db1", FALSE));
+    world_end(world);
+}
+
 static void test_all_observers_restart_in_every_state(void **state)
 {
     static const verdict_t verdicts[] = { VERDICT_SUSPECT, VERDICT_DOUBTED, VERDICT_ISOLATING, VERDICT_FAILED,
@@ -1963,6 +1996,7 @@ int main(void)
         cmocka_unit_test(test_a_server_that_boots_when_the_cluster_starts_is_let_be),
         cmocka_unit_test(test_a_service_that_is_dead_when_the_cluster_starts_is_taken_over),
         cmocka_unit_test(test_a_server_that_is_gone_when_the_cluster_starts_is_not_waited_for),
+        cmocka_unit_test(test_who_has_been_told_of_room_is_known),
         cmocka_unit_test(test_a_fencing_that_goes_on_while_all_observers_restart_is_waited_for),
         cmocka_unit_test(test_a_fencing_that_comes_to_nothing_after_all_observers_restarted_is_forgotten),
         cmocka_unit_test(test_a_fencer_that_says_nothing_has_not_said_that_nothing_is_under_way),
