@@ -410,7 +410,7 @@ static const ocf_action_t capacity_actions[] = {
     { .name = "start", .timeout_s = 20, .run = capacity_start },
     { .name = "stop", .timeout_s = 20, .run = capacity_stop, .takes_bad_params = TRUE },
     { .name = "monitor", .timeout_s = 20, .interval_s = 10, .run = capacity_monitor, .takes_bad_params = TRUE },
-    { .name = "reload-agent", .timeout_s = 20, .run = capacity_accept },
+    { .name = "reload-agent", .timeout_s = 20, .run = ocf_reload_nothing, .takes_bad_params = TRUE },
     { .name = "meta-data", .timeout_s = 5 },
     { .name = "validate-all", .timeout_s = 20, .run = capacity_accept },
     { .name = NULL }

@@ -12,7 +12,7 @@ static const ocf_action_t image_actions[] = {
     { .name = "migrate_to", .timeout_s = 300, .run = image_migrate_to },
     { .name = "migrate_from", .timeout_s = 60, .run = image_migrate_from },
     { .name = "validate-all", .timeout_s = 20, .run = image_validate },
-    { .name = "reload-agent", .timeout_s = 20, .run = image_reload_agent },
+    { .name = "reload-agent", .timeout_s = 20, .run = ocf_reload_nothing, .takes_bad_params = TRUE },
     { .name = "meta-data", .timeout_s = 5 },
     { .name = NULL }
 };

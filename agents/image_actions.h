@@ -15,7 +15,6 @@ ocf_rc_t image_monitor(const ocf_call_t *call);
 ocf_rc_t image_migrate_to(const ocf_call_t *call);
 ocf_rc_t image_migrate_from(const ocf_call_t *call);
 ocf_rc_t image_validate(const ocf_call_t *call);
-ocf_rc_t image_reload_agent(const ocf_call_t *call);
 
 /* Shared by them ----------------------------------------------------------*/
 

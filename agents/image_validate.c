@@ -110,9 +110,3 @@ ocf_rc_t image_validate(const ocf_call_t *call)
     image_identity_clear(&identity);
     return good ? OCF_RC_SUCCESS : ocf_fail(error);
 }
-
-/* Reloadable parameters are read anew by each action: there is nothing to tell a running image. */
-ocf_rc_t image_reload_agent(const ocf_call_t *call)
-{
-    return image_validate(call);
-}

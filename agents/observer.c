@@ -162,6 +162,9 @@ static ocf_rc_t observer_reload(const ocf_call_t *call)
     JsonObject *answer = NULL;
     GError *error = NULL;
 
+    if (call->params_error != NULL) {
+        return ocf_reload_nothing(call);
+    }
     json_object_set_string_member(question, "op", "reload");
     for (gsize i = 0; i < G_N_ELEMENTS(names); i++) {
         json_object_set_string_member(question, names[i], ocf_value_string(call->values, names[i]));
@@ -178,7 +181,7 @@ static const ocf_action_t observer_actions[] = {
     { .name = "start", .timeout_s = 30, .run = observer_start },
     { .name = "stop", .timeout_s = 20, .run = observer_stop, .takes_bad_params = TRUE },
     { .name = "monitor", .timeout_s = 20, .interval_s = 10, .run = observer_monitor, .takes_bad_params = TRUE },
-    { .name = "reload-agent", .timeout_s = 20, .run = observer_reload },
+    { .name = "reload-agent", .timeout_s = 20, .run = observer_reload, .takes_bad_params = TRUE },
     { .name = "meta-data", .timeout_s = 5 },
     { .name = "validate-all", .timeout_s = 20, .run = observer_validate },
     { .name = NULL }

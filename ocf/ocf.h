@@ -38,6 +38,7 @@ typedef struct ocf_param {
     gboolean required;
     const char *unique_group;        /* NULL: none */
     gboolean reloadable;
+    gboolean is_for_observers;       /* no action goes by it: a wrong one is refused by validate-all alone */
     gint64 min;                      /* INTEGER; DURATION: ms */
     gint64 max;
     const char *const *choices;      /* SELECT: NULL-terminated */
@@ -71,7 +72,9 @@ typedef struct ocf_action {
     guint depth;                  /* monitor only: OCF_CHECK_LEVEL */
     /* NULL: only in the metadata (a second monitor depth), or done by the runtime (meta-data, validate-all syntax) */
     ocf_rc_t (*run)(const ocf_call_t *call);
-    gboolean takes_bad_params;    /* stop, monitor: must tell the truth whatever the parameters are */
+    /* stop, monitor: must tell the truth whatever the parameters are. reload-agent: what runs goes on with what it has; a
+     * failure would stop it */
+    gboolean takes_bad_params;
 } ocf_action_t;
 
 typedef struct ocf_agent {
@@ -91,6 +94,12 @@ typedef struct ocf_agent {
  * \return exit code of the process
  */
 int ocf_agent_main(const ocf_agent_t *agent, int argc, char **argv);
+
+/* FALSE: a value that can't be. Pure. */
+gboolean ocf_value_check(const ocf_param_t *param, const char *text, GError **error);
+
+/* reload-agent of an agent whose actions read their parameters anew each: there is nothing to tell what runs. */
+ocf_rc_t ocf_reload_nothing(const ocf_call_t *call);
 
 /* Values: by name of a parameter in the table (a wrong name aborts: a programming error). */
 const char *ocf_value_string(const ocf_values_t *values, const char *name); /* NULL if unset and no default */

@@ -123,6 +123,15 @@ static gboolean value_read(const ocf_param_t *param, const char *text, ocf_value
     return good;
 }
 
+gboolean ocf_value_check(const ocf_param_t *param, const char *text, GError **error)
+{
+    ocf_value_t value = { 0 };
+    gboolean is_good = value_read(param, text, &value, error);
+
+    g_free(value.text);
+    return is_good;
+}
+
 ocf_values_t *ocf_values_parse(const ocf_param_t *params, GHashTable *texts, GError **error)
 {
     ocf_values_t *values = g_new0(ocf_values_t, 1);

@@ -175,13 +175,15 @@ const ocf_param_t image_params[] = {
       .longdesc = "libvirt URI with %s where the host's name in the cluster stands. It is used when the resource's "
                   "meta attribute allow-migrate is true, and by a start that finds that a copy of the image, on a host "
                   "which the store alone has fenced, still answers for the service address: it ends that copy." },
-    { .name = "probes", .type = OCF_TYPE_STRING, .default_text = "", .reloadable = TRUE, .check = check_probes,
+    { .name = "probes", .type = OCF_TYPE_STRING, .default_text = "", .reloadable = TRUE,
+      .is_for_observers = TRUE, .check = check_probes,
       .shortdesc = "What shows that the server serves",
       .longdesc = "Probes that the observers send to the original, separated by blanks (quoted as in a shell where "
                   "one has blanks in it); all must answer: tcp:ADDR:PORT, icmp:ADDR, http://... or https://..., "
                   "pgsql:CONNINFO (a real query), exec:PATH ARGS (exit status 0, no shell). Without any, the server "
                   "is never judged to have failed." },
-    { .name = "recover_probe", .type = OCF_TYPE_STRING, .reloadable = TRUE, .check = check_probe,
+    { .name = "recover_probe", .type = OCF_TYPE_STRING, .reloadable = TRUE,
+      .is_for_observers = TRUE, .check = check_probe,
       .shortdesc = "What shows that the original is back",
       .longdesc = "A probe on the server's management address, which the image never has. It asks for the service: "
                   "tcp:, pgsql:, http: or exec: says that the service is ready and only waits for its address, which "
@@ -189,29 +191,35 @@ const ocf_param_t image_params[] = {
                   "it, and the server takes its place again only by \"understudy release\", as without a "
                   "recover_probe." },
     { .name = "probe_interval", .type = OCF_TYPE_DURATION, .default_text = DEFAULT_PROBE_INTERVAL, .reloadable = TRUE,
+      .is_for_observers = TRUE,
       .min = 100, .max = 3600000,
       .shortdesc = "Time between two probes",
       .longdesc = "How often each observer probes the server." },
     { .name = "probe_timeout", .type = OCF_TYPE_DURATION, .default_text = DEFAULT_PROBE_TIMEOUT, .reloadable = TRUE,
+      .is_for_observers = TRUE,
       .min = 50, .max = 60000,
       .shortdesc = "How long a probe may take",
       .longdesc = "A probe that has not been answered by then is a miss." },
     { .name = "probe_misses", .type = OCF_TYPE_INTEGER, .default_text = DEFAULT_PROBE_MISSES, .reloadable = TRUE,
+      .is_for_observers = TRUE,
       .min = 1, .max = 1000,
       .shortdesc = "Misses in a row that count as down",
       .longdesc = "An observer votes \"down\" after so many misses in a row, and \"up\" again after one answer." },
     { .name = "probe_unknown", .type = OCF_TYPE_SELECT, .default_text = DEFAULT_PROBE_UNKNOWN, .reloadable = TRUE,
+      .is_for_observers = TRUE,
       .choices = probe_unknown_choices,
       .shortdesc = "What a probe counts as that could not be asked",
       .longdesc = "A name that does not resolve, a login that is refused, too many connections, a program that is "
                   "missing, a certificate: the service was not found to be away, the probe is at fault. \"ignore\": it is "
                   "shown with its reason, and starts no takeover. \"down\": it is a miss like any other." },
     { .name = "hold_down", .type = OCF_TYPE_DURATION, .default_text = DEFAULT_HOLD_DOWN, .reloadable = TRUE,
+      .is_for_observers = TRUE,
       .min = 0, .max = 3600000,
       .shortdesc = "Time between the two rounds of confirmation",
       .longdesc = "After a majority has found the server down twice at once, so long is waited before the second "
                   "round; any recovery before that ends the doubt." },
     { .name = "recover_after", .type = OCF_TYPE_DURATION, .default_text = DEFAULT_RECOVER_AFTER, .reloadable = TRUE,
+      .is_for_observers = TRUE,
       .min = 0, .max = 86400000,
       .shortdesc = "How long the original must be back before the image stops",
       .longdesc = "The recover_probe must answer a majority of the observers for so long. After a return that failed "
@@ -223,27 +231,31 @@ const ocf_param_t image_params[] = {
                   "a cut link leaves it serving and is not enough. \"confirmed\": if no way "
                   "can be carried out (a power cut takes the power switch along), two rounds without life on any "
                   "plane count. \"best-effort\": take over after trying, although the original may still serve." },
-    { .name = "store_address", .type = OCF_TYPE_STRING, .reloadable = TRUE, .check = check_address,
+    { .name = "store_address", .type = OCF_TYPE_STRING, .reloadable = TRUE,
+      .is_for_observers = TRUE, .check = check_address,
       .shortdesc = "The server's own address on the storage network",
       .longdesc = "If it is set, the address is put on Ceph's blocklist before a takeover." },
     { .name = "gate_quiet", .type = OCF_TYPE_DURATION, .default_text = DEFAULT_GATE_QUIET, .reloadable = TRUE,
+      .is_for_observers = TRUE,
       .min = 0, .max = 3600000,
       .shortdesc = "How long the server's gate waits for silence",
       .longdesc = "The --quiet of the server's gate: understudy-gate(8) takes the service address when nobody has answered "
                   "for it for so long. After the image has stopped, the observers give the server this much longer to "
                   "serve. It should be longer than the fencing of a host and a start of the image together may take." },
     { .name = "isolate_timeout", .type = OCF_TYPE_DURATION, .default_text = DEFAULT_ISOLATE_TIMEOUT, .reloadable = TRUE,
+      .is_for_observers = TRUE,
       .min = 1000, .max = 3600000,
       .shortdesc = "Deadline of one attempt to isolate the original",
       .longdesc = "An attempt that has not succeeded by then is a failure and is made again." },
-    { .name = "paused_until", .type = OCF_TYPE_STRING, .reloadable = TRUE, .check = check_paused_until,
+    { .name = "paused_until", .type = OCF_TYPE_STRING, .reloadable = TRUE,
+      .is_for_observers = TRUE, .check = check_paused_until,
       .shortdesc = "No takeover until then",
       .longdesc = "Set by \"understudy pause\", removed by \"understudy resume\": an interval as ISO 8601 writes it, in UTC "
                   "if it names no zone (2026-01-31T16:00:00Z/2026-01-31T18:00:00Z), or \"resumed\". Meanwhile the server is "
                   "neither isolated nor taken over, whatever the observers see. Both times are of the clock of the host "
                   "where the pause was typed; the observers use only how far they are apart, and take it out when it is "
                   "over. A time alone, written by hand, is an end by the clock of the observer that reads it." },
-    { .name = "hold", .type = OCF_TYPE_BOOLEAN, .default_text = "false", .reloadable = TRUE,
+    { .name = "hold", .type = OCF_TYPE_BOOLEAN, .default_text = "false", .reloadable = TRUE, .is_for_observers = TRUE,
       .shortdesc = "The image goes on although the original is back",
       .longdesc = "Set by \"understudy hold\", removed by \"understudy hold --off\" and \"understudy release\": after a "
                   "takeover the server does not take its place again by itself." },

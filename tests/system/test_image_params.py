@@ -31,10 +31,22 @@ def refused(answer, rc, *words):
         assert word in answer.reason, answer.reason
 
 
+# No action goes by them.
+FOR_OBSERVERS = ("probes", "recover_probe", "probe_interval", "probe_timeout", "probe_misses", "hold_down", "recover_after",
+                 "store_address", "isolate_timeout")
+
+
 @pytest.mark.parametrize("name,value", WRONG)
 def test_a_wrong_parameter(image, name, value):
-    for action in ("validate-all", "start"):
+    for action in ("validate-all",) if name in FOR_OBSERVERS else ("validate-all", "start"):
         refused(image.call(action, **{name: value}), CONFIGURED, name)
+    # The manager of the cluster has taken the value already: what runs is not stopped for it.
+    assert image.call("reload-agent", **{name: value}).rc == SUCCESS
+
+
+@pytest.mark.parametrize("name,value", [pair for pair in WRONG if pair[0] in FOR_OBSERVERS])
+def test_a_slip_in_what_only_the_observers_read_keeps_no_image_from_starting(image, name, value):
+    assert image.call("validate-all", level=BOOT_CHECK, **{name: value}).rc == SUCCESS
 
 
 def test_disks_are_required(image):

@@ -75,10 +75,16 @@ def test_an_unknown_action_is_refused(name):
     ("observer", "ceph_conf", "ceph.conf"),
 ])
 def test_a_wrong_parameter_of_a_clone(name, param, value):
-    done = subprocess.run([f"{AGENTS}/{name}", "validate-all"], capture_output=True, text=True,
-                          env={"OCF_ROOT": "/usr/lib/ocf", f"OCF_RESKEY_{param}": value})
+    def call(action):
+        return subprocess.run([f"{AGENTS}/{name}", action], capture_output=True, text=True,
+                              env={"OCF_ROOT": "/usr/lib/ocf", f"OCF_RESKEY_{param}": value})
+
+    done = call("validate-all")
     assert done.returncode == 6, done.stderr
     assert f"ocf-exit-reason:{param}={value}: " in done.stderr
+    # What runs goes on with what it has: a failure here would end it on every host.
+    done = call("reload-agent")
+    assert done.returncode == 0 and f"{param}={value}" in done.stderr, done.stderr
 
 
 def ocf_tester(lab, name, instance, params):
