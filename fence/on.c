@@ -20,9 +20,39 @@ static void pace_attempts(const fence_call_t *call)
     g_usleep((gulong) MIN(pace_ms, fence_remaining_ms(call)) * 1000);
 }
 
-/* libvirt ends what it knows of. */
-static gboolean domains_end(fence_call_t *call, GError **error)
+/* FALSE with an error also if the host was fenced again, or unfenced by somebody else, since the record was read. */
+static gboolean record_is_current(fence_call_t *call, const fence_record_t *record, GError **error)
 {
+    gboolean is_ours = FALSE;
+
+    if (!fence_record_is_ours(call, record, &is_ours, error)) {
+        return FALSE;
+    }
+    if (!is_ours) {
+        g_set_error(error, UNDERSTUDY_ERROR, UNDERSTUDY_ERROR_BUSY,
+                    "%s was fenced or unfenced by somebody else meanwhile: what this unfencing went by does not hold any more",
+                    call->target->name);
+    }
+    return is_ours;
+}
+
+/* What a domain is destroyed by must hold when it is: libvirt may answer late, and this process may have stood still. */
+typedef struct lift {
+    fence_call_t *call;
+    const fence_record_t *record;
+} lift_t;
+
+static gboolean lift_holds(gpointer user_data, GError **error)
+{
+    const lift_t *lift = user_data;
+
+    return record_is_current(lift->call, lift->record, error) && fence_in_time(lift->call, "libvirt did not answer", error);
+}
+
+/* libvirt ends what it knows of. */
+static gboolean domains_end(fence_call_t *call, const fence_record_t *record, GError **error)
+{
+    lift_t lift = { call, record };
     const planes_ops_t *planes = planes_load(error);
     plane_members_t *members = planes != NULL ? planes->members_read(error) : NULL;
     g_autofree char *address = NULL;
@@ -40,7 +70,7 @@ static gboolean domains_end(fence_call_t *call, GError **error)
         return FALSE;
     }
     uri = fence_options_libvirt_uri(call->values, address);
-    if (!planes->leftovers_destroy(uri, pools, fence_remaining_ms(call), &destroyed, error)) {
+    if (!planes->leftovers_destroy(uri, pools, fence_remaining_ms(call), lift_holds, &lift, &destroyed, error)) {
         g_prefix_error(error, "%s has not booted since it was fenced, and what runs there is not known: ",
                        call->target->name);
         return FALSE;
@@ -54,7 +84,7 @@ static gboolean domains_end(fence_call_t *call, GError **error)
 /* Without a new boot id nobody else knows what goes on there: a QEMU that libvirt has lost is seen by the host alone. */
 static gboolean host_make_empty(fence_call_t *call, const fence_record_t *record, GError **error)
 {
-    if (!domains_end(call, error)) {
+    if (!domains_end(call, record, error)) {
         return FALSE;
     }
     if (fence_host_is_empty(record, call->target)) {
@@ -94,22 +124,6 @@ static gboolean clients_refuse(fence_call_t *call, const fence_record_t *record,
         }
     }
     return fence_entries_renew(call, entries, error);
-}
-
-/* FALSE with an error also if the host was fenced again, or unfenced by somebody else, since the record was read. */
-static gboolean record_is_current(fence_call_t *call, const fence_record_t *record, GError **error)
-{
-    gboolean is_ours = FALSE;
-
-    if (!fence_record_is_ours(call, record, &is_ours, error)) {
-        return FALSE;
-    }
-    if (!is_ours) {
-        g_set_error(error, UNDERSTUDY_ERROR, UNDERSTUDY_ERROR_BUSY,
-                    "%s was fenced or unfenced by somebody else meanwhile: what this unfencing went by does not hold any more",
-                    call->target->name);
-    }
-    return is_ours;
 }
 
 /* The record first, then the entries: one that is killed in between goes on from it. */

@@ -24,6 +24,9 @@ typedef struct plane_members {
     GPtrArray *members; /* plane_member_t*: all that the nodelist has */
 } plane_members_t;
 
+/* FALSE with an error that says why not. */
+typedef gboolean (*planes_may_fn)(void *user_data, GError **error);
+
 typedef struct planes_ops {
     /* Corosync's nodelist with who is a member, as this host sees it; UNDERSTUDY_ERROR_FAILED: it does not run here. */
     plane_members_t *(*members_read)(GError **error);
@@ -36,12 +39,16 @@ typedef struct planes_ops {
     /*!
      * \brief Destroy what runs on a host from images in some pools
      *
+     * Time passes while libvirt is silent, or while this process stands still: each domain is destroyed only after
+     * may_destroy() has said so, in the caller's thread, of a list that was made before. After a failure nothing is.
+     *
      * \param[in]  pools      NULL-terminated
      * \param[out] destroyed  names of the domains that were there; g_strfreev()
      * \return TRUE if no such domain is left; UNDERSTUDY_ERROR_TIMEOUT if libvirt did not answer: the
      *         process must end soon then, a thread of it still waits
      */
-    gboolean (*leftovers_destroy)(const char *uri, char **pools, guint timeout_ms, char ***destroyed, GError **error);
+    gboolean (*leftovers_destroy)(const char *uri, char **pools, guint timeout_ms, planes_may_fn may_destroy, void *user_data,
+                                  char ***destroyed, GError **error);
 } planes_ops_t;
 
 const planes_ops_t *planes_load(GError **error);

@@ -166,8 +166,11 @@ static plane_t port_look(const char *address, guint16 port, guint timeout_ms)
 typedef struct leftovers {
     gatomicrefcount references;
     GMutex mutex;
-    GCond ended_condition;
+    GCond changed;
     gboolean ended;
+    gboolean asks;        /* the thread waits for the caller's word on the next domain */
+    gboolean is_allowed;  /* that word, of the domain that was asked for last */
+    gboolean is_over;     /* the caller has given up, or refused: nothing is destroyed any more */
     char *uri;
     char **pools;
     GPtrArray *destroyed; /* char* */
@@ -184,7 +187,7 @@ static void leftovers_unref(leftovers_t *leftovers)
     g_ptr_array_unref(leftovers->destroyed);
     g_clear_error(&leftovers->error);
     g_mutex_clear(&leftovers->mutex);
-    g_cond_clear(&leftovers->ended_condition);
+    g_cond_clear(&leftovers->changed);
     g_free(leftovers);
 }
 
@@ -230,12 +233,29 @@ static gboolean xml_uses_pools(const char *xml, char **pools)
     return uses;
 }
 
+/* The caller's word on one domain, in the thread. */
+static gboolean destroy_is_allowed(leftovers_t *leftovers)
+{
+    gboolean is_allowed = FALSE;
+
+    g_mutex_lock(&leftovers->mutex);
+    leftovers->asks = TRUE;
+    g_cond_broadcast(&leftovers->changed);
+    while (leftovers->asks && !leftovers->is_over) {
+        g_cond_wait(&leftovers->changed, &leftovers->mutex);
+    }
+    is_allowed = leftovers->is_allowed && !leftovers->is_over;
+    leftovers->is_allowed = FALSE;
+    g_mutex_unlock(&leftovers->mutex);
+    return is_allowed;
+}
+
 /* A domain that goes by itself in the meantime is gone, too: the next look tells. */
 static void domain_destroy(leftovers_t *leftovers, virDomainPtr domain)
 {
     char *xml = virDomainGetXMLDesc(domain, 0);
 
-    if (xml != NULL && xml_uses_pools(xml, leftovers->pools)) {
+    if (xml != NULL && xml_uses_pools(xml, leftovers->pools) && destroy_is_allowed(leftovers)) {
         g_ptr_array_add(leftovers->destroyed, g_strdup(virDomainGetName(domain)));
         (void) virDomainDestroy(domain);
     }
@@ -288,30 +308,54 @@ static gpointer leftovers_thread(gpointer data)
     leftovers_run(leftovers);
     g_mutex_lock(&leftovers->mutex);
     leftovers->ended = TRUE;
-    g_cond_signal(&leftovers->ended_condition);
+    g_cond_broadcast(&leftovers->changed);
     g_mutex_unlock(&leftovers->mutex);
     leftovers_unref(leftovers);
     return NULL;
 }
 
-static gboolean leftovers_wait(leftovers_t *leftovers, guint timeout_ms)
+/* Give the word that the thread waits for. The lock is held, but not while it is asked for. */
+static void leftovers_answer(leftovers_t *leftovers, gint64 deadline_us, planes_may_fn may_destroy, void *user_data,
+                             GError **error)
+{
+    gboolean may = FALSE;
+
+    g_mutex_unlock(&leftovers->mutex);
+    may = may_destroy(user_data, error);
+    g_mutex_lock(&leftovers->mutex);
+    leftovers->is_allowed = may && g_get_monotonic_time() < deadline_us;
+    leftovers->is_over = !leftovers->is_allowed;
+    leftovers->asks = FALSE;
+    g_cond_broadcast(&leftovers->changed);
+}
+
+/* Until the thread has ended; FALSE if it has not in time. An error is may_destroy()'s. */
+static gboolean leftovers_wait(leftovers_t *leftovers, guint timeout_ms, planes_may_fn may_destroy, void *user_data,
+                               GError **error)
 {
     gint64 deadline_us = g_get_monotonic_time() + (gint64) timeout_ms * 1000;
-    gboolean in_time = TRUE;
     gboolean ended = FALSE;
 
     g_mutex_lock(&leftovers->mutex);
-    while (!leftovers->ended && in_time) {
-        in_time = g_cond_wait_until(&leftovers->ended_condition, &leftovers->mutex, deadline_us);
+    while (!leftovers->ended && !leftovers->is_over) {
+        if (leftovers->asks) {
+            leftovers_answer(leftovers, deadline_us, may_destroy, user_data, error);
+        } else if (!g_cond_wait_until(&leftovers->changed, &leftovers->mutex, deadline_us)) {
+            leftovers->is_over = TRUE;
+            g_cond_broadcast(&leftovers->changed);
+        }
     }
     ended = leftovers->ended;
     g_mutex_unlock(&leftovers->mutex);
     return ended;
 }
 
-static gboolean leftovers_destroy(const char *uri, char **pools, guint timeout_ms, char ***destroyed, GError **error)
+static gboolean leftovers_destroy(const char *uri, char **pools, guint timeout_ms, planes_may_fn may_destroy, void *user_data,
+                                  char ***destroyed, GError **error)
 {
     leftovers_t *leftovers = g_new0(leftovers_t, 1);
+    GError *may_error = NULL;
+    gboolean has_ended = FALSE;
     gboolean good = FALSE;
 
     virSetErrorFunc(NULL, libvirt_error_ignore);
@@ -320,12 +364,15 @@ static gboolean leftovers_destroy(const char *uri, char **pools, guint timeout_m
     g_atomic_ref_count_init(&leftovers->references);
     g_atomic_ref_count_inc(&leftovers->references);
     g_mutex_init(&leftovers->mutex);
-    g_cond_init(&leftovers->ended_condition);
+    g_cond_init(&leftovers->changed);
     leftovers->uri = g_strdup(uri);
     leftovers->pools = g_strdupv(pools);
     leftovers->destroyed = g_ptr_array_new_with_free_func(g_free);
     g_thread_unref(g_thread_new("leftovers", leftovers_thread, leftovers));
-    if (!leftovers_wait(leftovers, timeout_ms)) {
+    has_ended = leftovers_wait(leftovers, timeout_ms, may_destroy, user_data, &may_error);
+    if (may_error != NULL) {
+        g_propagate_error(error, may_error);
+    } else if (!has_ended) {
         g_set_error(error, UNDERSTUDY_ERROR, UNDERSTUDY_ERROR_TIMEOUT, "%s does not answer within %u s: start libvirtd "
                     "there, or boot the host", uri, (timeout_ms + 999) / 1000);
     } else if (leftovers->error != NULL) {
