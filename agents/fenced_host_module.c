@@ -83,24 +83,9 @@ static char **list(const store_options_t *options, GError **error)
 {
     store_t *store = store_open(options, error);
     g_autoptr(GHashTable) values = store != NULL ? config_key_dump(store, REGISTRY_FENCE_PREFIX, error) : NULL;
-    g_autoptr(GStrvBuilder) hosts = g_strv_builder_new();
-    GHashTableIter iter;
-    gpointer name = NULL;
-    gpointer json = NULL;
 
     store_close(store);
-    if (values == NULL) {
-        return NULL;
-    }
-    g_hash_table_iter_init(&iter, values);
-    while (g_hash_table_iter_next(&iter, &name, &json)) {
-        g_autoptr(registry_fence_t) fence = registry_fence_parse(name, json, NULL);
-
-        if (fence != NULL && fence->is_in_force) {
-            g_strv_builder_add(hosts, name);
-        }
-    }
-    return g_strv_builder_end(hosts);
+    return values != NULL ? registry_fenced_hosts(values) : NULL;
 }
 
 /* This host ---------------------------------------------------------------------*/
@@ -142,29 +127,14 @@ static gboolean fence(const char *name, guint timeout_s, GError **error)
     return rc == pcmk_ok;
 }
 
-/* *fence is NULL if there is no record. */
-static gboolean fence_read(const char *name, const store_options_t *options, registry_fence_t **fence, GError **error)
+/* registry_fence_t* of this host that are in force; NULL with an error. */
+static GPtrArray *fences_read(const char *name, const store_options_t *options, GError **error)
 {
-    g_autofree char *key = g_strconcat(REGISTRY_FENCE_PREFIX, name, NULL);
-    g_autoptr(GError) get_error = NULL;
-    g_autofree char *json = NULL;
     store_t *store = store_open(options, error);
+    g_autoptr(GHashTable) values = store != NULL ? config_key_dump(store, REGISTRY_FENCE_PREFIX, error) : NULL;
 
-    *fence = NULL;
-    if (store == NULL) {
-        return FALSE;
-    }
-    json = config_key_get(store, key, &get_error);
     store_close(store);
-    if (json != NULL) {
-        *fence = registry_fence_parse(name, json, error);
-        return *fence != NULL;
-    }
-    if (g_error_matches(get_error, UNDERSTUDY_ERROR, UNDERSTUDY_ERROR_NOT_FOUND)) {
-        return TRUE;
-    }
-    g_propagate_error(error, g_steal_pointer(&get_error));
-    return FALSE;
+    return values != NULL ? registry_fences_in_force(values, name, error) : NULL;
 }
 
 static gboolean host_is_empty(GError **error)
@@ -183,7 +153,9 @@ static gboolean host_is_empty(GError **error)
 
 static gboolean say_empty(const char *name, const store_options_t *options, own_fence_note_t *note, GError **error)
 {
-    if (!host_is_empty(error) || !g_file_set_contents(REGISTRY_EMPTY_FILE, note->fence_id, -1, error)
+    g_autofree char *ids = g_strjoinv("\n", note->fence_ids);
+
+    if (!host_is_empty(error) || !g_file_set_contents(REGISTRY_EMPTY_FILE, ids, -1, error)
         || !registry_publish(name, options, TRUE, error)) {
         return FALSE;
     }
@@ -209,12 +181,12 @@ typedef struct {
 
 static gboolean step_take(const own_t *own, own_fence_note_t *note, own_fence_step_t *step, GError **error)
 {
-    g_autoptr(registry_fence_t) fence_record = NULL;
+    g_autoptr(GPtrArray) fences = fences_read(own->name, own->options, error);
 
-    if (!fence_read(own->name, own->options, &fence_record, error)) {
+    if (fences == NULL) {
         return FALSE;
     }
-    *step = own_fence_step(note, fence_record, own->boot_id, own->executor, own->events, boottime_s());
+    *step = own_fence_step(note, fences, own->boot_id, own->executor, own->events, boottime_s());
     return TRUE;
 }
 

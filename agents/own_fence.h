@@ -14,9 +14,9 @@
  */
 typedef struct own_fence_note {
     char *executor;       /* Pacemaker's executor at the last look, "" before the first one */
-    char *fence_id;       /* the last fence of this boot that was seen, "" if none */
-    gint64 seen_at_s;     /* when it was first seen, CLOCK_BOOTTIME */
-    gboolean is_in_force; /* it was at the last look */
+    char **fence_ids;     /* the fences of this boot that were in force when some were last, maybe none */
+    gint64 seen_at_s;     /* when the newest of them was first seen, CLOCK_BOOTTIME */
+    gboolean is_in_force; /* some were at the last look */
     gboolean is_said;     /* that nothing is left here since */
     char **events;        /* the fencer's successes with this host, as they were at the last look */
 } own_fence_note_t;
@@ -44,11 +44,11 @@ typedef enum {
 /*!
  * \brief Take in what the store says
  *
- * \param[in,out] note   brought up to date but for is_said
- * \param[in]     fence  the record of this host's fence, NULL if there is none
- * \param[in]     now_s  CLOCK_BOOTTIME
+ * \param[in,out] note    brought up to date but for is_said
+ * \param[in]     fences  registry_fence_t*: this host's that are in force, two if two hosts have fenced it at once
+ * \param[in]     now_s   CLOCK_BOOTTIME
  */
-own_fence_step_t own_fence_step(own_fence_note_t *note, const registry_fence_t *fence, const char *boot_id,
+own_fence_step_t own_fence_step(own_fence_note_t *note, const GPtrArray *fences, const char *boot_id,
                                 const char *executor, char **events, gint64 now_s);
 
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(own_fence_note_t, own_fence_note_free)

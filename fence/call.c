@@ -53,13 +53,17 @@ static store_t *store_connect(const ocf_values_t *values, gboolean for_unfencing
     return store_open(&options, error);
 }
 
+gboolean fence_store_open_unfence(const fence_call_t *call, store_t **store, GError **error)
+{
+    gboolean has_own = ocf_value_string(call->values, "unfence_user") != NULL;
+
+    *store = has_own ? store_connect(call->values, TRUE, error) : NULL;
+    return !has_own || *store != NULL;
+}
+
 gboolean fence_call_open_unfence(fence_call_t *call, GError **error)
 {
-    if (ocf_value_string(call->values, "unfence_user") == NULL) {
-        return TRUE;
-    }
-    call->unfence_store = store_connect(call->values, TRUE, error);
-    return call->unfence_store != NULL;
+    return fence_store_open_unfence(call, &call->unfence_store, error);
 }
 
 /* An entry of another host that can't be read is no reason not to fence this one: it is said, and passed over. */
@@ -157,6 +161,19 @@ gboolean fence_call_find_target(fence_call_t *call, GError **error)
     return TRUE;
 }
 
+gboolean fence_call_read_boot(fence_call_t *call, GError **error)
+{
+    const registry_host_t *host = NULL;
+
+    g_hash_table_remove_all(call->site.hosts);
+    if (!hosts_read(call, error)) {
+        return FALSE;
+    }
+    host = g_hash_table_lookup(call->site.hosts, call->target->name);
+    fence_target_set_boot(call->target, host);
+    return TRUE;
+}
+
 void fence_call_clear(fence_call_t *call)
 {
     fence_target_free(call->target);
@@ -171,67 +188,57 @@ void fence_call_clear(fence_call_t *call)
 
 /* The record ----------------------------------------------------------------------*/
 
-static char *record_key(const fence_call_t *call)
+fence_records_t *fence_records_read(fence_call_t *call, GError **error)
 {
-    return g_strconcat(FENCE_RECORD_PREFIX, call->target->name, NULL);
+    g_autoptr(GHashTable) values = config_key_dump(call->store, FENCE_RECORD_PREFIX, error);
+
+    if (values == NULL) {
+        g_prefix_error(error, "can't read the fences' records " FENCE_RECORD_PREFIX "%s: ", call->target->name);
+        return NULL;
+    }
+    return fence_records_parse(call->target->name, values);
 }
 
-gboolean fence_record_read(fence_call_t *call, fence_record_t **record, GError **error)
+static gboolean record_set(fence_call_t *call, const char *name, const char *json, GError **error)
 {
-    g_autofree char *key = record_key(call);
-    g_autofree char *json = NULL;
-    GError *get_error = NULL;
-
-    *record = NULL;
-    json = config_key_get(call->store, key, &get_error);
-    if (json != NULL) {
-        *record = fence_record_parse(call->target->name, json, error);
-        return *record != NULL;
-    }
-    if (g_error_matches(get_error, UNDERSTUDY_ERROR, UNDERSTUDY_ERROR_NOT_FOUND)) {
-        g_error_free(get_error);
-        return TRUE;
-    }
-    g_propagate_prefixed_error(error, get_error, "can't read %s: ", key);
-    return FALSE;
-}
-
-gboolean fence_record_write(fence_call_t *call, const fence_record_t *record, GError **error)
-{
-    g_autofree char *key = record_key(call);
-    g_autofree char *json = fence_record_json(record);
+    g_autofree char *key = g_strconcat(FENCE_RECORD_PREFIX, name, NULL);
 
     if (!config_key_set(call->store, key, json, error)) {
         g_prefix_error(error, "can't write %s: ", key);
         return FALSE;
     }
-    fence_say(call, FENCE_LOG_STEP, "%s records %u entries", key, record->entries->len);
     return TRUE;
 }
 
-gboolean fence_record_is_ours(fence_call_t *call, const fence_record_t *record, gboolean *is_ours, GError **error)
+gboolean fence_record_write(fence_call_t *call, fence_record_t *record, GError **error)
 {
-    g_autoptr(fence_record_t) now = NULL;
+    g_autofree char *number = g_uuid_string_random();
+    g_autofree char *json = NULL;
 
-    if (!fence_record_read(call, &now, error)) {
+    if (record->key != NULL) {
+        g_ptr_array_add(record->before, g_steal_pointer(&record->key));
+    }
+    json = fence_record_json(record);
+    record->key = g_strdup_printf("%s/%s", call->target->name, number);
+    if (!record_set(call, record->key, json, error)
+        || (record->is_over_old && !record_set(call, call->target->name, json, error))) {
         return FALSE;
     }
-    *is_ours = strcmp(now != NULL ? now->id : "", record->id) == 0;
-    for (guint i = 0; *is_ours && i < record->entries->len; i++) {
-        *is_ours = now != NULL && fence_record_has(now, g_ptr_array_index(record->entries, i));
-    }
+    fence_say(call, FENCE_LOG_STEP, FENCE_RECORD_PREFIX "%s records %u entries", record->key, record->entries->len);
     return TRUE;
 }
 
-gboolean fence_record_drop(fence_call_t *call, GError **error)
+gboolean fence_records_drop(fence_call_t *call, const GPtrArray *keys, GError **error)
 {
-    g_autofree char *key = record_key(call);
+    for (guint i = 0; i < keys->len; i++) {
+        g_autofree char *key = g_strconcat(FENCE_RECORD_PREFIX, g_ptr_array_index(keys, i), NULL);
 
-    if (!config_key_remove(call->unfence_store != NULL ? call->unfence_store : call->store, key, error)) {
-        g_prefix_error(error, "can't remove %s: ", key);
-        return FALSE;
+        if (!config_key_remove(call->unfence_store != NULL ? call->unfence_store : call->store, key, error)) {
+            g_prefix_error(error, "can't remove %s: ", key);
+            return FALSE;
+        }
+        fence_say(call, FENCE_LOG_STEP, "%s is removed", key);
     }
-    fence_say(call, FENCE_LOG_STEP, "%s is removed", key);
     return TRUE;
 }
 

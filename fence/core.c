@@ -193,6 +193,14 @@ static gboolean registry_agrees(const fence_target_t *target, const registry_hos
     return TRUE;
 }
 
+void fence_target_set_boot(fence_target_t *target, const registry_host_t *host)
+{
+    g_free(target->boot_id);
+    g_strfreev(target->empty_fences);
+    target->boot_id = host != NULL ? g_strdup(host->boot_id) : NULL;
+    target->empty_fences = host != NULL ? g_strdupv(host->empty_fences) : NULL;
+}
+
 fence_target_t *fence_target_resolve(const fence_site_t *site, const char *plug, const char *nodename,
                                      GError **error)
 {
@@ -209,10 +217,7 @@ fence_target_t *fence_target_resolve(const fence_site_t *site, const char *plug,
                                                 : g_strdup(plug);
     target->addresses = operator_addresses(site, plug, target->name, &target->source);
     host = g_hash_table_lookup(site->hosts, target->name);
-    if (host != NULL) {
-        target->boot_id = g_strdup(host->boot_id);
-        target->empty_fence = g_strdup(host->empty_fence);
-    }
+    fence_target_set_boot(target, host);
     if (target->addresses == NULL && host == NULL) {
         g_set_error(error, UNDERSTUDY_ERROR, UNDERSTUDY_ERROR_NOT_FOUND,
                     "the storage address of %s is not known: it has published none (ocf:understudy:capacity does) "
@@ -234,7 +239,7 @@ void fence_target_free(fence_target_t *target)
         g_free(target->name);
         g_strfreev(target->addresses);
         g_free(target->boot_id);
-        g_free(target->empty_fence);
+        g_strfreev(target->empty_fences);
         g_free(target);
     }
 }
@@ -355,6 +360,7 @@ fence_record_t *fence_record_new(const char *name)
     record->start_timeout_s = REGISTRY_START_TIMEOUT_S;
     record->entries = g_ptr_array_new_with_free_func(g_free);
     record->clients = g_ptr_array_new_with_free_func(client_free);
+    record->before = g_ptr_array_new_with_free_func(g_free);
     return record;
 }
 
@@ -362,11 +368,13 @@ void fence_record_free(fence_record_t *record)
 {
     if (record != NULL) {
         g_free(record->name);
+        g_free(record->key);
         g_free(record->boot_id);
         g_free(record->by);
         g_free(record->id);
         g_ptr_array_unref(record->entries);
         g_ptr_array_unref(record->clients);
+        g_ptr_array_unref(record->before);
         g_free(record);
     }
 }
@@ -445,17 +453,20 @@ static gboolean clients_parse(fence_record_t *record, JsonArray *clients, const 
     return TRUE;
 }
 
-fence_record_t *fence_record_parse(const char *name, const char *json, GError **error)
+fence_record_t *fence_record_parse(const char *key, const char *json, GError **error)
 {
-    g_autofree char *what = g_strconcat("the fence's record " FENCE_RECORD_PREFIX, name, NULL);
+    g_autofree char *what = g_strconcat("the fence's record " FENCE_RECORD_PREFIX, key, NULL);
+    g_autofree char *name = g_strndup(key, strcspn(key, "/"));
     g_autoptr(JsonObject) object = json_read_object_text(json, what, error);
     g_autoptr(fence_record_t) record = fence_record_new(name);
-    g_autoptr(registry_fence_t) fence = object != NULL ? registry_fence_parse(name, json, error) : NULL;
+    g_autoptr(registry_fence_t) fence = object != NULL ? registry_fence_parse(key, json, error) : NULL;
     g_auto(GStrv) entries = NULL;
+    g_auto(GStrv) before = NULL;
 
     if (fence == NULL) {
         return NULL;
     }
+    set_text(&record->key, key);
     set_text(&record->id, fence->id);
     record->start_timeout_s = fence->start_timeout_s;
     set_text(&record->boot_id, json_read_string(object, "boot_id"));
@@ -468,6 +479,10 @@ fence_record_t *fence_record_parse(const char *name, const char *json, GError **
         }
         fence_record_add(record, *entry);
     }
+    before = json_read_strings(object, "before");
+    for (char **each = before; *each != NULL; each++) {
+        g_ptr_array_add(record->before, g_strdup(*each));
+    }
     return clients_parse(record, json_read_array(object, "clients"), what, error) ? g_steal_pointer(&record) : NULL;
 }
 
@@ -475,6 +490,16 @@ static void member_add(JsonBuilder *builder, const char *name, const char *value
 {
     json_builder_set_member_name(builder, name);
     json_builder_add_string_value(builder, value);
+}
+
+static void strings_add(JsonBuilder *builder, const char *name, const GPtrArray *texts)
+{
+    json_builder_set_member_name(builder, name);
+    json_builder_begin_array(builder);
+    for (guint i = 0; i < texts->len; i++) {
+        json_builder_add_string_value(builder, g_ptr_array_index(texts, i));
+    }
+    json_builder_end_array(builder);
 }
 
 char *fence_record_json(const fence_record_t *record)
@@ -491,12 +516,10 @@ char *fence_record_json(const fence_record_t *record)
     json_builder_add_int_value(builder, record->start_timeout_s);
     json_builder_set_member_name(builder, "at");
     json_builder_add_int_value(builder, record->at_s);
-    json_builder_set_member_name(builder, "entries");
-    json_builder_begin_array(builder);
-    for (guint i = 0; i < record->entries->len; i++) {
-        json_builder_add_string_value(builder, g_ptr_array_index(record->entries, i));
+    strings_add(builder, "entries", record->entries);
+    if (record->before->len > 0) {
+        strings_add(builder, "before", record->before);
     }
-    json_builder_end_array(builder);
     json_builder_set_member_name(builder, "clients");
     json_builder_begin_array(builder);
     for (guint i = 0; i < record->clients->len; i++) {
@@ -511,6 +534,182 @@ char *fence_record_json(const fence_record_t *record)
     json_builder_end_object(builder);
     root = json_builder_get_root(builder);
     return json_to_string(root, FALSE);
+}
+
+static void clients_copy(fence_record_t *to, const fence_record_t *from)
+{
+    for (guint i = 0; i < from->clients->len; i++) {
+        const fence_client_t *client = g_ptr_array_index(from->clients, i);
+
+        (void) client_add(to->clients, client->entry, client->boot_id);
+    }
+}
+
+fence_record_t *fence_record_like(const fence_record_t *record)
+{
+    fence_record_t *copy = fence_record_new(record->name);
+
+    set_text(&copy->boot_id, record->boot_id);
+    set_text(&copy->by, record->by);
+    set_text(&copy->id, record->id);
+    copy->at_s = record->at_s;
+    copy->start_timeout_s = record->start_timeout_s;
+    return copy;
+}
+
+fence_record_t *fence_record_rest(const fence_record_t *record)
+{
+    fence_record_t *rest = fence_record_new(record->name);
+
+    clients_copy(rest, record);
+    return rest;
+}
+
+/* All records of a host --------------------------------------------------------------*/
+
+static int compare_texts(const void *a, const void *b)
+{
+    return strcmp(*(char *const *) a, *(char *const *) b);
+}
+
+static void records_add(fence_records_t *records, const char *key, const char *json, gboolean is_superseded)
+{
+    g_autoptr(GError) error = NULL;
+    fence_record_t *record = fence_record_parse(key, json, &error);
+
+    if (is_superseded) {
+        g_ptr_array_add(records->superseded, g_strdup(key));
+    }
+    if (record != NULL) {
+        g_ptr_array_add(records->records, record);
+    } else if (!is_superseded && records->unreadable == NULL) {
+        records->unreadable = g_strdup(error->message);
+    }
+}
+
+fence_records_t *fence_records_parse(const char *name, GHashTable *values)
+{
+    fence_records_t *records = g_new0(fence_records_t, 1);
+    g_autoptr(GHashTable) superseded = registry_fences_superseded(values, name);
+    GHashTableIter iter;
+    gpointer key = NULL;
+
+    records->name = g_strdup(name);
+    records->records = g_ptr_array_new_with_free_func((GDestroyNotify) fence_record_free);
+    records->keys = g_ptr_array_new_with_free_func(g_free);
+    records->superseded = g_ptr_array_new_with_free_func(g_free);
+    g_hash_table_iter_init(&iter, values);
+    while (g_hash_table_iter_next(&iter, &key, NULL)) {
+        if (registry_fence_is_of(key, name)) {
+            g_ptr_array_add(records->keys, g_strdup(key));
+        }
+    }
+    g_ptr_array_sort(records->keys, compare_texts);
+    for (guint i = 0; i < records->keys->len; i++) {
+        key = g_ptr_array_index(records->keys, i);
+        records_add(records, key, g_hash_table_lookup(values, key), g_hash_table_contains(superseded, key));
+    }
+    return records;
+}
+
+void fence_records_free(fence_records_t *records)
+{
+    if (records != NULL) {
+        g_free(records->name);
+        g_ptr_array_unref(records->records);
+        g_ptr_array_unref(records->keys);
+        g_ptr_array_unref(records->superseded);
+        g_free(records->unreadable);
+        g_free(records);
+    }
+}
+
+GPtrArray *fence_records_in_force(const fence_records_t *records)
+{
+    GPtrArray *fences = g_ptr_array_new();
+
+    for (guint i = 0; i < records->records->len; i++) {
+        fence_record_t *record = g_ptr_array_index(records->records, i);
+
+        if (record->entries->len > 0 && !ptr_array_has(records->superseded, record->key)) {
+            g_ptr_array_add(fences, record);
+        }
+    }
+    return fences;
+}
+
+GPtrArray *fence_records_newer(const fence_records_t *now, const fence_records_t *then)
+{
+    GPtrArray *fences = fence_records_in_force(now);
+
+    for (guint i = fences->len; i > 0; i--) {
+        const fence_record_t *record = g_ptr_array_index(fences, i - 1);
+
+        if (ptr_array_has(then->keys, record->key)) {
+            g_ptr_array_remove_index(fences, i - 1);
+        }
+    }
+    return fences;
+}
+
+/* The boot that all fences in force are of; NULL: they differ, or there are none. */
+static const char *common_boot(const fence_records_t *records)
+{
+    g_autoptr(GPtrArray) fences = fence_records_in_force(records);
+    const char *boot_id = NULL;
+
+    for (guint i = 0; i < fences->len; i++) {
+        const fence_record_t *record = g_ptr_array_index(fences, i);
+
+        if (boot_id != NULL && strcmp(boot_id, record->boot_id) != 0) {
+            return NULL;
+        }
+        boot_id = record->boot_id;
+    }
+    return boot_id;
+}
+
+void fence_record_take_in(fence_record_t *record, const fence_records_t *records)
+{
+    for (guint i = 0; i < records->keys->len; i++) {
+        const char *key = g_ptr_array_index(records->keys, i);
+
+        /* What those had taken in needs no word: it goes first. */
+        if (!ptr_array_has(records->superseded, key)) {
+            g_ptr_array_add(record->before, g_strdup(key));
+        }
+        record->is_over_old = record->is_over_old || strcmp(key, records->name) == 0;
+    }
+}
+
+void fence_record_keep_boots(fence_record_t *merged, const fence_records_t *records)
+{
+    for (guint i = 0; i < records->records->len; i++) {
+        const fence_record_t *record = g_ptr_array_index(records->records, i);
+
+        for (guint k = 0; k < record->entries->len; k++) {
+            if (!fence_entry_is_whole(g_ptr_array_index(record->entries, k))) {
+                (void) client_add(merged->clients, g_ptr_array_index(record->entries, k), record->boot_id);
+            }
+        }
+    }
+}
+
+fence_record_t *fence_records_merge(const fence_records_t *records, const char *boot_id)
+{
+    fence_record_t *merged = fence_record_new(records->name);
+    const char *common = common_boot(records);
+
+    set_text(&merged->boot_id, common != NULL ? common : boot_id);
+    for (guint i = 0; i < records->records->len; i++) {
+        const fence_record_t *record = g_ptr_array_index(records->records, i);
+
+        for (guint k = 0; k < record->entries->len; k++) {
+            (void) fence_record_add(merged, g_ptr_array_index(record->entries, k));
+        }
+        clients_copy(merged, record);
+    }
+    return merged;
 }
 
 /* The clients of the images ------------------------------------------------------*/
@@ -590,12 +789,18 @@ static gboolean has_booted(const char *boot_id_then, const char *boot_id_now)
            && strcmp(boot_id_then, boot_id_now) != 0;
 }
 
-fence_lift_t fence_lift_decide(const fence_record_t *record, const fence_target_t *target, fence_state_t state)
+fence_lift_t fence_lift_decide(const fence_records_t *records, const fence_target_t *target, fence_state_t state)
 {
-    if (record == NULL || record->entries->len == 0) {
-        return state == FENCE_ON ? FENCE_LIFT_NOTHING : FENCE_LIFT_FOREIGN;
+    g_autoptr(GPtrArray) fences = fence_records_in_force(records);
+
+    for (guint i = 0; i < fences->len; i++) {
+        const fence_record_t *record = g_ptr_array_index(fences, i);
+
+        if (!has_booted(record->boot_id, target->boot_id)) {
+            return FENCE_LIFT_EMPTY_HOST;
+        }
     }
-    return has_booted(record->boot_id, target->boot_id) ? FENCE_LIFT_NEW_BOOT : FENCE_LIFT_EMPTY_HOST;
+    return fences->len > 0 ? FENCE_LIFT_NEW_BOOT : state == FENCE_ON ? FENCE_LIFT_NOTHING : FENCE_LIFT_FOREIGN;
 }
 
 void fence_record_keep_clients(fence_record_t *record, const GPtrArray *listed)
@@ -663,9 +868,24 @@ gboolean fence_record_may_shrink(const fence_record_t *record, const char *boot_
     return FALSE;
 }
 
-gboolean fence_host_is_empty(const fence_record_t *record, const fence_target_t *target)
+static gboolean is_said_empty(const fence_record_t *record, const fence_target_t *target)
 {
-    return record->id[0] != '\0' && g_strcmp0(record->id, target->empty_fence) == 0;
+    return record->id[0] != '\0' && target->empty_fences != NULL
+           && g_strv_contains((const char *const *) target->empty_fences, record->id);
+}
+
+gboolean fence_host_is_empty(const fence_records_t *records, const fence_target_t *target)
+{
+    g_autoptr(GPtrArray) fences = fence_records_in_force(records);
+
+    for (guint i = 0; i < fences->len; i++) {
+        const fence_record_t *record = g_ptr_array_index(fences, i);
+
+        if (!has_booted(record->boot_id, target->boot_id) && !is_said_empty(record, target)) {
+            return FALSE;
+        }
+    }
+    return TRUE;
 }
 
 /* Two-round confirmation ----------------------------------------------------------*/

@@ -37,7 +37,7 @@ typedef struct fence_target {
     char **addresses;     /* IPs, at least one */
     const char *source;   /* where they are from, for messages */
     char *boot_id;        /* as published last, or NULL */
-    char *empty_fence;    /* id of the fence since which nothing is left on it, by its own word; or NULL */
+    char **empty_fences;  /* ids of the fences since which nothing is left on it, by its own word; or NULL */
 } fence_target_t;
 
 /*!
@@ -53,6 +53,8 @@ typedef struct fence_target {
 fence_target_t *fence_target_resolve(const fence_site_t *site, const char *plug, const char *nodename,
                                      GError **error);
 void fence_target_free(fence_target_t *target);
+/* Take over what the host has published of its boot; NULL: it has published nothing. */
+void fence_target_set_boot(fence_target_t *target, const registry_host_t *host);
 
 /*!
  * \brief Refuse what would hit somebody else
@@ -78,8 +80,12 @@ fence_state_t fence_state(const store_map_t *map, const fence_target_t *target);
 /* The entries that cover the target's addresses as a whole, "10.0.0.11:0/0"; g_strfreev(). */
 char **fence_entries(const fence_target_t *target);
 
-/* What a fence has put on the blocklist, kept in the monitors' config-key store under
- * understudy/fence/NAME and written before the entries are, so that a fence that is killed leaves a trace. */
+/*
+ * What a fence has put on the blocklist, kept in the monitors' config-key store and written before the entries are, so that
+ * a fence that is killed leaves a trace. The config-key store can't compare and set, and an action may stand still anywhere:
+ * so each record has a key of its own, understudy/fence/NAME/..., and is never written again. Who has read a record may
+ * remove it, or say in its own that it has taken it in; one that it has not read is out of its reach.
+ */
 #define FENCE_RECORD_PREFIX REGISTRY_FENCE_PREFIX
 
 /* The entry of one client, which stays when its host is unfenced: who it is of may be frozen, or lost to libvirt. */
@@ -89,7 +95,8 @@ typedef struct fence_client {
 } fence_client_t;
 
 typedef struct fence_record {
-    char *name;
+    char *name;           /* of the host */
+    char *key;            /* where it is, after the prefix; NULL: it was not written yet */
     char *boot_id;        /* the host's when it was fenced, "" if it was not known */
     char *by;             /* host that did it */
     char *id;             /* tells the newest fence from any other */
@@ -97,16 +104,47 @@ typedef struct fence_record {
     gint64 start_timeout_s; /* after this time the host may say that nothing from before is left on it */
     GPtrArray *entries;   /* char*: as the OSD map spells them; none: the host is not fenced any more */
     GPtrArray *clients;   /* fence_client_t*: single clients of earlier fences */
+    GPtrArray *before;    /* char*: keys of records that this one has taken in */
+    gboolean is_over_old; /* an earlier version's record is in force: it must not go by that one */
 } fence_record_t;
 
 fence_record_t *fence_record_new(const char *name);
-fence_record_t *fence_record_parse(const char *name, const char *json, GError **error);
+/* `key`: after the prefix. */
+fence_record_t *fence_record_parse(const char *key, const char *json, GError **error);
 char *fence_record_json(const fence_record_t *record);
 void fence_record_free(fence_record_t *record);
 /* TRUE if it was not there before. */
 gboolean fence_record_add(fence_record_t *record, const char *entry);
 void fence_record_remove(fence_record_t *record, const char *entry);
 gboolean fence_record_has(const fence_record_t *record, const char *entry);
+
+/* A new one that was not written yet, free with fence_record_free(): another of the same fence, without entries; and what
+ * stays of a fence that is over, its clients alone. */
+fence_record_t *fence_record_like(const fence_record_t *record);
+fence_record_t *fence_record_rest(const fence_record_t *record);
+
+/* All records of a host, as they were at one moment. */
+typedef struct fence_records {
+    char *name;           /* of the host */
+    GPtrArray *records;   /* fence_record_t*: those that can be read, by key */
+    GPtrArray *keys;      /* char*: of all */
+    GPtrArray *superseded; /* char*: of those that another one has taken in */
+    char *unreadable;     /* why one can't be read that no other has taken in; NULL: all can be */
+} fence_records_t;
+
+/* `values`: key after the prefix -> JSON, maybe of other hosts too. Never NULL. */
+fence_records_t *fence_records_parse(const char *name, GHashTable *values);
+void fence_records_free(fence_records_t *records);
+/* A new record with the entries and clients that all of them have. \param boot_id  if their boots differ, or NULL */
+fence_record_t *fence_records_merge(const fence_records_t *records, const char *boot_id);
+/* Single clients among the entries become clients, each of the boot that its own fence was of. */
+void fence_record_keep_boots(fence_record_t *merged, const fence_records_t *records);
+/* Say in a record that it has taken them in. */
+void fence_record_take_in(fence_record_t *record, const fence_records_t *records);
+/* The fences that have to be lifted: fence_record_t* that are in force, and that no later one has taken in. */
+GPtrArray *fence_records_in_force(const fence_records_t *records);
+/* Those of them that were not among the others: fences that have begun since. */
+GPtrArray *fence_records_newer(const fence_records_t *now, const fence_records_t *then);
 
 /* "10.0.0.11:0/0": a host, not one client of it. */
 gboolean fence_entry_is_whole(const char *entry);
@@ -147,8 +185,7 @@ typedef enum {
     FENCE_LIFT_FOREIGN,    /* entries that no fence of ours has recorded: hands off */
 } fence_lift_t;
 
-/* \param[in] record  NULL: there is none */
-fence_lift_t fence_lift_decide(const fence_record_t *record, const fence_target_t *target, fence_state_t state);
+fence_lift_t fence_lift_decide(const fence_records_t *records, const fence_target_t *target, fence_state_t state);
 
 /*!
  * \brief Turn a host's fence into what stays of it: its entries become those of its addresses, all else clients
@@ -182,8 +219,8 @@ GPtrArray *fence_record_take_gone(fence_record_t *record, const char *boot_id, c
 /* TRUE if some client in it could be gone: worth a look at the headers. */
 gboolean fence_record_may_shrink(const fence_record_t *record, const char *boot_id);
 
-/* TRUE if the host itself has said that no QEMU from before this fence is left on it. */
-gboolean fence_host_is_empty(const fence_record_t *record, const fence_target_t *target);
+/* TRUE if of each fence in force the host has booted since, or has said itself that no QEMU from before it is left. */
+gboolean fence_host_is_empty(const fence_records_t *records, const fence_target_t *target);
 
 /* Two-round confirmation ----------------------------------------------------------*/
 
@@ -208,6 +245,7 @@ const char *plane_name(plane_t plane);
 
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(fence_target_t, fence_target_free)
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(fence_record_t, fence_record_free)
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(fence_records_t, fence_records_free)
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(fence_look_t, fence_look_free)
 
 #endif

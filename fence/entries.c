@@ -180,18 +180,22 @@ static void prefix_brief(const fence_call_t *call, GError **error)
 /* Nothing but the two changes of the map lies between the address's leaving and its coming back. */
 static gboolean wholes_replace(fence_call_t *call, fence_record_t *record, const GPtrArray *brief, GError **error)
 {
+    g_autoptr(GPtrArray) added = g_ptr_array_new();
+
     if (!clients_renew(call, record, error)) {
         prefix_brief(call, error);
         return FALSE;
     }
     for (guint i = 0; i < brief->len; i++) {
-        fence_record_add(record, g_ptr_array_index(brief, i));
+        if (fence_record_add(record, g_ptr_array_index(brief, i))) {
+            g_ptr_array_add(added, g_ptr_array_index(brief, i));
+        }
     }
     if (!fence_record_write(call, record, error)) {
         return FALSE;
     }
     if (!fence_entries_remove(call, brief, error)) {
-        record_give_back(call, record, brief);
+        record_give_back(call, record, added);
         prefix_brief(call, error);
         return FALSE;
     }

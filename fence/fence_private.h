@@ -29,6 +29,10 @@ gboolean fence_call_open(fence_call_t *call, GError **error);
 /* For on, after it. */
 gboolean fence_call_open_unfence(fence_call_t *call, GError **error);
 gboolean fence_call_find_target(fence_call_t *call, GError **error);
+/* What the target has published by now of its boot. Only a boot that is read after a record was can be one since. */
+gboolean fence_call_read_boot(fence_call_t *call, GError **error);
+/* Connect as unfence_user, if there is one: *store is NULL if ceph_user may do what it is for. */
+gboolean fence_store_open_unfence(const fence_call_t *call, store_t **store, GError **error);
 void fence_call_clear(fence_call_t *call);
 
 /* Read the OSD map again, and wait until this client has it: an OSD that answers it afterwards has that map or a later one. */
@@ -62,20 +66,12 @@ gboolean fence_entry_is_good(const fence_call_t *call, const char *entry);
 /* Whether an entry in the map lasts long enough: store_map_entry_lasts(). */
 gboolean fence_entry_lasts(const fence_call_t *call, const char *entry);
 
-/* The record of the target: *record is NULL if there is none. */
-gboolean fence_record_read(fence_call_t *call, fence_record_t **record, GError **error);
-gboolean fence_record_write(fence_call_t *call, const fence_record_t *record, GError **error);
-gboolean fence_record_drop(fence_call_t *call, GError **error);
-/*!
- * \brief Whether the record in the store is still the one of this fence, with all entries that it has here
- *
- * Each fence writes a record with an id of its own before it changes the blocklist. The config-key store can't compare and
- * set: who changes the record or the blocklist asks before and after, and mends what another one has changed meanwhile.
- *
- * \param[out] is_ours  FALSE: another fence or unfencing has changed it
- * \return FALSE with an error if that is not known
- */
-gboolean fence_record_is_ours(fence_call_t *call, const fence_record_t *record, gboolean *is_ours, GError **error);
+/* All records of the target; NULL with an error if they are not known. */
+fence_records_t *fence_records_read(fence_call_t *call, GError **error);
+/* Under a new key, which it has afterwards; the one that it had is taken in. Nothing that is there is written over. */
+gboolean fence_record_write(fence_call_t *call, fence_record_t *record, GError **error);
+/* Remove records (char* keys after the prefix) that were read, or made here, as who may unfence. */
+gboolean fence_records_drop(fence_call_t *call, const GPtrArray *keys, GError **error);
 
 /* One look at the images' headers, after reading the OSD map again: who is on that map's blocklist is a ghost. */
 fence_look_t *fence_headers_look(fence_call_t *call, store_pool_watch_t *watch, guint *refused_count, GError **error);

@@ -11,32 +11,56 @@
 
 /* off --------------------------------------------------------------------------------*/
 
-/* The record as it will be after this fence: what an earlier one that was killed has added stays in it. */
-static gboolean record_begin(fence_call_t *call, fence_record_t **record, GError **error)
+static void text_replace(char **field, const char *text)
 {
-    g_autoptr(GError) parse_error = NULL;
+    g_free(*field);
+    *field = g_strdup(text != NULL ? text : "");
+}
 
-    if (!fence_record_read(call, record, &parse_error)) {
-        if (!g_error_matches(parse_error, UNDERSTUDY_ERROR, UNDERSTUDY_ERROR_CONFIG)
-            && !g_error_matches(parse_error, UNDERSTUDY_ERROR, UNDERSTUDY_ERROR_FAILED)) {
-            g_propagate_error(error, g_steal_pointer(&parse_error));
-            return FALSE;
-        }
-        fence_say(call, FENCE_LOG_NOTICE, "%s; it is written anew", parse_error->message);
+/* What the host's own word, or its next boot, must be of. */
+static void record_be_new(const fence_call_t *call, fence_record_t *record)
+{
+    g_free(record->id);
+    record->id = g_uuid_string_random();
+    text_replace(&record->boot_id, call->target->boot_id);
+    record->at_s = g_get_real_time() / G_USEC_PER_SEC;
+}
+
+/* The record as it will be after this fence: what earlier ones have added, one that was killed too, is in it. *old: those. */
+static gboolean record_begin(fence_call_t *call, fence_record_t **record, fence_records_t **old, GError **error)
+{
+    *old = fence_records_read(call, error);
+    if (*old == NULL) {
+        return FALSE;
     }
-    if (*record == NULL) {
-        *record = fence_record_new(call->target->name);
+    if ((*old)->unreadable != NULL) {
+        fence_say(call, FENCE_LOG_NOTICE, "%s; it is written anew", (*old)->unreadable);
     }
-    g_free((*record)->boot_id);
-    (*record)->boot_id = g_strdup(call->target->boot_id != NULL ? call->target->boot_id : "");
-    g_free((*record)->by);
-    (*record)->by = g_strdup(call->site.own_name);
-    g_free((*record)->id);
-    (*record)->id = g_uuid_string_random();
+    *record = fence_records_merge(*old, NULL);
+    fence_record_take_in(*record, *old);
+    record_be_new(call, *record);
+    text_replace(&(*record)->by, call->site.own_name);
     (*record)->start_timeout_s = (gint64) (ocf_value_duration_ms(call->values, "start_timeout") / 1000);
-    (*record)->at_s = g_get_real_time() / G_USEC_PER_SEC;
     (void) fence_clients_note(call, *record);
     return TRUE;
+}
+
+/* Records do not pile up while a host is fenced again and again. One goes when a fence that was there before this one had
+ * taken it in already: the fence that it is of is over then. What stays harms nobody. */
+static void records_tidy(fence_call_t *call, fence_records_t *old)
+{
+    g_autoptr(GError) error = NULL;
+    gboolean good = TRUE;
+
+    if (old->superseded->len > 0) {
+        good = fence_call_open_unfence(call, &error) && fence_records_drop(call, old->superseded, &error);
+    }
+    g_ptr_array_set_size(old->superseded, 0);
+    /* This fence itself goes on as who may fence, and no more. */
+    store_close(g_steal_pointer(&call->unfence_store));
+    if (!good) {
+        fence_say(call, FENCE_LOG_STEP, "records of earlier fences of %s stay: %s", call->target->name, error->message);
+    }
 }
 
 /* Clients that were not seen before the fence. */
@@ -196,36 +220,66 @@ static gboolean headers_wait(fence_call_t *call, forelook_t *forelook, fence_rec
     return TRUE;
 }
 
+static gboolean has_record(const fence_records_t *records, const fence_record_t *record)
+{
+    for (guint i = 0; i < records->keys->len; i++) {
+        if (strcmp(g_ptr_array_index(records->keys, i), record->key) == 0) {
+            return TRUE;
+        }
+    }
+    return FALSE;
+}
+
 /* Entries and record as this fence has made them, by the newest map that it has read. An unfencing that was under way when
- * it began may have taken them away since. */
+ * it began may have taken them away since; and a host that has booted since was not refused from its boot on. */
 static gboolean fence_stands(fence_call_t *call, const fence_record_t *record, char **entries, gboolean *stands,
                              GError **error)
 {
+    g_autoptr(fence_records_t) now = NULL;
+
     *stands = FALSE;
     if (fence_entries_missing(call, entries) != NULL) {
         return TRUE;
     }
-    return fence_record_is_ours(call, record, stands, error);
+    now = fence_call_read_boot(call, error) ? fence_records_read(call, error) : NULL;
+    if (now == NULL) {
+        return FALSE;
+    }
+    *stands = has_record(now, record)
+              && strcmp(record->boot_id, call->target->boot_id != NULL ? call->target->boot_id : "") == 0;
+    return TRUE;
 }
 
-/* Until an unfencing has not come in between: who was let in for a moment may have opened an image again. */
+/* The map is read again: the record may have told it, and the map is of before. */
+static gboolean fence_begin_anew(fence_call_t *call, fence_record_t *record, GError **error)
+{
+    if (!fence_in_time(call, "unfenced or booted while it was fenced, and not fenced once more", error)) {
+        g_prefix_error(error, "%s was ", call->target->name);
+        return FALSE;
+    }
+    fence_say(call, FENCE_LOG_NOTICE, "%s was unfenced or booted while it was fenced: it is fenced once more",
+              call->target->name);
+    record_be_new(call, record);
+    return fence_map_refresh(call, error);
+}
+
+/* Until an unfencing has not come in between: who was let in for a moment may have opened an image again. Another fence
+ * has a record of its own. */
 static gboolean fence_make_stand(fence_call_t *call, forelook_t *forelook, fence_record_t *record, char **entries,
-                                 GError **error)
+                                 fence_records_t *old, GError **error)
 {
     gboolean stands = FALSE;
 
-    do {
-        if (!fence_entries_put(call, record, entries, error) || !fence_entries_verify(call, entries, error)
-            || !headers_wait(call, forelook, record, error) || !fence_stands(call, record, entries, &stands, error)) {
+    while (!stands) {
+        if (!fence_entries_put(call, record, entries, error) || !fence_entries_verify(call, entries, error)) {
             return FALSE;
         }
-        if (!stands) {
-            fence_say(call, FENCE_LOG_NOTICE, "%s was unfenced while it was fenced: it is fenced once more", call->target->name);
-            if (!fence_map_refresh(call, error)) { /* the record may have told it, and the map is of before */
-                return FALSE;
-            }
+        records_tidy(call, old);
+        if (!headers_wait(call, forelook, record, error) || !fence_stands(call, record, entries, &stands, error)
+            || (!stands && !fence_begin_anew(call, record, error))) {
+            return FALSE;
         }
-    } while (!stands);
+    }
     fence_say(call, FENCE_LOG_NOTICE,
               "%s is fenced: OSD map %" G_GINT64_FORMAT " refuses it, and by that map none of %u images has a watcher "
               "from it that can write; the host may still be powered", call->target->name, call->map->epoch,
@@ -239,6 +293,7 @@ static gboolean off_with_forelook(fence_call_t *call, forelook_t *forelook, GErr
     gboolean is_brief = fence_is_brief(call);
     gboolean has_looked = forelook_wait(forelook, is_self || is_brief ? fence_remaining_ms(call) : FORELOOK_MS);
     g_autoptr(fence_record_t) record = NULL;
+    g_autoptr(fence_records_t) old = NULL;
     g_auto(GStrv) entries = NULL;
 
     if (is_self && forelook->look == NULL) {
@@ -256,7 +311,7 @@ static gboolean off_with_forelook(fence_call_t *call, forelook_t *forelook, GErr
         return FALSE;
     }
     entries = all_entries(call, has_looked ? forelook->look : NULL);
-    return record_begin(call, &record, error) && fence_make_stand(call, forelook, record, entries, error);
+    return record_begin(call, &record, &old, error) && fence_make_stand(call, forelook, record, entries, old, error);
 }
 
 /* Who is refused could write the entries, but never confirm them: better to fail at once and let another host do it. */

@@ -20,39 +20,43 @@ static void pace_attempts(const fence_call_t *call)
     g_usleep((gulong) MIN(pace_ms, fence_remaining_ms(call)) * 1000);
 }
 
-/* FALSE with an error also if the host was fenced again, or unfenced by somebody else, since the record was read. */
-static gboolean record_is_current(fence_call_t *call, const fence_record_t *record, GError **error)
+/* FALSE with an error also if the host was fenced again, or unfenced by somebody else, since the records were read. */
+static gboolean records_are_current(fence_call_t *call, const fence_records_t *records, GError **error)
 {
-    gboolean is_ours = FALSE;
+    g_autoptr(fence_records_t) now = fence_records_read(call, error);
+    g_autoptr(GPtrArray) begun = now != NULL ? fence_records_newer(now, records) : NULL;
+    g_autoptr(GPtrArray) ended = now != NULL ? fence_records_newer(records, now) : NULL;
 
-    if (!fence_record_is_ours(call, record, &is_ours, error)) {
+    if (now == NULL) {
         return FALSE;
     }
-    if (!is_ours) {
+    if (begun->len > 0 || ended->len > 0) {
         g_set_error(error, UNDERSTUDY_ERROR, UNDERSTUDY_ERROR_BUSY,
                     "%s was fenced or unfenced by somebody else meanwhile: what this unfencing went by does not hold any more",
                     call->target->name);
+        return FALSE;
     }
-    return is_ours;
+    return TRUE;
 }
 
 /* What a domain is destroyed by must hold when it is: libvirt may answer late, and this process may have stood still. */
 typedef struct lift {
     fence_call_t *call;
-    const fence_record_t *record;
+    const fence_records_t *records;
 } lift_t;
 
 static gboolean lift_holds(gpointer user_data, GError **error)
 {
     const lift_t *lift = user_data;
 
-    return record_is_current(lift->call, lift->record, error) && fence_in_time(lift->call, "libvirt did not answer", error);
+    return records_are_current(lift->call, lift->records, error)
+           && fence_in_time(lift->call, "libvirt did not answer", error);
 }
 
 /* libvirt ends what it knows of. */
-static gboolean domains_end(fence_call_t *call, const fence_record_t *record, GError **error)
+static gboolean domains_end(fence_call_t *call, const fence_records_t *records, GError **error)
 {
-    lift_t lift = { call, record };
+    lift_t lift = { call, records };
     const planes_ops_t *planes = planes_load(error);
     plane_members_t *members = planes != NULL ? planes->members_read(error) : NULL;
     g_autofree char *address = NULL;
@@ -81,13 +85,29 @@ static gboolean domains_end(fence_call_t *call, const fence_record_t *record, GE
     return TRUE;
 }
 
-/* Without a new boot id nobody else knows what goes on there: a QEMU that libvirt has lost is seen by the host alone. */
-static gboolean host_make_empty(fence_call_t *call, const fence_record_t *record, GError **error)
+static gint64 start_timeout_s(const fence_records_t *records)
 {
-    if (!domains_end(call, record, error)) {
+    g_autoptr(GPtrArray) fences = fence_records_in_force(records);
+    gint64 longest_s = 0;
+
+    for (guint i = 0; i < fences->len; i++) {
+        const fence_record_t *record = g_ptr_array_index(fences, i);
+
+        longest_s = MAX(longest_s, record->start_timeout_s);
+    }
+    return longest_s;
+}
+
+/* Without a new boot id nobody else knows what goes on there: a QEMU that libvirt has lost is seen by the host alone. */
+static gboolean host_make_empty(fence_call_t *call, const fence_records_t *records, GError **error)
+{
+    if (fence_state(call->map, call->target) == FENCE_ON && fence_host_is_empty(records, call->target)) {
+        return TRUE; /* it was let in without these records: what runs there now was started since */
+    }
+    if (!domains_end(call, records, error)) {
         return FALSE;
     }
-    if (fence_host_is_empty(record, call->target)) {
+    if (fence_host_is_empty(records, call->target)) {
         return TRUE;
     }
     pace_attempts(call);
@@ -95,7 +115,7 @@ static gboolean host_make_empty(fence_call_t *call, const fence_record_t *record
                 "%s has not booted since it was fenced, and has not said yet that no QEMU is left on it: its "
                 "ocf:understudy:capacity does so %" G_GINT64_FORMAT " s (start_timeout) after it has seen the fence, if it "
                 "may run there (meta requires=quorum); see its log, or boot the host",
-                call->target->name, record->start_timeout_s);
+                call->target->name, start_timeout_s(records));
     return FALSE;
 }
 
@@ -126,7 +146,16 @@ static gboolean clients_refuse(fence_call_t *call, const fence_record_t *record,
     return fence_entries_renew(call, entries, error);
 }
 
-/* The record first, then the entries: one that is killed in between goes on from it. */
+/* What stays of the fences when they are over: the clients, in a record of their own. */
+static gboolean rest_write(fence_call_t *call, const fence_record_t *record, GError **error)
+{
+    g_autoptr(fence_record_t) rest = record->clients->len > 0 ? fence_record_rest(record) : NULL;
+
+    return rest == NULL || fence_record_write(call, rest, error);
+}
+
+/* What stays is recorded before the entries go, and the fences' own records go after them: one that is killed in between
+ * goes on from those. *gone: entries of clients that may go as well. */
 static gboolean record_split(fence_call_t *call, fence_record_t *record, GPtrArray **gone, GError **error)
 {
     gboolean is_seen = FALSE;
@@ -141,36 +170,27 @@ static gboolean record_split(fence_call_t *call, fence_record_t *record, GPtrArr
     /* Once an address of it is let in, a client may be a new one. */
     fence_record_keep_clients(record, is_refused ? look->instances : none);
     (void) fence_clients_note(call, record);
-    if (!record_is_current(call, record, error) || !fence_record_write(call, record, error)) {
-        return FALSE;
-    }
     *gone = fence_record_take_gone(record, is_seen ? call->target->boot_id : NULL, look->listed);
-    return !is_refused || clients_refuse(call, record, error);
-}
-
-static gboolean record_end(fence_call_t *call, fence_record_t *record, GError **error)
-{
-    if (!record_is_current(call, record, error)) {
-        return FALSE;
-    }
-    g_ptr_array_set_size(record->entries, 0);
-    return record->clients->len == 0 ? fence_record_drop(call, error) : fence_record_write(call, record, error);
+    return rest_write(call, record, error) && (!is_refused || clients_refuse(call, record, error));
 }
 
 /* The host was fenced again while its entries were taken off. That fence makes sure of them before it says that the host is
  * fenced; but it may have said so already. */
-static gboolean newer_fence_keep(fence_call_t *call, const fence_record_t *record, GError **error)
+static gboolean newer_fence_keep(fence_call_t *call, const fence_records_t *records, GError **error)
 {
-    g_autoptr(fence_record_t) newer = NULL;
+    g_autoptr(fence_records_t) now = fence_records_read(call, error);
+    g_autoptr(GPtrArray) begun = now != NULL ? fence_records_newer(now, records) : NULL;
     g_auto(GStrv) entries = fence_entries(call->target);
+    g_autoptr(fence_record_t) again = NULL;
 
-    if (!fence_record_read(call, &newer, error)) {
+    if (now == NULL) {
         return FALSE;
     }
-    if (newer == NULL || strcmp(newer->id, record->id) == 0 || newer->entries->len == 0) {
+    if (begun->len == 0) {
         return TRUE; /* nobody has fenced it */
     }
-    if (!fence_entries_put(call, newer, entries, error) || !fence_entries_verify(call, entries, error)) {
+    again = fence_record_like(g_ptr_array_index(begun, 0));
+    if (!fence_entries_put(call, again, entries, error) || !fence_entries_verify(call, entries, error)) {
         g_prefix_error(error, "%s was fenced again while it was unfenced, and could not be refused again: fence it once more: ",
                        call->target->name);
         return FALSE;
@@ -180,13 +200,28 @@ static gboolean newer_fence_keep(fence_call_t *call, const fence_record_t *recor
     return FALSE;
 }
 
-static gboolean host_let_in(fence_call_t *call, fence_record_t *record, GError **error)
+/* The records of the fences go last, those first that others have taken in. */
+static gboolean records_end(fence_call_t *call, const fence_records_t *records, GError **error)
+{
+    g_autoptr(GPtrArray) rest = g_ptr_array_new();
+
+    for (guint i = 0; i < records->keys->len; i++) {
+        char *key = g_ptr_array_index(records->keys, i);
+
+        if (!g_ptr_array_find_with_equal_func(records->superseded, key, g_str_equal, NULL)) {
+            g_ptr_array_add(rest, key);
+        }
+    }
+    return fence_records_drop(call, records->superseded, error) && fence_records_drop(call, rest, error);
+}
+
+static gboolean host_let_in(fence_call_t *call, const fence_records_t *records, fence_record_t *record, GError **error)
 {
     g_autoptr(GPtrArray) gone = NULL;
 
-    if (!record_split(call, record, &gone, error) || !fence_entries_remove(call, record->entries, error)
-        || !fence_entries_remove(call, gone, error) || !fence_map_refresh(call, error)
-        || !newer_fence_keep(call, record, error)) {
+    if (!record_split(call, record, &gone, error) || !records_are_current(call, records, error)
+        || !fence_entries_remove(call, record->entries, error) || !fence_entries_remove(call, gone, error)
+        || !fence_map_refresh(call, error) || !newer_fence_keep(call, records, error)) {
         return FALSE;
     }
     if (fence_state(call->map, call->target) != FENCE_ON) {
@@ -195,13 +230,13 @@ static gboolean host_let_in(fence_call_t *call, fence_record_t *record, GError *
                     "'ceph osd blocklist ls'", call->map->epoch, call->target->name);
         return FALSE;
     }
-    return record_end(call, record, error);
+    return records_end(call, records, error) && newer_fence_keep(call, records, error);
 }
 
 /* Entries of single clients do not pile up. What stays until the next time harms nobody. */
-static gboolean clients_tidy(fence_call_t *call, fence_record_t *record, GError **error)
+static gboolean clients_tidy(fence_call_t *call, const fence_records_t *records, fence_record_t *record, GError **error)
 {
-    gboolean is_changed = fence_clients_note(call, record) > 0;
+    gboolean is_changed = fence_clients_note(call, record) > 0 || records->keys->len > 1;
     g_autoptr(fence_look_t) look = NULL;
     g_autoptr(GPtrArray) gone = NULL;
     gboolean is_seen = FALSE;
@@ -216,15 +251,16 @@ static gboolean clients_tidy(fence_call_t *call, fence_record_t *record, GError 
         gone = fence_record_take_gone(record, call->target->boot_id, look->listed);
         is_changed |= gone->len > 0;
     }
-    return !is_changed || ((gone == NULL || fence_entries_remove(call, gone, error)) && record_end(call, record, error));
+    return !is_changed
+           || (rest_write(call, record, error) && (gone == NULL || fence_entries_remove(call, gone, error))
+               && records_end(call, records, error));
 }
 
-static void clients_tidy_or_say(fence_call_t *call, fence_record_t *record)
+static void clients_tidy_or_say(fence_call_t *call, const fence_records_t *records, fence_record_t *record)
 {
-    g_autoptr(fence_record_t) first = record == NULL ? fence_record_new(call->target->name) : NULL;
     g_autoptr(GError) error = NULL;
 
-    if (!clients_tidy(call, record != NULL ? record : first, &error)) {
+    if (!clients_tidy(call, records, record, &error)) {
         fence_say(call, FENCE_LOG_NOTICE, "entries of clients that %s had before it booted stay on the blocklist: %s",
                   call->target->name, error->message);
     }
@@ -238,25 +274,44 @@ static gboolean foreign_entries(const fence_call_t *call, GError **error)
     return FALSE;
 }
 
+/* The records, and only then the boot: one that differs from theirs is a later one. */
+static fence_records_t *records_read(fence_call_t *call, GError **error)
+{
+    g_autoptr(fence_records_t) records = fence_records_read(call, error);
+
+    if (records != NULL && records->unreadable != NULL) {
+        g_set_error_literal(error, UNDERSTUDY_ERROR, UNDERSTUDY_ERROR_CONFIG, records->unreadable);
+        return NULL;
+    }
+    return records != NULL && fence_call_read_boot(call, error) ? g_steal_pointer(&records) : NULL;
+}
+
 gboolean fence_on(fence_call_t *call, GError **error)
 {
+    g_autoptr(fence_records_t) records = NULL;
     g_autoptr(fence_record_t) record = NULL;
     fence_lift_t lift = FENCE_LIFT_NOTHING;
 
-    if (!fence_call_open(call, error) || !fence_call_open_unfence(call, error) || !fence_call_find_target(call, error)
-        || !fence_record_read(call, &record, error)) {
+    if (!fence_call_open(call, error) || !fence_call_open_unfence(call, error) || !fence_call_find_target(call, error)) {
         return FALSE;
     }
-    lift = fence_lift_decide(record, call->target, fence_state(call->map, call->target));
+    records = records_read(call, error);
+    if (records == NULL) {
+        return FALSE;
+    }
+    lift = fence_lift_decide(records, call->target, fence_state(call->map, call->target));
     if (lift == FENCE_LIFT_FOREIGN) {
         return foreign_entries(call, error);
     }
+    record = fence_records_merge(records, call->target->boot_id);
+    fence_record_keep_boots(record, records);
     if (lift == FENCE_LIFT_NOTHING) {
         fence_say(call, FENCE_LOG_STEP, "%s is not fenced", call->target->name);
-        clients_tidy_or_say(call, record);
+        clients_tidy_or_say(call, records, record);
         return TRUE;
     }
-    if ((lift == FENCE_LIFT_EMPTY_HOST && !host_make_empty(call, record, error)) || !host_let_in(call, record, error)) {
+    if ((lift == FENCE_LIFT_EMPTY_HOST && !host_make_empty(call, records, error))
+        || !host_let_in(call, records, record, error)) {
         return FALSE;
     }
     fence_say(call, FENCE_LOG_NOTICE, "%s is unfenced (%s): OSD map %" G_GINT64_FORMAT " does not refuse it; single "

@@ -24,7 +24,7 @@ void registry_host_free(registry_host_t *host)
         g_free(host->name);
         g_strfreev(host->store_addresses);
         g_free(host->boot_id);
-        g_free(host->empty_fence);
+        g_strfreev(host->empty_fences);
         g_free(host);
     }
 }
@@ -37,7 +37,7 @@ registry_host_t *registry_host_copy(const registry_host_t *host)
     copy->store_addresses = g_strdupv(host->store_addresses);
     copy->boot_id = g_strdup(host->boot_id);
     copy->at_s = host->at_s;
-    copy->empty_fence = g_strdup(host->empty_fence);
+    copy->empty_fences = g_strdupv(host->empty_fences);
     return copy;
 }
 
@@ -54,6 +54,16 @@ static gboolean addresses_are_good(char **addresses)
     return addresses[0] != NULL;
 }
 
+/* An earlier version says it of one fence alone. */
+static char **empty_fences_read(JsonObject *object)
+{
+    g_auto(GStrv) many = json_read_strings(object, "empty_fences");
+    const char *one = json_read_string(object, "empty_fence");
+    const char *single[] = { one, NULL };
+
+    return many[0] != NULL ? g_steal_pointer(&many) : g_strdupv((char **) single);
+}
+
 registry_host_t *registry_host_parse(const char *name, const char *json, GError **error)
 {
     g_autofree char *what = g_strconcat("the registry's entry " REGISTRY_HOST_PREFIX, name, NULL);
@@ -68,7 +78,7 @@ registry_host_t *registry_host_parse(const char *name, const char *json, GError 
         host->store_addresses = json_read_strings(object, "store_addresses");
         host->boot_id = g_strdup(json_read_string(object, "boot_id"));
         host->at_s = json_read_integer(object, "at", 0);
-        host->empty_fence = g_strdup(json_read_string(object, "empty_fence"));
+        host->empty_fences = empty_fences_read(object);
         if (g_strcmp0(host->name, name) != 0) {
             sentence = g_strdup_printf("%s is of host '%s'", what, host->name != NULL ? host->name : "");
         } else if (!addresses_are_good(host->store_addresses)) {
@@ -91,6 +101,22 @@ static char *json_text(JsonBuilder *builder)
     return json_to_string(root, FALSE);
 }
 
+/* The first one also where an earlier version looks for it. */
+static void empty_fences_write(const registry_host_t *host, JsonBuilder *builder)
+{
+    if (host->empty_fences == NULL || host->empty_fences[0] == NULL) {
+        return;
+    }
+    json_builder_set_member_name(builder, "empty_fence");
+    json_builder_add_string_value(builder, host->empty_fences[0]);
+    json_builder_set_member_name(builder, "empty_fences");
+    json_builder_begin_array(builder);
+    for (char **id = host->empty_fences; *id != NULL; id++) {
+        json_builder_add_string_value(builder, *id);
+    }
+    json_builder_end_array(builder);
+}
+
 char *registry_host_json(const registry_host_t *host)
 {
     g_autoptr(JsonBuilder) builder = json_builder_new();
@@ -108,10 +134,7 @@ char *registry_host_json(const registry_host_t *host)
     json_builder_add_string_value(builder, host->boot_id);
     json_builder_set_member_name(builder, "at");
     json_builder_add_int_value(builder, host->at_s);
-    if (host->empty_fence != NULL) {
-        json_builder_set_member_name(builder, "empty_fence");
-        json_builder_add_string_value(builder, host->empty_fence);
-    }
+    empty_fences_write(host, builder);
     json_builder_end_object(builder);
     return json_text(builder);
 }
@@ -154,6 +177,106 @@ registry_fence_t *registry_fence_parse(const char *name, const char *json, GErro
     fence->is_in_force = entries[0] != NULL;
     fence->start_timeout_s = CLAMP(json_read_integer(object, "start_timeout", REGISTRY_START_TIMEOUT_S), 0, 3600);
     return fence;
+}
+
+gboolean registry_fence_is_of(const char *name, const char *host)
+{
+    gsize length = strlen(host);
+
+    return strncmp(name, host, length) == 0 && (name[length] == '\0' || name[length] == '/');
+}
+
+static int compare_texts(const void *a, const void *b)
+{
+    return strcmp(*(char *const *) a, *(char *const *) b);
+}
+
+static GPtrArray *names_of(GHashTable *values, const char *host)
+{
+    GPtrArray *names = g_ptr_array_new();
+    GHashTableIter iter;
+    gpointer name = NULL;
+
+    g_hash_table_iter_init(&iter, values);
+    while (g_hash_table_iter_next(&iter, &name, NULL)) {
+        if (registry_fence_is_of(name, host)) {
+            g_ptr_array_add(names, name);
+        }
+    }
+    g_ptr_array_sort(names, compare_texts);
+    return names;
+}
+
+static void superseded_add(GHashTable *superseded, const char *name, const char *json)
+{
+    g_autoptr(JsonObject) object = json_read_object_text(json, name, NULL);
+    g_auto(GStrv) before = object != NULL ? json_read_strings(object, "before") : NULL;
+
+    for (char **each = before; each != NULL && *each != NULL; each++) {
+        if (strcmp(*each, name) != 0) {
+            g_hash_table_add(superseded, g_strdup(*each));
+        }
+    }
+}
+
+GHashTable *registry_fences_superseded(GHashTable *values, const char *host)
+{
+    GHashTable *superseded = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+    g_autoptr(GPtrArray) names = names_of(values, host);
+
+    for (guint i = 0; i < names->len; i++) {
+        const char *name = g_ptr_array_index(names, i);
+
+        superseded_add(superseded, name, g_hash_table_lookup(values, name));
+    }
+    return superseded;
+}
+
+GPtrArray *registry_fences_in_force(GHashTable *values, const char *host, GError **error)
+{
+    g_autoptr(GPtrArray) fences = g_ptr_array_new_with_free_func((GDestroyNotify) registry_fence_free);
+    g_autoptr(GPtrArray) names = names_of(values, host);
+    g_autoptr(GHashTable) superseded = registry_fences_superseded(values, host);
+
+    for (guint i = 0; i < names->len; i++) {
+        const char *name = g_ptr_array_index(names, i);
+        registry_fence_t *fence = NULL;
+
+        if (g_hash_table_contains(superseded, name)) {
+            continue;
+        }
+        fence = registry_fence_parse(name, g_hash_table_lookup(values, name), error);
+        if (fence == NULL) {
+            return NULL;
+        }
+        if (fence->is_in_force) {
+            g_ptr_array_add(fences, fence);
+        } else {
+            registry_fence_free(fence);
+        }
+    }
+    return g_steal_pointer(&fences);
+}
+
+char **registry_fenced_hosts(GHashTable *values)
+{
+    g_autoptr(GHashTable) hosts = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+    g_autoptr(GStrvBuilder) builder = g_strv_builder_new();
+    GHashTableIter iter;
+    gpointer name = NULL;
+    gpointer json = NULL;
+
+    g_hash_table_iter_init(&iter, values);
+    while (g_hash_table_iter_next(&iter, &name, &json)) {
+        g_autoptr(registry_fence_t) fence = registry_fence_parse(name, json, NULL);
+        g_autofree char *host = g_strndup(name, strcspn(name, "/"));
+
+        if (fence != NULL && fence->is_in_force && !g_hash_table_contains(hosts, host)) {
+            g_strv_builder_add(builder, host);
+            g_hash_table_add(hosts, g_steal_pointer(&host));
+        }
+    }
+    return g_strv_builder_end(builder);
 }
 
 /* The config-key store -----------------------------------------------------------*/
@@ -249,11 +372,6 @@ gboolean registry_digest_is_valid(const char *text)
 
 /* Publishing ----------------------------------------------------------------------*/
 
-static int compare_texts(const void *a, const void *b)
-{
-    return strcmp(*(char *const *) a, *(char *const *) b);
-}
-
 static gboolean address_matters(const struct ifaddrs *each)
 {
     const struct sockaddr_in6 *v6 = (const struct sockaddr_in6 *) (const void *) each->ifa_addr;
@@ -321,6 +439,7 @@ static gboolean host_publish(const char *name, const char *boot_id, const store_
     g_autofree char *key = g_strconcat(REGISTRY_HOST_PREFIX, name, NULL);
     g_autofree char *address = NULL;
     g_autofree char *json = NULL;
+    g_autofree char *empty = NULL;
     store_t *store = store_open(options, error);
     gboolean good = FALSE;
 
@@ -334,7 +453,8 @@ static gboolean host_publish(const char *name, const char *boot_id, const store_
         host->store_addresses[0] = store_address_ip(address);
         host->boot_id = g_strdup(boot_id);
         host->at_s = g_get_real_time() / G_USEC_PER_SEC;
-        (void) g_file_get_contents(REGISTRY_EMPTY_FILE, &host->empty_fence, NULL, NULL);
+        (void) g_file_get_contents(REGISTRY_EMPTY_FILE, &empty, NULL, NULL);
+        host->empty_fences = empty != NULL ? g_strsplit(empty, "\n", -1) : NULL;
         if (host->store_addresses[0] == NULL) {
             g_set_error(error, UNDERSTUDY_ERROR, UNDERSTUDY_ERROR_FAILED, "Ceph says that this host is %s: no IP address",
                         address);

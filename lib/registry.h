@@ -25,8 +25,12 @@ char *registry_seen_key(const char *server); /* g_free() */
 char *registry_seen_server(const char *name);
 gboolean registry_digest_is_valid(const char *text);
 
+/*
+ * What fences have done: each has records of its own, key understudy/fence/HOST/ID, which nobody else writes; who has
+ * read one may remove it. An earlier version kept one for all fences, key understudy/fence/HOST.
+ */
 #define REGISTRY_FENCE_PREFIX "understudy/fence/"
-/* Holds the id of the fence since which nothing is left on this host: published with the rest. */
+/* Holds the ids of the fences since which nothing is left on this host, one a line: published with the rest. */
 #define REGISTRY_EMPTY_FILE "/run/understudy/empty"
 
 /* Where a record does not say it: the start action's timeout. */
@@ -40,16 +44,28 @@ typedef struct registry_fence {
     gint64 start_timeout_s; /* after this time no start of an image from before can still be under way */
 } registry_fence_t;
 
-/* Pure. NULL with UNDERSTUDY_ERROR_CONFIG. */
+/* Pure. `name` is the key's after the prefix. NULL with UNDERSTUDY_ERROR_CONFIG. */
 registry_fence_t *registry_fence_parse(const char *name, const char *json, GError **error);
 void registry_fence_free(registry_fence_t *fence);
+
+/* Pure; `values`: records, name after the prefix -> JSON, maybe of other hosts too. */
+/* Whether a name is of a record of this host. */
+gboolean registry_fence_is_of(const char *name, const char *host);
+/* Names (char*, a set; unref) of the host's records that a later fence has read, and taken in: what is proved of that one is
+ * proved of them. */
+GHashTable *registry_fences_superseded(GHashTable *values, const char *host);
+/* Fences of the host that are in force, registry_fence_t*, by name, without those that a later one has taken in. NULL with
+ * UNDERSTUDY_ERROR_CONFIG. */
+GPtrArray *registry_fences_in_force(GHashTable *values, const char *host, GError **error);
+/* Hosts of which some record that can be read is in force, each once; g_strfreev(). */
+char **registry_fenced_hosts(GHashTable *values);
 
 typedef struct registry_host {
     char *name;
     char **store_addresses; /* IPs, as the store sees the host's clients; at least one */
     char *boot_id;          /* /proc/sys/kernel/random/boot_id when it was published, or NULL */
     gint64 at_s;            /* Unix time, for people */
-    char *empty_fence;      /* id of the fence since which no QEMU is left there, by its own word; or NULL */
+    char **empty_fences;    /* ids of the fences since which no QEMU is left there, by its own word; maybe none */
 } registry_host_t;
 
 void registry_host_free(registry_host_t *host);

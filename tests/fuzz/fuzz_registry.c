@@ -19,6 +19,7 @@ static void check_host(const char *json)
     FUZZ_CHECK(again != NULL && g_strv_equal((const char *const *) host->store_addresses,
                                              (const char *const *) again->store_addresses));
     FUZZ_CHECK(g_strcmp0(host->boot_id, again->boot_id) == 0);
+    FUZZ_CHECK(g_strv_equal((const char *const *) host->empty_fences, (const char *const *) again->empty_fences));
 }
 
 /* A host's entry, or the monitors' dump of them all. */

@@ -219,9 +219,21 @@ class FenceAgent:
         """Remove one, if it is there."""
         self.ask("config-key rm", key=key)
 
+    def records(self, host: str | None = None) -> dict[str, dict]:
+        """What fences of a host have recorded, by key, without what a later one has taken in."""
+        prefix = RECORD_KEY + (host or self.target)
+        found = {key: json.loads(value) for key, value in sorted(self.ask("config-key dump", key=prefix).items())
+                 if key == prefix or key.startswith(f"{prefix}/")}
+        before = {RECORD_KEY + key for record in found.values() for key in record.get("before", [])}
+        return {key: record for key, record in found.items() if key not in before}
+
     def record(self) -> dict | None:
-        """What fences of the target have recorded."""
-        return self.key(RECORD_KEY + self.target)
+        """The same in one: the last fence in force, with all entries and clients; None if there is nothing."""
+        found = sorted(self.records().values(), key=lambda record: bool(record["entries"]))
+        if not found:
+            return None
+        return found[-1] | {name: [each for record in found for each in record.get(name, [])]
+                            for name in ("entries", "clients")}
 
     def is_let_in(self) -> bool:
         """The target is not refused, and no fence of it is under way; single clients of it may be refused."""
@@ -239,9 +251,9 @@ class FenceAgent:
 
     def say_empty(self) -> None:
         """As the target's capacity agent would: no QEMU from before the fence is left on it."""
-        entry, record = self.key(HOST_KEY + self.target), self.record()
-        if entry is not None and record is not None:
-            self.set_key(HOST_KEY + self.target, entry | {"empty_fence": record["id"]})
+        entry, ids = self.key(HOST_KEY + self.target), [record["id"] for record in self.records().values()]
+        if entry is not None and ids:
+            self.set_key(HOST_KEY + self.target, entry | {"empty_fences": ids})
 
     def watchers(self, image: str = RUN_IMAGE) -> list[str]:
         """Addresses that have an image open."""
@@ -260,7 +272,12 @@ class FenceAgent:
         """As the administrator: no entry, no range, no record of any host."""
         self.ask("osd blocklist clear")
         for host in self.site.host_names:
-            self.remove_key(RECORD_KEY + host)
+            self.clear_records(host)
+
+    def clear_records(self, host: str) -> None:
+        """As the administrator: no fence of a host is recorded."""
+        for key in self.ask("config-key dump", key=RECORD_KEY + host):
+            self.remove_key(key)
 
     @contextlib.contextmanager
     def writer(self, host: str | None = None, namespace: str = ""):

@@ -154,8 +154,8 @@ class FencedCluster:
     def records(self) -> list[str]:
         """Hosts that are fenced, by their records; what is recorded of single clients is no fence."""
         done = self.lab.exec("store", "ceph", "config-key", "dump", "understudy/fence/", "--format", "json")
-        return [key.removeprefix("understudy/fence/") for key, value in json.loads(done.stdout).items()
-                if json.loads(value)["entries"]]
+        return sorted({key.removeprefix("understudy/fence/").split("/")[0] for key, value in json.loads(done.stdout).items()
+                       if json.loads(value)["entries"]})
 
     def fencings(self, host: str) -> list[ET.Element]:
         """What the fencer has done to a host, newest first."""

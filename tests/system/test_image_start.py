@@ -13,7 +13,7 @@ from datetime import datetime, timedelta, timezone
 import pytest
 
 import ghosts
-from fence_agent import RECORD_KEY, FenceAgent, no_decisions
+from fence_agent import FenceAgent, no_decisions
 from image_agent import (CLAIM, CLAIM_PLACE, CONFIGURED, DOMAIN, ENDED, GENERIC, INSTALLED, NOT_RUNNING, PERM, RECOVERY, RUN, SERVER,
                          SECOND_POOL, SUCCESS, ImageAgent, holder_end, image, recovery, second_pool)  # noqa: F401
 from lab.api import wait_until
@@ -792,7 +792,7 @@ def refused_by_the_store(image, host):
             yield
     finally:
         image.clear_blocklist()
-        fence.remove_key(f"{RECORD_KEY}{host}")
+        fence.clear_records(host)
         fence.close()
 
 

@@ -435,18 +435,26 @@ static void test_look_at_ghosts(void **state)
 
 /* Unfencing -------------------------------------------------------------------------------*/
 
+/* Records as they are kept: pairs of key and JSON. */
+static fence_records_t *records_of(const char *const *pairs)
+{
+    g_autoptr(GHashTable) values = g_hash_table_new(g_str_hash, g_str_equal);
+
+    for (; *pairs != NULL; pairs += 2) {
+        g_hash_table_insert(values, (gpointer) pairs[0], (gpointer) pairs[1]);
+    }
+    return fence_records_parse("host2", values);
+}
+
+#define FENCE(id, boot, more) "{\"id\":\"" id "\",\"boot_id\":\"" boot "\",\"entries\":[\"10.0.0.12:0/0\"]" more "}"
+
 static void assert_lift(const fixture_t *fixture, const char *record_boot_id, fence_state_t state, fence_lift_t expected)
 {
     g_autoptr(fence_target_t) target = resolve(fixture, "host2", NULL);
-    g_autoptr(fence_record_t) record = NULL;
+    g_autofree char *json = record_boot_id != NULL ? g_strdup_printf(FENCE("f", "%s", ""), record_boot_id) : NULL;
+    g_autoptr(fence_records_t) records = records_of((const char *[]) { json != NULL ? "host2/1" : NULL, json, NULL });
 
-    if (record_boot_id != NULL) {
-        record = fence_record_new("host2");
-        fence_record_add(record, "10.0.0.12:0/0");
-        g_free(record->boot_id);
-        record->boot_id = g_strdup(record_boot_id);
-    }
-    assert_int_equal(fence_lift_decide(record, target, state), expected);
+    assert_int_equal(fence_lift_decide(records, target, state), expected);
 }
 
 static void test_lift(void **state)
@@ -463,35 +471,112 @@ static void test_lift(void **state)
 /* What is left of an earlier fence is no fence. */
 static void test_lift_of_a_record_of_clients(void **state)
 {
+    static const char *const pairs[] = { "host2", "{\"entries\":[],\"clients\":[{\"entry\":\"10.0.0.12:0/77\"}]}", NULL };
     g_autoptr(fence_target_t) target = resolve(*state, "host2", NULL);
-    g_autoptr(fence_record_t) record = fence_record_new("host2");
-    g_autoptr(GPtrArray) listed = g_ptr_array_new();
+    g_autoptr(fence_records_t) records = records_of(pairs);
 
-    fence_record_add(record, "10.0.0.12:0/77");
-    fence_record_keep_clients(record, listed);
-    assert_int_equal(fence_lift_decide(record, target, FENCE_ON), FENCE_LIFT_NOTHING);
-    assert_int_equal(fence_lift_decide(record, target, FENCE_OFF), FENCE_LIFT_FOREIGN);
+    assert_int_equal(fence_lift_decide(records, target, FENCE_ON), FENCE_LIFT_NOTHING);
+    assert_int_equal(fence_lift_decide(records, target, FENCE_OFF), FENCE_LIFT_FOREIGN);
+}
+
+/* Two hosts have fenced it at once, or an earlier version has: each fence must be over. */
+static void test_lift_of_two_fences(void **state)
+{
+    static const char *const pairs[] = { "host2", FENCE("a", "boot-0", ""), "host2/1", FENCE("b", "boot-1", ""),
+                                         "host22/1", FENCE("c", "boot-1", ""), NULL };
+    static const char *const over[] = { "host2", FENCE("a", "boot-0", ""), "host2/1", FENCE("b", "boot-0", ""), NULL };
+    g_autoptr(fence_target_t) target = resolve(*state, "host2", NULL);
+    g_autoptr(fence_records_t) records = records_of(pairs);
+    g_autoptr(fence_records_t) ended = records_of(over);
+
+    assert_int_equal(records->keys->len, 2);
+    assert_int_equal(fence_lift_decide(records, target, FENCE_OFF), FENCE_LIFT_EMPTY_HOST);
+    assert_int_equal(fence_lift_decide(ended, target, FENCE_OFF), FENCE_LIFT_NEW_BOOT);
+    assert_false(fence_host_is_empty(records, target));
+    target->empty_fences = g_strsplit("a", " ", -1);
+    assert_false(fence_host_is_empty(records, target));
+    g_strfreev(target->empty_fences);
+    target->empty_fences = g_strsplit("z b", " ", -1);
+    assert_true(fence_host_is_empty(records, target)); /* of the other one it has booted since */
+}
+
+/* What a later fence has taken in is proved with it, even if it can't be read. */
+static void test_a_fence_that_has_taken_others_in(void **state)
+{
+    static const char *const pairs[] = { "host2/1", FENCE("a", "boot-1", ""), "host2/2", "no record",
+                                         "host2/3", FENCE("b", "boot-0", ",\"before\":[\"host2/1\",\"host2/2\",\"host2/3\"]"),
+                                         NULL };
+    static const char *const bad[] = { "host2/1", FENCE("a", "boot-1", ""), "host2/2", "no record", NULL };
+    g_autoptr(fence_target_t) target = resolve(*state, "host2", NULL);
+    g_autoptr(fence_records_t) records = records_of(pairs);
+    g_autoptr(fence_records_t) unreadable = records_of(bad);
+    g_autoptr(fence_record_t) next = fence_records_merge(records, NULL);
+    g_autoptr(GPtrArray) newer = fence_records_newer(records, unreadable);
+    g_autoptr(GPtrArray) ended = fence_records_newer(unreadable, records);
+
+    assert_null(records->unreadable);
+    assert_non_null(strstr(unreadable->unreadable, "host2/2"));
+    assert_int_equal(records->keys->len, 3);
+    assert_int_equal(records->superseded->len, 2);
+    assert_int_equal(fence_lift_decide(records, target, FENCE_OFF), FENCE_LIFT_NEW_BOOT);
+    assert_int_equal(newer->len, 1); /* it has begun since */
+    assert_int_equal(ended->len, 0); /* it is there still */
+    fence_record_take_in(next, records);
+    assert_int_equal(next->before->len, 1);
+    assert_string_equal(g_ptr_array_index(next->before, 0), "host2/3");
+    assert_string_equal(next->boot_id, "boot-0");
+    assert_true(fence_record_has(next, "10.0.0.12:0/0"));
+}
+
+/* Single clients keep the boot that they were of, whatever else was fenced since. */
+static void test_records_are_merged(void **state)
+{
+    static const char *const pairs[] = {
+        "host2/1", "{\"id\":\"a\",\"boot_id\":\"boot-0\",\"entries\":[\"10.0.0.12:0/0\",\"10.0.0.12:0/7\"]}",
+        "host2/2", "{\"id\":\"b\",\"boot_id\":\"boot-1\",\"entries\":[\"10.0.0.12:0/0\",\"10.0.0.12:0/8\"]}",
+        "host2/3", "{\"entries\":[],\"clients\":[{\"entry\":\"10.0.0.12:0/9\",\"boot_id\":\"boot-9\"}]}", NULL };
+    g_autoptr(fence_records_t) records = records_of(pairs);
+    g_autoptr(fence_record_t) merged = fence_records_merge(records, "boot-2");
+    g_autoptr(GPtrArray) none = g_ptr_array_new();
+    g_autoptr(GPtrArray) gone = NULL;
+    g_autoptr(fence_record_t) rest = NULL;
+
+    (void) state;
+    assert_string_equal(merged->boot_id, "boot-2");
+    assert_int_equal(merged->entries->len, 3);
+    fence_record_keep_boots(merged, records);
+    fence_record_keep_clients(merged, none);
+    assert_int_equal(merged->entries->len, 1);
+    assert_int_equal(merged->clients->len, 3);
+    rest = fence_record_rest(merged);
+    assert_int_equal(rest->entries->len, 0);
+    gone = fence_record_take_gone(rest, "boot-1", none);
+    assert_int_equal(gone->len, 2);
+    assert_string_equal(((fence_client_t *) g_ptr_array_index(rest->clients, 0))->entry, "10.0.0.12:0/8");
 }
 
 /* Only the host itself can say it, and only of this very fence. */
 static void test_a_hosts_own_word(void **state)
 {
+    static const char *const pairs[] = { "host2/1", "{\"id\":\"f2\",\"entries\":[\"10.0.0.12:0/0\"]}", NULL };
+    static const char *const nameless[] = { "host2/1", "{\"id\":\"\",\"entries\":[\"10.0.0.12:0/0\"]}", NULL };
     g_autoptr(fence_target_t) target = resolve(*state, "host2", NULL);
-    g_autoptr(fence_record_t) record = fence_record_parse("host2", "{\"id\":\"f2\",\"entries\":[\"10.0.0.12:0/0\"]}", NULL);
+    g_autoptr(fence_records_t) records = records_of(pairs);
+    g_autoptr(fence_records_t) none = records_of(nameless);
     g_autoptr(fence_record_t) old = fence_record_parse("host2", "{\"by\":\"host1\",\"at\":12,\"entries\":[]}", NULL);
-    g_autoptr(fence_record_t) none = fence_record_new("host2");
+    const fence_record_t *record = g_ptr_array_index(records->records, 0);
 
-    assert_false(fence_host_is_empty(record, target));
-    target->empty_fence = g_strdup("f1");
-    assert_false(fence_host_is_empty(record, target));
-    g_free(target->empty_fence);
-    target->empty_fence = g_strdup("f2");
-    assert_true(fence_host_is_empty(record, target));
+    assert_false(fence_host_is_empty(records, target));
+    target->empty_fences = g_strsplit("f1", " ", -1);
+    assert_false(fence_host_is_empty(records, target));
+    g_strfreev(target->empty_fences);
+    target->empty_fences = g_strsplit("f2", " ", -1);
+    assert_true(fence_host_is_empty(records, target));
     assert_int_equal(record->start_timeout_s, 120);
     /* A record without an id has one all the same. */
     assert_string_equal(old->id, "host1 12");
-    g_free(target->empty_fence);
-    target->empty_fence = g_strdup("");
+    g_free(target->empty_fences[0]);
+    target->empty_fences[0] = g_strdup("");
     assert_false(fence_host_is_empty(none, target));
 }
 
@@ -540,6 +625,9 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_look_at_ghosts, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_lift, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_lift_of_a_record_of_clients, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_lift_of_two_fences, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_a_fence_that_has_taken_others_in, set_up, tear_down),
+        cmocka_unit_test(test_records_are_merged),
         cmocka_unit_test_setup_teardown(test_a_hosts_own_word, set_up, tear_down),
         cmocka_unit_test(test_evidence),
     };

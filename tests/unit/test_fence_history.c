@@ -50,9 +50,23 @@ static registry_fence_t fence_of(const char *id, const char *boot_id)
     return (registry_fence_t) { .id = (char *) id, .boot_id = (char *) boot_id, .is_in_force = TRUE, .start_timeout_s = 120 };
 }
 
+static own_fence_step_t step_of_two(own_fence_note_t *note, const registry_fence_t *fence, const registry_fence_t *other,
+                                    const char *executor, gint64 now_s)
+{
+    g_autoptr(GPtrArray) fences = g_ptr_array_new();
+
+    if (fence != NULL) {
+        g_ptr_array_add(fences, (gpointer) fence);
+    }
+    if (other != NULL) {
+        g_ptr_array_add(fences, (gpointer) other);
+    }
+    return own_fence_step(note, fences, "boot-1", executor, one_event, now_s);
+}
+
 static own_fence_step_t step(own_fence_note_t *note, const registry_fence_t *fence, const char *executor, gint64 now_s)
 {
-    return own_fence_step(note, fence, "boot-1", executor, one_event, now_s);
+    return step_of_two(note, fence, NULL, executor, now_s);
 }
 
 static void test_a_fence_while_pacemaker_runs_was_outlived(void **state)
@@ -87,6 +101,30 @@ static void test_a_fence_before_pacemaker_began_is_waited_out(void **state)
     assert_int_equal(step(note, &fence, "400:1", 430), OWN_FENCE_SAY_EMPTY);
 }
 
+/* Two hosts have fenced it at once. */
+static void test_two_fences_are_outlived_at_once(void **state)
+{
+    g_autoptr(own_fence_note_t) note = own_fence_note_parse("");
+    registry_fence_t first = fence_of("a", "boot-1");
+    registry_fence_t second = fence_of("b", "boot-1");
+    registry_fence_t earlier = fence_of("c", "boot-0");
+
+    (void) state;
+    second.start_timeout_s = 200;
+    assert_int_equal(step(note, NULL, OLD, 10), OWN_FENCE_NONE);
+    assert_int_equal(step_of_two(note, &first, &second, OLD, 20), OWN_FENCE_OUTLIVED);
+    assert_int_equal(step_of_two(note, &second, &first, OLD, 30), OWN_FENCE_WAIT);
+    assert_int_equal(step(note, &second, OLD, 40), OWN_FENCE_WAIT);      /* one of them is over */
+    assert_int_equal(step_of_two(note, &first, &second, NEW, 50), OWN_FENCE_WAIT);
+    assert_int_equal(step_of_two(note, &first, &second, NEW, 249), OWN_FENCE_WAIT);
+    assert_int_equal(step_of_two(note, &first, &second, NEW, 250), OWN_FENCE_SAY_EMPTY);
+    assert_int_equal(g_strv_length(note->fence_ids), 2);
+    /* It has booted since: neither is of this boot. */
+    first.boot_id = (char *) "boot-0";
+    assert_int_equal(step_of_two(note, &first, &earlier, NEW, 300), OWN_FENCE_NONE);
+    assert_int_equal(step_of_two(note, &earlier, &first, OLD, 310), OWN_FENCE_NONE);
+}
+
 static void test_fences_of_others(void **state)
 {
     g_autoptr(own_fence_note_t) note = own_fence_note_parse("no key file");
@@ -106,6 +144,7 @@ static void test_the_store_is_asked_when_something_has_happened(void **state)
 {
     g_autoptr(own_fence_note_t) note = own_fence_note_parse("");
     registry_fence_t fence = fence_of("a", "boot-1");
+    g_autoptr(GPtrArray) none = g_ptr_array_new();
 
     (void) state;
     assert_true(own_fence_must_look(note, OLD, no_events));
@@ -113,7 +152,7 @@ static void test_the_store_is_asked_when_something_has_happened(void **state)
     assert_false(own_fence_must_look(note, OLD, no_events));
     assert_false(own_fence_must_look(note, OLD, one_event)); /* it was there then */
     assert_true(own_fence_must_look(note, NEW, one_event));
-    own_fence_step(note, NULL, "boot-1", OLD, no_events, 20);
+    own_fence_step(note, none, "boot-1", OLD, no_events, 20);
     assert_true(own_fence_must_look(note, OLD, one_event));
     step(note, &fence, NEW, 30);
     assert_true(own_fence_must_look(note, NEW, one_event));  /* it waits to be unfenced */
@@ -132,10 +171,20 @@ static void test_the_note_is_kept(void **state)
     text = own_fence_note_text(note);
     again = own_fence_note_parse(text);
     assert_string_equal(again->executor, NEW);
-    assert_string_equal(again->fence_id, "a");
+    assert_string_equal(again->fence_ids[0], "a");
     assert_int_equal(again->seen_at_s, 77);
     assert_true(again->is_in_force && again->is_said);
     assert_string_equal(again->events[0], one_event[0]);
+}
+
+/* Of an earlier version, which knew one fence. */
+static void test_an_old_note_is_read(void **state)
+{
+    g_autoptr(own_fence_note_t) note = own_fence_note_parse("[fence]\nexecutor=" OLD "\nid=a\nin_force=true\n");
+    registry_fence_t fence = fence_of("a", "boot-1");
+
+    (void) state;
+    assert_int_equal(step(note, &fence, OLD, 10), OWN_FENCE_WAIT);
 }
 
 /* Another host ---------------------------------------------------------------------------*/
@@ -174,9 +223,11 @@ int main(void)
         cmocka_unit_test(test_successes),
         cmocka_unit_test(test_a_fence_while_pacemaker_runs_was_outlived),
         cmocka_unit_test(test_a_fence_before_pacemaker_began_is_waited_out),
+        cmocka_unit_test(test_two_fences_are_outlived_at_once),
         cmocka_unit_test(test_fences_of_others),
         cmocka_unit_test(test_the_store_is_asked_when_something_has_happened),
         cmocka_unit_test(test_the_note_is_kept),
+        cmocka_unit_test(test_an_old_note_is_read),
         cmocka_unit_test(test_a_host_that_was_fenced),
     };
 

@@ -64,6 +64,58 @@ static void test_host_refused(void **state)
     }
 }
 
+/* A host may have been fenced by two at once; an earlier version knows the first one. */
+static void test_a_hosts_word_of_its_fences(void **state)
+{
+    g_autoptr(registry_host_t) old = registry_host_parse(
+        "h1", "{\"name\":\"h1\",\"store_addresses\":[\"10.0.0.1\"],\"empty_fence\":\"host1 12\"}", NULL);
+    g_autoptr(registry_host_t) again = NULL;
+    g_autoptr(registry_host_t) copy = NULL;
+    g_autofree char *json = NULL;
+
+    (void) state;
+    assert_int_equal(g_strv_length(old->empty_fences), 1);
+    assert_string_equal(old->empty_fences[0], "host1 12");
+    g_strfreev(old->empty_fences);
+    old->empty_fences = g_strsplit("a,b", ",", -1);
+    json = registry_host_json(old);
+    assert_non_null(strstr(json, "\"empty_fence\":\"a\""));
+    again = registry_host_parse("h1", json, NULL);
+    copy = registry_host_copy(again);
+    assert_int_equal(g_strv_length(copy->empty_fences), 2);
+    assert_string_equal(copy->empty_fences[1], "b");
+}
+
+#define ENTRIES ",\"entries\":[\"10.0.0.12:0/0\"]}"
+
+/* What an earlier version has recorded, two fences at once, what one has taken in, and what is over. */
+static void test_the_fences_of_a_host(void **state)
+{
+    g_autoptr(GHashTable) values = g_hash_table_new(g_str_hash, g_str_equal);
+    g_autoptr(GPtrArray) fences = NULL;
+    g_autoptr(GError) error = NULL;
+    g_auto(GStrv) hosts = NULL;
+
+    (void) state;
+    g_hash_table_insert(values, (gpointer) "host2", (gpointer) "{\"id\":\"old\"" ENTRIES);
+    g_hash_table_insert(values, (gpointer) "host2/1", (gpointer) "{\"id\":\"a\"" ENTRIES);
+    g_hash_table_insert(values, (gpointer) "host2/2", (gpointer) "{\"id\":\"b\",\"before\":[\"host2/1\",\"host2/2\"]" ENTRIES);
+    g_hash_table_insert(values, (gpointer) "host2/3", (gpointer) "{\"id\":\"c\",\"entries\":[]}");
+    g_hash_table_insert(values, (gpointer) "host22/1", (gpointer) "{\"id\":\"d\"" ENTRIES);
+    g_hash_table_insert(values, (gpointer) "host3/1", (gpointer) "{\"id\":\"e\",\"entries\":[]}");
+    fences = registry_fences_in_force(values, "host2", NULL);
+    assert_int_equal(fences->len, 2);
+    assert_string_equal(((registry_fence_t *) g_ptr_array_index(fences, 0))->id, "old");
+    assert_string_equal(((registry_fence_t *) g_ptr_array_index(fences, 1))->id, "b");
+    hosts = registry_fenced_hosts(values);
+    assert_int_equal(g_strv_length(hosts), 2);
+    assert_true(g_strv_contains((const char *const *) hosts, "host2") && g_strv_contains((const char *const *) hosts, "host22"));
+
+    g_hash_table_insert(values, (gpointer) "host2/4", (gpointer) "no record");
+    assert_null(registry_fences_in_force(values, "host2", &error));
+    assert_non_null(strstr(error->message, "host2/4"));
+}
+
 static void test_dump(void **state)
 {
     GError *error = NULL;
@@ -161,6 +213,8 @@ int main(void)
         cmocka_unit_test(test_host_refused),    cmocka_unit_test(test_dump),
         cmocka_unit_test(test_map),             cmocka_unit_test(test_map_refused),
         cmocka_unit_test(test_map_full_pools),
+        cmocka_unit_test(test_a_hosts_word_of_its_fences),
+        cmocka_unit_test(test_the_fences_of_a_host),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
