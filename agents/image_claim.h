@@ -38,13 +38,24 @@ void image_claim_clients_note(store_t *store, const image_identity_t *identity, 
 
 /* A migration: image_claim_move.c ----------------------------------------------*/
 
-/* Before it is asked for: the target may write, too, from now on. */
+/*!
+ * \brief Before a migration is asked for, and before its key is given: the target may write, too, from now on
+ *
+ * \param[out] request_id  by which what was noted is known, maybe also if that failed; NULL: nothing was noted. g_free()
+ * \param[out] error       UNDERSTUDY_ERROR_BUSY: the target of an earlier request may have the guest yet
+ */
 gboolean image_claim_move_begin(const ocf_call_t *call, store_t *store, const image_identity_t *identity,
-                                const image_record_t *record, const char *target, const char *secret_uuid, GError **error);
+                                const image_record_t *record, const char *target, const char *secret_uuid, char **request_id,
+                                GError **error);
+/* Once the key was given: note the target anew. One that had looked before, and found no key, can't take it back then, or has
+ * done so: UNDERSTUDY_ERROR_BUSY. *request_id is another one from then on. */
+gboolean image_claim_move_confirm(store_t *store, const image_identity_t *identity, const image_record_t *record,
+                                  char **request_id, GError **error);
 /* Once the guest can only be there: as which clients of the target, if it has all images open. What can't be told is logged. */
 void image_claim_move_arrived(store_t *store, const image_identity_t *identity, const image_record_t *record);
-/* It has failed, and nothing can come of it at the target any more. What can't be told is logged. */
-void image_claim_move_failed(store_t *store, const image_identity_t *identity, const image_record_t *record);
+/* That request has failed, and nothing can come of it at the target any more. What can't be told is logged. */
+void image_claim_move_failed(store_t *store, const image_identity_t *identity, const image_record_t *record,
+                             const char *request_id);
 
 /* What a claim of another host says of a migration to this one. */
 typedef struct image_arrival {

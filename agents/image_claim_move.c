@@ -7,9 +7,13 @@
  * may never be: its agent is killed, or nobody calls it. So what is kept beside the claim names both hosts, and whoever gives
  * the claim back, breaks it or takes it needs proof for both:
  *
- *   before the request     "to TARGET": it may write, as clients that nobody has seen (migrate_to, with the key given there)
+ *   before the request     "to TARGET": it may write, as clients that nobody has seen. Not while another such request's
+ *                          target stands: of that, too, may come something. Then the key is given there, and "to" is written
+ *                          anew: the target may have looked before, found no key, and said that nothing comes. One of the
+ *                          two writes fails
  *   answered, well         the target's clients are seen on all images and kept: they can be refused one by one
- *   answered, failed       the key is taken back at the target, and no domain found there: nothing can come of it, "to" goes
+ *   answered, failed       the key is taken back at the target, and no domain found there: nothing can come of it, and "to"
+ *                          goes, if it is that of this request
  *   not answered, killed   "to" stays
  *   arrived                migrate_from, or the first deep monitor or start at the target that sees the guest run there,
  *                          takes the claim over: holder and clients are replaced in one step
@@ -41,50 +45,123 @@ static gboolean note_read(store_t *store, const char *pool, const char *server, 
     return store_claim_note_read(store, pool, server, STORE_CLAIM_CLIENTS_KEY, text, error);
 }
 
-/* What is noted of the record's clients as it is now, or that they are not known; NULL with an error. */
-static char *own_note(store_t *store, const char *pool, const image_identity_t *identity, const image_record_t *record,
-                      GError **error)
+static gboolean claim_unread(const image_identity_t *identity, GError **error)
 {
-    g_autofree char *text = NULL;
+    g_set_error(error, UNDERSTUDY_ERROR, UNDERSTUDY_ERROR_TIMEOUT, "the claim on %s can't be read", identity->server);
+    return FALSE;
+}
+
+/* What is noted of the record's clients, and what of that is to be said from now on: that they are not known, if it says nothing.
+ * FALSE with an error. */
+static gboolean own_note(store_t *store, const char *pool, const image_identity_t *identity, const image_record_t *record,
+                         char **text, char **own, GError **error)
+{
     g_autoptr(claim_clients_t) clients = NULL;
     g_autofree char *address = NULL;
     const char *addresses[] = { NULL, NULL };
+
+    if (!note_read(store, pool, identity->server, text, error)) {
+        return FALSE;
+    }
+    clients = claim_clients_parse(*text, record->start_id);
+    if (clients != NULL && clients->target != NULL) {
+        g_set_error(error, UNDERSTUDY_ERROR, UNDERSTUDY_ERROR_BUSY,
+                    "an earlier migration of %s to %s may not have ended: it is not sent anywhere before a stop of the resource "
+                    "on that host has settled that", identity->server,
+                    clients->target->host[0] != '\0' ? clients->target->host : "an unknown host");
+        return FALSE;
+    }
+    if (clients != NULL) {
+        *own = g_strdup(*text);
+        return TRUE;
+    }
+    address = store_own_address(store, error);
+    addresses[0] = address;
+    *own = address != NULL ? claim_clients_text(record->start_id, FALSE, addresses) : NULL;
+    return address != NULL;
+}
+
+/* In one step with a look at what stood there, so that no other target is forgotten. */
+static gboolean target_set(store_t *store, const char *pool, const char *server, const char *holder, const char *clients,
+                           const char *base, const claim_target_t *target, GError **error)
+{
+    g_autofree char *text = claim_clients_text_moving(base, target);
+
+    return store_claim_swap_state(store, pool, server,
+                                  &(store_claim_state_t) { .holder = holder, .clients = clients != NULL ? clients : "" },
+                                  &(store_claim_state_t) { .holder = holder, .clients = text }, error);
+}
+
+gboolean image_claim_move_begin(const ocf_call_t *call, store_t *store, const image_identity_t *identity,
+                                const image_record_t *record, const char *target, const char *secret_uuid, char **request_id,
+                                GError **error)
+{
+    const store_options_t options = image_store_options(call);
+    g_autofree char *pool = claim_pool((const char *const *) record->run_images);
+    g_autofree char *holder = image_claim_own_text(store, identity, record);
+    claim_target_t to = { .host = (char *) target, .secret_uuid = (char *) secret_uuid };
+    g_autofree char *text = NULL;
+    g_autofree char *own = NULL;
+    gboolean noted = FALSE;
+
+    *request_id = NULL;
+    if (holder == NULL) {
+        return claim_unread(identity, error);
+    }
+    if (!own_note(store, pool, identity, record, &text, &own, error)) {
+        return FALSE;
+    }
+    *request_id = g_uuid_string_random();
+    to.id = *request_id;
+    fenced_host_where(&options, target, &to.addresses);
+    noted = target_set(store, pool, identity->server, holder, text, own, &to, error);
+    g_strfreev(to.addresses);
+    return noted;
+}
+
+/* What is kept beside the record's claim, if it names the target of this request; else NULL. */
+static char *note_of_request(store_t *store, const char *pool, const image_identity_t *identity, const image_record_t *record,
+                             const char *request_id, GError **error)
+{
+    g_autofree char *text = NULL;
+    g_autoptr(claim_clients_t) clients = NULL;
 
     if (!note_read(store, pool, identity->server, &text, error)) {
         return NULL;
     }
     clients = claim_clients_parse(text, record->start_id);
-    if (clients != NULL) {
-        return g_steal_pointer(&text);
-    }
-    address = store_own_address(store, error);
-    addresses[0] = address;
-    return address != NULL ? claim_clients_text(record->start_id, FALSE, addresses) : NULL;
+    return clients != NULL && clients->target != NULL && g_strcmp0(clients->target->id, request_id) == 0
+               ? g_steal_pointer(&text) : NULL;
 }
 
-gboolean image_claim_move_begin(const ocf_call_t *call, store_t *store, const image_identity_t *identity,
-                                const image_record_t *record, const char *target, const char *secret_uuid, GError **error)
+gboolean image_claim_move_confirm(store_t *store, const image_identity_t *identity, const image_record_t *record,
+                                  char **request_id, GError **error)
 {
-    const store_options_t options = image_store_options(call);
     g_autofree char *pool = claim_pool((const char *const *) record->run_images);
     g_autofree char *holder = image_claim_own_text(store, identity, record);
-    g_autofree char *own = holder != NULL ? own_note(store, pool, identity, record, error) : NULL;
-    g_autofree char *id = g_uuid_string_random();
-    claim_target_t to = { .host = (char *) target, .id = id, .secret_uuid = (char *) secret_uuid };
+    g_autoptr(GError) read_error = NULL;
     g_autofree char *text = NULL;
-    gboolean noted = FALSE;
+    g_autoptr(claim_clients_t) clients = NULL;
 
     if (holder == NULL) {
-        g_set_error(error, UNDERSTUDY_ERROR, UNDERSTUDY_ERROR_TIMEOUT, "the claim on %s can't be read", identity->server);
+        return claim_unread(identity, error);
     }
-    if (own == NULL) {
+    text = note_of_request(store, pool, identity, record, *request_id, &read_error);
+    if (read_error != NULL) {
+        g_propagate_error(error, g_steal_pointer(&read_error));
         return FALSE;
     }
-    fenced_host_where(&options, target, &to.addresses);
-    text = claim_clients_text_moving(own, &to);
-    noted = store_claim_note_set(store, pool, identity->server, holder, STORE_CLAIM_CLIENTS_KEY, text, error);
-    g_strfreev(to.addresses);
-    return noted;
+    if (text == NULL) {
+        g_set_error(error, UNDERSTUDY_ERROR, UNDERSTUDY_ERROR_BUSY,
+                    "the host to which %s is to move has said meanwhile that it does not come", identity->server);
+        return FALSE;
+    }
+    clients = claim_clients_parse(text, record->start_id);
+    g_free(clients->target->id);
+    g_free(*request_id);
+    *request_id = g_uuid_string_random();
+    clients->target->id = g_strdup(*request_id);
+    return target_set(store, pool, identity->server, holder, text, text, clients->target, error);
 }
 
 static gboolean arrived_note(store_t *store, const image_identity_t *identity, const image_record_t *record, GError **error)
@@ -128,25 +205,16 @@ void image_claim_move_arrived(store_t *store, const image_identity_t *identity, 
     }
 }
 
-/* In one step with a look at both, so that no other migration's target is dropped. */
-static gboolean target_drop(store_t *store, const char *pool, const char *server, const char *holder, const char *clients,
-                            GError **error)
-{
-    g_autofree char *stays = claim_clients_text_moving(clients, NULL);
-
-    return store_claim_swap_state(store, pool, server, &(store_claim_state_t) { .holder = holder, .clients = clients },
-                                  &(store_claim_state_t) { .holder = holder, .clients = stays }, error);
-}
-
-void image_claim_move_failed(store_t *store, const image_identity_t *identity, const image_record_t *record)
+void image_claim_move_failed(store_t *store, const image_identity_t *identity, const image_record_t *record,
+                             const char *request_id)
 {
     g_autofree char *pool = claim_pool((const char *const *) record->run_images);
-    g_autofree char *holder = image_claim_own_text(store, identity, record);
-    g_autofree char *text = NULL;
+    g_autofree char *holder = request_id != NULL ? image_claim_own_text(store, identity, record) : NULL;
     g_autoptr(GError) error = NULL;
+    g_autofree char *text = holder != NULL ? note_of_request(store, pool, identity, record, request_id, &error) : NULL;
 
-    if (holder != NULL && note_read(store, pool, identity->server, &text, &error) && text != NULL) {
-        (void) target_drop(store, pool, identity->server, holder, text, &error);
+    if (text != NULL) {
+        (void) target_set(store, pool, identity->server, holder, text, text, NULL, &error);
     }
     if (error != NULL) {
         ocf_log("that the image of %s has stayed here can't be noted: %s", identity->server, error->message);
@@ -192,7 +260,7 @@ gboolean image_arrival_source_has_ended(const store_options_t *options, const ch
 
 gboolean image_arrival_end(store_t *store, const char *server, const image_arrival_t *arrival, GError **error)
 {
-    return target_drop(store, arrival->pool, server, arrival->holder, arrival->clients, error);
+    return target_set(store, arrival->pool, server, arrival->holder, arrival->clients, arrival->clients, NULL, error);
 }
 
 void image_arrival_clear(image_arrival_t *arrival)

@@ -41,6 +41,7 @@ typedef struct move {
     hypervisor_t *destination;
     store_t *store;
     image_record_t *record;
+    char *request_id;           /* of what is noted of the target; NULL: nothing */
 } move_t;
 
 static void move_clear(move_t *move)
@@ -51,18 +52,27 @@ static void move_clear(move_t *move)
     hypervisor_close(move->destination);
     store_close(move->store);
     image_record_free(move->record);
+    g_free(move->request_id);
 }
 
-/* The key is libvirt's to hold at the other end before QEMU opens the disks there. */
+static gboolean destination_open(move_t *move, GError **error)
+{
+    move->destination = hypervisor_open(move->uri, image_libvirt_timeout_ms(move->call), error);
+    return move->destination != NULL;
+}
+
+/* The key is libvirt's to hold at the other end before QEMU opens the disks there. Where there is one, the target is named
+ * beside the claim, from before it is given until it is taken back: what comes late finds either no key, or is reckoned with. */
 static gboolean destination_prepare(move_t *move, GError **error)
 {
     gboolean given = FALSE;
 
-    move->destination = hypervisor_open(move->uri, image_libvirt_timeout_ms(move->call), error);
-    return move->destination != NULL
+    return image_claim_move_begin(move->call, move->store, move->identity, move->record, move->target, move->secret_uuid,
+                                  &move->request_id, error)
            && (move->secret_uuid == NULL
                || image_secret_give(move->call, move->identity->domain_name, move->store, move->destination,
-                                    move->secret_uuid, &given, error));
+                                    move->secret_uuid, &given, error))
+           && image_claim_move_confirm(move->store, move->identity, move->record, &move->request_id, error);
 }
 
 /* Whether libvirt has nothing there that could run the guest; one that is only defined, and shut off, can't. */
@@ -88,9 +98,12 @@ static void destination_clear(move_t *move)
     g_autoptr(GError) error = NULL;
     guint timeout_ms = image_libvirt_timeout_ms(move->call);
 
+    if (move->request_id == NULL) {
+        return;
+    }
     if ((move->secret_uuid == NULL || hypervisor_secret_remove(move->destination, move->secret_uuid, timeout_ms, &error))
         && destination_is_empty(move, timeout_ms, &error)) {
-        image_claim_move_failed(move->store, move->identity, move->record);
+        image_claim_move_failed(move->store, move->identity, move->record, move->request_id);
     } else {
         ocf_log("%s may have the image of %s yet: %s", move->target, move->identity->server,
                 error != NULL ? error->message : "libvirt has it there");
@@ -103,7 +116,7 @@ static gboolean migrate_from_here(move_t *move, GError **error)
     const char *name = move->identity->domain_name;
     g_autoptr(GError) migrate_error = NULL;
 
-    if (!image_claim_move_begin(move->call, move->store, move->identity, move->record, move->target, move->secret_uuid, error)
+    if (!destination_prepare(move, error)
         || !image_record_request(move->record, name, RECORD_REQUEST_MIGRATE, error)) {
         destination_clear(move);
         return FALSE;
@@ -143,7 +156,7 @@ static gboolean move_run(move_t *move, GError **error)
            && hypervisor_domain_secret(move->hypervisor, identity->domain_uuid, &move->secret_uuid,
                                        image_libvirt_timeout_ms(call), error)
            && image_found_keep(call, move->store, identity, move->hypervisor, &move->record, error)
-           && destination_prepare(move, error)
+           && destination_open(move, error)
            && migrate_from_here(move, error);
 }
 

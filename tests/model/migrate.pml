@@ -5,7 +5,8 @@
  *
  * Agents are killed between any two steps, libvirt carries a request out late or not at all, stops
  * come in any order or never, the target's watch lapses while its guest lives, and hosts look at
- * what they find when they like. FAULTS bounds the kills and lapses.
+ * what they find when they like. FAULTS bounds the kills and lapses. The guest may be asked to move
+ * once more, to the third host, which refuses.
  *
  * What is looked for:
  *   one writer    the store never accepts writes from two hosts
@@ -14,6 +15,9 @@
  *   NO_TARGET       the target is not named beside the claim before the request
  *   GIVE_BACK_BLIND a stop at the source gives the claim back when nobody has the image open
  *   KEEP_KEY        a stop at the target says that the guest is not there, and leaves the key to libvirt
+ *   REPLACE_TARGET  a second request is made while the target of the first is named, and names its own instead
+ *   DROP_ANY        a second request that was not made takes back what is named, whoever has named it
+ *   NO_CONFIRM      the target is not named anew once it has the key
  */
 #ifndef FAULTS
 #define FAULTS 3
@@ -25,7 +29,8 @@
 #define NOBODY 3
 
 byte claim = SOURCE;     /* in the store: whose the image is */
-bit target_named;        /* beside the claim */
+byte named = NOBODY;     /* beside the claim: the target of a request */
+bit confirmed;           /* named anew once it has the key */
 bit clients_known;       /* the target's, likewise */
 bit published;           /* that the source's start has ended there */
 bit key;                 /* libvirt has it at the target */
@@ -52,15 +57,25 @@ inline look()
 proctype Migrate()
 {
     d_step { !source_lock -> source_lock = 1 };
+#ifndef NO_TARGET
+    if
+    :: d_step { claim == SOURCE && named == NOBODY -> named = TARGET; confirmed = 0 }
+    :: d_step { claim != SOURCE || named != NOBODY -> skip }; goto ended
+    fi;
+#endif
+    if
+    :: KILLED; goto ended
+    :: skip
+    fi;
     key = 1;
     if
     :: KILLED; goto ended
     :: skip
     fi;
-#ifndef NO_TARGET
+#if !defined(NO_TARGET) && !defined(NO_CONFIRM)
     if
-    :: d_step { claim == SOURCE -> target_named = 1 }
-    :: d_step { claim != SOURCE -> skip }; goto ended
+    :: d_step { claim == SOURCE && named == TARGET -> confirmed = 1 }
+    :: d_step { claim != SOURCE || named != TARGET -> skip }; goto ended
     fi;
 #endif
     if
@@ -71,10 +86,35 @@ proctype Migrate()
     if
     :: KILLED                          /* or no answer in time */
     :: d_step { !asked && !qemu[SOURCE] -> /* well: it has all open there */
-        clients_known = ((claim == SOURCE && target_named && IS_OPEN(TARGET)) -> 1 : clients_known) }
+        clients_known = ((claim == SOURCE && named == TARGET && IS_OPEN(TARGET)) -> 1 : clients_known) }
     :: d_step { !asked && qemu[SOURCE] -> key = 0 };  /* failed */
-        d_step { target_named = ((claim == SOURCE && !qemu[TARGET]) -> 0 : target_named) }
+        d_step { named = ((claim == SOURCE && named == TARGET && !qemu[TARGET]) -> NOBODY : named) }
     fi;
+ended:
+    source_lock = 0
+}
+
+/* Another migrate_to, which does not get as far as a QEMU at the third host. */
+proctype Again()
+{
+end_wait:
+    d_step { !source_lock && qemu[SOURCE] -> source_lock = 1 };
+    if
+#ifdef REPLACE_TARGET
+    :: d_step { claim == SOURCE -> named = THIRD; clients_known = 0 }
+#else
+    :: d_step { claim == SOURCE && named == NOBODY -> named = THIRD; clients_known = 0 }
+#endif
+#ifdef DROP_ANY
+    :: d_step { claim == SOURCE && named == TARGET -> skip }
+#endif
+    :: d_step { claim != SOURCE || named != NOBODY -> skip }; goto ended
+    fi;
+#ifdef DROP_ANY
+    d_step { named = (claim == SOURCE -> NOBODY : named) };
+#else
+    d_step { named = ((claim == SOURCE && named == THIRD) -> NOBODY : named) };
+#endif
 ended:
     source_lock = 0
 }
@@ -87,16 +127,17 @@ proctype StopSource()
 #ifdef GIVE_BACK_BLIND
     d_step { claim = ((claim == SOURCE && !IS_OPEN(TARGET)) -> NOBODY : claim); published = 1 }
 #else
-    d_step { claim = ((claim == SOURCE && !target_named && !IS_OPEN(TARGET)) -> NOBODY : claim); published = 1 }
+    d_step { claim = ((claim == SOURCE && named == NOBODY && !IS_OPEN(TARGET)) -> NOBODY : claim); published = 1 }
 #endif
 }
 
 proctype StopTarget()
 {
     bit was_named;
+    bit was_confirmed;
 
     d_step { target_lock = 1; qemu[TARGET] = 0; runs[TARGET] = 0; watch[TARGET] = 0 };
-    d_step { was_named = (claim == SOURCE && target_named); claim = (claim == TARGET -> NOBODY : claim) };
+    d_step { was_named = (claim == SOURCE && named == TARGET); was_confirmed = confirmed; claim = (claim == TARGET -> NOBODY : claim) };
     if
 #ifdef KEEP_KEY
     :: skip
@@ -105,14 +146,14 @@ proctype StopTarget()
     :: d_step { key = 0 }
     fi;
     d_step { qemu[TARGET] = 0; runs[TARGET] = 0; watch[TARGET] = 0 };
-    d_step { target_named = (was_named -> 0 : target_named); target_lock = 0 }
+    d_step { named = ((was_named && claim == SOURCE && named == TARGET && was_confirmed == confirmed) -> NOBODY : named); target_lock = 0 }
 }
 
 proctype Third()
 {
     /* The source has ended, or nobody has it; what the target may have is refused, or there is none. It may wait for ever. */
 end_claim:
-    d_step { CLEAR && (claim == NOBODY || (claim == SOURCE && published && (!target_named || clients_known))) ->
+    d_step { CLEAR && (claim == NOBODY || (claim == SOURCE && published && (named == NOBODY || clients_known))) ->
         refused[TARGET] = (clients_known -> 1 : refused[TARGET]);
         claim = THIRD };
 end_look:
@@ -133,10 +174,10 @@ end:
     :: d_step { watch[TARGET] && faults < FAULTS -> faults++; watch[TARGET] = 0 }
     :: d_step { qemu[TARGET] && !watch[TARGET] && !refused[TARGET] -> watch[TARGET] = 1 }
     /* migrate_from, a monitor or a start at the target. */
-    :: d_step { !target_lock && runs[TARGET] && claim == SOURCE && target_named -> claim = TARGET; target_named = 0; clients_known = 0 }
+    :: d_step { !target_lock && runs[TARGET] && claim == SOURCE && named == TARGET -> claim = TARGET; named = NOBODY; clients_known = 0 }
     /* A probe or the capacity agent at the source. */
-    :: d_step { !source_lock && !qemu[SOURCE] && claim == SOURCE && !target_named && CLEAR -> claim = NOBODY }
-    :: d_step { !source_lock && !qemu[SOURCE] && claim == SOURCE && target_named -> published = 1 }
+    :: d_step { !source_lock && !qemu[SOURCE] && claim == SOURCE && named == NOBODY && CLEAR -> claim = NOBODY }
+    :: d_step { !source_lock && !qemu[SOURCE] && claim == SOURCE && named != NOBODY -> published = 1 }
     od
 }
 
@@ -147,6 +188,10 @@ init
     watch[SOURCE] = 1;
     atomic {
         run Migrate(); run Third(); run World();
+        if
+        :: run Again()
+        :: skip
+        fi;
         if
         :: run StopSource()
         :: skip

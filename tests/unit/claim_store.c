@@ -96,8 +96,9 @@ gboolean __wrap_store_claim_swap_state(store_t *store, const char *pool, const c
 {
     const char *clients = g_hash_table_lookup(claim_store.clients, pool);
 
-    if (expected->clients != NULL) {
-        assert_string_equal(clients != NULL ? clients : "", expected->clients);
+    if (expected->clients != NULL && strcmp(clients != NULL ? clients : "", expected->clients) != 0) {
+        g_set_error(error, UNDERSTUDY_ERROR, UNDERSTUDY_ERROR_BUSY, "%s is claimed by another start", server);
+        return FALSE;
     }
     if (desired->clients != NULL) {
         g_hash_table_insert(claim_store.clients, g_strdup(pool), g_strdup(desired->clients));

@@ -23,6 +23,7 @@ static const char *ended_start;
 static gboolean host_is_clean;
 static GString *looked;       /* images whose openers were looked at */
 static const char *busy_image;
+static char *moving_request;  /* by which host1's image was asked to go to host2 */
 
 /* What knows of hosts, and of who has an image open -----------------------------*/
 
@@ -150,6 +151,7 @@ static int teardown(void **state)
     (void) state;
     claim_store_clear();
     g_string_free(looked, TRUE);
+    g_clear_pointer(&moving_request, g_free);
     return 0;
 }
 
@@ -318,18 +320,30 @@ static void test_free_with_opener(void **state)
 #define TARGET_CLIENT "10.0.2.12:0/7"
 
 static image_record_t moving_record = { .start_id = (char *) "s1" };
+static const image_identity_t moving_identity = { .server = (char *) "db1" };
+
+/* By host1, whose image it is; NULL: nothing was noted. */
+static char *move_begin(const char *target, const char *outcome)
+{
+    const ocf_call_t call = { .node = "host1" };
+    g_autoptr(GError) error = NULL;
+    char *request_id = NULL;
+    gboolean begun = image_claim_move_begin(&call, NULL, &moving_identity, &moving_record, target, "u", &request_id, &error);
+
+    assert_int_equal(begun, outcome[0] == '\0');
+    assert_true(begun || strstr(error->message, outcome) != NULL);
+    return request_id;
+}
 
 /* Host1's image has been asked to go to host2. */
 static void move_is_begun(void)
 {
     static char *run_images[] = { (char *) "vm/run-db1-0", NULL };
-    const image_identity_t identity = { .server = (char *) "db1" };
-    const ocf_call_t call = { .node = "host1" };
 
     moving_record.run_images = run_images;
     start_is("host1", "vm/run-db1-0", "s1", "");
     g_hash_table_insert(claim_store.clients, g_strdup("vm"), g_strdup("s1 all " SOURCE_CLIENT));
-    assert_true(image_claim_move_begin(&call, NULL, &identity, &moving_record, "host2", "u", NULL));
+    moving_request = move_begin("host2", "");
 }
 
 /* Its source has stopped, and says so; the target's QEMU, which nobody sees, may have written to one disk or none. */
@@ -397,12 +411,53 @@ static void test_moved(void **state)
 
 static void test_move_failed(void **state)
 {
-    const image_identity_t identity = { .server = (char *) "db1" };
+    (void) state;
+    move_is_begun();
+    image_claim_move_failed(NULL, &moving_identity, &moving_record, moving_request);
+    assert_string_equal(g_hash_table_lookup(claim_store.clients, "vm"), "s1 all " SOURCE_CLIENT);
+}
+
+/* The first was not answered, and may be carried out yet. */
+static void test_second_move(void **state)
+{
+    static const char *const targets[] = { "host3", "host2" };
 
     (void) state;
     move_is_begun();
-    image_claim_move_failed(NULL, &identity, &moving_record);
-    assert_string_equal(g_hash_table_lookup(claim_store.clients, "vm"), "s1 all " SOURCE_CLIENT);
+    for (gsize i = 0; i < G_N_ELEMENTS(targets); i++) {
+        g_autofree char *request_id = move_begin(targets[i], "an earlier migration of db1 to host2 may not have ended");
+
+        assert_null(request_id);
+        image_claim_move_failed(NULL, &moving_identity, &moving_record, request_id);
+        image_claim_move_failed(NULL, &moving_identity, &moving_record, "another");
+    }
+    ended_start = "s1";
+    start_is("host3", "vm/run-db1-0", "s3", "host2 may have the guest by a migration that has not ended");
+}
+
+/* The target's stop looks before the key comes there: its word holds, or the request, never both. */
+static void test_move_settled_at_target(void **state)
+{
+    static const char *const run_images[] = { "vm/run-db1-0", NULL };
+    const ocf_call_t there = { .node = "host2" };
+    image_arrival_t early = { 0 };
+    image_arrival_t late = { 0 };
+    g_autoptr(GError) error = NULL;
+
+    (void) state;
+    move_is_begun();
+    assert_true(image_arrival_find(&there, NULL, "db1", run_images, &early, NULL));
+    assert_true(image_claim_move_confirm(NULL, &moving_identity, &moving_record, &moving_request, NULL));
+    assert_false(image_arrival_end(NULL, "db1", &early, NULL));
+    assert_true(image_arrival_find(&there, NULL, "db1", run_images, &late, NULL));
+    assert_string_equal(late.secret_uuid, "u");
+    assert_true(image_arrival_end(NULL, "db1", &late, NULL));
+    image_arrival_clear(&early);
+    image_arrival_clear(&late);
+    assert_false(image_claim_move_confirm(NULL, &moving_identity, &moving_record, &moving_request, &error));
+    assert_int_equal(error->code, UNDERSTUDY_ERROR_BUSY);
+    g_free(moving_request);
+    moving_request = move_begin("host3", ""); /* it is settled */
 }
 
 static char *take_over_on(const char *node, const char *from_host)
@@ -523,6 +578,7 @@ int main(void)
         TEST(test_free_with_lock_owner), TEST(test_free_with_refused_owner), TEST(test_free_with_opener), TEST(test_moving),
         TEST(test_moving_source_fenced),
         TEST(test_moving_to_unknown_host), TEST(test_moving_start_at_target), TEST(test_moved), TEST(test_move_failed),
+        TEST(test_second_move), TEST(test_move_settled_at_target),
         TEST(test_take_over), TEST(test_take_over_own), TEST(test_arrival),
     };
 
