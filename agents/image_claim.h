@@ -66,7 +66,7 @@ typedef struct image_arrival {
 } image_arrival_t;
 gboolean image_arrival_find(const ocf_call_t *call, store_t *store, const char *server, const char *const *run_images,
                             image_arrival_t *arrival, GError **error);
-/* Whether nobody is left at its source to send the guest, so that a look at this host is the last word. */
+/* Whether nobody is left at its source to send the guest, so that a look at this host is the last word (claim_holder_is_gone). */
 gboolean image_arrival_source_has_ended(const store_options_t *options, const char *server, const image_arrival_t *arrival);
 /* Nothing can come of it here any more. */
 gboolean image_arrival_end(store_t *store, const char *server, const image_arrival_t *arrival, GError **error);

@@ -19,15 +19,15 @@
  *                          takes the claim over: holder and clients are replaced in one step
  *   stop at the target     the key is taken back, then libvirt's list and /proc have no QEMU: no later one can open the
  *                          disks (libvirt lists a domain before it asks for its key). Then "to" goes. Without a key, or
- *                          with a libvirtd that does not answer, /proc is the last word only after the source has ended
+ *                          with a libvirtd that does not answer, /proc is the last word only after the source has ended: it
+ *                          says so, or has booted. One that was fenced through the store has its libvirtd yet
  *   stop at the source     proves only that the guest is not there. While "to" stands, or another host has an image open, the
  *                          claim stays, published as ended; so does one that is found left behind. Watches are not asked:
  *                          those of a target that sleeps have lapsed
  *   the next start         has the source's end, and of the target one of: all of it is refused by the store, its clients
  *                          are known (nobody has the images open, and they are refused for good), Pacemaker has fenced it,
- *                          or this is the target and it has no QEMU of the image (nor gets one by then: libvirt lets none
- *                          in beside the one that the start makes). That nobody owns a lock is no proof: a disk has no
- *                          owner before its first write
+ *                          or this is the target and it has no QEMU of the image, nor gets one: as in a stop. That nobody
+ *                          owns a lock is no proof: a disk has no owner before its first write
  *
  * The boot of the target is no proof: which it was when the migration was asked for is not known here for sure.
  */
@@ -244,9 +244,8 @@ gboolean image_arrival_find(const ocf_call_t *call, store_t *store, const char *
     return TRUE;
 }
 
-gboolean image_arrival_source_has_ended(const store_options_t *options, const char *server, const image_arrival_t *arrival)
+static gboolean holder_is_gone(const store_options_t *options, const char *server, const claim_t *holder)
 {
-    g_autoptr(claim_t) holder = claim_parse(arrival->holder);
     g_autofree char *boot_id = NULL;
     g_autofree char *ended_start = NULL;
     claim_evidence_t evidence = { .host = "", .boot_id = "" }; /* it is another host */
@@ -255,7 +254,14 @@ gboolean image_arrival_source_has_ended(const store_options_t *options, const ch
                        &evidence.host_is_fenced);
     evidence.host_boot_id = boot_id;
     evidence.ended_start = ended_start;
-    return claim_holder_is_dead(holder, &evidence);
+    return claim_holder_is_gone(holder, &evidence);
+}
+
+gboolean image_arrival_source_has_ended(const store_options_t *options, const char *server, const image_arrival_t *arrival)
+{
+    g_autoptr(claim_t) holder = claim_parse(arrival->holder);
+
+    return holder_is_gone(options, server, holder);
 }
 
 gboolean image_arrival_end(store_t *store, const char *server, const image_arrival_t *arrival, GError **error)
@@ -272,6 +278,40 @@ void image_arrival_clear(image_arrival_t *arrival)
     *arrival = (image_arrival_t) { 0 };
 }
 
+/* As in a stop: without its key no QEMU that libvirt makes later can open the disks, and it lists a domain before it asks for
+ * the key. */
+static gboolean late_guest_is_excluded(const ocf_call_t *call, const image_identity_t *identity, const claim_target_t *target)
+{
+    guint timeout_ms = image_libvirt_timeout_ms(call);
+    g_autoptr(GError) error = NULL;
+    hypervisor_t *hypervisor = target->secret_uuid != NULL ? hypervisor_open(HYPERVISOR_URI, timeout_ms, &error) : NULL;
+    hypervisor_domain_t domain = { .found = TRUE };
+    gboolean is_known = hypervisor != NULL
+                        && hypervisor_secret_remove(hypervisor, target->secret_uuid, timeout_ms, &error)
+                        && hypervisor_domain_find(hypervisor, identity->domain_uuid, identity->domain_name, &domain, timeout_ms,
+                                                  &error);
+    gboolean is_excluded = is_known && !domain.found;
+
+    if (is_known) {
+        hypervisor_domain_clear(&domain);
+    }
+    if (error != NULL) {
+        ocf_log("whether the guest of %s still comes here can't be told: %s", identity->server, error->message);
+    }
+    hypervisor_close(hypervisor);
+    return is_excluded;
+}
+
+static gboolean is_not_here(const ocf_call_t *call, const image_identity_t *identity, const claim_t *holder,
+                            const claim_target_t *target)
+{
+    const store_options_t options = image_store_options(call);
+    pid_t pid = 0;
+
+    return (holder_is_gone(&options, identity->server, holder) || late_guest_is_excluded(call, identity, target))
+           && qemu_process_find(identity->domain_name, identity->domain_uuid, &pid, NULL) && pid == 0;
+}
+
 gboolean image_claim_target_is_dead(const ocf_call_t *call, const image_identity_t *identity, const claim_t *holder,
                                     const char *clients_text)
 {
@@ -281,13 +321,12 @@ gboolean image_claim_target_is_dead(const ocf_call_t *call, const image_identity
     g_autofree char *ended_start = NULL;
     gboolean is_clean = FALSE;
     gboolean is_fenced = FALSE;
-    pid_t pid = 0;
 
     if (clients == NULL || clients->target == NULL || clients->target->complete || clients->target->host[0] == '\0') {
         return FALSE; /* nobody asks */
     }
     if (strcmp(clients->target->host, call->node) == 0) {
-        return qemu_process_find(identity->domain_name, identity->domain_uuid, &pid, NULL) && pid == 0;
+        return is_not_here(call, identity, holder, clients->target);
     }
     fenced_host_holder(&options, clients->target->host, identity->server, &boot_id, &ended_start, &is_clean, &is_fenced);
     return is_fenced;

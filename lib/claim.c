@@ -79,12 +79,17 @@ const char *claim_ended_reason(const claim_t *claim, const claim_evidence_t *evi
     return evidence->host_is_clean ? "its host is down, and nothing is left there to be fenced" : NULL;
 }
 
-gboolean claim_holder_is_dead(const claim_t *claim, const claim_evidence_t *evidence)
+gboolean claim_holder_is_gone(const claim_t *claim, const claim_evidence_t *evidence)
 {
     claim_evidence_t proof = *evidence;
 
     proof.host_is_clean = FALSE;
-    return evidence->host_is_fenced || claim_ended_reason(claim, &proof) != NULL;
+    return claim_ended_reason(claim, &proof) != NULL;
+}
+
+gboolean claim_holder_is_dead(const claim_t *claim, const claim_evidence_t *evidence)
+{
+    return evidence->host_is_fenced || claim_holder_is_gone(claim, evidence);
 }
 
 /* "START_ID all|some ADDRESS ...", then, if a migration was asked for, " to HOST ID SECRET_UUID all|some ADDRESS ...";

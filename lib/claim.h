@@ -40,6 +40,10 @@ char *claim_pool(const char *const *run_images);
 /* Why the holder is known to have ended, as the end of a sentence; NULL if it is not. */
 const char *claim_ended_reason(const claim_t *claim, const claim_evidence_t *evidence);
 
+/* Whether nobody is left on the holder's host who could send its guest to another: it has booted since, or the start says itself
+ * that it has ended. A host that was fenced may have its power, and its libvirtd may go on with a migration. */
+gboolean claim_holder_is_gone(const claim_t *claim, const claim_evidence_t *evidence);
+
 /* Whether nothing of a holder that has ended can write any more, whatever it has open: a host that is only offline and clean
  * may have a QEMU that is cut off. */
 gboolean claim_holder_is_dead(const claim_t *claim, const claim_evidence_t *evidence);

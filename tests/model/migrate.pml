@@ -15,6 +15,8 @@
  *   NO_TARGET       the target is not named beside the claim before the request
  *   GIVE_BACK_BLIND a stop at the source gives the claim back when nobody has the image open
  *   KEEP_KEY        a stop at the target says that the guest is not there, and leaves the key to libvirt
+ *   FENCED_IS_GONE  a stop at the target takes a source that was fenced through the store for one that sends no guest
+ *   START_KEEPS_KEY a start at the target takes the claim, and leaves libvirt the key of the migration
  *   REPLACE_TARGET  a second request is made while the target of the first is named, and names its own instead
  *   DROP_ANY        a second request that was not made takes back what is named, whoever has named it
  *   NO_CONFIRM      the target is not named anew once it has the key
@@ -33,6 +35,7 @@ byte named = NOBODY;     /* beside the claim: the target of a request */
 bit confirmed;           /* named anew once it has the key */
 bit clients_known;       /* the target's, likewise */
 bit published;           /* that the source's start has ended there */
+bit fenced;              /* the source's host, through the store: its QEMU and libvirtd go on */
 bit key;                 /* libvirt has it at the target */
 bit asked;               /* libvirt was asked to migrate, and may carry it out */
 bit qemu[3];             /* lives */
@@ -136,24 +139,47 @@ proctype StopTarget()
     bit was_named;
     bit was_confirmed;
 
-    d_step { target_lock = 1; qemu[TARGET] = 0; runs[TARGET] = 0; watch[TARGET] = 0 };
+    d_step { !target_lock -> target_lock = 1; qemu[TARGET] = 0; runs[TARGET] = 0; watch[TARGET] = 0 };
     d_step { was_named = (claim == SOURCE && named == TARGET); was_confirmed = confirmed; claim = (claim == TARGET -> NOBODY : claim) };
     if
 #ifdef KEEP_KEY
     :: skip
 #endif
     :: d_step { published -> skip }     /* nobody is left to send the guest */
+#ifdef FENCED_IS_GONE
+    :: d_step { fenced -> skip }
+#endif
     :: d_step { key = 0 }
     fi;
     d_step { qemu[TARGET] = 0; runs[TARGET] = 0; watch[TARGET] = 0 };
     d_step { named = ((was_named && claim == SOURCE && named == TARGET && was_confirmed == confirmed) -> NOBODY : named); target_lock = 0 }
 }
 
+/* A start at the target, which gets no further than the claim; then its stop, to which libvirtd does not answer. */
+proctype StartTarget()
+{
+    bit was_confirmed;
+
+end_wait:
+    d_step { !target_lock && (published || fenced) && claim == SOURCE && named == TARGET ->
+        target_lock = 1; was_confirmed = confirmed };
+#ifndef START_KEEPS_KEY
+    key = 0;
+#endif
+    if
+    :: KILLED
+    :: d_step { !qemu[TARGET] && claim == SOURCE && named == TARGET && confirmed == was_confirmed -> claim = TARGET; named = NOBODY; clients_known = 0 };
+        d_step { claim = (claim == TARGET -> NOBODY : claim) }
+    :: d_step { qemu[TARGET] || claim != SOURCE || named != TARGET || confirmed != was_confirmed -> skip }
+    fi;
+    target_lock = 0
+}
+
 proctype Third()
 {
     /* The source has ended, or nobody has it; what the target may have is refused, or there is none. It may wait for ever. */
 end_claim:
-    d_step { CLEAR && (claim == NOBODY || (claim == SOURCE && published && (named == NOBODY || clients_known))) ->
+    d_step { CLEAR && (claim == NOBODY || (claim == SOURCE && (published || fenced) && (named == NOBODY || clients_known))) ->
         refused[TARGET] = (clients_known -> 1 : refused[TARGET]);
         claim = THIRD };
 end_look:
@@ -170,6 +196,7 @@ end:
         asked = 0; qemu[SOURCE] = 0; runs[SOURCE] = 0; watch[SOURCE] = 0; runs[TARGET] = 1; look() }
     :: d_step { asked -> asked = 0; qemu[TARGET] = 0; watch[TARGET] = 0 }
     :: d_step { qemu[TARGET] && !runs[TARGET] && !qemu[SOURCE] -> qemu[TARGET] = 0; watch[TARGET] = 0 }
+    :: d_step { !fenced && faults < FAULTS -> faults++; fenced = 1; refused[SOURCE] = 1 }
     /* The target's watch lapses, and comes back. */
     :: d_step { watch[TARGET] && faults < FAULTS -> faults++; watch[TARGET] = 0 }
     :: d_step { qemu[TARGET] && !watch[TARGET] && !refused[TARGET] -> watch[TARGET] = 1 }
@@ -187,7 +214,7 @@ init
     runs[SOURCE] = 1;
     watch[SOURCE] = 1;
     atomic {
-        run Migrate(); run Third(); run World();
+        run Migrate(); run Third(); run StartTarget(); run World();
         if
         :: run Again()
         :: skip

@@ -66,6 +66,24 @@ static void test_on_another_host(void **state)
     assert_true(has_ended("host2 b2 s", (claim_evidence_t) { .host_boot_id = "b2", .host_is_clean = TRUE }));
 }
 
+static gboolean is_gone(const char *text, claim_evidence_t evidence)
+{
+    g_autoptr(claim_t) claim = claim_parse(text);
+
+    evidence.host = "host1";
+    evidence.boot_id = "b1";
+    return claim_holder_is_gone(claim, &evidence);
+}
+
+/* Who may still send its guest elsewhere: a fence through the store leaves a host its libvirtd. */
+static void test_gone(void **state)
+{
+    (void) state;
+    assert_false(is_gone("host2 b2 s", (claim_evidence_t) { .host_boot_id = "b2", .host_is_clean = TRUE, .host_is_fenced = TRUE }));
+    assert_true(is_gone("host2 b2 s", (claim_evidence_t) { .host_boot_id = "b3", .host_is_clean = TRUE }));
+    assert_true(is_gone("host2 b2 s", (claim_evidence_t) { .ended_start = "s" }));
+}
+
 static gboolean is_dead(const char *text, claim_evidence_t evidence)
 {
     g_autoptr(claim_t) claim = claim_parse(text);
@@ -187,6 +205,7 @@ int main(void)
         cmocka_unit_test(test_pool),
         cmocka_unit_test(test_on_this_host),
         cmocka_unit_test(test_on_another_host),
+        cmocka_unit_test(test_gone),
         cmocka_unit_test(test_dead),
         cmocka_unit_test(test_clients),
         cmocka_unit_test(test_target),

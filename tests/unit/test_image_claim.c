@@ -25,6 +25,70 @@ static GString *looked;       /* images whose openers were looked at */
 static const char *busy_image;
 static char *moving_request;  /* by which host1's image was asked to go to host2 */
 
+/* libvirt ---------------------------------------------------------------------*/
+
+static gboolean libvirt_is_silent;
+static gboolean libvirt_lists_it;
+static gboolean libvirt_has_key;
+
+hypervisor_t *__wrap_hypervisor_open(const char *uri, guint timeout_ms, GError **error);
+void __wrap_hypervisor_close(hypervisor_t *hypervisor);
+gboolean __wrap_hypervisor_secret_remove(hypervisor_t *hypervisor, const char *uuid, guint timeout_ms, GError **error);
+gboolean __wrap_hypervisor_domain_find(hypervisor_t *hypervisor, const char *uuid, const char *name,
+                                       hypervisor_domain_t *domain, guint timeout_ms, GError **error);
+void __wrap_hypervisor_domain_clear(hypervisor_domain_t *domain);
+
+hypervisor_t *__wrap_hypervisor_open(const char *uri, guint timeout_ms, GError **error)
+{
+    static char hypervisor;
+
+    (void) timeout_ms;
+    assert_string_equal(uri, HYPERVISOR_URI);
+    if (libvirt_is_silent) {
+        g_set_error_literal(error, UNDERSTUDY_ERROR, UNDERSTUDY_ERROR_TIMEOUT, "libvirt: no answer");
+        return NULL;
+    }
+    return (hypervisor_t *) &hypervisor;
+}
+
+void __wrap_hypervisor_close(hypervisor_t *hypervisor)
+{
+    (void) hypervisor;
+}
+
+gboolean __wrap_hypervisor_secret_remove(hypervisor_t *hypervisor, const char *uuid, guint timeout_ms, GError **error)
+{
+    (void) hypervisor;
+    (void) timeout_ms;
+    (void) error;
+    assert_string_equal(uuid, "u");
+    libvirt_has_key = FALSE;
+    return TRUE;
+}
+
+gboolean __wrap_hypervisor_domain_find(hypervisor_t *hypervisor, const char *uuid, const char *name,
+                                       hypervisor_domain_t *domain, guint timeout_ms, GError **error)
+{
+    (void) hypervisor;
+    (void) uuid;
+    (void) name;
+    (void) timeout_ms;
+    (void) error;
+    *domain = (hypervisor_domain_t) { .found = libvirt_lists_it };
+    return TRUE;
+}
+
+void __wrap_hypervisor_domain_clear(hypervisor_domain_t *domain)
+{
+    (void) domain;
+}
+
+guint image_libvirt_timeout_ms(const ocf_call_t *call)
+{
+    (void) call;
+    return 1000;
+}
+
 /* What knows of hosts, and of who has an image open -----------------------------*/
 
 gboolean fenced_host_publish(const char *name, const store_options_t *options, GError **error)
@@ -143,6 +207,9 @@ static int setup(void **state)
     host_is_known = TRUE;
     seen_at_target = NULL;
     qemu_pid = 0;
+    libvirt_is_silent = FALSE;
+    libvirt_lists_it = FALSE;
+    libvirt_has_key = TRUE;
     return 0;
 }
 
@@ -394,6 +461,25 @@ static void test_moving_start_at_target(void **state)
     start_is("host2", "vm/run-db1-0", "s2", "");
 }
 
+/* A source that was fenced through the store may send its guest yet: /proc alone does not tell that it does not come. */
+static void test_moving_start_at_target_source_fenced(void **state)
+{
+    (void) state;
+    move_is_begun();
+    host_is_clean = TRUE;
+    fenced_host = "host1";
+    libvirt_is_silent = TRUE;
+    start_is("host2", "vm/run-db1-0", "s2", "host2 may have the guest");
+    assert_true(libvirt_has_key);
+    libvirt_is_silent = FALSE;
+    libvirt_lists_it = TRUE;
+    start_is("host2", "vm/run-db1-0", "s2", "host2 may have the guest");
+    libvirt_lists_it = FALSE;
+    libvirt_has_key = TRUE;
+    start_is("host2", "vm/run-db1-0", "s2", "");
+    assert_false(libvirt_has_key);
+}
+
 static void test_moved(void **state)
 {
     const image_identity_t identity = { .server = (char *) "db1" };
@@ -520,6 +606,9 @@ static void test_arrival(void **state)
     assert_string_equal(arrival.secret_uuid, "u");
     host_is_clean = TRUE; /* and may go on */
     assert_false(image_arrival_source_has_ended(NULL, "db1", &arrival));
+    fenced_host = "host1"; /* through the store, maybe */
+    assert_false(image_arrival_source_has_ended(NULL, "db1", &arrival));
+    fenced_host = NULL;
     ended_start = "s1";
     assert_true(image_arrival_source_has_ended(NULL, "db1", &arrival));
     ended_start = NULL;
@@ -577,7 +666,8 @@ int main(void)
         TEST(test_older_claim),      TEST(test_other_disks),         TEST(test_monitors_silent),
         TEST(test_free_with_lock_owner), TEST(test_free_with_refused_owner), TEST(test_free_with_opener), TEST(test_moving),
         TEST(test_moving_source_fenced),
-        TEST(test_moving_to_unknown_host), TEST(test_moving_start_at_target), TEST(test_moved), TEST(test_move_failed),
+        TEST(test_moving_to_unknown_host), TEST(test_moving_start_at_target),
+        TEST(test_moving_start_at_target_source_fenced), TEST(test_moved), TEST(test_move_failed),
         TEST(test_second_move), TEST(test_move_settled_at_target),
         TEST(test_take_over), TEST(test_take_over_own), TEST(test_arrival),
     };
