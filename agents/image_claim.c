@@ -54,8 +54,14 @@ static gboolean attempt_init(attempt_t *attempt, GError **error)
     return TRUE;
 }
 
-/* Whether the holder has ended, by what this host and the cluster know. */
-static char *ended_reason(const attempt_t *attempt, const claim_t *holder, gboolean *is_dead)
+/* How a holder has ended. */
+typedef struct holder_end {
+    gboolean is_dead;   /* claim_holder_is_dead() */
+    gboolean is_gone;   /* claim_holder_is_gone() */
+} holder_end_t;
+
+/* Whether the holder has ended, by what this host and the cluster know, and by what is noted beside its claim (NULL: nothing). */
+static char *ended_reason(const attempt_t *attempt, const claim_t *holder, const char *noted_end, holder_end_t *end)
 {
     g_autofree char *host_boot_id = NULL;
     g_autofree char *ended_start = NULL;
@@ -70,9 +76,10 @@ static char *ended_reason(const attempt_t *attempt, const claim_t *holder, gbool
         fenced_host_holder(&options, holder->host, attempt->identity->server, &host_boot_id, &ended_start,
                            &evidence.host_is_clean, &evidence.host_is_fenced);
         evidence.host_boot_id = host_boot_id;
-        evidence.ended_start = ended_start;
+        evidence.ended_start = g_strcmp0(noted_end, holder->start_id) == 0 ? noted_end : ended_start;
     }
-    *is_dead = claim_holder_is_dead(holder, &evidence);
+    end->is_dead = claim_holder_is_dead(holder, &evidence);
+    end->is_gone = claim_holder_is_gone(holder, &evidence);
     return g_strdup(claim_ended_reason(holder, &evidence));
 }
 
@@ -119,7 +126,7 @@ static gboolean refused_drop(store_t *store, GPtrArray *owners, GError **error)
  * guest that has gone to another host runs on when its source gives the claim back. The owners are read before the claim is
  * read again, so that none of them is the QEMU of another start that was quicker to break it. */
 static gboolean holder_shut_out(const attempt_t *attempt, const claim_t *holder, const char *text, const char *clients,
-                                gboolean is_dead, GError **error)
+                                const holder_end_t *end, GError **error)
 {
     const char *server = attempt->identity->server;
     const store_options_t options = image_store_options(attempt->call);
@@ -142,8 +149,9 @@ static gboolean holder_shut_out(const attempt_t *attempt, const claim_t *holder,
         g_set_error(error, UNDERSTUDY_ERROR, UNDERSTUDY_ERROR_BUSY, "%s is claimed by another start", server);
         return FALSE;
     }
-    if (!claim_refuse_holder(attempt->store, holder, clients, owners, is_dead,
-                             image_claim_target_is_dead(attempt->call, attempt->identity, holder, clients), error)) {
+    if (!claim_refuse_holder(attempt->store, holder, clients, owners, end->is_dead,
+                             image_claim_target_is_dead(attempt->call, attempt->identity, holder, end->is_gone, clients),
+                             error)) {
         g_prefix_error(error, "the claim on %s is not broken while who had its image may come back: ", server);
         return FALSE;
     }
@@ -169,12 +177,14 @@ static gboolean claim_try(const attempt_t *attempt, char **held, GError **error)
     const char *server = attempt->identity->server;
     g_autofree char *text = NULL;
     g_autofree char *clients = NULL;
+    g_autofree char *ended = NULL;
     g_autofree char *reason = NULL;
     g_autoptr(claim_t) holder = NULL;
-    gboolean is_dead = FALSE;
+    holder_end_t end = { 0 };
 
     if (!store_claim_read(attempt->store, attempt->pool, server, &text, error)
-        || !store_claim_note_read(attempt->store, attempt->pool, server, STORE_CLAIM_CLIENTS_KEY, &clients, error)) {
+        || !store_claim_note_read(attempt->store, attempt->pool, server, STORE_CLAIM_CLIENTS_KEY, &clients, error)
+        || !store_claim_note_read(attempt->store, attempt->pool, server, STORE_CLAIM_ENDED_KEY, &ended, error)) {
         return FALSE;
     }
     if (g_strcmp0(text, attempt->own_text) == 0) {
@@ -182,16 +192,16 @@ static gboolean claim_try(const attempt_t *attempt, char **held, GError **error)
     }
     holder = text != NULL ? claim_parse(text) : NULL;
     if (text != NULL) {
-        reason = holder != NULL ? ended_reason(attempt, holder, &is_dead) : NULL;
+        reason = holder != NULL ? ended_reason(attempt, holder, ended, &end) : NULL;
         if (reason == NULL) {
             *held = held_text(attempt, holder);
             return FALSE;
         }
-        if (!holder_shut_out(attempt, holder, text, clients, is_dead, error)) {
+        if (!holder_shut_out(attempt, holder, text, clients, &end, error)) {
             return FALSE;
         }
         ocf_log("%s was claimed by a start on %s: %s", server, holder->host, reason);
-    } else if (attempt->own_text != NULL && !holder_shut_out(attempt, NULL, NULL, NULL, FALSE, error)) {
+    } else if (attempt->own_text != NULL && !holder_shut_out(attempt, NULL, NULL, NULL, &end, error)) {
         return FALSE;
     }
     if (attempt->own_text != NULL) {
@@ -209,10 +219,10 @@ static gboolean claim_try(const attempt_t *attempt, char **held, GError **error)
 static gboolean gone_pool_try(const attempt_t *attempt, const claim_place_t *place, char **held)
 {
     const char *server = attempt->identity->server;
-    gboolean is_dead = FALSE;
-    g_autofree char *reason = ended_reason(attempt, place->claim, &is_dead);
+    holder_end_t end = { 0 };
+    g_autofree char *reason = ended_reason(attempt, place->claim, NULL, &end);
 
-    if (reason == NULL || !is_dead) {
+    if (reason == NULL || !end.is_dead) {
         *held = g_strdup_printf("%s was claimed by %s in pool %s, which is not there any more, so that nobody can tell who "
                                 "has it: make sure that its image runs nowhere, then 'understudy unclaim %s'", server,
                                 place->claim->host, place->pool, server);

@@ -63,6 +63,7 @@ typedef struct image_arrival {
     char *holder;      /* NULL: it says nothing of one */
     char *clients;
     char *secret_uuid; /* NULL: QEMU needs none */
+    char *ended_start; /* that its host says has ended there, or NULL */
 } image_arrival_t;
 gboolean image_arrival_find(const ocf_call_t *call, store_t *store, const char *server, const char *const *run_images,
                             image_arrival_t *arrival, GError **error);
@@ -72,9 +73,10 @@ gboolean image_arrival_source_has_ended(const store_options_t *options, const ch
 gboolean image_arrival_end(store_t *store, const char *server, const image_arrival_t *arrival, GError **error);
 void image_arrival_clear(image_arrival_t *arrival);
 
-/* Whether the target that a claim's clients name has nothing that could write any more; the holder must have ended. */
+/* Whether the target that a claim's clients name has nothing that could write any more; the holder must have ended.
+ * holder_is_gone: as claim_holder_is_gone() has it. */
 gboolean image_claim_target_is_dead(const ocf_call_t *call, const image_identity_t *identity, const claim_t *holder,
-                                    const char *clients_text);
+                                    gboolean holder_is_gone, const char *clients_text);
 
 /* -------------------------------------------------------------------------------*/
 
@@ -92,8 +94,11 @@ gboolean image_claim_give_back(store_t *store, const image_identity_t *identity,
  * claim. NULL: it had none. */
 void image_claim_place_drop(store_t *store, const image_identity_t *identity, const char *start_id);
 
-/* Where the store can't be told, or the claim stays: have the cluster know that the record's start has ended on this host.
- * FALSE: it does not know, which is logged. */
+/* Where the claim stays: note beside it that the record's start has ended on this host. FALSE: it is not noted, which is
+ * logged. */
+gboolean image_claim_note_ended(store_t *store, const image_identity_t *identity, const image_record_t *record);
+/* The same for the cluster, which forgets it when Pacemaker ends on this host: where the store can't be told, and for hosts of
+ * an earlier version, which look there alone. FALSE: it does not know, which is logged. */
 gboolean image_claim_publish_ended(const image_identity_t *identity, const image_record_t *record, guint timeout_ms);
 
 /*!

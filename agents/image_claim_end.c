@@ -108,6 +108,25 @@ gboolean image_claim_give_back(store_t *store, const image_identity_t *identity,
     return own.text == NULL || own_claim_empty(store, identity, &own, error);
 }
 
+static gboolean ended_note(store_t *store, const image_identity_t *identity, const image_record_t *record,
+                           const own_claim_t *own, GError **error)
+{
+    return own->text == NULL /* it is another's */
+           || store_claim_note_set(store, own->pool, identity->server, own->text, STORE_CLAIM_ENDED_KEY, record->start_id, error);
+}
+
+gboolean image_claim_note_ended(store_t *store, const image_identity_t *identity, const image_record_t *record)
+{
+    g_auto(own_claim_t) own = { 0 };
+    g_autoptr(GError) error = NULL;
+    gboolean noted = own_claim_read(store, identity, record, &own, &error) && ended_note(store, identity, record, &own, &error);
+
+    if (!noted) {
+        ocf_log("that the image of %s has ended here can't be noted: %s", identity->server, error->message);
+    }
+    return noted;
+}
+
 gboolean image_claim_publish_ended(const image_identity_t *identity, const image_record_t *record, guint timeout_ms)
 {
     g_autoptr(GError) error = NULL;
@@ -131,14 +150,14 @@ static gboolean is_left_behind(const image_record_t *record, const image_identit
 }
 
 /* It stays. The next start, which looks at both hosts, must learn that it has ended here. */
-static gboolean leave(const image_identity_t *identity, const image_record_t *record, const char *target, guint timeout_ms,
-                      GError **error)
+static gboolean leave(store_t *store, const image_identity_t *identity, const image_record_t *record, const own_claim_t *own,
+                      guint timeout_ms, GError **error)
 {
-    if (!image_claim_publish_ended(identity, record, timeout_ms)) {
-        g_set_error(error, UNDERSTUDY_ERROR, UNDERSTUDY_ERROR_BUSY, "%s may run it", target);
+    (void) image_claim_publish_ended(identity, record, timeout_ms);
+    if (!ended_note(store, identity, record, own, error)) {
         return FALSE;
     }
-    ocf_log("the image of %s has ended here without a stop, and %s may run it: its claim stays", identity->server, target);
+    ocf_log("the image of %s has ended here without a stop, and %s may run it: its claim stays", identity->server, own->target);
     return TRUE;
 }
 
@@ -151,7 +170,7 @@ static gboolean take_away(store_t *store, const store_options_t *options, const 
         return FALSE;
     }
     if (own.target != NULL) {
-        if (!leave(identity, record, own.target, MIN(options->timeout_ms, PUBLISH_TIMEOUT_MS), error)) {
+        if (!leave(store, identity, record, &own, MIN(options->timeout_ms, PUBLISH_TIMEOUT_MS), error)) {
             return FALSE;
         }
     } else if (own.text != NULL) {

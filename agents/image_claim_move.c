@@ -22,7 +22,8 @@
  *                          with a libvirtd that does not answer, /proc is the last word only after the source has ended: it
  *                          says so, or has booted. One that was fenced through the store has its libvirtd yet
  *   stop at the source     proves only that the guest is not there. While "to" stands, or another host has an image open, the
- *                          claim stays, published as ended; so does one that is found left behind. Watches are not asked:
+ *                          claim stays, and beside it that the start has ended; so does one that is found left behind. Watches
+ *                          are not asked:
  *                          those of a target that sleeps have lapsed
  *   the next start         has the source's end, and of the target one of: all of it is refused by the store, its clients
  *                          are known (nobody has the images open, and they are refused for good), Pacemaker has fenced it,
@@ -232,7 +233,8 @@ gboolean image_arrival_find(const ocf_call_t *call, store_t *store, const char *
 
     *arrival = (image_arrival_t) { .pool = claim_pool(run_images) };
     if (!store_claim_read(store, arrival->pool, server, &text, error)
-        || !note_read(store, arrival->pool, server, &arrival->clients, error)) {
+        || !note_read(store, arrival->pool, server, &arrival->clients, error)
+        || !store_claim_note_read(store, arrival->pool, server, STORE_CLAIM_ENDED_KEY, &arrival->ended_start, error)) {
         return FALSE;
     }
     holder = text != NULL ? claim_parse(text) : NULL;
@@ -244,8 +246,9 @@ gboolean image_arrival_find(const ocf_call_t *call, store_t *store, const char *
     return TRUE;
 }
 
-static gboolean holder_is_gone(const store_options_t *options, const char *server, const claim_t *holder)
+gboolean image_arrival_source_has_ended(const store_options_t *options, const char *server, const image_arrival_t *arrival)
 {
+    g_autoptr(claim_t) holder = claim_parse(arrival->holder);
     g_autofree char *boot_id = NULL;
     g_autofree char *ended_start = NULL;
     claim_evidence_t evidence = { .host = "", .boot_id = "" }; /* it is another host */
@@ -253,15 +256,8 @@ static gboolean holder_is_gone(const store_options_t *options, const char *serve
     fenced_host_holder(options, holder->host, server, &boot_id, &ended_start, &evidence.host_is_clean,
                        &evidence.host_is_fenced);
     evidence.host_boot_id = boot_id;
-    evidence.ended_start = ended_start;
+    evidence.ended_start = g_strcmp0(arrival->ended_start, holder->start_id) == 0 ? arrival->ended_start : ended_start;
     return claim_holder_is_gone(holder, &evidence);
-}
-
-gboolean image_arrival_source_has_ended(const store_options_t *options, const char *server, const image_arrival_t *arrival)
-{
-    g_autoptr(claim_t) holder = claim_parse(arrival->holder);
-
-    return holder_is_gone(options, server, holder);
 }
 
 gboolean image_arrival_end(store_t *store, const char *server, const image_arrival_t *arrival, GError **error)
@@ -275,6 +271,7 @@ void image_arrival_clear(image_arrival_t *arrival)
     g_free(arrival->holder);
     g_free(arrival->clients);
     g_free(arrival->secret_uuid);
+    g_free(arrival->ended_start);
     *arrival = (image_arrival_t) { 0 };
 }
 
@@ -302,18 +299,17 @@ static gboolean late_guest_is_excluded(const ocf_call_t *call, const image_ident
     return is_excluded;
 }
 
-static gboolean is_not_here(const ocf_call_t *call, const image_identity_t *identity, const claim_t *holder,
+static gboolean is_not_here(const ocf_call_t *call, const image_identity_t *identity, gboolean holder_is_gone,
                             const claim_target_t *target)
 {
-    const store_options_t options = image_store_options(call);
     pid_t pid = 0;
 
-    return (holder_is_gone(&options, identity->server, holder) || late_guest_is_excluded(call, identity, target))
+    return (holder_is_gone || late_guest_is_excluded(call, identity, target))
            && qemu_process_find(identity->domain_name, identity->domain_uuid, &pid, NULL) && pid == 0;
 }
 
 gboolean image_claim_target_is_dead(const ocf_call_t *call, const image_identity_t *identity, const claim_t *holder,
-                                    const char *clients_text)
+                                    gboolean holder_is_gone, const char *clients_text)
 {
     const store_options_t options = image_store_options(call);
     g_autoptr(claim_clients_t) clients = holder != NULL ? claim_clients_parse(clients_text, holder->start_id) : NULL;
@@ -326,7 +322,7 @@ gboolean image_claim_target_is_dead(const ocf_call_t *call, const image_identity
         return FALSE; /* nobody asks */
     }
     if (strcmp(clients->target->host, call->node) == 0) {
-        return is_not_here(call, identity, holder, clients->target);
+        return is_not_here(call, identity, holder_is_gone, clients->target);
     }
     fenced_host_holder(&options, clients->target->host, identity->server, &boot_id, &ended_start, &is_clean, &is_fenced);
     return is_fenced;

@@ -61,6 +61,7 @@ typedef struct stop {
     gboolean guest_is_deaf;      /* it is paused, so that it can't shut down */
     gboolean store_is_silent;    /* it did not answer when it was asked last */
     char *elsewhere;             /* who else may have the guest, so that the claim stays; NULL: nobody */
+    gboolean end_is_noted;       /* beside the claim that stays */
     gboolean guest_has_no_room;  /* a pool is full, so that what it writes at its end stalls; likewise not waited for */
     gboolean guest_stalls;       /* because it is silent, and for so long that the guest is not waited for */
     qemu_process_t process;      /* fd -1: there is none */
@@ -584,6 +585,7 @@ static gboolean writers_are_gone(stop_t *stop, GError **error)
                     && image_claim_is_used_elsewhere(store, &stop->identity, stop->record, &stop->elsewhere, error);
 
     if (gone && stop->elsewhere != NULL) {
+        stop->end_is_noted = has_time_for_notes(stop) && image_claim_note_ended(store, &stop->identity, stop->record);
         image_claim_move_arrived(store, &stop->identity, stop->record);
     } else if (gone) {
         gone = claim_give_back(stop, store, error);
@@ -600,14 +602,16 @@ static gboolean ended_publish(const stop_t *stop)
 }
 
 /* A claim that stays is for the next start to break, which looks at all who may have the guest: it must learn that it has
- * ended here. Else the record stays, by which this host tells it later. */
+ * ended here, maybe long after this. Where only the cluster was told, which forgets it when Pacemaker ends here, the record
+ * stays, by which this host tells it later. */
 static void record_end(const stop_t *stop)
 {
     if (stop->elsewhere != NULL) {
         ocf_log("%s may run the image of %s: its claim stays, as that of a start that has ended here", stop->elsewhere,
                 stop->identity.server);
+        (void) ended_publish(stop);
     }
-    if (stop->elsewhere == NULL || ended_publish(stop)) {
+    if (stop->elsewhere == NULL || stop->end_is_noted) {
         image_record_remove(stop->identity.domain_name);
     }
 }

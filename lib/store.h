@@ -135,6 +135,8 @@ gboolean store_claim_swap(store_t *store, const char *pool, const char *server, 
 
 /* Both a claim and what is kept beside it of its clients (claim_clients_t); clients NULL: not looked at, or left. */
 #define STORE_CLAIM_CLIENTS_KEY "clients"
+/* The start that has ended on the holder's host although its claim stands, by that host's own word. */
+#define STORE_CLAIM_ENDED_KEY "ended"
 typedef struct store_claim_state {
     const char *holder;
     const char *clients;   /* "": nothing */

@@ -332,26 +332,51 @@ static gboolean add_disk(const source_t *source, const char *run_image, run_imag
     return done;
 }
 
+/* A claim that lies where the next start looks for it, of an image that runs nowhere. */
+static void claim_left_look(const source_t *source, const char *server, const claim_place_t *place, run_image_t *found)
+{
+    g_autofree char *holder = NULL;
+    g_autofree char *clients_text = NULL;
+    g_autofree char *ended = NULL;
+    g_autofree char *own = claim_text(place->claim);
+    g_autoptr(claim_clients_t) clients = NULL;
+    gboolean may_have_moved = FALSE;
+
+    if (!store_claim_read(source->store, place->pool, server, &holder, NULL) || g_strcmp0(holder, own) != 0
+        || !store_claim_note_read(source->store, place->pool, server, STORE_CLAIM_CLIENTS_KEY, &clients_text, NULL)
+        || !store_claim_note_read(source->store, place->pool, server, STORE_CLAIM_ENDED_KEY, &ended, NULL)) {
+        return;
+    }
+    clients = claim_clients_parse(clients_text, place->claim->start_id);
+    may_have_moved = clients != NULL && clients->target != NULL && !clients->target->complete;
+    run_image_set_claim_left(found, server, place->claim->host,
+                             !may_have_moved ? NULL : clients->target->host[0] != '\0' ? clients->target->host : "an unknown host",
+                             g_strcmp0(ended, place->claim->start_id) == 0);
+}
+
 /* Which would keep the next start from going on, or be somebody's whose image runs. */
-static void claim_look(const source_t *source, const char *server, const char *start_id, const char *text, const char *pool,
-                       run_image_t *found)
+static void claim_look(const source_t *source, const cluster_server_t *server, const char *start_id, const char *text,
+                       const char *pool, run_image_t *found)
 {
     g_autoptr(claim_place_t) place = claim_place_parse(text, start_id);
     g_autofree char *holder = NULL;
 
     if (place == NULL) {
-        run_image_set_claim(found, server, NULL, NULL);
-    } else if (g_strcmp0(place->pool, pool) != 0
-               && (!store_claim_read(source->store, place->pool, server, &holder, NULL) || holder != NULL)) {
-        run_image_set_claim(found, server, place->claim->host, place->pool);
+        run_image_set_claim(found, server->name, NULL, NULL);
+    } else if (g_strcmp0(place->pool, pool) == 0) {
+        if (server->image == IMAGE_STOPPED || server->image == IMAGE_FAILED) {
+            claim_left_look(source, server->name, place, found);
+        }
+    } else if (!store_claim_read(source->store, place->pool, server->name, &holder, NULL) || holder != NULL) {
+        run_image_set_claim(found, server->name, place->claim->host, place->pool);
     }
 }
 
-/* A claim that does not lie where the parameters have the run images now. */
-static void claims_look(const source_t *source, const char *server, char **run_images, run_image_t *found)
+/* Claims that keep the next start from going on. */
+static void claims_look(const source_t *source, const cluster_server_t *server, char **run_images, run_image_t *found)
 {
     g_autofree char *pool = claim_pool((const char *const *) run_images);
-    g_autofree char *prefix = g_strconcat(server, CLAIM_PLACE_KEY_PART, NULL);
+    g_autofree char *prefix = g_strconcat(server->name, CLAIM_PLACE_KEY_PART, NULL);
     GHashTableIter iter;
     gpointer name = NULL;
     gpointer text = NULL;
@@ -435,7 +460,7 @@ static run_image_t *look(GHashTable *sources, const cluster_server_t *server, gu
         return NULL;
     }
     entries_look(source, server, found);
-    claims_look(source, server->name, names, found);
+    claims_look(source, server, names, found);
     return found;
 }
 

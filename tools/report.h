@@ -37,6 +37,10 @@ typedef struct run_image {
 void run_image_free(run_image_t *run_image);
 /* host and pool: whose claim lies where the parameters do not have the run images; NULL: that can't be read. */
 void run_image_set_claim(run_image_t *run_image, const char *server, const char *host, const char *pool);
+/* host: whose claim stands although the image runs nowhere; target: to which host a migration may have brought it, or NULL;
+ * has_ended: its host says that it has ended there. What keeps no start from going on is not said. */
+void run_image_set_claim_left(run_image_t *run_image, const char *server, const char *host, const char *target,
+                              gboolean has_ended);
 void run_image_add_kept(run_image_t *run_image, const char *name, guint64 bytes);
 
 typedef struct report_sources {

@@ -7,6 +7,7 @@
 #include "claim_refuse.h"
 #include "error.h"
 #include "gather.h"
+#include "registry.h"
 #include "run.h"
 #include "store.h"
 
@@ -31,11 +32,46 @@ static gboolean nobody_writes(store_t *store, const char *const *images, GError 
 
 typedef struct breaking {
     store_t *store;
+    const cluster_state_t *cluster;
     const char *server;
     GHashTable *places;   /* char* start id -> char* text */
     char **images;        /* all that a start may have used */
     gboolean broken;      /* somebody had a claim */
 } breaking_t;
+
+/* Which boot the holder's host has published last, NULL: that can't be known. g_free() */
+static char *boot_id_of(store_t *store, const char *host)
+{
+    g_autofree char *key = g_strconcat(REGISTRY_HOST_PREFIX, host, NULL);
+    g_autofree char *json = config_key_get(store, key, NULL);
+    g_autoptr(registry_host_t) published = json != NULL ? registry_host_parse(host, json, NULL) : NULL;
+
+    return published != NULL ? g_strdup(published->boot_id) : NULL;
+}
+
+static const char *published_end(const breaking_t *breaking, const char *host)
+{
+    for (guint i = 0; i < breaking->cluster->hosts->len; i++) {
+        const cluster_host_t *found = g_ptr_array_index(breaking->cluster->hosts, i);
+
+        if (strcmp(found->name, host) == 0) {
+            return g_hash_table_lookup(found->ended, breaking->server);
+        }
+    }
+    return NULL;
+}
+
+/* Whether its host says that it has ended there, or has booted since: then nobody has to be refused whole. */
+static gboolean holder_is_gone(const breaking_t *breaking, const claim_t *holder, const char *noted_end)
+{
+    g_autofree char *boot_id = boot_id_of(breaking->store, holder->host);
+    gboolean is_noted = g_strcmp0(noted_end, holder->start_id) == 0;
+    const claim_evidence_t evidence = { .host = "", .boot_id = "", /* whichever this host is */
+                                        .host_boot_id = boot_id,
+                                        .ended_start = is_noted ? noted_end : published_end(breaking, holder->host) };
+
+    return claim_holder_is_gone(holder, &evidence);
+}
 
 static gboolean claim_break(breaking_t *breaking, const char *pool, GError **error)
 {
@@ -44,12 +80,14 @@ static gboolean claim_break(breaking_t *breaking, const char *pool, GError **err
     const char *const *images = (const char *const *) breaking->images;
     g_autofree char *text = NULL;
     g_autofree char *clients = NULL;
+    g_autofree char *ended = NULL;
     g_autoptr(claim_t) holder = NULL;
     /* Before the claim is read: none of them is of a start that takes it later. */
     g_autoptr(GPtrArray) owners = store_image_lock_owners(store, images, error);
 
     if (owners == NULL || !nobody_writes(store, images, error) || !store_claim_read(store, pool, server, &text, error)
-        || !store_claim_note_read(store, pool, server, STORE_CLAIM_CLIENTS_KEY, &clients, error)) {
+        || !store_claim_note_read(store, pool, server, STORE_CLAIM_CLIENTS_KEY, &clients, error)
+        || !store_claim_note_read(store, pool, server, STORE_CLAIM_ENDED_KEY, &ended, error)) {
         return FALSE;
     }
     if (text == NULL) {
@@ -57,7 +95,8 @@ static gboolean claim_break(breaking_t *breaking, const char *pool, GError **err
     }
     /* Who had the image, and was only asleep or cut off, never writes again. */
     holder = claim_parse(text);
-    if (!claim_refuse_holder(store, holder, clients, owners, FALSE, FALSE, error)
+    if (!claim_refuse_holder(store, holder, clients, owners, holder != NULL && holder_is_gone(breaking, holder, ended), FALSE,
+                             error)
         || !store_claim_swap_state(store, pool, server,
                                    &(store_claim_state_t) { .holder = text, .clients = clients != NULL ? clients : "" },
                                    &(store_claim_state_t) { .holder = NULL }, error)) {
@@ -109,11 +148,11 @@ static gboolean places_break(breaking_t *breaking, GError **error)
     return good;
 }
 
-static gboolean claims_break(store_t *store, const cluster_server_t *server, GError **error)
+static gboolean claims_break(store_t *store, const cluster_state_t *cluster, const cluster_server_t *server, GError **error)
 {
     g_auto(GStrv) images = gather_run_image_names(server, error);
     g_autofree char *pool = images != NULL ? claim_pool((const char *const *) images) : NULL;
-    breaking_t breaking = { .store = store, .server = server->name };
+    breaking_t breaking = { .store = store, .cluster = cluster, .server = server->name };
     gboolean done = FALSE;
 
     breaking.places = pool != NULL ? store_claim_places(store, server->name, error) : NULL;
@@ -158,7 +197,7 @@ exit_code_t run_unclaim(const command_line_t *line, GError **error)
                                           .user = user != NULL ? user : "understudy", .timeout_ms = STORE_TIMEOUT_MS };
 
         store = store_open(&options, error);
-        done = store != NULL && claims_break(store, server, error);
+        done = store != NULL && claims_break(store, cluster, server, error);
     }
     store_close(store);
     cluster_state_free(cluster);

@@ -265,6 +265,15 @@ class ImageAgent:
         done = self.lab.exec("store", "rados", "-p", POOL, "getomapval", CLAIM, "clients", "/dev/stdout", check=False)
         return done.stdout.split() if done.returncode == 0 else []
 
+    def claim_ended(self) -> str:
+        """The start of which its host says that it has ended although its claim stands."""
+        done = self.lab.exec("store", "rados", "-p", POOL, "getomapval", CLAIM, "ended", "/dev/stdout", check=False)
+        return done.stdout if done.returncode == 0 else ""
+
+    def forget_ended(self) -> None:
+        """What the cluster was told of that is gone, as after a restart of Pacemaker on this host."""
+        self.lab.exec(self.host, "attrd_updater", "--delete", "--name", f"understudy-ended-{SERVER}")
+
     def set_claim_clients(self, text: str) -> None:
         """As the holder of the claim would have said it."""
         self.lab.exec("store", "rados", "-p", POOL, "setomapval", CLAIM, "clients", text)

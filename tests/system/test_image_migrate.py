@@ -57,6 +57,8 @@ def test_a_migration_that_is_not_answered(image):
         hunter.stdout.close()
         hunter.wait(10)
     assert "host2" in image.claim_clients(), "its libvirtd could not say that the guest does not come any more"
+    assert image.claim_ended() == image.claim()[2]
+    image.forget_ended()
     wait_until(lambda: image.lab.hypervisor_answers("host2"), 30, "libvirtd on host2")
     target.stop()
     assert "host2" not in image.claim_clients()

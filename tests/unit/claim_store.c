@@ -62,11 +62,19 @@ gboolean __wrap_store_claim_read(store_t *store, const char *pool, const char *s
     return __wrap_store_pool_exists(store, pool, error);
 }
 
+static GHashTable *notes_of(const char *key)
+{
+    if (strcmp(key, STORE_CLAIM_CLIENTS_KEY) == 0) {
+        return claim_store.clients;
+    }
+    return strcmp(key, STORE_CLAIM_ENDED_KEY) == 0 ? claim_store.ended : NULL;
+}
+
 gboolean __wrap_store_claim_note_read(store_t *store, const char *pool, const char *server, const char *key, char **value,
                                       GError **error)
 {
     (void) server;
-    *value = strcmp(key, STORE_CLAIM_CLIENTS_KEY) == 0 ? g_strdup(g_hash_table_lookup(claim_store.clients, pool)) : NULL;
+    *value = notes_of(key) != NULL ? g_strdup(g_hash_table_lookup(notes_of(key), pool)) : NULL;
     return __wrap_store_pool_exists(store, pool, error);
 }
 
@@ -75,8 +83,12 @@ gboolean __wrap_store_claim_note_set(store_t *store, const char *pool, const cha
 {
     (void) server;
     assert_string_equal(g_hash_table_lookup(claim_store.claims, pool), holder);
-    if (strcmp(key, STORE_CLAIM_CLIENTS_KEY) == 0) {
-        g_hash_table_insert(claim_store.clients, g_strdup(pool), g_strdup(value));
+    if (claim_store.takes_no_notes) {
+        g_set_error_literal(error, UNDERSTUDY_ERROR, UNDERSTUDY_ERROR_TIMEOUT, "the note: no answer");
+        return FALSE;
+    }
+    if (notes_of(key) != NULL) {
+        g_hash_table_insert(notes_of(key), g_strdup(pool), g_strdup(value));
     }
     return __wrap_store_pool_exists(store, pool, error);
 }
@@ -217,6 +229,7 @@ static GHashTable *table_new(void)
 void claim_store_init(void)
 {
     claim_store = (claim_store_t) { .claims = table_new(), .clients = table_new(), .places = table_new(),
+                                    .ended = table_new(),
                                     .refused = g_string_new(NULL) };
     g_hash_table_insert(claim_store.claims, g_strdup("vm"), g_strdup(""));
     g_hash_table_insert(claim_store.claims, g_strdup("fast"), g_strdup(""));
@@ -226,6 +239,7 @@ void claim_store_clear(void)
 {
     g_hash_table_unref(claim_store.claims);
     g_hash_table_unref(claim_store.clients);
+    g_hash_table_unref(claim_store.ended);
     g_hash_table_unref(claim_store.places);
     g_string_free(claim_store.refused, TRUE);
 }

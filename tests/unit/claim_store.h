@@ -8,6 +8,8 @@
 typedef struct claim_store {
     GHashTable *claims;    /* char* pool -> char* holder, "": nobody; no entry: there is no such pool */
     GHashTable *clients;   /* char* pool -> char* what is kept beside the claim of clients */
+    GHashTable *ended;     /* char* pool -> char* start that is noted as ended beside the claim */
+    gboolean takes_no_notes;
     GHashTable *places;    /* char* start id -> char* text */
     const char *silent_pool;
     gboolean monitors_are_silent;

@@ -430,6 +430,18 @@ static void test_moving(void **state)
     assert_non_null(strstr(claim_store.refused->str, SOURCE_CLIENT));
 }
 
+/* The cluster has forgotten it since; an earlier start's end is none of this one. */
+static void test_end_noted(void **state)
+{
+    (void) state;
+    host2_has_it();
+    g_hash_table_insert(claim_store.ended, g_strdup("vm"), g_strdup("s0"));
+    start_is("host1", "vm/run-db1-0", "s1", "db1 is claimed by host2");
+    g_hash_table_insert(claim_store.ended, g_strdup("vm"), g_strdup("s2"));
+    start_is("host1", "vm/run-db1-0", "s1", "");
+    assert_non_null(strstr(claim_store.refused->str, "10.0.2.12:0/7"));
+}
+
 /* That the source is dead says nothing of the target. */
 static void test_moving_source_fenced(void **state)
 {
@@ -612,6 +624,11 @@ static void test_arrival(void **state)
     ended_start = "s1";
     assert_true(image_arrival_source_has_ended(NULL, "db1", &arrival));
     ended_start = NULL;
+    image_arrival_clear(&arrival);
+    g_hash_table_insert(claim_store.ended, g_strdup("vm"), g_strdup("s1"));
+    assert_true(image_arrival_find(&there, NULL, "db1", run_images, &arrival, NULL));
+    assert_true(image_arrival_source_has_ended(NULL, "db1", &arrival));
+    ended_start = NULL;
     assert_true(image_arrival_end(NULL, "db1", &arrival, NULL));
     image_arrival_clear(&arrival);
     assert_string_equal(g_hash_table_lookup(claim_store.clients, "vm"), "s1 all " SOURCE_CLIENT);
@@ -665,7 +682,7 @@ int main(void)
         TEST(test_silent_pool),      TEST(test_pool_gone),           TEST(test_unreadable),      TEST(test_at_once),
         TEST(test_older_claim),      TEST(test_other_disks),         TEST(test_monitors_silent),
         TEST(test_free_with_lock_owner), TEST(test_free_with_refused_owner), TEST(test_free_with_opener), TEST(test_moving),
-        TEST(test_moving_source_fenced),
+        TEST(test_moving_source_fenced), TEST(test_end_noted),
         TEST(test_moving_to_unknown_host), TEST(test_moving_start_at_target),
         TEST(test_moving_start_at_target_source_fenced), TEST(test_moved), TEST(test_move_failed),
         TEST(test_second_move), TEST(test_move_settled_at_target),

@@ -257,14 +257,35 @@ static void test_left_behind_moving(void **state)
     (void) state;
     unanswered = RECORD_REQUEST_MIGRATE;
     g_hash_table_insert(claim_store.clients, g_strdup("vm"), g_strdup(MOVING));
+    claim_store.takes_no_notes = TRUE;
+    assert_string_equal(claim_after_look(), OWN_CLAIM);
+    assert_true(g_str_has_prefix(published->str, "s1 "));
+    assert_false(is_given_up); /* the cluster may forget it: it is told later */
+    claim_store.takes_no_notes = FALSE;
     cluster_is_silent = TRUE;
     assert_string_equal(claim_after_look(), OWN_CLAIM);
-    assert_string_equal(published->str, "s1 ");
-    assert_false(is_given_up); /* it is told later */
-    cluster_is_silent = FALSE;
-    assert_string_equal(claim_after_look(), OWN_CLAIM);
-    assert_string_equal(published->str, "s1 s1 ");
+    assert_string_equal(g_hash_table_lookup(claim_store.ended, "vm"), "s1");
     assert_true(is_given_up);
+}
+
+/* Of a stop. */
+static void test_note_ended(void **state)
+{
+    const image_identity_t identity = { .server = (char *) "db1" };
+    image_record_t *record = image_record_load("db1-image");
+
+    (void) state;
+    claim_store.takes_no_notes = TRUE;
+    assert_false(image_claim_note_ended(NULL, &identity, record));
+    claim_store.takes_no_notes = FALSE;
+    assert_true(image_claim_note_ended(NULL, &identity, record));
+    assert_string_equal(g_hash_table_lookup(claim_store.ended, "vm"), "s1");
+    /* Of a claim that is another's nothing is said. */
+    g_hash_table_remove_all(claim_store.ended);
+    g_hash_table_insert(claim_store.claims, g_strdup("vm"), g_strdup("host2 b2 s2"));
+    assert_true(image_claim_note_ended(NULL, &identity, record));
+    assert_int_equal(g_hash_table_size(claim_store.ended), 0);
+    image_record_free(record);
 }
 
 /* It may be carried out yet. */
@@ -285,6 +306,7 @@ int main(void)
         TEST(test_left_behind_moving),
         TEST(test_migration_unanswered),
         TEST(test_create_unanswered),
+        TEST(test_note_ended),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -156,6 +156,30 @@ static void test_a_claim_that_lies_elsewhere(void **state)
     cluster_state_free(cluster);
 }
 
+/* An image that runs nowhere, and whose claim stands. */
+static void test_a_claim_that_is_left(void **state)
+{
+    static const struct {
+        const char *target;
+        gboolean has_ended;
+        const char *sentence; /* NULL: none */
+    } cases[] = {
+        { NULL, FALSE, "is claimed by host1, which does not say that it has ended there" },
+        { NULL, TRUE, NULL },
+        { "host2", TRUE, "a migration of its image from host1 to host2 may not have ended" },
+    };
+
+    (void) state;
+    for (gsize i = 0; i < G_N_ELEMENTS(cases); i++) {
+        run_image_t *run_image = g_new0(run_image_t, 1);
+
+        run_image_set_claim_left(run_image, "db1", "host1", cases[i].target, cases[i].has_ended);
+        assert_int_equal(run_image->claim == NULL, cases[i].sentence == NULL);
+        assert_true(cases[i].sentence == NULL || strstr(run_image->claim, cases[i].sentence) != NULL);
+        run_image_free(run_image);
+    }
+}
+
 static void test_reasons(void **state)
 {
     g_autofree char *no_quorum = reason_on(CIB_TEXT("0", CIB_IMAGE("db1"), CIB_TICKET("db1"), GRANTED, STATES));
@@ -263,6 +287,7 @@ int main(void)
         cmocka_unit_test(test_all_three_are_put_together),
         cmocka_unit_test(test_a_healthy_server_that_the_store_refuses),
         cmocka_unit_test(test_a_claim_that_lies_elsewhere),
+        cmocka_unit_test(test_a_claim_that_is_left),
         cmocka_unit_test(test_reasons),
         cmocka_unit_test(test_what_keeps_a_server_from_protection_is_loud),
         cmocka_unit_test(test_without_the_cluster_the_observers_are_shown),

@@ -33,6 +33,20 @@ void __wrap_store_close(store_t *store)
     (void) store;
 }
 
+static const char *published_boot_id;
+
+char *__wrap_config_key_get(store_t *store, const char *key, GError **error);
+
+char *__wrap_config_key_get(store_t *store, const char *key, GError **error)
+{
+    (void) store;
+    (void) error;
+    assert_string_equal(key, "understudy/host/host2");
+    return published_boot_id != NULL ? g_strdup_printf("{\"name\": \"host2\", \"store_addresses\": [\"10.0.2.12\"], \"boot_id\": \"%s\", \"at\": 1}",
+                                                       published_boot_id)
+                                     : NULL;
+}
+
 cluster_state_t *gather_cluster(GError **error)
 {
     (void) error;
@@ -56,6 +70,7 @@ static int setup(void **state)
     (void) state;
     crm_xml_init();
     claim_store_init();
+    published_boot_id = NULL;
     return 0;
 }
 
@@ -107,6 +122,36 @@ static void test_in_either_pool(void **state)
     }
 }
 
+#define PARTLY_KNOWN "s2 some " CLIENT
+
+/* As which clients it may write is not known: all of its host is asked for, unless it has ended there by its host's word or by
+ * another boot. */
+static void test_holder_has_ended(void **state)
+{
+    static const struct {
+        const char *ended;
+        const char *boot_id;
+        const char *outcome;
+    } cases[] = {
+        { NULL, NULL, "host2 went while its start was under way" },
+        { "s1", "b2", "host2 went while its start was under way" },
+        { "s2", "b2", "" },
+        { NULL, "b3", "" },
+    };
+
+    (void) state;
+    for (gsize i = 0; i < G_N_ELEMENTS(cases); i++) {
+        host2_has_it("fast");
+        g_hash_table_insert(claim_store.clients, g_strdup("fast"), g_strdup(PARTLY_KNOWN));
+        g_hash_table_remove_all(claim_store.ended);
+        if (cases[i].ended != NULL) {
+            g_hash_table_insert(claim_store.ended, g_strdup("fast"), g_strdup(cases[i].ended));
+        }
+        published_boot_id = cases[i].boot_id;
+        unclaim_is(cases[i].outcome);
+    }
+}
+
 /* Whatever pool the open image lies in. */
 static void test_somebody_may_write(void **state)
 {
@@ -148,7 +193,7 @@ static void test_pool_gone_and_unreadable(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(test_in_either_pool), TEST(test_somebody_may_write), TEST(test_silence), TEST(test_pool_gone_and_unreadable),
+        TEST(test_in_either_pool), TEST(test_holder_has_ended), TEST(test_somebody_may_write), TEST(test_silence), TEST(test_pool_gone_and_unreadable),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
