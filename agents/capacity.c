@@ -25,6 +25,8 @@
 #define REGISTRY_TIMEOUT_MS 3000
 /* Then no further one is begun. */
 #define LEFTOVERS_TIMEOUT_MS 3000
+/* Of each question, and of all: only until it is settled. */
+#define ARRIVALS_TIMEOUT_MS 2000
 #define FENCE_TIMEOUT_S 60
 
 /* A takeover that takes longer is stuck, say for want of room: then the numbers
@@ -348,6 +350,44 @@ static void host_look_at_fence(const ocf_call_t *call)
     fenced_host_look(call->node, &options, FENCE_TIMEOUT_S);
 }
 
+static GHashTable *resource_ids_read(GError **error)
+{
+    cib_connection_t *cib = cib_connection_open("understudy-capacity", error);
+    xmlNode *cib_xml = cib != NULL ? cib_connection_query(cib, error) : NULL;
+    cluster_state_t *state = cib_xml != NULL ? cluster_state_parse(cib_xml, error) : NULL;
+    GHashTable *ids = state != NULL ? g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free) : NULL;
+
+    for (guint i = 0; state != NULL && i < state->servers->len; i++) {
+        const cluster_server_t *server = g_ptr_array_index(state->servers, i);
+
+        g_hash_table_insert(ids, g_strdup(server->name), g_strdup(server->resource_id));
+    }
+    cluster_state_free(state);
+    cib_xml_free(cib_xml);
+    cib_connection_close(cib);
+    return ids;
+}
+
+/* What an earlier boot of this host was to get by a migration keeps the image from every other host until this one says that
+ * it has not got it. In standby no capacity runs: so a probe looks, which each host gets that joins. */
+static void arrivals_look(const ocf_call_t *call)
+{
+    const store_options_t options = { .conf = ocf_value_string(call->values, "ceph_conf"),
+                                      .user = ocf_value_string(call->values, "ceph_user"),
+                                      .timeout_ms = ARRIVALS_TIMEOUT_MS };
+    g_autoptr(GError) error = NULL;
+    g_autoptr(GHashTable) resource_ids = resource_ids_read(&error);
+    store_t *store = resource_ids != NULL ? store_open(&options, &error) : NULL;
+    g_autoptr(GHashTable) values = store != NULL ? config_key_dump(store, REGISTRY_SERVER_PREFIX, &error) : NULL;
+
+    if (values == NULL) {
+        ocf_log("whether a guest was to come here by a migration can't be told: %s", error->message);
+    } else {
+        image_arrivals_note(image_arrivals_settle(call->node, store, &options, values, resource_ids, ARRIVALS_TIMEOUT_MS));
+    }
+    store_close(store);
+}
+
 static gboolean is_started(void)
 {
     return g_file_test(STATE_FILE, G_FILE_TEST_EXISTS);
@@ -383,6 +423,9 @@ static ocf_rc_t capacity_monitor(const ocf_call_t *call)
 {
     GError *error = NULL;
 
+    if (call->params_error == NULL && (call->is_probe || !image_arrivals_are_settled())) {
+        arrivals_look(call);
+    }
     if (!is_started()) {
         return OCF_RC_NOT_RUNNING;
     }

@@ -65,13 +65,28 @@ typedef struct image_arrival {
     char *secret_uuid; /* NULL: QEMU needs none */
     char *ended_start; /* that its host says has ended there, or NULL */
 } image_arrival_t;
-gboolean image_arrival_find(const ocf_call_t *call, store_t *store, const char *server, const char *const *run_images,
+gboolean image_arrival_find(const char *node, store_t *store, const char *server, const char *const *run_images,
                             image_arrival_t *arrival, GError **error);
 /* Whether nobody is left at its source to send the guest, so that a look at this host is the last word (claim_holder_is_gone). */
 gboolean image_arrival_source_has_ended(const store_options_t *options, const char *server, const image_arrival_t *arrival);
 /* Nothing can come of it here any more. */
 gboolean image_arrival_end(store_t *store, const char *server, const image_arrival_t *arrival, GError **error);
 void image_arrival_clear(image_arrival_t *arrival);
+
+/*!
+ * \brief When a host joins: settle what migrations to it an earlier boot, or an earlier libvirtd, has not ended
+ *
+ * \param[in] node          this host
+ * \param[in] values        char* "SERVER/claim/START" (and other keys) -> char*, of the store's config-key store
+ * \param[in] resource_ids  char* server -> char*
+ * \param[in] timeout_ms    then no further one is begun
+ * \return FALSE: of one it can't be told, maybe because it is under way; logged
+ */
+gboolean image_arrivals_settle(const char *node, store_t *store, const store_options_t *options, GHashTable *values,
+                               GHashTable *resource_ids, guint timeout_ms);
+/* Whether that has been done on this host since it booted, or since a stop could not settle one. */
+gboolean image_arrivals_are_settled(void);
+void image_arrivals_note(gboolean settled);
 
 /* Whether the target that a claim's clients name has nothing that could write any more; the holder must have ended.
  * holder_is_gone: as claim_holder_is_gone() has it. */

@@ -21,6 +21,9 @@
  *                          disks (libvirt lists a domain before it asks for its key). Then "to" goes. Without a key, or
  *                          with a libvirtd that does not answer, /proc is the last word only after the source has ended: it
  *                          says so, or has booted. One that was fenced through the store has its libvirtd yet
+ *   the target boots       its libvirtd has no key then: it was given before "to" was written last, and is kept in memory. So a
+ *                          host whose libvirtd has neither key nor domain, and which has no QEMU of it, drops "to" when it
+ *                          joins the cluster (capacity's probe, then its monitors: image_arrival.c)
  *   stop at the source     proves only that the guest is not there. While "to" stands, or another host has an image open, the
  *                          claim stays, and beside it that the start has ended; so does one that is found left behind. Watches
  *                          are not asked:
@@ -30,7 +33,8 @@
  *                          or this is the target and it has no QEMU of the image, nor gets one: as in a stop. That nobody
  *                          owns a lock is no proof: a disk has no owner before its first write
  *
- * The boot of the target is no proof: which it was when the migration was asked for is not known here for sure.
+ * To others the boot of the target is no proof: what it has published may be of a boot before the one in which the migration
+ * was asked for. That it has booted is its own to say.
  */
 #include <string.h>
 
@@ -222,58 +226,7 @@ void image_claim_move_failed(store_t *store, const image_identity_t *identity, c
     }
 }
 
-/* At the target ------------------------------------------------------------------*/
-
-gboolean image_arrival_find(const ocf_call_t *call, store_t *store, const char *server, const char *const *run_images,
-                            image_arrival_t *arrival, GError **error)
-{
-    g_autofree char *text = NULL;
-    g_autoptr(claim_t) holder = NULL;
-    g_autoptr(claim_clients_t) clients = NULL;
-
-    *arrival = (image_arrival_t) { .pool = claim_pool(run_images) };
-    if (!store_claim_read(store, arrival->pool, server, &text, error)
-        || !note_read(store, arrival->pool, server, &arrival->clients, error)
-        || !store_claim_note_read(store, arrival->pool, server, STORE_CLAIM_ENDED_KEY, &arrival->ended_start, error)) {
-        return FALSE;
-    }
-    holder = text != NULL ? claim_parse(text) : NULL;
-    clients = holder != NULL ? claim_clients_parse(arrival->clients, holder->start_id) : NULL;
-    if (clients != NULL && clients->target != NULL && strcmp(clients->target->host, call->node) == 0) {
-        arrival->holder = g_steal_pointer(&text);
-        arrival->secret_uuid = g_strdup(clients->target->secret_uuid);
-    }
-    return TRUE;
-}
-
-gboolean image_arrival_source_has_ended(const store_options_t *options, const char *server, const image_arrival_t *arrival)
-{
-    g_autoptr(claim_t) holder = claim_parse(arrival->holder);
-    g_autofree char *boot_id = NULL;
-    g_autofree char *ended_start = NULL;
-    claim_evidence_t evidence = { .host = "", .boot_id = "" }; /* it is another host */
-
-    fenced_host_holder(options, holder->host, server, &boot_id, &ended_start, &evidence.host_is_clean,
-                       &evidence.host_is_fenced);
-    evidence.host_boot_id = boot_id;
-    evidence.ended_start = g_strcmp0(arrival->ended_start, holder->start_id) == 0 ? arrival->ended_start : ended_start;
-    return claim_holder_is_gone(holder, &evidence);
-}
-
-gboolean image_arrival_end(store_t *store, const char *server, const image_arrival_t *arrival, GError **error)
-{
-    return target_set(store, arrival->pool, server, arrival->holder, arrival->clients, arrival->clients, NULL, error);
-}
-
-void image_arrival_clear(image_arrival_t *arrival)
-{
-    g_free(arrival->pool);
-    g_free(arrival->holder);
-    g_free(arrival->clients);
-    g_free(arrival->secret_uuid);
-    g_free(arrival->ended_start);
-    *arrival = (image_arrival_t) { 0 };
-}
+/* Whoever breaks the claim ---------------------------------------------------------*/
 
 /* As in a stop: without its key no QEMU that libvirt makes later can open the disks, and it lists a domain before it asks for
  * the key. */

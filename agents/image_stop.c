@@ -537,13 +537,14 @@ static void arrival_settle(stop_t *stop, store_t *store, char **run_images)
     if (!has_time_for_notes(stop)) {
         return;
     }
-    if (image_arrival_find(stop->call, store, server, (const char *const *) run_images, &arrival, &error)
+    if (image_arrival_find(stop->call->node, store, server, (const char *const *) run_images, &arrival, &error)
         && arrival.holder != NULL && arrival_exclude(stop, &arrival, &error)
         && image_arrival_end(store, server, &arrival, &error)) {
         ocf_log("the guest of %s is not here, and does not come any more", server);
     } else if (arrival.holder != NULL || error != NULL) {
         ocf_log("whether the guest of %s still comes here can't be told%s%s", server, error != NULL ? ": " : "",
                 error != NULL ? error->message : "");
+        image_arrivals_note(FALSE); /* capacity looks again */
     }
     image_arrival_clear(&arrival);
 }

@@ -82,6 +82,11 @@ gboolean hypervisor_secret_remove(hypervisor_t *hypervisor, const char *uuid, gu
     return ops->secret_remove(hypervisor, uuid, timeout_ms, error);
 }
 
+gboolean hypervisor_secret_exists(hypervisor_t *hypervisor, const char *uuid, gboolean *exists, guint timeout_ms, GError **error)
+{
+    return ops->secret_exists(hypervisor, uuid, exists, timeout_ms, error);
+}
+
 gboolean hypervisor_offers_kvm(hypervisor_t *hypervisor, gboolean *offered, guint timeout_ms, GError **error)
 {
     return ops->offers_kvm(hypervisor, offered, timeout_ms, error);

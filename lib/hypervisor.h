@@ -62,6 +62,8 @@ gboolean hypervisor_secret_set(hypervisor_t *hypervisor, const char *uuid, const
                                guint timeout_ms, GError **error);
 /* Take it back: no QEMU can be made with it any more, while those that run go on. One that is gone is no error. */
 gboolean hypervisor_secret_remove(hypervisor_t *hypervisor, const char *uuid, guint timeout_ms, GError **error);
+/* Whether libvirtd has a key under this UUID. */
+gboolean hypervisor_secret_exists(hypervisor_t *hypervisor, const char *uuid, gboolean *exists, guint timeout_ms, GError **error);
 /* Take back all Ceph keys whose usage begins so, maybe none. */
 gboolean hypervisor_secrets_remove(hypervisor_t *hypervisor, const char *usage_prefix, guint timeout_ms, GError **error);
 

@@ -407,6 +407,30 @@ static gboolean secret_remove(hypervisor_t *hypervisor, const char *uuid, guint 
                             "give Ceph's key back", error);
 }
 
+static gboolean job_secret_exists(job_t *job)
+{
+    virSecretPtr secret = virSecretLookupByUUIDString(job->connection, job->text);
+
+    job->answer = secret != NULL;
+    if (secret != NULL) {
+        virSecretFree(secret);
+        return TRUE;
+    }
+    return virGetLastErrorCode() == VIR_ERR_NO_SECRET || libvirt_fail(&job->error, "libvirt does not tell whether it has Ceph's key");
+}
+
+static gboolean secret_exists(hypervisor_t *hypervisor, const char *uuid, gboolean *exists, guint timeout_ms, GError **error)
+{
+    job_t *job = job_new(hypervisor, job_secret_exists, uuid, NULL);
+    gboolean known = job_run(hypervisor, job, timeout_ms, "tell whether it has Ceph's key", error);
+
+    if (known) {
+        *exists = job->answer;
+    }
+    job_unref(job);
+    return known;
+}
+
 static gboolean secret_is_meant(virSecretPtr secret, const char *usage_prefix)
 {
     const char *usage = virSecretGetUsageType(secret) == VIR_SECRET_USAGE_TYPE_CEPH ? virSecretGetUsageID(secret) : NULL;
@@ -469,6 +493,7 @@ const hypervisor_ops_t understudy_hypervisor_ops = {
     .domain_secret = domain_secret,
     .secret_set = secret_set,
     .secret_remove = secret_remove,
+    .secret_exists = secret_exists,
     .secrets_remove = secrets_remove,
     .offers_kvm = offers_kvm,
     .domain_xml = domain_xml_build,

@@ -23,6 +23,7 @@ typedef struct hypervisor_ops {
     gboolean (*secret_set)(hypervisor_t *hypervisor, const char *uuid, const char *usage, const char *key,
                            guint timeout_ms, GError **error);
     gboolean (*secret_remove)(hypervisor_t *hypervisor, const char *uuid, guint timeout_ms, GError **error);
+    gboolean (*secret_exists)(hypervisor_t *hypervisor, const char *uuid, gboolean *exists, guint timeout_ms, GError **error);
     gboolean (*secrets_remove)(hypervisor_t *hypervisor, const char *usage_prefix, guint timeout_ms, GError **error);
     gboolean (*offers_kvm)(hypervisor_t *hypervisor, gboolean *offered, guint timeout_ms, GError **error);
     gboolean (*domain_xml)(const domain_xml_options_t *options, domain_xml_t *xml, GError **error);

@@ -52,7 +52,7 @@ void run_image_set_claim_left(run_image_t *run_image, const char *server, const 
     g_free(run_image->claim);
     run_image->claim = target != NULL
         ? g_strdup_printf("a migration of its image from %s to %s may not have ended: no start goes on elsewhere before a stop of "
-                          "the resource on %s, or a fence of that host, has settled it", host, target, target)
+                          "the resource on %s, or a fence or boot of that host, has settled it", host, target, target)
         : g_strdup_printf("its image does not run, and is claimed by %s, which does not say that it has ended there: no start "
                           "goes on elsewhere unless that host is down or has booted since ('understudy unclaim %s' if it will "
                           "not be back)", host, server);

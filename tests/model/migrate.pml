@@ -4,7 +4,7 @@
  * to start it as soon as it may.
  *
  * Agents are killed between any two steps, libvirt carries a request out late or not at all, stops
- * come in any order or never, the target's watch lapses while its guest lives, and hosts look at
+ * come in any order or never, the target boots, its watch lapses while its guest lives, and hosts look at
  * what they find when they like. FAULTS bounds the kills and lapses. The guest may be asked to move
  * once more, to the third host, which refuses.
  *
@@ -17,6 +17,7 @@
  *   KEEP_KEY        a stop at the target says that the guest is not there, and leaves the key to libvirt
  *   FENCED_IS_GONE  a stop at the target takes a source that was fenced through the store for one that sends no guest
  *   START_KEEPS_KEY a start at the target takes the claim, and leaves libvirt the key of the migration
+ *   LOOK_BLIND      a host that joins says that a guest does not come, and does not look whether it has the key
  *   REPLACE_TARGET  a second request is made while the target of the first is named, and names its own instead
  *   DROP_ANY        a second request that was not made takes back what is named, whoever has named it
  *   NO_CONFIRM      the target is not named anew once it has the key
@@ -175,6 +176,29 @@ end_wait:
     target_lock = 0
 }
 
+/* The target's host joins the cluster, after a boot or not: nothing comes if it has no key. */
+proctype Look()
+{
+    bit was_confirmed;
+
+end_wait:
+    d_step { claim == SOURCE && named == TARGET -> was_confirmed = confirmed };
+    if
+#ifdef LOOK_BLIND
+    :: skip
+#endif
+    :: d_step { !key || published -> skip }
+    :: d_step { key && !published -> skip }; goto ended
+    fi;
+    if
+    :: d_step { !qemu[TARGET] -> skip };
+        d_step { named = ((claim == SOURCE && named == TARGET && was_confirmed == confirmed) -> NOBODY : named) }
+    :: d_step { qemu[TARGET] -> skip }
+    fi;
+ended:
+    skip
+}
+
 proctype Third()
 {
     /* The source has ended, or nobody has it; what the target may have is refused, or there is none. It may wait for ever. */
@@ -197,6 +221,8 @@ end:
     :: d_step { asked -> asked = 0; qemu[TARGET] = 0; watch[TARGET] = 0 }
     :: d_step { qemu[TARGET] && !runs[TARGET] && !qemu[SOURCE] -> qemu[TARGET] = 0; watch[TARGET] = 0 }
     :: d_step { !fenced && faults < FAULTS -> faults++; fenced = 1; refused[SOURCE] = 1 }
+    :: d_step { !target_lock && faults < FAULTS ->
+        faults++; key = 0; qemu[TARGET] = 0; runs[TARGET] = 0; watch[TARGET] = 0 } /* the target boots */
     /* The target's watch lapses, and comes back. */
     :: d_step { watch[TARGET] && faults < FAULTS -> faults++; watch[TARGET] = 0 }
     :: d_step { qemu[TARGET] && !watch[TARGET] && !refused[TARGET] -> watch[TARGET] = 1 }
@@ -214,7 +240,7 @@ init
     runs[SOURCE] = 1;
     watch[SOURCE] = 1;
     atomic {
-        run Migrate(); run Third(); run StartTarget(); run World();
+        run Migrate(); run Third(); run StartTarget(); run Look(); run World();
         if
         :: run Again()
         :: skip

@@ -37,6 +37,8 @@ gboolean __wrap_hypervisor_secret_remove(hypervisor_t *hypervisor, const char *u
 gboolean __wrap_hypervisor_domain_find(hypervisor_t *hypervisor, const char *uuid, const char *name,
                                        hypervisor_domain_t *domain, guint timeout_ms, GError **error);
 void __wrap_hypervisor_domain_clear(hypervisor_domain_t *domain);
+gboolean __wrap_hypervisor_secret_exists(hypervisor_t *hypervisor, const char *uuid, gboolean *exists, guint timeout_ms,
+                                         GError **error);
 
 hypervisor_t *__wrap_hypervisor_open(const char *uri, guint timeout_ms, GError **error)
 {
@@ -75,6 +77,17 @@ gboolean __wrap_hypervisor_domain_find(hypervisor_t *hypervisor, const char *uui
     (void) timeout_ms;
     (void) error;
     *domain = (hypervisor_domain_t) { .found = libvirt_lists_it };
+    return TRUE;
+}
+
+gboolean __wrap_hypervisor_secret_exists(hypervisor_t *hypervisor, const char *uuid, gboolean *exists, guint timeout_ms,
+                                         GError **error)
+{
+    (void) hypervisor;
+    (void) timeout_ms;
+    (void) error;
+    assert_string_equal(uuid, "u");
+    *exists = libvirt_has_key;
     return TRUE;
 }
 
@@ -537,17 +550,16 @@ static void test_second_move(void **state)
 static void test_move_settled_at_target(void **state)
 {
     static const char *const run_images[] = { "vm/run-db1-0", NULL };
-    const ocf_call_t there = { .node = "host2" };
     image_arrival_t early = { 0 };
     image_arrival_t late = { 0 };
     g_autoptr(GError) error = NULL;
 
     (void) state;
     move_is_begun();
-    assert_true(image_arrival_find(&there, NULL, "db1", run_images, &early, NULL));
+    assert_true(image_arrival_find("host2", NULL, "db1", run_images, &early, NULL));
     assert_true(image_claim_move_confirm(NULL, &moving_identity, &moving_record, &moving_request, NULL));
     assert_false(image_arrival_end(NULL, "db1", &early, NULL));
-    assert_true(image_arrival_find(&there, NULL, "db1", run_images, &late, NULL));
+    assert_true(image_arrival_find("host2", NULL, "db1", run_images, &late, NULL));
     assert_string_equal(late.secret_uuid, "u");
     assert_true(image_arrival_end(NULL, "db1", &late, NULL));
     image_arrival_clear(&early);
@@ -605,16 +617,14 @@ static void test_take_over_own(void **state)
 static void test_arrival(void **state)
 {
     static const char *const run_images[] = { "vm/run-db1-0", NULL };
-    const ocf_call_t there = { .node = "host2" };
-    const ocf_call_t elsewhere = { .node = "host3" };
     image_arrival_t arrival = { 0 };
 
     (void) state;
     move_is_begun();
-    assert_true(image_arrival_find(&elsewhere, NULL, "db1", run_images, &arrival, NULL));
+    assert_true(image_arrival_find("host3", NULL, "db1", run_images, &arrival, NULL));
     assert_null(arrival.holder);
     image_arrival_clear(&arrival);
-    assert_true(image_arrival_find(&there, NULL, "db1", run_images, &arrival, NULL));
+    assert_true(image_arrival_find("host2", NULL, "db1", run_images, &arrival, NULL));
     assert_string_equal(arrival.secret_uuid, "u");
     host_is_clean = TRUE; /* and may go on */
     assert_false(image_arrival_source_has_ended(NULL, "db1", &arrival));
@@ -626,7 +636,7 @@ static void test_arrival(void **state)
     ended_start = NULL;
     image_arrival_clear(&arrival);
     g_hash_table_insert(claim_store.ended, g_strdup("vm"), g_strdup("s1"));
-    assert_true(image_arrival_find(&there, NULL, "db1", run_images, &arrival, NULL));
+    assert_true(image_arrival_find("host2", NULL, "db1", run_images, &arrival, NULL));
     assert_true(image_arrival_source_has_ended(NULL, "db1", &arrival));
     ended_start = NULL;
     assert_true(image_arrival_end(NULL, "db1", &arrival, NULL));
@@ -634,6 +644,78 @@ static void test_arrival(void **state)
     assert_string_equal(g_hash_table_lookup(claim_store.clients, "vm"), "s1 all " SOURCE_CLIENT);
     ended_start = "s1";
     start_is("host3", "vm/run-db1-0", "s3", "");
+}
+
+static guint settle_timeout_ms = 1000;
+
+#define KEEPS_TARGET(node) assert_true(settle_on(node)[0] == '-')
+
+/* "-": something is left; else whom the note names now, or "". */
+static const char *settle_on(const char *node)
+{
+    const store_options_t options = { .user = "understudy" };
+    g_autoptr(GHashTable) ids = g_hash_table_new(g_str_hash, g_str_equal);
+    g_autoptr(GHashTable) values = g_hash_table_new(g_str_hash, g_str_equal);
+    const char *to = NULL;
+
+    g_hash_table_insert(ids, (gpointer) "db1", (gpointer) "standby-db1");
+    g_hash_table_insert(values, (gpointer) "db1/claim/s1", g_hash_table_lookup(claim_store.places, "s1"));
+    g_hash_table_insert(values, (gpointer) "db1/probes-seen", (gpointer) "x");
+    if (!image_arrivals_settle(node, NULL, &options, values, ids, settle_timeout_ms)) {
+        return "-";
+    }
+    to = strstr(g_hash_table_lookup(claim_store.clients, "vm"), " to ");
+    return to != NULL ? to : "";
+}
+
+/* The target has booted, and joins: it has no key. */
+static void test_target_booted(void **state)
+{
+    (void) state;
+    move_is_begun();
+    assert_true(g_str_has_prefix(settle_on("host3"), " to host2 "));
+    KEEPS_TARGET("host2"); /* its key is here: it is under way */
+    libvirt_has_key = FALSE;
+    libvirt_lists_it = TRUE;
+    KEEPS_TARGET("host2");
+    libvirt_lists_it = FALSE;
+    qemu_pid = 42; /* that libvirt has lost */
+    KEEPS_TARGET("host2");
+    qemu_pid = 0;
+    libvirt_is_silent = TRUE;
+    KEEPS_TARGET("host2");
+    libvirt_is_silent = FALSE;
+    claim_store.silent_pool = "vm";
+    KEEPS_TARGET("host2");
+    claim_store.silent_pool = NULL;
+    settle_timeout_ms = 0; /* the next time */
+    KEEPS_TARGET("host2");
+    settle_timeout_ms = 1000;
+    host_is_clean = TRUE;
+    fenced_host = "host1";
+    assert_string_equal(settle_on("host2"), "");
+    fenced_host = NULL;
+    start_is("host3", "vm/run-db1-0", "s3", "");
+}
+
+static void test_target_of_gone_pool(void **state)
+{
+    (void) state;
+    move_is_begun();
+    g_hash_table_remove(claim_store.claims, "vm");
+    assert_string_not_equal(settle_on("host2"), "-");
+}
+
+/* Without a key nothing of libvirt tells that it does not come; that its source has ended does. */
+static void test_target_needs_no_key(void **state)
+{
+    (void) state;
+    move_is_begun();
+    g_hash_table_insert(claim_store.clients, g_strdup("vm"), g_strdup("s1 all " SOURCE_CLIENT " to host2 i - some 10.0.2.12:0/0"));
+    libvirt_has_key = FALSE;
+    KEEPS_TARGET("host2");
+    g_hash_table_insert(claim_store.ended, g_strdup("vm"), g_strdup("s1"));
+    assert_string_equal(settle_on("host2"), "");
 }
 
 /* Neither the place nor the others were learned: that is no proof that there is no other. */
@@ -686,7 +768,7 @@ int main(void)
         TEST(test_moving_to_unknown_host), TEST(test_moving_start_at_target),
         TEST(test_moving_start_at_target_source_fenced), TEST(test_moved), TEST(test_move_failed),
         TEST(test_second_move), TEST(test_move_settled_at_target),
-        TEST(test_take_over), TEST(test_take_over_own), TEST(test_arrival),
+        TEST(test_target_booted), TEST(test_target_of_gone_pool), TEST(test_target_needs_no_key), TEST(test_take_over), TEST(test_take_over_own), TEST(test_arrival),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
