@@ -272,7 +272,7 @@ class ImageAgent:
 
     def forget_ended(self) -> None:
         """What the cluster was told of that is gone, as after a restart of Pacemaker on this host."""
-        self.lab.exec(self.host, "attrd_updater", "--delete", "--name", f"understudy-ended-{SERVER}")
+        self.lab.exec(self.host, "attrd_updater", "--delete", "--name", ENDED)
 
     def set_claim_clients(self, text: str) -> None:
         """As the holder of the claim would have said it."""

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Live migration of a standby image from one host to another, as Pacemaker orders it."""
 
+import uuid
+
 from image_agent import (DOMAIN, GENERIC, NOT_RUNNING, SUCCESS, ImageAgent, image, recovery)  # noqa: F401
 from lab.api import wait_until
 
@@ -93,3 +95,35 @@ def test_a_migration_that_is_refused_leaves_no_key(image):
     assert answer.rc == GENERIC and "already exists" in answer.reason, answer.log
     assert image.domains() == [DOMAIN] and image.answers()
     assert target.virsh("secret-list") == secrets
+
+
+def test_a_target_that_has_booted(image):
+    """Its libvirtd has no key of the migration any more: its capacity says, when it joins, that the guest is not there."""
+    target = ImageAgent(image.lab, "host2")
+    key, resource = str(uuid.uuid4()), f"<primitive id='{DOMAIN}' class='ocf' provider='understudy' type='image'/>"
+    secret = (f"<secret ephemeral='yes' private='yes'><uuid>{key}</uuid><usage type='ceph'><name>of a migration {key}</name>"
+              "</usage></secret>")
+
+    def is_named(key_is_there: bool) -> bool:
+        if key_is_there:
+            image.lab.exec("host2", "virsh", "secret-define", "/dev/stdin", stdin=secret)
+        target.capacity("monitor")
+        if key_is_there:
+            target.virsh("secret-undefine", key)
+        return "host2" in image.claim_clients()
+
+    image.start()
+    noted = " ".join(image.claim_clients())
+    image.set_claim_clients(f"{noted} to host2 {uuid.uuid4()} {key} some 192.0.2.1:0/0")
+    image.lab.exec("host1", "crm_attribute", "--type", "crm_config", "--name", "maintenance-mode", "--update", "true")
+    image.lab.exec("host1", "cibadmin", "--create", "--scope", "resources", "--xml-text", resource)
+    try:
+        assert is_named(key_is_there=True), "a migration that is under way was given up"
+        assert not is_named(key_is_there=False)
+        assert " ".join(image.claim_clients()) == noted
+        image.stop()
+        assert image.claim() == []
+    finally:
+        image.lab.exec("host1", "cibadmin", "--delete", "--xml-text", resource)
+        image.lab.exec("host1", "crm_resource", "--refresh", "--wait", "--timeout", "60s", check=False)
+        image.lab.exec("host1", "crm_attribute", "--type", "crm_config", "--name", "maintenance-mode", "--delete")
