@@ -276,8 +276,7 @@ def test_a_ghost_of_this_host(image):
     image.start()
     found = set(ghosts.make_ghosts(image.lab, image.host, RUN))
     try:
-        answer = image.stop()
-        assert answer.seconds < 20
+        assert image.stop().rc == SUCCESS       # that they are listed yet shows that it has not waited for them
         assert found <= image.blocklist() and found <= set(image.watchers())
         image.start()
         assert image.answers() and image.monitor(level=10, timeout_s=30).rc == SUCCESS
