@@ -57,13 +57,15 @@ class FencedCluster:
         words = command("fencing.md", f"pcs stonith create {DEVICE}")
         words.insert(words.index("meta"), f"start_timeout={START_TIMEOUT_S}")
         self.run(*words)
+        # Until then nothing else of fencing is changed: Pacemaker 2.1's fencer, which asks an agent for its meta-data in
+        # between, may miss that an unfencing has ended, and waits for it until something else of its own ends.
+        for host in self.hosts:
+            wait_until(lambda h=host: self.is_unfenced(h), UNFENCE_TIMEOUT_S, f"{host} to be unfenced for the first time",
+                       poll_s=0.3)
         self.run("pcs", "stonith", "create", LIAR, "fence_dummy", f"pcmk_host_list={' '.join(self.hosts)}",
                  "status_file=/run/fence_dummy.status")
         self.set_levels(DEVICE)
         self.run("pcs", "resource", "update", "understudy-capacity", "op", "monitor", "interval=2s")
-        for host in self.hosts:
-            wait_until(lambda h=host: self.is_unfenced(h), UNFENCE_TIMEOUT_S, f"{host} to be unfenced for the first time",
-                       poll_s=0.3)
 
     def forget(self) -> None:
         """None of that."""

@@ -85,7 +85,6 @@ class Answer:
     rc: int
     reason: str      # as Pacemaker would show it
     log: str
-    seconds: float
 
 
 def parameters(lab: Lab) -> dict[str, str]:
@@ -122,13 +121,11 @@ class ImageAgent:
 
     def call(self, action, timeout_s=60, **options) -> Answer:
         """One action, to its end; it must end within its timeout, which begins with its process, as Pacemaker counts."""
-        begun = time.monotonic()
         done = self.lab.exec(self.host, "timeout", f"{timeout_s}s", *self.argv(action, timeout_s, **options), check=False,
                              timeout_s=timeout_s + 20)
-        seconds = time.monotonic() - begun
         reasons = re.findall(r"^ocf-exit-reason:(.*)$", done.stderr, re.MULTILINE)
         assert done.returncode != TIMED_OUT, f"{action} did not end within {timeout_s} s: {done.stderr}"
-        return Answer(done.returncode, reasons[-1] if reasons else "", done.stderr, seconds)
+        return Answer(done.returncode, reasons[-1] if reasons else "", done.stderr)
 
     def start(self, **options) -> Answer:
         """A start that must succeed."""

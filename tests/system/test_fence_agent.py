@@ -487,7 +487,7 @@ def test_without_the_osd_it_is_listed_but_not_confirmed(fence):
         fence.lab.service("store", "stop", "osd")
         answer = fence.run("off", power_timeout="15")
         assert answer.rc == FAILED and "blocklist" in answer.err
-        assert answer.seconds < 15 + 2
+        assert answer.seconds < POWER_TIMEOUT_S
         fence.lab.service("store", "start", "osd")
         fence.off(power_timeout="60")
         writes.wait_refused()

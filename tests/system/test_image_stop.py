@@ -18,8 +18,7 @@ def is_gone(image):
 
 
 def test_of_what_was_never_started(image):
-    answer = image.stop()
-    assert answer.seconds < 5
+    image.stop(timeout_s=20)
     assert RUN.split("/")[1] not in image.images()
 
 
@@ -33,8 +32,7 @@ def test_shuts_the_guest_down_cleanly(image):
 def test_a_guest_that_ignores_acpi_is_destroyed_in_time(image):
     image.start()
     image.lever("ignore-acpi")
-    answer = image.stop(timeout_s=30)
-    assert answer.seconds < 25
+    image.stop(timeout_s=30)
     assert is_gone(image) and image.watchers() == []
 
 
@@ -92,7 +90,7 @@ def test_a_qemu_that_libvirt_has_lost(image):
     answer = image.call("start")
     assert answer.rc == GENERIC and str(image.qemu_pids()[0]) in answer.reason
     answer = image.stop()
-    assert answer.seconds < 30, "it was asked to shut down through a libvirt that does not know it"
+    assert "libvirt has lost this QEMU" in answer.log, "it was asked to shut down through a libvirt that does not know it"
     assert image.qemu_pids() == [] and image.watchers() == []
 
 
@@ -228,8 +226,10 @@ def test_the_store_is_out_of_reach(image):
         assert image.claim()[2] in shown
     finally:
         image.lab.heal(image.host, "store")
-    # The dead QEMU's watch is still there, and known to be ours.
-    assert image.start().seconds < 25
+    # The dead QEMU's watch is still there, and known to be ours: it is not waited for.
+    dead = image.watchers()
+    image.start()
+    assert set(dead) <= image.blocklist()
 
 
 def test_a_domain_that_somebody_started_by_hand(image):
