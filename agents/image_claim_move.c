@@ -271,11 +271,11 @@ gboolean image_claim_target_is_dead(const ocf_call_t *call, const image_identity
     gboolean is_clean = FALSE;
     gboolean is_fenced = FALSE;
 
-    if (clients == NULL || clients->target == NULL || clients->target->complete || clients->target->host[0] == '\0') {
+    if (clients == NULL || clients->target == NULL || clients->target->host[0] == '\0') {
         return FALSE; /* nobody asks */
     }
     if (strcmp(clients->target->host, call->node) == 0) {
-        return is_not_here(call, identity, holder_is_gone, clients->target);
+        return !clients->target->complete && is_not_here(call, identity, holder_is_gone, clients->target);
     }
     fenced_host_holder(&options, clients->target->host, identity->server, &boot_id, &ended_start, &is_clean, &is_fenced);
     return is_fenced;

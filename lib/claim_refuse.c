@@ -46,13 +46,23 @@ static gboolean target_check(store_t *store, const claim_target_t *target, GErro
     return host_check(store, target->host, target->addresses, "may have the guest by a migration that has not ended", error);
 }
 
-static void clients_add(GPtrArray *owners, char **addresses)
+/* Ceph does not extend an entry. One that ends soon is enough for a client that has ended: nobody comes back then. */
+static gboolean clients_add(store_t *store, GPtrArray *owners, char **addresses, gboolean are_dead, GError **error)
 {
+    g_autoptr(GHashTable) entries = are_dead ? store_blocklist_list(store, error) : NULL;
+
     for (; *addresses != NULL; addresses++) {
-        if (!g_ptr_array_find_with_equal_func(owners, *addresses, g_str_equal, NULL)) {
+        gboolean is_settled = entries != NULL && g_hash_table_contains(entries, *addresses);
+        guint at = 0;
+        gboolean is_there = g_ptr_array_find_with_equal_func(owners, *addresses, g_str_equal, &at);
+
+        if (is_there && is_settled) {
+            g_ptr_array_remove_index(owners, at);
+        } else if (!is_there && !is_settled) {
             g_ptr_array_add(owners, g_strdup(*addresses));
         }
     }
+    return entries != NULL || !are_dead;
 }
 
 gboolean claim_refuse_holder(store_t *store, const claim_t *holder, const char *clients_text, GPtrArray *owners,
@@ -68,11 +78,9 @@ gboolean claim_refuse_holder(store_t *store, const claim_t *holder, const char *
     if (target != NULL && !target->complete && !target_is_dead && !target_check(store, target, error)) {
         return FALSE;
     }
-    if (clients != NULL && clients->complete) {
-        clients_add(owners, clients->addresses);
-    }
-    if (target != NULL && target->complete) {
-        clients_add(owners, target->addresses);
+    if ((clients != NULL && clients->complete && !clients_add(store, owners, clients->addresses, is_dead, error))
+        || (target != NULL && target->complete && !clients_add(store, owners, target->addresses, target_is_dead, error))) {
+        return FALSE;
     }
     return store_clients_refuse(store, owners, error);
 }

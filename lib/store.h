@@ -167,7 +167,8 @@ gboolean store_blocklist_remove(store_t *store, const char *address, GError **er
  * listed, or asleep, which can be for ever, and Ceph (16.2) does not extend an entry. Five years, as a fence's. */
 #define STORE_CLIENT_BLOCK_S 157680000
 /* Have the store refuse each of these clients, by an entry of its own, for STORE_CLIENT_BLOCK_S or nearly; what librbd does
- * with the owner of a lock that it breaks lasts for an hour. FALSE: the OSD map does not say so of all of them. */
+ * with the owner of a lock that it breaks lasts for an hour, and is enough where the whole address is refused for as long
+ * (store_map_client_stays_out()). FALSE: the OSD map does not say so of all of them. */
 gboolean store_clients_refuse(store_t *store, const GPtrArray *addresses, GError **error);
 /* All entries as the OSD map spells them ("10.0.0.5:0/0"): char* -> char* (until); unref. */
 GHashTable *store_blocklist_list(store_t *store, GError **error);

@@ -59,16 +59,17 @@ GHashTable *store_do_blocklist_list(store_t *store, GError **error)
     return map != NULL ? g_hash_table_ref(map->blocklist) : NULL;
 }
 
-/* One that is there and ends too soon would have to be taken off first, and then its client might write in between. */
+/* One that is there and ends too soon, with nothing else that refuses its client, would have to be taken off first, and then
+ * that might write in between. */
 static gboolean client_refuse(store_t *store, const store_map_t *map, const char *entry, GError **error)
 {
-    if (store_map_entry_lasts(map, entry, STORE_CLIENT_BLOCK_S)) {
+    if (store_map_client_stays_out(map, entry, STORE_CLIENT_BLOCK_S)) {
         return TRUE;
     }
     if (g_hash_table_contains(map->blocklist, entry)) {
         g_set_error(error, UNDERSTUDY_ERROR, UNDERSTUDY_ERROR_FAILED,
-                    "%s is on Ceph's blocklist for a while only: once that client has ended, 'ceph osd blocklist rm %s' and "
-                    "'ceph osd blocklist add %s %d'", entry, entry, entry, STORE_CLIENT_BLOCK_S);
+                    "%s is on Ceph's blocklist for a while only: fence its host, or, once that client has ended, "
+                    "'ceph osd blocklist rm %s' and 'ceph osd blocklist add %s %d'", entry, entry, entry, STORE_CLIENT_BLOCK_S);
         return FALSE;
     }
     if (!store_do_blocklist_add(store, entry, STORE_CLIENT_BLOCK_S, error)) {
@@ -89,7 +90,7 @@ static gboolean refusal_check(store_t *store, const GPtrArray *addresses, GError
         if (entry == NULL) {
             return FALSE;
         }
-        if (!store_map_entry_lasts(map, entry, STORE_CLIENT_BLOCK_S)) {
+        if (!store_map_client_stays_out(map, entry, STORE_CLIENT_BLOCK_S)) {
             g_set_error(error, UNDERSTUDY_ERROR, UNDERSTUDY_ERROR_FAILED,
                         "the OSD map does not hold %s for long enough: did somebody remove it?", entry);
             return FALSE;

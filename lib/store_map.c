@@ -142,3 +142,13 @@ gboolean store_map_entry_lasts(const store_map_t *map, const char *entry, guint6
 {
     return store_map_entry_until_s(map, entry) >= g_get_real_time() / G_USEC_PER_SEC + (gint64) (duration_s / 2);
 }
+
+gboolean store_map_client_stays_out(const store_map_t *map, const char *client, guint64 duration_s)
+{
+    g_autofree char *ip = store_address_ip(client);
+    g_autofree char *whole = ip != NULL ? store_address_blocklist_text(ip, NULL) : NULL;
+
+    return store_map_entry_lasts(map, client, duration_s)
+           || (g_hash_table_contains(map->blocklist, client) && whole != NULL
+               && store_map_entry_lasts(map, whole, duration_s));
+}

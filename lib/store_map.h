@@ -32,6 +32,9 @@ gint64 store_map_entry_until_s(const store_map_t *map, const char *entry);
 /* Whether an entry is there and lasts long enough for who wants one of `duration_s`: for half of that. No entry for an hour,
  * as Ceph makes it or an operator without a number, does; one of our own does for years; and clocks may differ. */
 gboolean store_map_entry_lasts(const store_map_t *map, const char *entry, guint64 duration_s);
+/* Whether a client has an entry of its own that lasts as long, or one that ends sooner, but under one of its whole address that
+ * lasts: who takes that off makes the others last first (fence/on.c). */
+gboolean store_map_client_stays_out(const store_map_t *map, const char *client, guint64 duration_s);
 
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(store_map_t, store_map_free)
 

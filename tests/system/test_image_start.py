@@ -384,6 +384,39 @@ def test_who_had_a_claim_that_is_broken_never_writes_again(image):
         image.clear_blocklist()
 
 
+def test_a_client_that_is_refused_for_an_hour_keeps_no_image_from_starting(image):
+    """Ceph does not extend that. It is enough where nobody can come back when the hour is over."""
+    report_in(image, "host2")
+    ip = image.lab.site.address("host2", "store")
+    image.start()
+    image.stop()
+    try:
+        # Its start has ended, as its host says.
+        owner = image.leave_locked("host2", RUN)
+        image.set_claim("host2 x first")
+        image.set_claim_clients(f"first all {owner}")
+        image.lab.exec("host2", "attrd_updater", "-n", ENDED, "-U", "first")
+        image.lab.exec("store", "ceph", "osd", "blocklist", "add", owner, "3600")
+        image.start()
+        assert image.lever("write").strip() == "written"    # QEMU has broken the lock
+        image.stop()
+        # It is not of the start that has ended, but the store refuses all of its host.
+        owner = image.leave_locked("host2", RUN)
+        image.set_claim("host2 x second")
+        image.set_claim_clients(f"second all {ip}:0/4711")
+        image.lab.exec("host2", "attrd_updater", "-n", ENDED, "-U", "second")
+        image.lab.exec("store", "ceph", "osd", "blocklist", "add", owner, "3600")
+        answer = image.call("start", watcher_wait="1s")
+        assert answer.rc == GENERIC and owner in answer.reason and "fence its host" in answer.reason
+        image.lab.exec("store", "ceph", "osd", "blocklist", "add", f"{ip}:0/0", "157680000")
+        image.start()
+        assert image.lever("write").strip() == "written" and image.domains() == [DOMAIN]
+    finally:
+        image.lab.exec("host2", "attrd_updater", "-n", ENDED, "-D")
+        image.stop()
+        image.clear_blocklist()
+
+
 def test_a_claim_does_not_outlive_its_image(image):
     """The guest ended while nobody managed it: a probe takes the claim back, or the host's capacity agent."""
     other = ImageAgent(image.lab, "host2")

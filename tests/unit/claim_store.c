@@ -134,8 +134,11 @@ GPtrArray *__wrap_store_image_lock_owners(store_t *store, const char *const *ima
 gboolean __wrap_store_clients_refuse(store_t *store, const GPtrArray *addresses, GError **error)
 {
     (void) store;
-    (void) error;
     for (guint i = 0; i < addresses->len; i++) {
+        if (g_strcmp0(addresses->pdata[i], claim_store.brief) == 0) {
+            g_set_error(error, UNDERSTUDY_ERROR, UNDERSTUDY_ERROR_FAILED, "%s: for a while only", claim_store.brief);
+            return FALSE;
+        }
         g_string_append_printf(claim_store.refused, "%s ", (const char *) addresses->pdata[i]);
     }
     return TRUE;
@@ -192,6 +195,9 @@ GHashTable *__wrap_store_blocklist_list(store_t *store, GError **error)
     (void) error;
     if (claim_store.listed != NULL) {
         g_hash_table_insert(entries, g_strdup(claim_store.listed), g_strdup("2099-01-01T00:00:00"));
+    }
+    if (claim_store.brief != NULL) {
+        g_hash_table_insert(entries, g_strdup(claim_store.brief), g_strdup("soon"));
     }
     return entries;
 }

@@ -16,6 +16,7 @@ typedef struct claim_store {
     const char *open_image;   /* that somebody has open who may write */
     const char *lock_owner;   /* who has the lock of each image, maybe without a watch */
     const char *listed;       /* on the blocklist before the test */
+    const char *brief;        /* the same for an hour, with nothing else that refuses it: it can't be refused for longer */
     GString *refused;         /* clients */
 } claim_store_t;
 

@@ -383,6 +383,35 @@ static void test_free_with_refused_owner(void **state)
     assert_string_equal(claim_store.refused->str, "");
 }
 
+/* Ceph refuses who had the image for an hour, and does not extend that: it counts once he is known to have ended. Of a host that
+ * is only cut off he may come back when the hour is over. */
+static void test_holder_refused_for_an_hour(void **state)
+{
+    (void) state;
+    host2_has_it();
+    claim_store.lock_owner = "10.0.2.12:0/7";
+    claim_store.brief = claim_store.lock_owner;
+    host_is_clean = TRUE;
+    start_is("host1", "vm/run-db1-0", "s1", "10.0.2.12:0/7: for a while only");
+    assert_true(g_str_has_prefix(g_hash_table_lookup(claim_store.claims, "vm"), "host2 "));
+    fenced_host = "host2";
+    start_is("host1", "vm/run-db1-0", "s1", "");
+}
+
+/* Its host says that it has ended; who else has the lock there is not of this start, and may only sleep. */
+static void test_stranger_refused_for_an_hour(void **state)
+{
+    (void) state;
+    host2_has_it();
+    claim_store.lock_owner = "10.0.2.12:0/8";
+    claim_store.brief = claim_store.lock_owner;
+    ended_start = "s2";
+    start_is("host1", "vm/run-db1-0", "s1", "10.0.2.12:0/8: for a while only");
+    claim_store.brief = "10.0.2.12:0/7";
+    start_is("host1", "vm/run-db1-0", "s1", "");
+    assert_string_equal(claim_store.refused->str, "10.0.2.12:0/8 ");
+}
+
 /* The same while it still has the image open: nobody is refused, and the claim stays free. */
 static void test_free_with_opener(void **state)
 {
@@ -518,6 +547,19 @@ static void test_moved(void **state)
     image_claim_move_arrived(NULL, &identity, &moving_record);
     start_is("host3", "vm/run-db1-0", "s3", "");
     assert_string_equal(claim_store.refused->str, SOURCE_CLIENT " " TARGET_CLIENT " ");
+}
+
+static void test_moved_and_refused_for_an_hour(void **state)
+{
+    (void) state;
+    move_is_begun();
+    seen_at_target = TARGET_CLIENT;
+    image_claim_move_arrived(NULL, &moving_identity, &moving_record);
+    ended_start = "s1";
+    claim_store.brief = TARGET_CLIENT;
+    start_is("host3", "vm/run-db1-0", "s3", TARGET_CLIENT ": for a while only");
+    fenced_host = "host2";
+    start_is("host3", "vm/run-db1-0", "s3", "");
 }
 
 static void test_move_failed(void **state)
@@ -764,9 +806,11 @@ int main(void)
         TEST(test_silent_pool),      TEST(test_pool_gone),           TEST(test_unreadable),      TEST(test_at_once),
         TEST(test_older_claim),      TEST(test_other_disks),         TEST(test_monitors_silent),
         TEST(test_free_with_lock_owner), TEST(test_free_with_refused_owner), TEST(test_free_with_opener), TEST(test_moving),
+        TEST(test_holder_refused_for_an_hour), TEST(test_stranger_refused_for_an_hour),
         TEST(test_moving_source_fenced), TEST(test_end_noted),
         TEST(test_moving_to_unknown_host), TEST(test_moving_start_at_target),
-        TEST(test_moving_start_at_target_source_fenced), TEST(test_moved), TEST(test_move_failed),
+        TEST(test_moving_start_at_target_source_fenced), TEST(test_moved), TEST(test_moved_and_refused_for_an_hour),
+        TEST(test_move_failed),
         TEST(test_second_move), TEST(test_move_settled_at_target),
         TEST(test_target_booted), TEST(test_target_of_gone_pool), TEST(test_target_needs_no_key), TEST(test_take_over), TEST(test_take_over_own), TEST(test_arrival),
     };

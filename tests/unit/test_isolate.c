@@ -411,6 +411,36 @@ static void test_how_long_an_entry_must_last(void **state)
     assert_false(store_map_entry_lasts(map, "10.0.2.103:0/0", STORE_CLIENT_BLOCK_S));
 }
 
+/* Ceph does not extend a client's entry; one of its whole address that lasts covers it, whatever becomes of that. */
+static void test_a_client_that_is_refused_twice(void **state)
+{
+    g_autoptr(GDateTime) now = g_date_time_new_now_utc();
+    g_autoptr(GDateTime) soon = g_date_time_add_hours(now, 1);
+    g_autoptr(GDateTime) late = g_date_time_add_years(now, 4);
+    g_autofree char *soon_text = g_date_time_format_iso8601(soon);
+    g_autofree char *late_text = g_date_time_format_iso8601(late);
+    g_autofree char *dump = g_strdup_printf("{\"epoch\":1,\"blocklist\":{\"10.0.2.11:0/7\":\"%s\",\"10.0.2.12:0/7\":\"%s\","
+                                            "\"10.0.2.12:0/0\":\"%s\",\"10.0.2.13:0/7\":\"%s\",\"10.0.2.13:0/0\":\"%s\","
+                                            "\"10.0.2.14:0/7\":\"%s\",\"[fd00::15]:0/7\":\"%s\",\"[fd00::15]:0/0\":\"%s\"}}",
+                                            soon_text, soon_text, late_text, soon_text, soon_text, late_text, soon_text,
+                                            late_text);
+    g_autoptr(store_map_t) map = store_map_parse(dump, NULL, NULL);
+    static const struct {
+        const char *client;
+        gboolean stays_out;
+    } cases[] = {
+        { "10.0.2.11:0/7", FALSE }, { "10.0.2.12:0/7", TRUE }, { "10.0.2.13:0/7", FALSE },  { "10.0.2.14:0/7", TRUE },
+        { "10.0.2.14:0/8", FALSE }, { "[fd00::15]:0/7", TRUE },
+        { "10.0.2.12:0/8", FALSE }, /* it gets an entry of its own */
+    };
+
+    (void) state;
+    assert_non_null(map);
+    for (gsize i = 0; i < G_N_ELEMENTS(cases); i++) {
+        assert_int_equal(store_map_client_stays_out(map, cases[i].client, STORE_CLIENT_BLOCK_S), cases[i].stays_out);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -428,6 +458,7 @@ int main(void)
         cmocka_unit_test(test_a_held_server_that_was_off_is_off_still),
         cmocka_unit_test(test_an_address_that_another_server_needs),
         cmocka_unit_test(test_how_long_an_entry_must_last),
+        cmocka_unit_test(test_a_client_that_is_refused_twice),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
