@@ -328,17 +328,20 @@ static gboolean look_and_publish(const ocf_call_t *call, gboolean first, GError 
 }
 
 /* For fence_rbd. A store that does not answer makes this host none the less able to carry images: the next
- * monitor tries again. Costs nothing when nothing has changed since. */
-static void host_register(const ocf_call_t *call, gboolean always)
+ * monitor tries again. Costs nothing when nothing has changed since. Returns what keeps fence_rbd from fencing this host as a
+ * sentence, g_free(); NULL: nothing is known that does. */
+static char *host_register(const ocf_call_t *call, gboolean always)
 {
     const store_options_t options = { .conf = ocf_value_string(call->values, "ceph_conf"),
                                       .user = ocf_value_string(call->values, "ceph_user"),
                                       .timeout_ms = REGISTRY_TIMEOUT_MS };
     g_autoptr(GError) error = NULL;
+    char *double_text = NULL;
 
-    if (!registry_publish(call->node, &options, always, &error)) {
+    if (!registry_publish(call->node, &options, always, &double_text, &error)) {
         ocf_log("this host's storage address is not published, so fence_rbd may not know it: %s", error->message);
     }
+    return double_text;
 }
 
 static void host_look_at_fence(const ocf_call_t *call)
@@ -396,6 +399,7 @@ static gboolean is_started(void)
 static ocf_rc_t capacity_start(const ocf_call_t *call)
 {
     GError *error = NULL;
+    g_autofree char *double_text = NULL;
 
     if (is_started()) {
         return OCF_RC_SUCCESS;
@@ -404,7 +408,10 @@ static ocf_rc_t capacity_start(const ocf_call_t *call)
         g_unlink(STATE_FILE);
         return ocf_fail(error);
     }
-    host_register(call, TRUE);
+    double_text = host_register(call, TRUE);
+    if (double_text != NULL) {
+        ocf_log("%s", double_text); /* the monitor says it for as long as it is so */
+    }
     host_look_at_fence(call);
     return OCF_RC_SUCCESS;
 }
@@ -422,6 +429,7 @@ static ocf_rc_t capacity_stop(const ocf_call_t *call)
 static ocf_rc_t capacity_monitor(const ocf_call_t *call)
 {
     GError *error = NULL;
+    g_autofree char *double_text = NULL;
 
     if (call->params_error == NULL && (call->is_probe || !image_arrivals_are_settled())) {
         arrivals_look(call);
@@ -433,10 +441,13 @@ static ocf_rc_t capacity_monitor(const ocf_call_t *call)
         return OCF_RC_SUCCESS;
     }
     host_look_at_fence(call);
-    host_register(call, FALSE);
+    double_text = host_register(call, FALSE);
     image_claim_end_leftovers(REGISTRY_TIMEOUT_MS, LEFTOVERS_TIMEOUT_MS);
     if (look_and_publish(call, FALSE, &error)) {
-        return OCF_RC_SUCCESS;
+        if (double_text != NULL) {
+            ocf_exit_reason("%s", double_text);
+        }
+        return double_text == NULL ? OCF_RC_SUCCESS : OCF_RC_DEGRADED;
     }
     /* The last numbers stand; a restart would not make them better. */
     ocf_fail(error);

@@ -31,27 +31,6 @@ extern MODULE_EXPORT const fenced_host_ops_t understudy_fenced_host_ops;
 
 /* Another host ------------------------------------------------------------------*/
 
-static registry_host_t *host_of_address(store_t *store, const char *ip, GError **error)
-{
-    g_autoptr(GHashTable) values = config_key_dump(store, REGISTRY_HOST_PREFIX, error);
-    GHashTableIter iter;
-    gpointer name = NULL;
-    gpointer json = NULL;
-
-    if (values == NULL) {
-        return NULL;
-    }
-    g_hash_table_iter_init(&iter, values);
-    while (g_hash_table_iter_next(&iter, &name, &json)) {
-        g_autoptr(registry_host_t) host = registry_host_parse(name, json, NULL);
-
-        if (host != NULL && g_strv_contains((const char *const *) host->store_addresses, ip)) {
-            return g_steal_pointer(&host);
-        }
-    }
-    return NULL;
-}
-
 static gboolean is_fenced(const char *name, GError **error)
 {
     cib_connection_t *cib = cib_connection_open("understudy-fenced-host", error);
@@ -67,16 +46,21 @@ static gboolean is_fenced(const char *name, GError **error)
     return fenced;
 }
 
+/* Where two hosts have published the address, the one that is there now may be the other. */
+static char *fenced_host_at(GHashTable *hosts, const char *ip, GError **error)
+{
+    const char *host = registry_host_with_ip(hosts, ip, NULL);
+
+    return host != NULL && registry_host_with_ip(hosts, ip, host) == NULL && is_fenced(host, error) ? g_strdup(host) : NULL;
+}
+
 static char *find(const store_options_t *options, const char *ip, GError **error)
 {
-    g_autoptr(registry_host_t) host = NULL;
     store_t *store = store_open(options, error);
+    g_autoptr(GHashTable) hosts = store != NULL ? registry_hosts_read(store, error) : NULL;
 
-    if (store != NULL) {
-        host = host_of_address(store, ip, error);
-    }
     store_close(store);
-    return host != NULL && is_fenced(host->name, error) ? g_strdup(host->name) : NULL;
+    return hosts != NULL ? fenced_host_at(hosts, ip, error) : NULL;
 }
 
 static char **list(const store_options_t *options, GError **error)
@@ -156,7 +140,7 @@ static gboolean say_empty(const char *name, const store_options_t *options, own_
     g_autofree char *ids = g_strjoinv("\n", note->fence_ids);
 
     if (!host_is_empty(error) || !g_file_set_contents(REGISTRY_EMPTY_FILE, ids, -1, error)
-        || !registry_publish(name, options, TRUE, error)) {
+        || !registry_publish(name, options, TRUE, NULL, error)) {
         return FALSE;
     }
     note->is_said = TRUE;
@@ -248,7 +232,7 @@ static gboolean look(const char *name, const store_options_t *options, const cha
 
 static gboolean publish(const char *name, const store_options_t *options, GError **error)
 {
-    return registry_publish(name, options, FALSE, error);
+    return registry_publish(name, options, FALSE, NULL, error);
 }
 
 /* NULL in *host without an error: it has published nothing that can be read. */

@@ -50,6 +50,22 @@ static fence_rc_t run_status(fence_call_t *call, GError **error)
                                                          : fence_status(call, error);
 }
 
+/* What a fence would be refused for, long before it is needed. */
+static void doubles_say(const fence_call_t *call)
+{
+    GHashTableIter iter;
+    gpointer name = NULL;
+
+    g_hash_table_iter_init(&iter, call->site.hosts);
+    while (g_hash_table_iter_next(&iter, &name, NULL)) {
+        g_autofree char *sentence = registry_double_text(call->site.hosts, name);
+
+        if (sentence != NULL) {
+            fence_say(call, FENCE_LOG_NOTICE, "%s", sentence);
+        }
+    }
+}
+
 /* The store answers, the registry and the map can be read, the pools are there. */
 static fence_rc_t run_monitor(fence_call_t *call, GError **error)
 {
@@ -63,6 +79,7 @@ static fence_rc_t run_monitor(fence_call_t *call, GError **error)
             return FENCE_RC_FAILED;
         }
     }
+    doubles_say(call);
     return FENCE_RC_OK;
 }
 

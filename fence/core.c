@@ -270,7 +270,12 @@ static gboolean address_check(const fence_site_t *site, const fence_target_t *ta
     if (!ip_is_of_a_host(ip)) {
         return refuse(error, target, ip, "is no address that a host can have to itself");
     }
-    if (other != NULL) {
+    if (other != NULL && g_hash_table_contains(site->hosts, other)) {
+        g_autofree char *command = registry_forget_command(other);
+
+        why = g_strdup_printf("is also that of %s: if %s is no host any more, run '%s'; else correct the registry or "
+                              "storage_addrs", other, other, command);
+    } else if (other != NULL) {
         why = g_strdup_printf("is also that of %s: correct the registry or storage_addrs", other);
     } else if (daemon != NULL) {
         why = g_strdup_printf("is also that of %s of the store: such a host must be fenced by power", daemon);

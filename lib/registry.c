@@ -15,7 +15,9 @@
 #include "store_address.h"
 
 #define BOOT_ID_FILE  "/proc/sys/kernel/random/boot_id"
+#ifndef NOTE_DIR /* a test has its own */
 #define NOTE_DIR      "/run/understudy"
+#endif
 #define NOTE_FILE     NOTE_DIR "/registry"
 
 void registry_host_free(registry_host_t *host)
@@ -324,6 +326,28 @@ const char *registry_host_with_ip(GHashTable *hosts, const char *ip, const char 
     return NULL;
 }
 
+char *registry_forget_command(const char *name)
+{
+    return g_strdup_printf("ceph config-key rm " REGISTRY_HOST_PREFIX "%s", name);
+}
+
+char *registry_double_text(GHashTable *hosts, const char *name)
+{
+    const registry_host_t *host = g_hash_table_lookup(hosts, name);
+
+    for (char **ip = host != NULL ? host->store_addresses : NULL; ip != NULL && *ip != NULL; ip++) {
+        const char *other = registry_host_with_ip(hosts, *ip, name);
+        g_autofree char *command = other != NULL ? registry_forget_command(other) : NULL;
+
+        if (other != NULL) {
+            return g_strdup_printf("%s has published the storage address %s of %s, too, so that fence_rbd fences neither: if %s "
+                                   "is no host any more, run '%s'; else give each an address of its own", other, *ip, name,
+                                   other, command);
+        }
+    }
+    return NULL;
+}
+
 store_map_t *store_map_ask(store_t *store, GError **error)
 {
     g_autofree char *osd_dump = store_monitor_ask(store, STORE_MAP_OSD_COMMAND, error);
@@ -344,6 +368,29 @@ GHashTable *config_key_dump(store_t *store, const char *prefix, GError **error)
     g_autofree char *output = config_key_ask(store, "config-key dump", prefix, NULL, error);
 
     return output != NULL ? config_key_dump_parse(output, prefix, error) : NULL;
+}
+
+GHashTable *registry_hosts_read(store_t *store, GError **error)
+{
+    g_autoptr(GHashTable) texts = config_key_dump(store, REGISTRY_HOST_PREFIX, error);
+    GHashTable *hosts = NULL;
+    GHashTableIter iter;
+    gpointer name = NULL;
+    gpointer text = NULL;
+
+    if (texts == NULL) {
+        return NULL;
+    }
+    hosts = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, (GDestroyNotify) registry_host_free);
+    g_hash_table_iter_init(&iter, texts);
+    while (g_hash_table_iter_next(&iter, &name, &text)) {
+        registry_host_t *host = registry_host_parse(name, text, NULL);
+
+        if (host != NULL) {
+            g_hash_table_insert(hosts, g_strdup(name), host);
+        }
+    }
+    return hosts;
 }
 
 /* Servers -------------------------------------------------------------------------*/
@@ -433,44 +480,49 @@ static gboolean note_is(const char *text)
     return g_file_get_contents(NOTE_FILE, &noted, NULL, NULL) && strcmp(noted, text) == 0;
 }
 
-static gboolean host_publish(const char *name, const char *boot_id, const store_options_t *options, GError **error)
+static registry_host_t *host_describe(store_t *store, const char *name, const char *boot_id, GError **error)
 {
     g_autoptr(registry_host_t) host = g_new0(registry_host_t, 1);
-    g_autofree char *key = g_strconcat(REGISTRY_HOST_PREFIX, name, NULL);
-    g_autofree char *address = NULL;
-    g_autofree char *json = NULL;
+    g_autofree char *address = store_own_address(store, error);
     g_autofree char *empty = NULL;
-    store_t *store = store_open(options, error);
-    gboolean good = FALSE;
 
-    if (store == NULL) {
-        return FALSE;
+    if (address == NULL) {
+        return NULL;
     }
-    address = store_own_address(store, error);
-    if (address != NULL) {
-        host->name = g_strdup(name);
-        host->store_addresses = g_new0(char *, 2);
-        host->store_addresses[0] = store_address_ip(address);
-        host->boot_id = g_strdup(boot_id);
-        host->at_s = g_get_real_time() / G_USEC_PER_SEC;
-        (void) g_file_get_contents(REGISTRY_EMPTY_FILE, &empty, NULL, NULL);
-        host->empty_fences = empty != NULL ? g_strsplit(empty, "\n", -1) : NULL;
-        if (host->store_addresses[0] == NULL) {
-            g_set_error(error, UNDERSTUDY_ERROR, UNDERSTUDY_ERROR_FAILED, "Ceph says that this host is %s: no IP address",
-                        address);
-        } else {
-            json = registry_host_json(host);
-            good = config_key_set(store, key, json, error);
-        }
+    host->name = g_strdup(name);
+    host->store_addresses = g_new0(char *, 2);
+    host->store_addresses[0] = store_address_ip(address);
+    host->boot_id = g_strdup(boot_id);
+    host->at_s = g_get_real_time() / G_USEC_PER_SEC;
+    (void) g_file_get_contents(REGISTRY_EMPTY_FILE, &empty, NULL, NULL);
+    host->empty_fences = empty != NULL ? g_strsplit(empty, "\n", -1) : NULL;
+    if (host->store_addresses[0] == NULL) {
+        g_set_error(error, UNDERSTUDY_ERROR, UNDERSTUDY_ERROR_FAILED, "Ceph says that this host is %s: no IP address", address);
+        return NULL;
     }
-    store_close(store);
-    return good;
+    return g_steal_pointer(&host);
 }
 
-gboolean registry_publish(const char *name, const store_options_t *options, gboolean always, GError **error)
+/* It is published first, and then the others are read: of two that do so at once, at least one sees the other. */
+static gboolean host_publish(store_t *store, const registry_host_t *host, char **double_text, GError **error)
+{
+    g_autofree char *key = g_strconcat(REGISTRY_HOST_PREFIX, host->name, NULL);
+    g_autofree char *json = registry_host_json(host);
+    g_autoptr(GHashTable) hosts = config_key_set(store, key, json, error) ? registry_hosts_read(store, error) : NULL;
+
+    *double_text = hosts != NULL ? registry_double_text(hosts, host->name) : NULL;
+    return hosts != NULL;
+}
+
+gboolean registry_publish(const char *name, const store_options_t *options, gboolean always, char **double_text,
+                          GError **error)
 {
     g_autofree char *boot_id = NULL;
     g_autofree char *note = NULL;
+    g_autofree char *found = NULL;
+    g_autoptr(registry_host_t) host = NULL;
+    store_t *store = NULL;
+    gboolean good = FALSE;
 
     if (!g_file_get_contents(BOOT_ID_FILE, &boot_id, NULL, error)) {
         return FALSE;
@@ -480,9 +532,17 @@ gboolean registry_publish(const char *name, const store_options_t *options, gboo
     if (!always && note_is(note)) {
         return TRUE;
     }
-    if (!host_publish(name, boot_id, options, error)) {
-        return FALSE;
+    store = store_open(options, error);
+    host = store != NULL ? host_describe(store, name, boot_id, error) : NULL;
+    good = host != NULL && host_publish(store, host, &found, error);
+    store_close(store);
+    if (good && found == NULL) {
+        g_mkdir_with_parents(NOTE_DIR, 0755);
+        return g_file_set_contents(NOTE_FILE, note, -1, error);
     }
-    g_mkdir_with_parents(NOTE_DIR, 0755);
-    return g_file_set_contents(NOTE_FILE, note, -1, error);
+    (void) g_unlink(NOTE_FILE);
+    if (double_text != NULL) {
+        *double_text = g_steal_pointer(&found);
+    }
+    return good;
 }

@@ -78,6 +78,25 @@ char *registry_host_json(const registry_host_t *host);
 /* Pure. The host in `hosts`, char* name -> registry_host_t*, that has this IP, other than `except`; NULL: none has. */
 const char *registry_host_with_ip(GHashTable *hosts, const char *ip, const char *except);
 
+/*!
+ * \brief Whether another host has published an address of this one's. Pure
+ *
+ * So it is after a host was renamed, or replaced by another at its address. No fence through the store can tell the two apart,
+ * and none is carried out. The old entry is for an operator to remove: a host of another cluster may have that address behind
+ * a gateway, and the monitors' config-key store knows no removal on condition, which could hit what that host has just
+ * published.
+ *
+ * \param[in] hosts  char* name -> registry_host_t*
+ * \return a sentence that names both and the command that ends it, g_free(); NULL: none has
+ */
+char *registry_double_text(GHashTable *hosts, const char *name);
+/* What an operator does about the entry of a host that is none any more; g_free(). */
+char *registry_forget_command(const char *name);
+
+/* All hosts: char* name -> registry_host_t*; one that can't be read names no address, and is left out. NULL with an error if the
+ * store can't be asked; unref. */
+GHashTable *registry_hosts_read(store_t *store, GError **error);
+
 /* The OSD map as the monitors have it now, without the monitors' own addresses. NULL with an error; store_map_free(). */
 store_map_t *store_map_ask(store_t *store, GError **error);
 /* With them. */
@@ -95,13 +114,17 @@ gboolean config_key_remove(store_t *store, const char *key, GError **error);
  * \brief Publish what this host is to the store, if it has not been done since it booted or changed
  *
  * Costs nothing as long as the note under /run says that the same boot id and
- * the same addresses were published: then the store is not even loaded.
+ * the same addresses were published: then the store is not even loaded. There
+ * is no note while another host has published the same address: whoever does so
+ * later finds the other, and says so until one of the two is gone.
  *
- * \param[in] name     this host's name in the cluster
- * \param[in] options  the store, and a user that may set keys below understudy/host/
- * \param[in] always   publish even if the note says that nothing changed
+ * \param[in]  name         this host's name in the cluster
+ * \param[in]  options      the store, and a user that may set keys below understudy/host/, and read them
+ * \param[in]  always       publish even if the note says that nothing changed
+ * \param[out] double_text  registry_double_text() of this host, or NULL; g_free(). May be NULL
  */
-gboolean registry_publish(const char *name, const store_options_t *options, gboolean always, GError **error);
+gboolean registry_publish(const char *name, const store_options_t *options, gboolean always, char **double_text,
+                          GError **error);
 
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(registry_host_t, registry_host_free)
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(registry_fence_t, registry_fence_free)

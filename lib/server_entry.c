@@ -358,8 +358,11 @@ gboolean server_entry_address_check(const char *address, GHashTable *hosts, GHas
     if (ip == NULL) {
         g_set_error(error, UNDERSTUDY_ERROR, UNDERSTUDY_ERROR_CONFIG, "store_address: '%s' is no address", address);
     } else if (host != NULL) {
+        g_autofree char *command = registry_forget_command(host);
+
         g_set_error(error, UNDERSTUDY_ERROR, UNDERSTUDY_ERROR_CONFIG,
-                    "it is the address of the host %s: set store_address to the server's own", host);
+                    "it is the address of the host %s: set store_address to the server's own, or, if %s is no host any more, run "
+                    "'%s'", host, host, command);
     } else if (daemon != NULL) {
         g_set_error(error, UNDERSTUDY_ERROR, UNDERSTUDY_ERROR_CONFIG,
                     "it is the address of %s of the store: set store_address to the server's own", daemon);
@@ -367,33 +370,9 @@ gboolean server_entry_address_check(const char *address, GHashTable *hosts, GHas
     return ip != NULL && host == NULL && daemon == NULL;
 }
 
-/* A record that can't be read names no address. */
-GHashTable *server_entry_hosts_read(store_t *store, GError **error)
-{
-    g_autoptr(GHashTable) texts = config_key_dump(store, REGISTRY_HOST_PREFIX, error);
-    GHashTable *hosts = NULL;
-    GHashTableIter iter;
-    gpointer name = NULL;
-    gpointer text = NULL;
-
-    if (texts == NULL) {
-        return NULL;
-    }
-    hosts = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, (GDestroyNotify) registry_host_free);
-    g_hash_table_iter_init(&iter, texts);
-    while (g_hash_table_iter_next(&iter, &name, &text)) {
-        registry_host_t *host = registry_host_parse(name, text, NULL);
-
-        if (host != NULL) {
-            g_hash_table_insert(hosts, g_strdup(name), host);
-        }
-    }
-    return hosts;
-}
-
 gboolean server_entry_address_ask(store_t *store, const char *address, store_map_t **map, GError **error)
 {
-    g_autoptr(GHashTable) hosts = server_entry_hosts_read(store, error);
+    g_autoptr(GHashTable) hosts = registry_hosts_read(store, error);
 
     *map = hosts != NULL ? store_map_ask_all(store, error) : NULL;
     return *map != NULL && server_entry_address_check(address, hosts, (*map)->daemon_ips, error);

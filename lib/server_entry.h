@@ -89,10 +89,6 @@ gboolean server_entry_is_idle(const server_entry_t *entry);
  */
 gboolean server_entry_address_check(const char *address, GHashTable *hosts, GHashTable *daemon_ips, GError **error);
 
-/* The hosts as the store knows them, for it: char* name -> registry_host_t*; those that can't be read are left out. NULL with
- * an error if the store can't be asked; unref. */
-GHashTable *server_entry_hosts_read(store_t *store, GError **error);
-
 /* Asks the store for the hosts, the monitors and the OSDs. What can't be asked is no permission: FALSE with an error.
  * *map is what the store says of itself then; store_map_free(). */
 gboolean server_entry_address_ask(store_t *store, const char *address, store_map_t **map, GError **error);

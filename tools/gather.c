@@ -126,7 +126,7 @@ typedef struct source {
     GPtrArray *entries;       /* server_entry_t*: what isolations have put on the blocklist; NULL with an error */
     GError *entries_error;
     GHashTable *entry_faults; /* char* server -> char*: why a record of those can't be read */
-    GHashTable *hosts;        /* as server_entry_hosts_read() returns them; NULL: they could not be asked for */
+    GHashTable *hosts;        /* as registry_hosts_read() returns them; NULL: they could not be asked for */
     GHashTable *images;     /* char* pool -> char**: names of its images that are run images, or were */
 } source_t;
 
@@ -161,7 +161,7 @@ static source_t *open_source(const store_options_t *options, GError **error)
     if (source->server_values != NULL) {
         source->entries = server_entries_of(source->server_values, &source->entry_faults);
     }
-    source->hosts = server_entry_hosts_read(source->store, NULL);
+    source->hosts = registry_hosts_read(source->store, NULL);
     return source;
 }
 
@@ -499,10 +499,22 @@ gboolean gather_refused_address(const cluster_server_t *server, guint timeout_ms
     return source != NULL;
 }
 
-/* A store that does not answer one server does not answer the next. */
-static void gather_store(gathered_t *gathered, const char *only)
+/* Hosts of this cluster that no fence through the store could tell from another. */
+static void add_doubles(const cluster_state_t *cluster, GHashTable *hosts, GPtrArray *faults)
 {
-    g_autoptr(GHashTable) sources = sources_new();
+    for (guint i = 0; i < cluster->hosts->len; i++) {
+        const cluster_host_t *host = g_ptr_array_index(cluster->hosts, i);
+        char *sentence = registry_double_text(hosts, host->name);
+
+        if (sentence != NULL) {
+            setup_faults_add(faults, NULL, sentence);
+        }
+    }
+}
+
+/* A store that does not answer one server does not answer the next. */
+static void gather_run_images(gathered_t *gathered, GHashTable *sources, const char *only)
+{
     gint64 end_us = g_get_monotonic_time() + STORE_TOTAL_US;
 
     gathered->run_images = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, (GDestroyNotify) run_image_free);
@@ -528,6 +540,23 @@ static void gather_store(gathered_t *gathered, const char *only)
             found = troubled(error);
         }
         g_hash_table_insert(gathered->run_images, g_strdup(server->name), found);
+    }
+}
+
+static void gather_store(gathered_t *gathered, const char *only)
+{
+    g_autoptr(GHashTable) sources = sources_new();
+    GHashTableIter iter;
+    gpointer value = NULL;
+
+    gather_run_images(gathered, sources, only);
+    g_hash_table_iter_init(&iter, sources);
+    while (g_hash_table_iter_next(&iter, NULL, &value)) {
+        const source_t *source = value;
+
+        if (source->hosts != NULL) {
+            add_doubles(gathered->cluster, source->hosts, gathered->setup_faults);
+        }
     }
 }
 

@@ -3,8 +3,8 @@
 
 import pytest
 
-from fence_agent import HOST_KEY, OK, fence, quiet_cluster, run_image  # noqa: F401
-from image_agent import ImageAgent
+from fence_agent import FAILED, HOST_KEY, OK, fence, quiet_cluster, run_image  # noqa: F401
+from image_agent import DEGRADED, ImageAgent
 from lab.api import wait_until
 
 RESERVED = "203.0.113.7/32"     # RFC 5737: nobody's
@@ -77,6 +77,29 @@ def test_a_monitor_publishes_again_when_an_address_has_changed(fence):
         assert published(fence).get("store_addresses") == [fence.target_ip]
     finally:
         fence.lab.exec(fence.target, "ip", "address", "del", RESERVED, "dev", "store")
+
+
+def test_an_old_name_at_the_same_address_is_said_until_it_is_gone(fence):
+    """A host was renamed, or has taken another's place: no fence can tell the two apart, and nobody but an operator knows."""
+    old = {"name": "old1", "store_addresses": [fence.target_ip], "boot_id": "x", "at": 1}
+    command = f"ceph config-key rm {HOST_KEY}old1"
+    fence.set_key(f"{HOST_KEY}old1", old)
+    try:
+        started_anew(fence)
+        assert published(fence)["store_addresses"] == [fence.target_ip]
+        assert capacity(fence, "monitor", 10) == DEGRADED
+        monitor = fence.run("monitor")
+        assert monitor.rc == OK and command in monitor.err, monitor.err
+        off = fence.run("off")
+        assert off.rc == FAILED and command in off.err and fence.target_entries() == set(), off.err
+        assert capacity(fence, "monitor", 10) == DEGRADED
+        assert fence.key(f"{HOST_KEY}old1") == old
+    finally:
+        fence.lab.exec("store", *command.split())
+    assert capacity(fence, "monitor", 10) == OK
+    assert "old1" not in fence.run("monitor").err
+    fence.off()
+    fence.on()
 
 
 def test_a_host_says_that_nothing_is_left_on_it_since_its_fence(fence):

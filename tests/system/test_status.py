@@ -80,6 +80,20 @@ def test_why_nothing_can_be_written(protected):
             protected.lab.exec(*rbd, "rm", "--no-progress", name)
 
 
+def test_a_host_that_no_fence_can_tell_from_another_is_named(protected):
+    """Long before the fence: it was renamed, and its old name has the address, too."""
+    host, command = protected.hosts[1], "ceph config-key rm understudy/host/old1"
+    entry = {"name": "old1", "store_addresses": [protected.site.address(host, "store")], "boot_id": "x", "at": 1}
+    protected.lab.exec("store", "ceph", "config-key", "set", command.split()[-1], json.dumps(entry))
+    try:
+        trouble, = [trouble for trouble in protected.status()["troubles"] if "old1" in trouble]
+        assert f"of {host}," in trouble and command in trouble
+        assert command in protected.understudy("status", check=False).stdout
+    finally:
+        protected.lab.exec("store", *command.split())
+    assert not any("old1" in trouble for trouble in protected.status()["troubles"])
+
+
 @pytest.fixture
 def without_pacemaker(protected):
     """A host on which Pacemaker does not run, away from the DC."""

@@ -214,7 +214,8 @@ static void test_target_checks(void **state)
     assert_check(fixture, "host3", NULL, NULL);
     assert_check(fixture, "host1", NULL, NULL); /* itself, asked for by name */
     assert_check(fixture, "10.0.0.13,10.0.0.12", "host2", "also that of host3");
-    assert_check(fixture, "10.0.0.14", "host9", "also that of host4");
+    assert_check(fixture, "10.0.0.12", "host9", "if host2 is no host any more, run 'ceph config-key rm understudy/host/host2'");
+    assert_check(fixture, "10.0.0.14", "host9", "also that of host4: correct the registry or storage_addrs");
     assert_check(fixture, "10.0.0.5", "host9", "of monitor a of the store");
     assert_check(fixture, "127.0.0.1", "host9", "to itself");
     assert_check(fixture, "0.0.0.0", "host9", "to itself");

@@ -7,7 +7,10 @@
 
 #include <cmocka.h>
 
+#include <glib/gstdio.h>
+
 #include "error.h"
+#include "json_read.h"
 #include "registry.h"
 #include "store_map.h"
 
@@ -205,6 +208,181 @@ static void test_what_was_seen_of_a_server_has_a_key_of_its_own(void **state)
     assert_false(registry_digest_is_valid("0123 db2=4567"));
 }
 
+/* Publishing, to a config-key store that is a table ------------------------------*/
+
+static GHashTable *keys;
+static guint opened_count;
+static gboolean dump_is_silent;
+
+store_t *__wrap_store_open(const store_options_t *options, GError **error);
+void __wrap_store_close(store_t *store);
+char *__wrap_store_own_address(store_t *store, GError **error);
+char *__wrap_store_monitor_ask(store_t *store, const char *command_json, GError **error);
+
+store_t *__wrap_store_open(const store_options_t *options, GError **error)
+{
+    static char store;
+
+    (void) options;
+    (void) error;
+    opened_count++;
+    return (store_t *) &store;
+}
+
+void __wrap_store_close(store_t *store)
+{
+    (void) store;
+}
+
+char *__wrap_store_own_address(store_t *store, GError **error)
+{
+    (void) store;
+    (void) error;
+    return g_strdup("10.0.2.11:0/4711");
+}
+
+static char *dump(GError **error)
+{
+    g_autoptr(JsonObject) object = json_object_new();
+    g_autoptr(JsonNode) node = json_node_new(JSON_NODE_OBJECT);
+    GHashTableIter iter;
+    gpointer key = NULL;
+    gpointer value = NULL;
+
+    if (dump_is_silent) {
+        g_set_error_literal(error, UNDERSTUDY_ERROR, UNDERSTUDY_ERROR_TIMEOUT, "the monitors: no answer");
+        return NULL;
+    }
+    g_hash_table_iter_init(&iter, keys);
+    while (g_hash_table_iter_next(&iter, &key, &value)) {
+        json_object_set_string_member(object, key, value);
+    }
+    json_node_set_object(node, object);
+    return json_to_string(node, FALSE);
+}
+
+char *__wrap_store_monitor_ask(store_t *store, const char *command_json, GError **error)
+{
+    g_autoptr(JsonObject) command = json_read_object_text(command_json, "a command", NULL);
+
+    (void) store;
+    if (strcmp(json_read_string(command, "prefix"), "config-key dump") == 0) {
+        return dump(error);
+    }
+    assert_string_equal(json_read_string(command, "prefix"), "config-key set");
+    g_hash_table_insert(keys, g_strdup(json_read_string(command, "key")), g_strdup(json_read_string(command, "val")));
+    return g_strdup("");
+}
+
+#define OLD_KEY   REGISTRY_HOST_PREFIX "old1"
+#define OLD_ENTRY "{\"name\":\"old1\",\"store_addresses\":[\"10.0.2.11\"],\"boot_id\":\"b\"}"
+
+static int publishing_begin(void **state)
+{
+    (void) state;
+    keys = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
+    g_hash_table_insert(keys, g_strdup(REGISTRY_HOST_PREFIX "host2"),
+                        g_strdup("{\"name\":\"host2\",\"store_addresses\":[\"10.0.2.12\"]}"));
+    opened_count = 0;
+    dump_is_silent = FALSE;
+    (void) g_unlink(NOTE_DIR "/registry");
+    return 0;
+}
+
+static int publishing_end(void **state)
+{
+    (void) state;
+    (void) g_unlink(NOTE_DIR "/registry");
+    (void) g_rmdir(NOTE_DIR);
+    g_hash_table_unref(keys);
+    return 0;
+}
+
+static char *publish(gboolean always)
+{
+    g_autoptr(GError) error = NULL;
+    char *double_text = NULL;
+
+    assert_true(registry_publish("host1", NULL, always, &double_text, &error));
+    return double_text;
+}
+
+/* Once, if nothing is the matter. */
+static void test_publish(void **state)
+{
+    g_autofree char *first = publish(FALSE);
+    g_autofree char *second = publish(FALSE);
+    const char *entry = g_hash_table_lookup(keys, REGISTRY_HOST_PREFIX "host1");
+
+    (void) state;
+    assert_null(first);
+    assert_null(second);
+    assert_int_equal(opened_count, 1);
+    assert_non_null(strstr(entry, "\"10.0.2.11\""));
+}
+
+/* This host was old1 once, or has taken its place: said until that entry is gone, which only an operator may remove. */
+static void test_publish_beside_an_old_name(void **state)
+{
+    g_autofree char *alone = publish(FALSE);
+
+    (void) state;
+    assert_null(alone);
+    g_hash_table_insert(keys, g_strdup(OLD_KEY), g_strdup(OLD_ENTRY));
+    for (guint i = 0; i < 3; i++) {
+        g_autofree char *text = publish(i == 0);
+
+        assert_non_null(strstr(text, "'ceph config-key rm " OLD_KEY "'"));
+        assert_non_null(strstr(text, "10.0.2.11 of host1"));
+        assert_string_equal(g_hash_table_lookup(keys, OLD_KEY), OLD_ENTRY);
+        assert_non_null(g_hash_table_lookup(keys, REGISTRY_HOST_PREFIX "host1"));
+    }
+    g_hash_table_remove(keys, OLD_KEY);
+    alone = publish(FALSE);
+    assert_null(alone);
+    alone = publish(FALSE);
+    assert_int_equal(opened_count, 5);
+}
+
+/* Who else has the address is not known: asked again. */
+static void test_publish_unseen(void **state)
+{
+    g_autoptr(GError) error = NULL;
+    g_autofree char *text = NULL;
+
+    (void) state;
+    dump_is_silent = TRUE;
+    assert_false(registry_publish("host1", NULL, FALSE, NULL, &error));
+    assert_non_null(error);
+    g_hash_table_insert(keys, g_strdup(OLD_KEY), g_strdup(OLD_ENTRY));
+    dump_is_silent = FALSE;
+    text = publish(FALSE);
+    assert_non_null(text);
+}
+
+static void test_double(void **state)
+{
+    g_autoptr(GHashTable) hosts = NULL;
+    g_autofree char *of_new = NULL;
+    g_autofree char *of_old = NULL;
+
+    (void) state;
+    g_hash_table_insert(keys, g_strdup(OLD_KEY), g_strdup(OLD_ENTRY));
+    g_hash_table_insert(keys, g_strdup(REGISTRY_HOST_PREFIX "host1"),
+                        g_strdup("{\"name\":\"host1\",\"store_addresses\":[\"10.0.3.11\",\"10.0.2.11\"]}"));
+    g_hash_table_insert(keys, g_strdup(REGISTRY_HOST_PREFIX "host3"), g_strdup("nonsense"));
+    hosts = registry_hosts_read(NULL, NULL);
+    assert_int_equal(g_hash_table_size(hosts), 3);
+    of_new = registry_double_text(hosts, "host1");
+    assert_true(g_str_has_prefix(of_new, "old1 has published the storage address 10.0.2.11 of host1, too"));
+    of_old = registry_double_text(hosts, "old1");
+    assert_true(g_str_has_prefix(of_old, "host1 has published the storage address 10.0.2.11 of old1, too"));
+    assert_null(registry_double_text(hosts, "host2"));
+    assert_null(registry_double_text(hosts, "host3"));
+}
+
+#define PUBLISHING(function) cmocka_unit_test_setup_teardown(function, publishing_begin, publishing_end)
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -215,6 +393,10 @@ int main(void)
         cmocka_unit_test(test_map_full_pools),
         cmocka_unit_test(test_a_hosts_word_of_its_fences),
         cmocka_unit_test(test_the_fences_of_a_host),
+        PUBLISHING(test_publish),
+        PUBLISHING(test_publish_beside_an_old_name),
+        PUBLISHING(test_publish_unseen),
+        PUBLISHING(test_double),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
