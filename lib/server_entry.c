@@ -282,6 +282,19 @@ static gboolean clients_put(store_t *store, const store_map_t *map, const server
     return TRUE;
 }
 
+gboolean server_entry_renew_clients(store_t *store, const store_map_t *map, const server_entry_t *entry, GError **error)
+{
+    for (guint i = 0; i < entry->clients->len; i++) {
+        const char *client = g_ptr_array_index(entry->clients, i);
+
+        if (g_hash_table_contains(map->blocklist, client) && !store_map_entry_lasts(map, client, DURATION_S)
+            && (!store_blocklist_remove(store, client, error) || !store_blocklist_add(store, client, DURATION_S, error))) {
+            return FALSE;
+        }
+    }
+    return TRUE;
+}
+
 gboolean server_entry_put(store_t *store, const store_map_t *map, const server_entry_t *entry, GError **error)
 {
     g_autofree char *whole = store_address_blocklist_text(entry->address, error);
@@ -294,8 +307,8 @@ gboolean server_entry_put(store_t *store, const store_map_t *map, const server_e
         return TRUE;
     }
     if (g_hash_table_contains(map->blocklist, whole)) {
-        return clients_put(store, map, entry, error) && store_blocklist_remove(store, whole, error)
-               && store_blocklist_add(store, whole, DURATION_S, error);
+        return clients_put(store, map, entry, error) && server_entry_renew_clients(store, map, entry, error)
+               && store_blocklist_remove(store, whole, error) && store_blocklist_add(store, whole, DURATION_S, error);
     }
     /* Until now nothing keeps it out: the address first, which covers them all. */
     if (!store_blocklist_add(store, whole, DURATION_S, error)) {
@@ -305,13 +318,13 @@ gboolean server_entry_put(store_t *store, const store_map_t *map, const server_e
     return TRUE;
 }
 
-gboolean server_entry_may_lift(const server_entry_t *entry, GHashTable *blocklist)
+gboolean server_entry_may_lift(const server_entry_t *entry, const store_map_t *map)
 {
     if (entry->is_off) {
         return TRUE;
     }
     for (guint i = 0; i < entry->clients->len; i++) {
-        if (!g_hash_table_contains(blocklist, g_ptr_array_index(entry->clients, i))) {
+        if (!store_map_entry_lasts(map, g_ptr_array_index(entry->clients, i), DURATION_S)) {
             return FALSE;
         }
     }

@@ -56,11 +56,12 @@ gboolean server_entry_drop(store_t *store, const server_entry_t *entry, GError *
  * \brief Whether the address may come off the blocklist when the server serves again
  *
  * Nothing that used the store before the isolation may write again: the server was switched off, or each of its clients
- * has an entry of its own.
- *
- * \param[in] blocklist  as store_blocklist_list() gives it
+ * has an entry of its own that lasts.
  */
-gboolean server_entry_may_lift(const server_entry_t *entry, GHashTable *blocklist);
+gboolean server_entry_may_lift(const server_entry_t *entry, const store_map_t *map);
+/* Make the clients' entries last that would end soon, such as those that Ceph makes: while all of the address is refused, since
+ * each goes for a moment. */
+gboolean server_entry_renew_clients(store_t *store, const store_map_t *map, const server_entry_t *entry, GError **error);
 
 /*!
  * \brief Which other server needs the address on the blocklist. Pure

@@ -139,6 +139,22 @@ static gboolean needed_by_find(run_t *run, const server_entry_t *entry, char **s
     return entries != NULL;
 }
 
+/* Before the address goes, which covers them as yet. */
+static gboolean clients_make_last(run_t *run, const server_entry_t *entry, GError **error)
+{
+    store_map_t *map = NULL;
+
+    if (entry->is_off) {
+        return TRUE;
+    }
+    map = server_entry_renew_clients(run->store, run->map, entry, error) ? store_map_ask(run->store, error) : NULL;
+    if (map != NULL) {
+        store_map_free(run->map);
+        run->map = map;
+    }
+    return map != NULL;
+}
+
 static gboolean entry_lift(run_t *run, const server_entry_t *entry, GError **error)
 {
     g_autofree char *text = store_address_blocklist_text(entry->address, error);
@@ -148,7 +164,10 @@ static gboolean entry_lift(run_t *run, const server_entry_t *entry, GError **err
         return FALSE;
     }
     if (g_hash_table_contains(run->map->blocklist, text)) {
-        if (!server_entry_may_lift(entry, run->map->blocklist)) {
+        if (!clients_make_last(run, entry, error)) {
+            return FALSE;
+        }
+        if (!server_entry_may_lift(entry, run->map)) {
             say(run, "%s: %s stays on the store's blocklist, for it was not switched off, and what of it used the store is "
                 "not known; once you have booted it, run ceph osd blocklist rm %s", entry->server, entry->address, text);
             return TRUE;

@@ -342,6 +342,25 @@ def test_an_observer_that_has_lost_the_store_hands_over(protected):
     assert on_blocklist(protected, "db1")
 
 
+def test_a_client_that_ceph_refuses_for_an_hour_stays_out_when_the_address_comes_off(protected):
+    """A server that was not switched off may have somebody asleep, who would write when the hour is over."""
+    ip = f"{protected.site.prefix}.2.138"
+    client, key = f"{ip}:0/4711", f"understudy/server/early/blocklist/{ip}"
+    store = lambda *words: protected.lab.exec("store", "ceph", *words)     # noqa: E731
+    try:
+        store("config-key", "set", key, json.dumps({"address": ip, "known": True, "off": False, "clients": [client]}))
+        store("osd", "blocklist", "add", f"{ip}:0/0", "157680000")
+        store("osd", "blocklist", "add", client, "3600")
+        soon = refused(protected)[client]
+        protected.run("/usr/libexec/understudy/server-entries", "--ceph-user", "understudy", "--lift", "early")
+        entries = refused(protected)
+        assert f"{ip}:0/0" not in entries and int(entries[client][:4]) > int(soon[:4]) + 3
+    finally:
+        for entry in (f"{ip}:0/0", client):
+            store("osd", "blocklist", "rm", entry)
+        store("config-key", "rm", key)
+
+
 def test_an_address_that_another_server_needs_stays_on_the_blocklist(protected):
     """One server's address was given to another, which has failed since, while the first was away. The first is back: its
     record goes, and the entry stays for the other, until that is back too."""

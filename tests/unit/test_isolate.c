@@ -206,28 +206,125 @@ static void test_agents_by_their_metadata(void **state)
 
 /* The address on the blocklist ----------------------------------------------------------*/
 
-static gboolean may_lift(const char *json, const char *blocklisted)
+#define WHOLE  "10.0.2.101:0/0"
+#define CLIENT "10.0.2.101:0/7"
+
+/* Entries that last for so many hours; 0: there is none. */
+static store_map_t *map_of(gint whole_hours, gint client_hours)
+{
+    g_autoptr(GDateTime) now = g_date_time_new_now_utc();
+    g_autoptr(GDateTime) whole_end = g_date_time_add_hours(now, whole_hours);
+    g_autoptr(GDateTime) client_end = g_date_time_add_hours(now, client_hours);
+    g_autofree char *whole_text = g_date_time_format_iso8601(whole_end);
+    g_autofree char *client_text = g_date_time_format_iso8601(client_end);
+    g_autofree char *dump = g_strdup_printf("{\"epoch\":1,\"blocklist\":{\"%s\":\"%s\",\"%s\":\"%s\"}}", WHOLE, whole_text, CLIENT,
+                                            client_text);
+    store_map_t *map = store_map_parse(dump, NULL, NULL);
+
+    assert_non_null(map);
+    if (whole_hours == 0) {
+        g_hash_table_remove(map->blocklist, WHOLE);
+    }
+    if (client_hours == 0) {
+        g_hash_table_remove(map->blocklist, CLIENT);
+    }
+    return map;
+}
+
+enum { AN_HOUR = 1, YEARS = 40000 };
+
+static gboolean may_lift(const char *json, gint client_hours)
 {
     g_autoptr(server_entry_t) entry = server_entry_parse("db1", json, NULL);
-    g_autoptr(GHashTable) blocklist = g_hash_table_new(g_str_hash, g_str_equal);
+    g_autoptr(store_map_t) map = map_of(YEARS, client_hours);
 
     assert_non_null(entry);
-    g_hash_table_add(blocklist, (gpointer) "10.0.2.101:0/0");
-    if (blocklisted != NULL) {
-        g_hash_table_add(blocklist, (gpointer) blocklisted);
-    }
-    return server_entry_may_lift(entry, blocklist);
+    return server_entry_may_lift(entry, map);
 }
 
 /* It comes off when nothing from before the isolation can write again. */
 static void test_when_an_address_comes_off(void **state)
 {
     (void) state;
-    assert_true(may_lift("{\"address\":\"10.0.2.101\",\"known\":true,\"clients\":[]}", NULL));
-    assert_false(may_lift("{\"address\":\"10.0.2.101\",\"known\":false,\"clients\":[]}", NULL));
-    assert_false(may_lift("{\"address\":\"10.0.2.101\",\"known\":true,\"clients\":[\"10.0.2.101:0/7\"]}", NULL));
-    assert_true(may_lift("{\"address\":\"10.0.2.101\",\"known\":true,\"clients\":[\"10.0.2.101:0/7\"]}", "10.0.2.101:0/7"));
-    assert_true(may_lift("{\"address\":\"10.0.2.101\",\"off\":true,\"clients\":[\"10.0.2.101:0/7\"]}", NULL));
+    assert_true(may_lift("{\"address\":\"10.0.2.101\",\"known\":true,\"clients\":[]}", 0));
+    assert_false(may_lift("{\"address\":\"10.0.2.101\",\"known\":false,\"clients\":[]}", 0));
+    assert_false(may_lift("{\"address\":\"10.0.2.101\",\"known\":true,\"clients\":[\"" CLIENT "\"]}", 0));
+    assert_false(may_lift("{\"address\":\"10.0.2.101\",\"known\":true,\"clients\":[\"" CLIENT "\"]}", AN_HOUR));
+    assert_true(may_lift("{\"address\":\"10.0.2.101\",\"known\":true,\"clients\":[\"" CLIENT "\"]}", YEARS));
+    assert_true(may_lift("{\"address\":\"10.0.2.101\",\"off\":true,\"clients\":[\"" CLIENT "\"]}", 0));
+}
+
+static GString *changes; /* of the blocklist: "+ENTRY -ENTRY " */
+
+gboolean __wrap_store_blocklist_add(store_t *store, const char *address, guint64 duration_s, GError **error);
+gboolean __wrap_store_blocklist_remove(store_t *store, const char *address, GError **error);
+
+gboolean __wrap_store_blocklist_add(store_t *store, const char *address, guint64 duration_s, GError **error)
+{
+    (void) store;
+    (void) error;
+    assert_int_equal(duration_s, STORE_CLIENT_BLOCK_S);
+    g_string_append_printf(changes, "+%s ", address);
+    return TRUE;
+}
+
+gboolean __wrap_store_blocklist_remove(store_t *store, const char *address, GError **error)
+{
+    (void) store;
+    (void) error;
+    g_string_append_printf(changes, "-%s ", address);
+    return TRUE;
+}
+
+/* Ceph does not extend an entry: it goes for a moment, in which another refuses the client. */
+static void test_no_client_is_let_in_when_an_entry_is_made_to_last(void **state)
+{
+    static const struct {
+        gint whole_hours;
+        gint client_hours;
+        const char *changes;
+    } cases[] = {
+        { 0, 0, "+" WHOLE " +" CLIENT " " },
+        { 0, AN_HOUR, "+" WHOLE " " },
+        { YEARS, 0, "+" CLIENT " " },
+        { YEARS, YEARS, "" },
+        { AN_HOUR, 0, "+" CLIENT " -" WHOLE " +" WHOLE " " },
+        { AN_HOUR, YEARS, "-" WHOLE " +" WHOLE " " },
+        { AN_HOUR, AN_HOUR, "-" CLIENT " +" CLIENT " -" WHOLE " +" WHOLE " " },
+    };
+    g_autoptr(server_entry_t) entry = server_entry_parse(
+        "db1", "{\"address\":\"10.0.2.101\",\"known\":true,\"clients\":[\"" CLIENT "\"]}", NULL);
+
+    (void) state;
+    for (gsize i = 0; i < G_N_ELEMENTS(cases); i++) {
+        g_autoptr(store_map_t) map = map_of(cases[i].whole_hours, cases[i].client_hours);
+
+        changes = g_string_new(NULL);
+        assert_true(server_entry_put(NULL, map, entry, NULL));
+        assert_string_equal(changes->str, cases[i].changes);
+        g_string_free(changes, TRUE);
+    }
+}
+
+/* Before the address comes off. */
+static void test_clients_of_an_hour_are_made_to_last(void **state)
+{
+    static const struct {
+        gint client_hours;
+        const char *changes;
+    } cases[] = { { 0, "" }, { AN_HOUR, "-" CLIENT " +" CLIENT " " }, { YEARS, "" } };
+    g_autoptr(server_entry_t) entry = server_entry_parse(
+        "db1", "{\"address\":\"10.0.2.101\",\"known\":true,\"clients\":[\"" CLIENT "\"]}", NULL);
+
+    (void) state;
+    for (gsize i = 0; i < G_N_ELEMENTS(cases); i++) {
+        g_autoptr(store_map_t) map = map_of(YEARS, cases[i].client_hours);
+
+        changes = g_string_new(NULL);
+        assert_true(server_entry_renew_clients(NULL, map, entry, NULL));
+        assert_string_equal(changes->str, cases[i].changes);
+        g_string_free(changes, TRUE);
+    }
 }
 
 /* Whose address it is, is said; else that machine would be kept out of the store with all its images. */
@@ -459,6 +556,8 @@ int main(void)
         cmocka_unit_test(test_an_address_that_another_server_needs),
         cmocka_unit_test(test_how_long_an_entry_must_last),
         cmocka_unit_test(test_a_client_that_is_refused_twice),
+        cmocka_unit_test(test_no_client_is_let_in_when_an_entry_is_made_to_last),
+        cmocka_unit_test(test_clients_of_an_hour_are_made_to_last),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
