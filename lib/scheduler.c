@@ -36,6 +36,7 @@ void scheduler_plan_free(scheduler_plan_t *plan)
         return;
     }
     g_hash_table_unref(plan->starts);
+    g_hash_table_unref(plan->ends);
     g_hash_table_unref(plan->scores);
     g_free(plan);
 }
@@ -49,24 +50,40 @@ static char *attribute(xmlNode *node, const char *name)
     return copy;
 }
 
-static void read_start(scheduler_plan_t *plan, xmlNode *node)
+static scheduler_start_t *start_of(xmlNode *node)
 {
-    g_autofree char *action = attribute(node, "action");
+    scheduler_start_t *start = g_new0(scheduler_start_t, 1);
     g_autofree char *blocked = attribute(node, "blocked");
     g_autofree char *reason = attribute(node, "reason");
-    char *resource = attribute(node, "resource");
-    scheduler_start_t *start = NULL;
 
-    if (g_strcmp0(action, "start") != 0 || resource == NULL) {
-        g_free(resource);
-        return;
-    }
-    start = g_new0(scheduler_start_t, 1);
     start->host = attribute(node, "node");
     if (crm_is_true(blocked)) {
         start->blocked = g_strdup(reason != NULL ? reason : "it gives no reason");
     }
-    g_hash_table_replace(plan->starts, resource, start);
+    return start;
+}
+
+/* Pacemaker's words for what it does to a resource that runs; a live migration and a reload are none of them. */
+static gboolean is_end(const char *action)
+{
+    static const char *const ends[] = { "stop", "restart", "recover", "move", NULL };
+
+    return g_strv_contains(ends, action);
+}
+
+static void read_action(scheduler_plan_t *plan, xmlNode *node)
+{
+    g_autofree char *action = attribute(node, "action");
+    g_autofree char *resource = attribute(node, "resource");
+
+    if (action == NULL || resource == NULL) {
+        return;
+    }
+    if (strcmp(action, "start") == 0) {
+        g_hash_table_replace(plan->starts, g_steal_pointer(&resource), start_of(node));
+    } else if (is_end(action)) {
+        g_hash_table_replace(plan->ends, g_steal_pointer(&resource), g_steal_pointer(&action));
+    }
 }
 
 /* One for each stage of the placement; the last one counts. */
@@ -95,7 +112,7 @@ static void read_nodes(scheduler_plan_t *plan, xmlNode *parent)
             continue;
         }
         if (xmlStrEqual(node->name, (const xmlChar *) "rsc_action")) {
-            read_start(plan, node);
+            read_action(plan, node);
         } else if (xmlStrEqual(node->name, (const xmlChar *) "node_weight")) {
             read_score(plan, node);
         } else if (xmlStrEqual(node->name, (const xmlChar *) "actions")
@@ -122,6 +139,7 @@ scheduler_plan_t *scheduler_plan_parse(const char *output, gsize length, GError 
     } else {
         plan = g_new0(scheduler_plan_t, 1);
         plan->starts = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, start_free);
+        plan->ends = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
         plan->scores = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, (GDestroyNotify) g_hash_table_unref);
         read_nodes(plan, root);
     }
@@ -283,6 +301,7 @@ static void on_answered(const scheduler_plan_t *plan, const GError *error, gpoin
     }
     wait->plan = g_new0(scheduler_plan_t, 1);
     wait->plan->starts = g_hash_table_ref(plan->starts);
+    wait->plan->ends = g_hash_table_ref(plan->ends);
     wait->plan->scores = g_hash_table_ref(plan->scores);
 }
 

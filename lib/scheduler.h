@@ -6,6 +6,8 @@
 #include <glib.h>
 #include <libxml/tree.h>
 
+/* For a person who waits: it takes seconds with 1,000 servers. */
+#define SCHEDULER_TIMEOUT_MS 20000
 #define SCHEDULER_SCORE_INFINITY 1000000 /* minus it: never there */
 
 /* What the scheduler would do with one resource that is to start. */
@@ -16,6 +18,8 @@ typedef struct scheduler_start {
 
 typedef struct scheduler_plan {
     GHashTable *starts;      /* resource id -> scheduler_start_t*: those that would start */
+    GHashTable *ends;        /* resource id -> char*: what would be done to those that run and would not run on: stop,
+                              * restart, recover, move */
     GHashTable *scores;      /* resource id -> GHashTable*: host -> GINT_TO_POINTER score; only those that were placed */
 } scheduler_plan_t;
 

@@ -10,6 +10,7 @@
 #include "cluster_state.h"
 #include "error.h"
 #include "import.h"
+#include "interruption.h"
 #include "names.h"
 #include "probe_spec.h"
 #include "references.h"
@@ -207,6 +208,23 @@ static gboolean apply(const adoption_t *adoption, xmlNode *xml, gboolean *change
            && fits_references(before, xml, error);
 }
 
+static gboolean serves_on(const command_line_t *line, xmlNode *before, xmlNode *after, GError **error)
+{
+    return command_line_has(line, "restart") || interruption_check(before, after, error);
+}
+
+/* In a cluster whose images may serve meanwhile. */
+static gboolean apply_live(const command_line_t *line, const adoption_t *adoption, xmlNode *xml, gboolean *changed,
+                           GError **error)
+{
+    xmlDoc *before = xmlCopyDoc(xml->doc, 1);
+    gboolean done = apply(adoption, xml, changed, error)
+                    && (!*changed || serves_on(line, xmlDocGetRootElement(before), xml, error));
+
+    xmlFreeDoc(before);
+    return done;
+}
+
 /* Without a cluster here it prints what the first adoption would do. */
 static gboolean print(const adoption_t *adoption, cib_connection_t *cib, const char *format, GError **error)
 {
@@ -337,7 +355,8 @@ static void warn_replaced(const adoption_t *adoption, xmlNode *xml)
 }
 
 /* Wrong parameters are found before the store is touched. Also says what the resource will have. */
-static gboolean rehearse(const adoption_t *adoption, cib_connection_t *cib, rehearsal_t *rehearsal, GError **error)
+static gboolean rehearse(const command_line_t *line, const adoption_t *adoption, cib_connection_t *cib,
+                         rehearsal_t *rehearsal, GError **error)
 {
     xmlNode *xml = cib_connection_query(cib, error);
     gboolean had_strategy = xml != NULL && cib_placement_strategy(xml) != NULL;
@@ -348,7 +367,7 @@ static gboolean rehearse(const adoption_t *adoption, cib_connection_t *cib, rehe
     if (xml != NULL) {
         warn_replaced(adoption, xml);
     }
-    good = xml != NULL && apply(adoption, xml, &changed, error)
+    good = xml != NULL && apply_live(line, adoption, xml, &changed, error)
            && rehearsal_fill(rehearsal, xml, adoption->server, error);
 
     if (good) {
@@ -503,43 +522,50 @@ static gboolean revoke_leftover(const adoption_t *adoption, cib_connection_t *ci
     return FALSE;
 }
 
-static gboolean try_change(const adoption_t *adoption, cib_connection_t *cib, gboolean *changed, GError **error)
+static gboolean try_change(const command_line_t *line, const adoption_t *adoption, cib_connection_t *cib,
+                           gboolean *changed, GError **error)
 {
     xmlNode *xml = cib_connection_query(cib, error);
     gboolean done = xml != NULL && revoke_leftover(adoption, cib, xml, error)
-                    && apply(adoption, xml, changed, error)
+                    && apply_live(line, adoption, xml, changed, error)
                     && (!*changed || cib_connection_replace(cib, xml, error));
 
     cib_xml_free(xml);
     return done;
 }
 
-static gboolean try_upgrade(const adoption_t *adoption, cib_connection_t *cib, gboolean *changed, GError **error)
+static gboolean try_upgrade(const command_line_t *line, const adoption_t *adoption, cib_connection_t *cib,
+                            gboolean *changed, GError **error)
 {
     xmlNode *xml = cib_connection_query(cib, error);
     gboolean done = FALSE;
 
     if (xml != NULL) {
-        g_autoptr(GPtrArray) before = reference_faults_in(xml);
+        g_autoptr(GPtrArray) faults = reference_faults_in(xml);
+        xmlDoc *before = xmlCopyDoc(xml->doc, 1);
 
         warn_replaced(adoption, xml);
         *changed = adoption_upgrade(adoption, xml);
-        done = fits_references(before, xml, error) && (!*changed || cib_connection_replace(cib, xml, error));
+        done = fits_references(faults, xml, error)
+               && (!*changed || (serves_on(line, xmlDocGetRootElement(before), xml, error)
+                                 && cib_connection_replace(cib, xml, error)));
+        xmlFreeDoc(before);
     }
     cib_xml_free(xml);
     return done;
 }
 
-typedef gboolean (*try_fn)(const adoption_t *adoption, cib_connection_t *cib, gboolean *changed, GError **error);
+typedef gboolean (*try_fn)(const command_line_t *line, const adoption_t *adoption, cib_connection_t *cib,
+                           gboolean *changed, GError **error);
 
-static gboolean try_again(try_fn try, const adoption_t *adoption, cib_connection_t *cib, gboolean *changed,
-                          GError **error)
+static gboolean try_again(try_fn try, const command_line_t *line, const adoption_t *adoption, cib_connection_t *cib,
+                          gboolean *changed, GError **error)
 {
     gboolean done = FALSE;
 
     for (guint i = 0; i < REPLACE_TRIES; i++) {
         g_clear_error(error);
-        done = try(adoption, cib, changed, error);
+        done = try(line, adoption, cib, changed, error);
         if (done || !g_error_matches(*error, UNDERSTUDY_ERROR, UNDERSTUDY_ERROR_BUSY)) {
             break;
         }
@@ -547,10 +573,10 @@ static gboolean try_again(try_fn try, const adoption_t *adoption, cib_connection
     return done;
 }
 
-static gboolean upgrade(const adoption_t *adoption, cib_connection_t *cib, GError **error)
+static gboolean upgrade(const command_line_t *line, const adoption_t *adoption, cib_connection_t *cib, GError **error)
 {
     gboolean changed = FALSE;
-    gboolean done = try_again(try_upgrade, adoption, cib, &changed, error);
+    gboolean done = try_again(try_upgrade, line, adoption, cib, &changed, error);
 
     if (done) {
         puts(changed ? "What this version sets up and an earlier one did not was added"
@@ -570,10 +596,11 @@ static void advise(const adoption_t *adoption, cib_connection_t *cib, gboolean s
     cib_xml_free(xml);
 }
 
-static gboolean change(const adoption_t *adoption, cib_connection_t *cib, gboolean strategy_is_new, GError **error)
+static gboolean change(const command_line_t *line, const adoption_t *adoption, cib_connection_t *cib,
+                       gboolean strategy_is_new, GError **error)
 {
     gboolean changed = FALSE;
-    gboolean done = try_again(try_change, adoption, cib, &changed, error);
+    gboolean done = try_again(try_change, line, adoption, cib, &changed, error);
 
     if (done) {
         printf(changed ? "%s is set up: its image stays stopped until the ticket " TICKET_PREFIX "%s is granted\n"
@@ -591,12 +618,12 @@ static gboolean adopt(const command_line_t *line, const adoption_t *adoption, co
 {
     rehearsal_t rehearsal = { .ceph_conf = NULL };
     gboolean all_up = FALSE;
-    gboolean done = rehearse(adoption, cib, &rehearsal, error) && try_probes(line, adoption, &rehearsal, &all_up, error)
+    gboolean done = rehearse(line, adoption, cib, &rehearsal, error) && try_probes(line, adoption, &rehearsal, &all_up, error)
                     && (command_line_has(line, "no-store")
                         || (try_store_address(adoption, &rehearsal, error)
                             && prepare_store(line, disks, rehearsal.ceph_conf, rehearsal.ceph_user, error)
                             && try_boot(adoption, &rehearsal, error)))
-                    && change(adoption, cib, rehearsal.strategy_is_new, error)
+                    && change(line, adoption, cib, rehearsal.strategy_is_new, error)
                     && trust_probes(line, adoption, &rehearsal, error);
 
     if (done && all_up) {
@@ -625,7 +652,7 @@ static gboolean carry_out(const command_line_t *line, const adoption_t *adoption
     const char *format = command_line_value(line, "print");
 
     if (line->server == NULL) {
-        return upgrade(adoption, cib, error);
+        return upgrade(line, adoption, cib, error);
     }
     return format != NULL ? print(adoption, cib, format, error) : adopt(line, adoption, disks, cib, error);
 }

@@ -49,6 +49,9 @@ static const command_option_t adopt_options[] = {
     { "no-store", NULL, FALSE, WORD_FREE, NULL,
       "Do not look at the store: neither import nor make a first recovery point, nor ask whether what it holds could be "
       "booted." },
+    { "restart", NULL, FALSE, WORD_FREE, NULL,
+      "Make the change although Pacemaker then restarts, moves or stops an image that serves (a change of disks, memory or "
+      "CPUs, say). Otherwise it is refused, with the image's name." },
     { "all", NULL, FALSE, WORD_FREE, NULL, "With --upgrade, instead of a server's name." },
     { "upgrade", NULL, FALSE, WORD_FREE, NULL,
       "Add to all images and clones what this version sets up and an earlier one did not: operations, "

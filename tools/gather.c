@@ -18,8 +18,6 @@
 #include "store_address.h"
 #include "store_map.h"
 
-/* It takes seconds with 1,000 servers. */
-#define SCHEDULER_TIMEOUT_MS 20000
 #define OBSERVERS_TIMEOUT_MS 3000
 #define STORE_TIMEOUT_MS     3000
 /* For all servers together: status is for people who wait. */

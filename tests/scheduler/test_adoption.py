@@ -17,12 +17,12 @@ def site(simulation):
     return simulation(HOSTS, [Server("db1")])
 
 
-def refused(site, *words: str) -> str:
+def refused(site, *words: str, code: int = 2) -> str:
     """The command ends with an error, which is returned, and changes nothing."""
     before = site.cib.read_bytes()
     done = subprocess.run([site.tools.command, *words], env=site.tools.environment(site.cib), capture_output=True,
                           text=True, timeout=60)
-    assert done.returncode == 2, done.stdout + done.stderr
+    assert done.returncode == code, done.stdout + done.stderr
     assert site.cib.read_bytes() == before
     return done.stderr
 
@@ -337,3 +337,18 @@ def test_a_template_is_part_of_the_resource(site):
     site.revoke("db1")
     site.understudy("forget", "db1", "--force")
     assert site._read().find(".//primitive[@id='standby-db1']") is None
+
+
+def test_a_change_that_would_interrupt_an_image_is_refused(site):
+    """What changes nothing for it is not."""
+    more_cpus = ("adopt", "db1", "--no-store", "--vcpus", "3")
+    site.grant("db1")
+    assert site.images() == {"db1": "host1"}
+    assert "the image of db1 runs on host1, and with this change Pacemaker would restart it" in refused(
+        site, *more_cpus, code=4)
+    site.adopt(Server("db2"))
+    site.run()
+    site.understudy(*more_cpus, "--restart")
+    assert "Restart    standby-db1" in site.run()
+    site.revoke("db1")
+    site.understudy("adopt", "db1", "--no-store", "--vcpus", "1")

@@ -43,13 +43,15 @@ static scheduler_plan_t *plan_of(const char *text)
     return plan;
 }
 
-static void test_starts_and_scores_are_read(void **state)
+static void test_starts_ends_and_scores_are_read(void **state)
 {
     scheduler_plan_t *plan = plan_of(RESULT(
         "<allocations>" SCORE("host1", "0") SCORE("host1", "-INFINITY") SCORE("host2", "100000") "</allocations>"
         "<actions><rsc_action action='start' resource='standby-db1' node='host2'/>"
         "<rsc_action action='start' resource='standby-db2' node='host1' reason='no quorum' blocked='true'/>"
-        "<rsc_action action='stop' resource='power' node='host1'/></actions>"));
+        "<rsc_action action='stop' resource='power' node='host1'/><rsc_action action='restart' resource='standby-db3'/>"
+        "<rsc_action action='migrate' resource='standby-db4'/><rsc_action action='reload' resource='standby-db5'/>"
+        "</actions>"));
     const scheduler_start_t *first = g_hash_table_lookup(plan->starts, "standby-db1");
     const scheduler_start_t *second = g_hash_table_lookup(plan->starts, "standby-db2");
     GHashTable *scores = g_hash_table_lookup(plan->scores, "standby-db1");
@@ -59,6 +61,9 @@ static void test_starts_and_scores_are_read(void **state)
     assert_null(first->blocked);
     assert_string_equal(second->blocked, "no quorum");
     assert_int_equal(g_hash_table_size(plan->starts), 2);
+    assert_string_equal(g_hash_table_lookup(plan->ends, "power"), "stop");
+    assert_string_equal(g_hash_table_lookup(plan->ends, "standby-db3"), "restart");
+    assert_int_equal(g_hash_table_size(plan->ends), 2);
     assert_int_equal(GPOINTER_TO_INT(g_hash_table_lookup(scores, "host1")), -SCHEDULER_SCORE_INFINITY);
     assert_int_equal(GPOINTER_TO_INT(g_hash_table_lookup(scores, "host2")), 100000);
     scheduler_plan_free(plan);
@@ -249,7 +254,7 @@ static void test_a_question_can_be_taken_back(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_starts_and_scores_are_read),
+        cmocka_unit_test(test_starts_ends_and_scores_are_read),
         cmocka_unit_test(test_what_is_no_answer_is_none),
         cmocka_unit_test(test_the_scheduler_has_the_last_word),
         cmocka_unit_test(test_where_it_would_run_or_why_not),
