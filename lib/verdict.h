@@ -148,7 +148,8 @@ typedef struct verdict_view {
     guint isolation_attempts;       /* ended ones */
     gint64 isolation_ended_ms;
     isolation_result_t isolation_result;
-    gint64 isolation_unknown_since_ms; /* none has told since then what the ones before it have done; VERDICT_NEVER: it has */
+    gint64 isolation_unknown_since_ms; /* the last one that asked for anything has ended, and nobody tells what comes of it;
+                                        * VERDICT_NEVER: that is told */
     const char *isolation_sentence; /* of the last attempt, or NULL */
 
     /* Fencing that was begun before the first record, as this host's looks at the fencer found it. */

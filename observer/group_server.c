@@ -557,6 +557,7 @@ static gint64 carry_out(group_t *group, group_server_t *server, const verdict_de
     }
     if (decision->start_isolation && !decision->change) {
         server->isolation_running = TRUE;
+        server->isolation_unknown_since_ms = VERDICT_NEVER; /* what is asked for now is as new as this */
         group->ops.isolation_start(server->config, group->user_data);
     }
     if (decision->start_look && !decision->change) {
