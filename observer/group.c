@@ -800,8 +800,19 @@ void group_start_checked(group_t *group, const char *name, const char *obstacle,
     server->start_obstacle = g_strdup(obstacle);
 }
 
+/* It was told that there is room for it, and may have a takeover yet. One that is put aside keeps none: while it is, it is
+ * not asked again whether it would find some, and nobody else would get any. */
+static gboolean is_promised(const group_server_t *server, gint64 now_ms)
+{
+    verdict_t verdict = server->record.verdict;
+
+    return (verdict == VERDICT_SUSPECT || verdict == VERDICT_DOUBTED) && server->start_checked_ms != VERDICT_NEVER
+           && server->start_possible && now_ms < server->start_checked_ms + VERDICT_START_VALID_MS
+           && !group_pause_is_on(server, now_ms) && server->site_fault == NULL && server->held_back == NULL;
+}
+
 /* Its image needs a host that is not taken yet. */
-static gboolean is_to_start(const group_server_t *server, gboolean is_isolated)
+static gboolean is_to_start(const group_server_t *server, gboolean is_isolated, gint64 now_ms)
 {
     verdict_t verdict = server->record.verdict;
 
@@ -812,11 +823,10 @@ static gboolean is_to_start(const group_server_t *server, gboolean is_isolated)
         return verdict == VERDICT_ISOLATING
                || (verdict == VERDICT_FAILED && !server->ticket_granted && server->returned_since_ms == VERDICT_NEVER);
     }
-    return (verdict == VERDICT_SUSPECT || verdict == VERDICT_DOUBTED) && server->start_checked_ms != VERDICT_NEVER
-           && server->start_possible;
+    return is_promised(server, now_ms);
 }
 
-char **group_servers_to_start(const group_t *group, gboolean are_isolated)
+char **group_servers_to_start(const group_t *group, gboolean are_isolated, gint64 now_ms)
 {
     GPtrArray *names = g_ptr_array_new();
     GHashTableIter iter;
@@ -826,7 +836,7 @@ char **group_servers_to_start(const group_t *group, gboolean are_isolated)
     while (g_hash_table_iter_next(&iter, NULL, &value)) {
         const group_server_t *server = value;
 
-        if (is_to_start(server, are_isolated)) {
+        if (is_to_start(server, are_isolated, now_ms)) {
             g_ptr_array_add(names, g_strdup(server->name));
         }
     }

@@ -171,8 +171,8 @@ void group_fencing_looked(group_t *group, const char *const *pending, gint64 now
 /* obstacle: NULL if a host would run it; else why not, or why it is not known. */
 void group_start_checked(group_t *group, const char *server, const char *obstacle, gint64 now_ms);
 /* Servers whose images need a host soon: those that are isolated, or those that may be, since they were told that they
- * would find one. NULL-terminated; g_strfreev(). */
-char **group_servers_to_start(const group_t *group, gboolean are_isolated);
+ * would find one, and nothing that an operator has to mend or end keeps them from it. NULL-terminated; g_strfreev(). */
+char **group_servers_to_start(const group_t *group, gboolean are_isolated, gint64 now_ms);
 
 /* Why a wish of an operator on this host can't be granted now, to be g_free()d; NULL: it can. */
 char *group_request_refusal(const group_t *group, const char *server, verdict_request_t request, gint64 now_ms);

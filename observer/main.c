@@ -580,7 +580,7 @@ static void on_eligible(const char *server, const char *obstacle, gpointer user_
 
 static char **on_others(gboolean are_isolated, gpointer user_data)
 {
-    return group_servers_to_start(((observer_t *) user_data)->group, are_isolated);
+    return group_servers_to_start(((observer_t *) user_data)->group, are_isolated, now_ms());
 }
 
 static JsonObject *answer_status(observer_t *observer)

@@ -613,7 +613,7 @@ static void test_a_fencer_that_says_nothing_has_not_said_that_nothing_is_under_w
 
 static gboolean is_to_start(const world_t *world, const char *server, gboolean are_isolated)
 {
-    g_auto(GStrv) names = group_servers_to_start(world->hosts[world_leader(world)].group, are_isolated);
+    g_auto(GStrv) names = group_servers_to_start(world->hosts[world_leader(world)].group, are_isolated, world->now_ms);
 
     return g_strv_contains((const char *const *) names, server);
 }
@@ -642,6 +642,32 @@ static void test_who_has_been_told_of_room_is_known(void **state)
     assert_until(world, 0, VERDICT_HEALTHY);
     assert_false(is_to_start(world, "db1", FALSE));
     world_end(world);
+}
+
+/* Room is kept for a takeover that may come: not for a server that is put aside, or was told of it long ago. */
+static void test_who_is_put_aside_keeps_no_room(void **state)
+{
+    (void) state;
+    for (guint i = 0; i < 2; i++) {
+        world_t *world = running_world("required");
+
+        crash(world, 0);
+        while (world_verdict(world, 0, 0) != VERDICT_DOUBTED || !is_to_start(world, "db1", FALSE)) {
+            world_run(world, WORLD_STEP_MS);
+        }
+        if (i == 0) {
+            world->paused_until = "2026-01-01T00:00:00Z/2026-01-01T02:00:00Z";
+        } else {
+            world->servers[0].site_fault = "db2 has the image";
+        }
+        world_run(world, 5000);
+        assert_false(is_to_start(world, "db1", FALSE));
+        assert_int_equal(world_verdict(world, 0, 0), VERDICT_DOUBTED);
+        world->paused_until = NULL;
+        world->servers[0].site_fault = NULL;
+        assert_until(world, 0, VERDICT_FAILED);
+        world_end(world);
+    }
 }
 
 static void test_all_observers_restart_in_every_state(void **state)
@@ -2015,6 +2041,7 @@ int main(void)
         cmocka_unit_test(test_a_service_that_is_dead_when_the_cluster_starts_is_taken_over),
         cmocka_unit_test(test_a_server_that_is_gone_when_the_cluster_starts_is_not_waited_for),
         cmocka_unit_test(test_who_has_been_told_of_room_is_known),
+        cmocka_unit_test(test_who_is_put_aside_keeps_no_room),
         cmocka_unit_test(test_a_fencing_that_goes_on_while_all_observers_restart_is_waited_for),
         cmocka_unit_test(test_a_fencing_that_comes_to_nothing_after_all_observers_restarted_is_forgotten),
         cmocka_unit_test(test_a_fencer_that_says_nothing_has_not_said_that_nothing_is_under_way),
