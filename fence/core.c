@@ -643,14 +643,25 @@ GPtrArray *fence_records_in_force(const fence_records_t *records)
     return fences;
 }
 
+/* An earlier version writes a later fence over the record of the one before: then the id alone tells. */
+static gboolean has_fence(const fence_records_t *records, const fence_record_t *fence)
+{
+    for (guint i = 0; i < records->records->len; i++) {
+        const fence_record_t *record = g_ptr_array_index(records->records, i);
+
+        if (strcmp(record->key, fence->key) == 0 && strcmp(record->id, fence->id) == 0) {
+            return TRUE;
+        }
+    }
+    return FALSE;
+}
+
 GPtrArray *fence_records_newer(const fence_records_t *now, const fence_records_t *then)
 {
     GPtrArray *fences = fence_records_in_force(now);
 
     for (guint i = fences->len; i > 0; i--) {
-        const fence_record_t *record = g_ptr_array_index(fences, i - 1);
-
-        if (ptr_array_has(then->keys, record->key)) {
+        if (has_fence(then, g_ptr_array_index(fences, i - 1))) {
             g_ptr_array_remove_index(fences, i - 1);
         }
     }

@@ -529,6 +529,23 @@ static void test_a_fence_that_has_taken_others_in(void **state)
     assert_true(fence_record_has(next, "10.0.0.12:0/0"));
 }
 
+/* Hosts are upgraded one by one: the one that fences may be of an earlier version, which knows one record of each host. */
+static void test_a_fence_that_an_earlier_version_has_written_over_another(void **state)
+{
+    static const char *const first[] = { "host2", FENCE("a", "boot-1", ""), NULL };
+    static const char *const second[] = { "host2", FENCE("b", "boot-1", ""), NULL };
+    g_autoptr(fence_records_t) then = records_of(first);
+    g_autoptr(fence_records_t) now = records_of(second);
+    g_autoptr(GPtrArray) begun = fence_records_newer(now, then);
+    g_autoptr(GPtrArray) ended = fence_records_newer(then, now);
+    g_autoptr(GPtrArray) same = fence_records_newer(now, now);
+
+    (void) state;
+    assert_int_equal(begun->len, 1);
+    assert_int_equal(ended->len, 1);
+    assert_int_equal(same->len, 0);
+}
+
 /* Single clients keep the boot that they were of, whatever else was fenced since. */
 static void test_records_are_merged(void **state)
 {
@@ -628,6 +645,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_lift_of_a_record_of_clients, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_lift_of_two_fences, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_a_fence_that_has_taken_others_in, set_up, tear_down),
+        cmocka_unit_test(test_a_fence_that_an_earlier_version_has_written_over_another),
         cmocka_unit_test(test_records_are_merged),
         cmocka_unit_test_setup_teardown(test_a_hosts_own_word, set_up, tear_down),
         cmocka_unit_test(test_evidence),
