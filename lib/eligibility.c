@@ -55,31 +55,54 @@ static const char *place(eligibility_t *question, const cluster_server_t *server
     return host->name;
 }
 
-/* The first of them that would find no room; NULL: each finds some. */
-static const char *place_all(eligibility_t *question, const GPtrArray *servers, const scheduler_plan_t *plan)
+/* What the scheduler gives them is not there for others. */
+static void planned_reserve(eligibility_t *question, const GPtrArray *servers, const scheduler_plan_t *plan)
+{
+    for (guint i = 0; plan != NULL && i < servers->len; i++) {
+        const cluster_server_t *server = g_ptr_array_index(servers, i);
+        g_autofree char *obstacle = NULL;
+        const char *host = place(question, server, plan, &obstacle);
+
+        if (host != NULL && !is_active(server)) {
+            placement_reserve(question->state, host, server);
+        }
+    }
+}
+
+/* The first of them to whom the scheduler gives nothing, although there is room: somebody else gets it. One that would not find
+ * any by itself is in nobody's way. NULL: there is none, or no plan, without which they come first. */
+static const char *left_out_find(eligibility_t *question, const GPtrArray *servers, const scheduler_plan_t *plan)
 {
     const char *left_out = NULL;
 
     for (guint i = 0; i < servers->len; i++) {
         const cluster_server_t *server = g_ptr_array_index(servers, i);
+        g_autofree char *planned_obstacle = NULL;
         g_autofree char *obstacle = NULL;
 
-        if (place(question, server, plan, &obstacle) == NULL && left_out == NULL) {
+        if (plan != NULL && place(question, server, plan, &planned_obstacle) != NULL) {
+            continue;
+        }
+        if (place(question, server, NULL, &obstacle) != NULL && plan != NULL && left_out == NULL) {
             left_out = server->name;
         }
     }
     return left_out;
 }
 
+/* Where somebody is left out, only what he and the others leave is there. */
 static void tell_one(eligibility_t *question, const cluster_server_t *server, const scheduler_plan_t *plan,
                      const char *left_out)
 {
     g_autofree char *obstacle = NULL;
+    g_autofree char *rest_obstacle = NULL;
     const char *host = place(question, server, plan, &obstacle);
 
-    if (host != NULL && left_out != NULL && !is_active(server)) {
+    if (host != NULL && left_out != NULL) {
+        host = place(question, server, NULL, &rest_obstacle);
+    }
+    if (rest_obstacle != NULL) {
         obstacle = g_strdup_printf("%s, which failed before it, may need the room that is left", left_out);
-        host = NULL;
     }
     question->told(server->name, host, obstacle, question->user_data);
 }
@@ -88,12 +111,15 @@ static void tell_all(eligibility_t *question, const scheduler_plan_t *plan)
 {
     eligibility_told_fn told = question->told;
     gpointer user_data = question->user_data;
-    const char *left_out = NULL;
+    const char *isolated = NULL;
+    const char *promised = NULL;
 
-    (void) place_all(question, question->isolated, plan);
-    left_out = place_all(question, question->promised, plan);
+    planned_reserve(question, question->isolated, plan);
+    planned_reserve(question, question->promised, plan);
+    isolated = left_out_find(question, question->isolated, plan);
+    promised = left_out_find(question, question->promised, plan);
     for (guint i = 0; i < question->asked->len; i++) {
-        tell_one(question, g_ptr_array_index(question->asked, i), plan, left_out);
+        tell_one(question, g_ptr_array_index(question->asked, i), plan, isolated != NULL ? isolated : promised);
     }
     question_free(question);
     told(NULL, NULL, NULL, user_data);

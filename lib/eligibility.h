@@ -26,7 +26,7 @@ typedef void (*eligibility_told_fn)(const char *server, const char *host, const 
  * \brief Ask Pacemaker's scheduler, in a child process; it takes seconds with 1,000 servers
  *
  * A scheduler that does not answer in time, or can't be asked, is stood in for by our own ranking. Nobody is told of room
- * that one of the promised would lose by it.
+ * that one of the isolated or promised would lose by it.
  *
  * \param[in] cib_xml  the <cib> element; not kept
  * \param[in] servers  all their tickets at once, so that they share what room there is

@@ -218,8 +218,11 @@ static void test_room_that_was_promised_is_not_promised_again(void **state)
     static const char *const three[] = { "db1", "db2", "db3", NULL };
     static const char *const last_three[] = { "db2", "db3", "db4", NULL };
     g_autofree char *text = small_site();
+    g_auto(GStrv) parts = g_strsplit(text, "<nvpair id='standby-db4-mem' name='hv_memory' value='1024'/>", 2);
+    g_autofree char *large = g_strjoinv("<nvpair id='standby-db4-mem' name='hv_memory' value='4096'/>", parts);
 
     (void) state;
+    assert_non_null(parts[1]);
     for (guint i = 0; i < 2; i++) { /* the scheduler's answer, and without it our own */
         assert_room(text, db4, two, nobody, NULL);
         assert_room(text, db4, nobody, two, NULL);
@@ -227,6 +230,10 @@ static void test_room_that_was_promised_is_not_promised_again(void **state)
         assert_room(text, db4, three, nobody, "no");
         /* It would be placed first, and take the room of another. */
         assert_room(text, db1, last_three, nobody, i == 0 ? "may need the room that is left" : "no room");
+        assert_room(text, db1, nobody, last_three, i == 0 ? "may need the room that is left" : "no room");
+        /* One that finds no room in any case takes none. */
+        assert_room(large, db1, db4, nobody, NULL);
+        assert_room(large, db1, nobody, db4, NULL);
         assert_true(g_setenv("PATH", "/nonexistent", TRUE));
     }
 }
