@@ -284,20 +284,78 @@ gboolean cib_connection_replace(cib_connection_t *cib, xmlNode *cib_xml, GError 
     return TRUE;
 }
 
-gboolean cib_param_remove(cib_connection_t *cib, const char *resource_id, const char *name, const char *value,
-                          GError **error)
-{
-    g_autofree char *path = g_strdup_printf("/" XML_TAG_CIB "/" XML_CIB_TAG_CONFIGURATION "/" XML_CIB_TAG_RESOURCES
-                                            "//" XML_CIB_TAG_RESOURCE "[@" XML_ATTR_ID "='%s']/" XML_TAG_ATTR_SETS
-                                            "/" XML_CIB_TAG_NVPAIR "[@" XML_NVPAIR_ATTR_NAME "='%s' and @"
-                                            XML_NVPAIR_ATTR_VALUE "='%s']", resource_id, name, value);
-    int rc = cib->api->cmds->remove(cib->api, path, NULL, cib_sync_call | cib_xpath);
+#define PARAMS_PATH "/" XML_TAG_CIB "/" XML_CIB_TAG_CONFIGURATION "/" XML_CIB_TAG_RESOURCES \
+                    "//" XML_CIB_TAG_RESOURCE "[@" XML_ATTR_ID "='%s']/" XML_TAG_ATTR_SETS
+#define NAMED_PAIR  XML_CIB_TAG_NVPAIR "[@" XML_NVPAIR_ATTR_NAME "='%s']"
 
+/* Nothing at the path is fine: it is so already. */
+static gboolean is_changed(int rc, GError **error)
+{
     if (rc != pcmk_ok && rc != -ENXIO) {
         set_call_error(error, rc, "change");
         return FALSE;
     }
     return TRUE;
+}
+
+gboolean cib_param_remove(cib_connection_t *cib, const char *resource_id, const char *name, const char *value,
+                          GError **error)
+{
+    g_autofree char *path = g_strdup_printf(PARAMS_PATH "/" NAMED_PAIR "[@" XML_NVPAIR_ATTR_VALUE "='%s']", resource_id, name,
+                                            value);
+
+    return is_changed(cib->api->cmds->remove(cib->api, path, NULL, cib_sync_call | cib_xpath), error);
+}
+
+gboolean cib_param_clear(cib_connection_t *cib, const char *resource_id, const char *name, GError **error)
+{
+    g_autofree char *path = g_strdup_printf(PARAMS_PATH "/" NAMED_PAIR, resource_id, name);
+
+    return is_changed(cib->api->cmds->remove(cib->api, path, NULL, cib_sync_call | cib_xpath), error);
+}
+
+/* The set of parameters at a path, as far as its own id goes; NULL without an error: there is none. */
+static xmlNode *set_like(cib_connection_t *cib, const char *path, GError **error)
+{
+    xmlNode *found = NULL;
+    xmlNode *like = NULL;
+    int rc = cib->api->cmds->query(cib->api, path, &found, cib_sync_call | cib_scope_local | cib_xpath);
+
+    if (rc == pcmk_ok && found != NULL) {
+        like = create_xml_node(NULL, XML_TAG_ATTR_SETS);
+        crm_xml_add(like, XML_ATTR_ID, crm_element_value(found, XML_ATTR_ID));
+    } else if (rc != pcmk_ok && rc != -ENXIO) {
+        set_call_error(error, rc, "read");
+    }
+    free_xml(found);
+    return like;
+}
+
+gboolean cib_param_add_beside(cib_connection_t *cib, const char *resource_id, const char *beside, const char *name,
+                              const char *value, GError **error)
+{
+    g_autofree char *path = g_strdup_printf("(" PARAMS_PATH "[" NAMED_PAIR "][not(../" XML_TAG_ATTR_SETS "/" NAMED_PAIR ")])[1]",
+                                            resource_id, beside, name);
+    g_autofree char *id = g_strdup_printf("%s-%s", resource_id, name);
+    GError *look_error = NULL;
+    xmlNode *set = set_like(cib, path, &look_error);
+    xmlNode *pair = NULL;
+    gboolean done = FALSE;
+
+    if (set == NULL) {
+        done = look_error == NULL;
+        if (!done) {
+            g_propagate_error(error, look_error);
+        }
+        return done;
+    }
+    pair = create_xml_node(set, XML_CIB_TAG_NVPAIR);
+    crm_xml_add(pair, XML_ATTR_ID, id);
+    crm_xml_add(pair, XML_NVPAIR_ATTR_NAME, name);
+    crm_xml_add(pair, XML_NVPAIR_ATTR_VALUE, value);
+    done = is_changed(cib->api->cmds->modify(cib->api, path, set, cib_sync_call | cib_xpath), error);
+    free_xml(set);
+    return done;
 }
 
 /* Value of the ticket's `granted` in <tickets>, or NULL if it has none. */

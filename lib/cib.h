@@ -61,6 +61,17 @@ gboolean cib_connection_replace(cib_connection_t *cib, xmlNode *cib_xml, GError 
 gboolean cib_param_remove(cib_connection_t *cib, const char *resource_id, const char *name, const char *value,
                           GError **error);
 
+/* Take it out whatever it says. */
+gboolean cib_param_clear(cib_connection_t *cib, const char *resource_id, const char *name, GError **error);
+
+/*!
+ * \brief Give a resource a parameter that it has not, if it has another one of its own
+ *
+ * The CIB manager looks once more when it adds, in one step. If the other is not there, or this one is, nothing is done.
+ */
+gboolean cib_param_add_beside(cib_connection_t *cib, const char *resource_id, const char *beside, const char *name,
+                              const char *value, GError **error);
+
 /*!
  * \brief Grant or revoke the tickets of several servers in one change of the CIB
  *

@@ -212,6 +212,7 @@ static gboolean parse_operator_words(server_config_t *config, GHashTable *params
 {
     const char *paused_until = param_text(params, "paused_until", NULL);
     const char *hold = param_text(params, "hold", NULL);
+    const char *held_takeover = param_text(params, "held_takeover", NULL);
 
     if (paused_until != NULL
         && !paused_until_parse(paused_until, &config->pause_from_ms, &config->paused_until_ms)) {
@@ -223,6 +224,10 @@ static gboolean parse_operator_words(server_config_t *config, GHashTable *params
     config->paused_until = g_strdup(paused_until);
     if (hold != NULL && !boolean_parse(hold, &config->hold)) {
         g_set_error(error, UNDERSTUDY_ERROR, UNDERSTUDY_ERROR_CONFIG, "hold=%s: set true or false", hold);
+        return FALSE;
+    }
+    if (held_takeover != NULL && !boolean_parse(held_takeover, &config->held_takeover)) {
+        g_set_error(error, UNDERSTUDY_ERROR, UNDERSTUDY_ERROR_CONFIG, "held_takeover=%s: set true or false", held_takeover);
         return FALSE;
     }
     return TRUE;

@@ -37,6 +37,7 @@ typedef struct server_config {
     gint64 pause_from_ms;        /* when he asked for that, by the same clock, so that the two say how long; 0: not told */
     char *paused_until;          /* that as the CIB has it, or NULL */
     gboolean hold;               /* the image goes on although the original is back */
+    gboolean held_takeover;      /* such an image runs, or is to: known when all observers have been ended, too */
 } server_config_t;
 
 #define SERVER_PAUSED_UNTIL_RESUMED G_MAXINT64

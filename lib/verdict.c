@@ -264,11 +264,23 @@ static gboolean has_earlier_isolation(const verdict_record_t *record)
     return is_before_isolation(record->verdict) && record->isolation == ISOLATION_STATE_BEGUN;
 }
 
+/* In the CIB, and so over an end of all observers. Without the second a hold says nothing of a takeover: an operator may
+ * have asked for it beforehand. */
+static gboolean is_held(const server_config_t *config)
+{
+    return config->hold && config->held_takeover;
+}
+
+gboolean verdict_resumes_hold(const server_config_t *config, const verdict_record_t *record)
+{
+    return record->verdict == VERDICT_HEALTHY && has_earlier_isolation(record) && is_held(config);
+}
+
 void verdict_record_first(verdict_record_t *record, const server_config_t *config, gboolean ticket_granted)
 {
     *record = (verdict_record_t) { .epoch = 1, .verdict = VERDICT_HEALTHY, .isolation = ISOLATION_STATE_BEGUN,
                                    .reason = g_strdup("") };
-    if (ticket_granted && config->probes->len > 0) {
+    if (ticket_granted && (config->probes->len > 0 || is_held(config))) {
         /* Latched: its original may not run again only because our memory is lost. */
         record->verdict = VERDICT_FAILED;
         record->isolation = ISOLATION_STATE_NOT_BEGUN;
@@ -413,13 +425,27 @@ static gboolean decide_earlier_isolation(const verdict_view_t *view, verdict_dec
     return note_fencing(view, decision, FALSE);
 }
 
+/* TRUE: nothing else is to be decided now. Its ticket is lost with the cluster's status, and its original may have booted: it
+ * would serve what is older than the image's data. */
+static gboolean decide_held(const verdict_view_t *view, verdict_decision_t *decision)
+{
+    if (!verdict_resumes_hold(view->config, view->record)) {
+        return FALSE;
+    }
+    if (may_isolate(view, decision)) {
+        propose_by_operator(view, decision, VERDICT_ISOLATING,
+                            "held by an operator when all observers were ended: its image is to go on");
+    }
+    return TRUE;
+}
+
 static void decide_healthy(const verdict_view_t *view, verdict_decision_t *decision)
 {
     if (view->ticket_granted && view->config->probes->len > 0) {
         /* Granted by hand beside a healthy original: two would serve. */
         decision->ticket = TICKET_REVOKE;
     }
-    if (decide_takeover_request(view, decision) || decide_earlier_isolation(view, decision)) {
+    if (decide_takeover_request(view, decision) || decide_held(view, decision) || decide_earlier_isolation(view, decision)) {
         return;
     }
     if (view->config->probes->len == 0) {
@@ -937,6 +963,19 @@ static void decide_returning(const verdict_view_t *view, verdict_decision_t *dec
     }
 }
 
+/* Noted while an operator holds the image; forgotten when that takeover has ended, whatever becomes of the hold. */
+static held_action_t decide_held_takeover(const verdict_view_t *view)
+{
+    verdict_t verdict = view->record->verdict;
+    gboolean has_ended = verdict == VERDICT_RETURNING
+                         || (verdict == VERDICT_HEALTHY && !has_earlier_isolation(view->record));
+
+    if (view->config->held_takeover) {
+        return has_ended || !view->config->hold ? HELD_FORGET : HELD_KEEP;
+    }
+    return verdict == VERDICT_FAILED && view->config->hold ? HELD_NOTE : HELD_KEEP;
+}
+
 static void (*const deciders[VERDICT_COUNT])(const verdict_view_t *view, verdict_decision_t *decision) = {
     [VERDICT_HEALTHY] = decide_healthy,
     [VERDICT_SUSPECT] = decide_suspect,
@@ -950,6 +989,7 @@ void verdict_decide(const verdict_view_t *view, verdict_decision_t *decision)
 {
     *decision = (verdict_decision_t) { .wake_ms = VERDICT_NEVER };
     deciders[view->record->verdict](view, decision);
+    decision->held = decide_held_takeover(view);
 }
 
 /* For people --------------------------------------------------------------*/
@@ -984,6 +1024,11 @@ char *verdict_waits_for(const verdict_view_t *view)
     }
     if (view->site_fault != NULL && (verdict == VERDICT_ISOLATING || verdict == VERDICT_RETURNING)) {
         return g_strdup("it is not isolated, and its image not started, until that fault is mended");
+    }
+    if (verdict_resumes_hold(view->config, view->record)) {
+        return g_strdup_printf("held: its image ran when all observers were ended, so it is isolated and its image started "
+                               "again as soon as a host can run it; understudy hold %s --off lets it serve instead",
+                               view->config->name);
     }
     if (verdict == VERDICT_HEALTHY && is_seen(view) && view->config->probes->len > 0
         && verdict_tally_is_down(&view->service) && view->now_ms < gate_over_ms(view)) {

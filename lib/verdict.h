@@ -179,6 +179,13 @@ typedef enum {
     TICKET_REVOKE,
 } ticket_action_t;
 
+/* Of server_config_t's held_takeover, in the CIB. */
+typedef enum {
+    HELD_KEEP,
+    HELD_NOTE,
+    HELD_FORGET,
+} held_action_t;
+
 /* What is to be done now. Everything but `next` may be asked for again by a new leader. */
 typedef struct verdict_decision {
     gboolean change;          /* propose `next` */
@@ -189,6 +196,7 @@ typedef struct verdict_decision {
     gboolean start_look;      /* only ask whether a fencing is still under way: the server is to be let back */
     gboolean look_fencing;    /* ask the fencer what is under way, for all servers that want to know at once */
     ticket_action_t ticket;
+    held_action_t held;
     gint64 wake_ms;           /* look again then at the latest, VERDICT_NEVER: when something changes */
 } verdict_decision_t;
 
@@ -205,6 +213,9 @@ void verdict_decision_clear(verdict_decision_t *decision);
 
 /* The record of a server that nobody has one of: it is new, or all observers were ended. */
 void verdict_record_first(verdict_record_t *record, const server_config_t *config, gboolean ticket_granted);
+/* TRUE if all observers were ended while an operator held the image of a takeover: it is to be taken over again, whatever
+ * its original says meanwhile. */
+gboolean verdict_resumes_hold(const server_config_t *config, const verdict_record_t *record);
 /* TRUE if what an isolation has put on the blocklist for the server may come off. */
 gboolean verdict_may_lift(const verdict_record_t *record);
 

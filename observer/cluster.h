@@ -29,4 +29,7 @@ void cluster_set_tickets(cluster_t *cluster, const char *const *servers, gboolea
 /* Take the server's pause out of the configuration if it is still the one of `config`; says in the log what happened. */
 void cluster_end_pause(cluster_t *cluster, const server_config_t *config);
 
+/* Note that the server's hold is of a takeover, or take that note out; says in the log what happened. */
+void cluster_set_held_takeover(cluster_t *cluster, const server_config_t *config, gboolean is_held);
+
 #endif

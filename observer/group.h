@@ -90,6 +90,8 @@ typedef struct group_ops {
     /* Take the server's pause out of the CIB if it is still the one of this configuration: its time is over. Tried again
      * while the CIB has it. */
     void (*pause_end)(const server_config_t *config, gpointer user_data);
+    /* Note in the CIB that the server's hold is of a takeover, or forget it. Tried again while the CIB does not show it. */
+    void (*held_takeover_set)(const server_config_t *config, gboolean is_held, gpointer user_data);
     /* A record was applied; `from` is NULL for a new server, `to` for one that is forgotten. */
     void (*record_applied)(const char *server, const verdict_record_t *from, const verdict_record_t *to,
                            gpointer user_data);

@@ -92,6 +92,7 @@ typedef struct group_server {
     gint64 asked_ms;         /* a question is on its way */
     gint64 ticket_tried_ms;
     gint64 pause_end_tried_ms;
+    gint64 held_tried_ms;    /* when the CIB was last asked to note, or to forget, that a takeover is held */
     guint events_sent;       /* bits of history_notes[] */
     char *started_host_sent;
     gboolean wants_fencing_look;

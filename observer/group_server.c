@@ -5,6 +5,8 @@
 #define RESEND_MS 5000
 /* The CIB shows a ticket's change well within this time, or it did not work. */
 #define TICKET_RETRY_MS 2000
+/* Likewise what is noted of a hold: nobody waits for it. */
+#define HELD_RETRY_MS 10000
 /* A start that was refused is forgotten well within this time, or that did not work. A grant waits for it so long. */
 #define CLEAN_UP_RETRY_MS 10000
 #define CLEAN_UP_WAIT_MS  5000
@@ -32,6 +34,7 @@ group_server_t *group_server_new(const char *name)
     server->asked_ms = VERDICT_NEVER;
     server->ticket_tried_ms = VERDICT_NEVER;
     server->pause_end_tried_ms = VERDICT_NEVER;
+    server->held_tried_ms = VERDICT_NEVER;
     server->refused_since_ms = VERDICT_NEVER;
     server->clean_up_tried_ms = VERDICT_NEVER;
     server->start_checked_ms = VERDICT_NEVER;
@@ -268,6 +271,7 @@ void group_server_forget_leading(group_t *group, group_server_t *server)
     server->asked_ms = VERDICT_NEVER;
     server->ticket_tried_ms = VERDICT_NEVER;
     server->pause_end_tried_ms = VERDICT_NEVER;
+    server->held_tried_ms = VERDICT_NEVER;
     server->events_sent = 0;
     g_clear_pointer(&server->started_host_sent, g_free);
 }
@@ -534,11 +538,26 @@ static gboolean grant_waits(const group_server_t *server, gint64 now_ms)
     return server->refused_hosts != NULL && now_ms < server->refused_since_ms + CLEAN_UP_WAIT_MS;
 }
 
+/* When to look again. */
+static gint64 note_held_takeover(group_t *group, group_server_t *server, held_action_t action, gint64 now_ms)
+{
+    if (action == HELD_KEEP) {
+        server->held_tried_ms = VERDICT_NEVER;
+        return VERDICT_NEVER;
+    }
+    if (server->held_tried_ms == VERDICT_NEVER || now_ms >= server->held_tried_ms + HELD_RETRY_MS) {
+        server->held_tried_ms = now_ms;
+        group->ops.held_takeover_set(server->config, action == HELD_NOTE, group->user_data);
+    }
+    return server->held_tried_ms + HELD_RETRY_MS;
+}
+
 static gint64 carry_out(group_t *group, group_server_t *server, const verdict_decision_t *decision, gint64 now_ms,
                         GPtrArray *grant, GPtrArray *revoke)
 {
     gint64 wake_ms = MIN(decision->wake_ms, clean_up_refusals(group, server, now_ms));
 
+    wake_ms = MIN(wake_ms, note_held_takeover(group, server, decision->held, now_ms));
     if (decision->ticket == TICKET_GRANT && grant_waits(server, now_ms)) {
         wake_ms = MIN(wake_ms, server->refused_since_ms + CLEAN_UP_WAIT_MS);
     } else if (decision->ticket != TICKET_KEEP) {

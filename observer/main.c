@@ -208,6 +208,11 @@ static void op_pause_end(const server_config_t *config, gpointer user_data)
     cluster_end_pause(((observer_t *) user_data)->cluster, config);
 }
 
+static void op_held_takeover_set(const server_config_t *config, gboolean is_held, gpointer user_data)
+{
+    cluster_set_held_takeover(((observer_t *) user_data)->cluster, config, is_held);
+}
+
 static void op_record_applied(const char *server, const verdict_record_t *from, const verdict_record_t *to,
                               gpointer user_data)
 {
@@ -280,8 +285,8 @@ static gint64 op_wall_ms(gpointer user_data)
 
 static const group_ops_t group_ops = {
     op_send, op_round_start, op_isolation_start, op_isolation_look, op_fencing_look, op_isolation_cancel, op_start_check,
-    op_starts_clean_up, op_tickets_set, op_pause_end, op_record_applied, op_request_answered, op_event_stored,
-    op_generation_agreed, op_note,
+    op_starts_clean_up, op_tickets_set, op_pause_end, op_held_takeover_set, op_record_applied, op_request_answered,
+    op_event_stored, op_generation_agreed, op_note,
     op_wall_ms,
 };
 

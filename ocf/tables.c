@@ -259,6 +259,12 @@ const ocf_param_t image_params[] = {
       .shortdesc = "The image goes on although the original is back",
       .longdesc = "Set by \"understudy hold\", removed by \"understudy hold --off\" and \"understudy release\": after a "
                   "takeover the server does not take its place again by itself." },
+    { .name = "held_takeover", .type = OCF_TYPE_BOOLEAN, .default_text = "false", .reloadable = TRUE,
+      .is_for_observers = TRUE,
+      .shortdesc = "The hold is of a takeover that is under way",
+      .longdesc = "Set and removed by the observers and by \"understudy hold\"; leave it alone. With it a hold outlives a "
+                  "power failure of the whole site: the server is isolated again, and its image started, whatever the "
+                  "server does by then." },
     { .name = NULL }
 };
 

@@ -21,32 +21,62 @@
 
 #define REPLACE_TRIES 20
 
-/* Value "": the parameter goes. */
-static gboolean try_set(cib_connection_t *cib, const char *server, const char *name, const char *value,
-                        gboolean *changed, GError **error)
+/* Of an image. Value "": the parameter goes; NULL: it stays as it is. */
+typedef struct {
+    const char *name;
+    const char *value;
+} param_t;
+
+static gboolean set_in(xmlNode *xml, const char *server, const param_t *params, gsize count, gboolean *changed, GError **error)
+{
+    *changed = FALSE;
+    for (gsize i = 0; i < count; i++) {
+        gboolean this_changed = FALSE;
+
+        if (params[i].value == NULL) {
+            continue;
+        }
+        if (!adoption_set_param(xml, server, params[i].name, params[i].value, &this_changed, error)) {
+            return FALSE;
+        }
+        *changed = *changed || this_changed;
+    }
+    return TRUE;
+}
+
+static gboolean try_set(cib_connection_t *cib, const char *server, const param_t *params, gsize count, gboolean *changed,
+                        GError **error)
 {
     xmlNode *xml = cib_connection_query(cib, error);
-    gboolean done = xml != NULL && adoption_set_param(xml, server, name, value, changed, error)
+    gboolean done = xml != NULL && set_in(xml, server, params, count, changed, error)
                     && (!*changed || cib_connection_replace(cib, xml, error));
 
     cib_xml_free(xml);
     return done;
 }
 
-static gboolean set_param(const char *server, const char *name, const char *value, gboolean *changed, GError **error)
+/* In one change of the CIB. */
+static gboolean set_params(const char *server, const param_t *params, gsize count, gboolean *changed, GError **error)
 {
     cib_connection_t *cib = cib_connection_open("understudy", error);
     gboolean done = FALSE;
 
     for (guint i = 0; cib != NULL && i < REPLACE_TRIES; i++) {
         g_clear_error(error);
-        done = try_set(cib, server, name, value, changed, error);
+        done = try_set(cib, server, params, count, changed, error);
         if (done || !g_error_matches(*error, UNDERSTUDY_ERROR, UNDERSTUDY_ERROR_BUSY)) {
             break;
         }
     }
     cib_connection_close(cib);
     return done;
+}
+
+static gboolean set_pause(const char *server, const char *value, gboolean *changed, GError **error)
+{
+    const param_t param = { "paused_until", value };
+
+    return set_params(server, &param, 1, changed, error);
 }
 
 /* What this host's observer says of a server, to be json_object_unref()ed; NULL: nothing, and `why` says why. */
@@ -189,7 +219,7 @@ exit_code_t run_pause(const command_line_t *line, GError **error)
         return EXIT_USAGE;
     }
     text = paused_until_text(from_ms, until_ms);
-    if (!set_param(line->server, "paused_until", text, &changed, error)) {
+    if (!set_pause(line->server, text, &changed, error)) {
         return exit_code_of(*error);
     }
     if (g_getenv("CIB_file") == NULL && !wait_for_leader(line->server, text, error)) {
@@ -204,7 +234,7 @@ exit_code_t run_resume(const command_line_t *line, GError **error)
 {
     gboolean changed = FALSE;
 
-    if (!set_param(line->server, "paused_until", "", &changed, error)) {
+    if (!set_pause(line->server, "", &changed, error)) {
         return exit_code_of(*error);
     }
     printf(changed ? "%s is watched again as before\n" : "%s was not paused\n", line->server);
@@ -213,11 +243,18 @@ exit_code_t run_resume(const command_line_t *line, GError **error)
 
 /* hold -----------------------------------------------------------------------*/
 
-gboolean hold_end(const char *server, GError **error)
+/* takeover: likewise that one is under way which is held. The observers note it themselves where that begins later. */
+static gboolean set_hold(const char *server, const char *hold, const char *takeover, GError **error)
 {
+    const param_t params[] = { { "hold", hold }, { "held_takeover", takeover } };
     gboolean changed = FALSE;
 
-    return set_param(server, "hold", "", &changed, error);
+    return set_params(server, params, G_N_ELEMENTS(params), &changed, error);
+}
+
+gboolean hold_end(const char *server, GError **error)
+{
+    return set_hold(server, "", "", error);
 }
 
 exit_code_t run_hold(const command_line_t *line, GError **error)
@@ -226,13 +263,13 @@ exit_code_t run_hold(const command_line_t *line, GError **error)
     verdict_t verdict = VERDICT_HEALTHY;
     gboolean is_known = !off && ask_verdict(line->server, &verdict);
     g_autofree char *refusal = is_known ? verdict_hold_refusal(verdict, line->server) : NULL;
-    gboolean changed = FALSE;
+    const char *takeover = is_known && verdict == VERDICT_FAILED ? "true" : NULL;
 
     if (refusal != NULL) {
         g_set_error_literal(error, UNDERSTUDY_ERROR, UNDERSTUDY_ERROR_BUSY, refusal);
         return exit_code_of(*error);
     }
-    if (!set_param(line->server, "hold", off ? "" : "true", &changed, error)) {
+    if (off ? !hold_end(line->server, error) : !set_hold(line->server, "true", takeover, error)) {
         return exit_code_of(*error);
     }
     printf(off ? "%s takes its place again when it is back\n"

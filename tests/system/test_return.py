@@ -79,6 +79,30 @@ def test_a_server_that_is_repaired_or_held_is_left_alone(watched):
     watched.wait_returned(SERVER)
 
 
+def test_a_hold_outlives_a_blackout_of_the_site(watched):
+    """The tickets are gone with the cluster's status, and the original boots together with the hosts."""
+    watched.lab.crash(SERVER)
+    watched.wait_taken_over(SERVER)
+    watched.understudy("hold", SERVER)
+    try:
+        for host in watched.hosts:
+            watched.lab.crash(host)
+        for node in (SERVER, *watched.hosts):
+            watched.lab.boot(node)
+        watched.wait_taken_over(SERVER, timeout_s=240)
+        assert watched.lab.node(SERVER).state() == "crashed", "it was not isolated again"
+        assert watched.granted_tickets() == {f"takeover-{SERVER}"}
+        watched.lab.boot(SERVER)
+        wait_until(lambda: "held" in watched.server(SERVER)["reason"], 30, "status to say that it is held")
+        stays(lambda: watched.verdict(SERVER) == "failed" and watched.answering(SERVER) == "image",
+              "the image to go on while it is held")
+    finally:
+        watched.understudy("release", SERVER, "--no-wait", check=False)
+        watched.understudy("hold", SERVER, "--off", check=False)
+    watched.wait_returned(SERVER)
+    assert watched.lab.node(SERVER).state() == "running"
+
+
 def test_the_guest_panics_and_serves_again(watched):
     watched.lab.crash(SERVER)
     host = watched.wait_taken_over(SERVER)[SERVER]

@@ -266,6 +266,16 @@ static void op_pause_end(const server_config_t *config, gpointer user_data)
     }
 }
 
+static void op_held_takeover_set(const server_config_t *config, gboolean is_held, gpointer user_data)
+{
+    world_t *world = ((world_host_t *) user_data)->world;
+
+    check_act(user_data, server_index(config->name), is_held ? "notes a hold of" : "forgets a hold of");
+    if (!world->cib_refuses) {
+        world->servers[server_index(config->name)].held_takeover = is_held && world->hold;
+    }
+}
+
 static void op_record_applied(const char *server, const verdict_record_t *from, const verdict_record_t *to,
                               gpointer user_data)
 {
@@ -313,14 +323,13 @@ static gint64 op_wall_ms(gpointer user_data)
 
 static const group_ops_t ops = {
     op_send, op_round_start, op_isolation_start, op_isolation_look, op_fencing_look, op_isolation_cancel, op_start_check,
-    op_starts_clean_up, op_tickets_set, op_pause_end, op_record_applied, op_request_answered, op_event_stored,
-    op_generation_agreed, op_note,
-    op_wall_ms,
+    op_starts_clean_up, op_tickets_set, op_pause_end, op_held_takeover_set, op_record_applied, op_request_answered,
+    op_event_stored, op_generation_agreed, op_note, op_wall_ms,
 };
 
 /* The CIB and the servers ----------------------------------------------------------*/
 
-static server_config_t *config_new(const world_t *world, const char *name)
+static server_config_t *config_new(const world_t *world, const char *name, gboolean held_takeover)
 {
     g_autoptr(GHashTable) params = g_hash_table_new(g_str_hash, g_str_equal);
 
@@ -330,6 +339,7 @@ static server_config_t *config_new(const world_t *world, const char *name)
     g_hash_table_insert(params, (gpointer) "isolate", (gpointer) world->isolate);
     g_hash_table_insert(params, (gpointer) "gate_quiet", (gpointer) "0");
     g_hash_table_insert(params, (gpointer) "hold", (gpointer) (world->hold ? "true" : "false"));
+    g_hash_table_insert(params, (gpointer) "held_takeover", (gpointer) (held_takeover ? "true" : "false"));
     if (world->paused_until != NULL) {
         g_hash_table_insert(params, (gpointer) "paused_until", (gpointer) world->paused_until);
     }
@@ -366,7 +376,7 @@ static void host_read_cib(world_host_t *host)
         gboolean active = server->image_running || server->image_change_ms != 0;
         group_server_facts_t facts = {
             .name = server->name,
-            .config = config_new(host->world, server->name),
+            .config = config_new(host->world, server->name, server->held_takeover),
             .refused_hosts = server->refused ? refused_hosts : NULL,
             .held_back = server->disabled ? "it is disabled" : NULL,
             .site_fault = server->site_fault,

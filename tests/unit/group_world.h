@@ -44,6 +44,7 @@ typedef struct world_server {
     guint isolations;
     guint starts;
     gboolean both_served;    /* an invariant was broken */
+    gboolean held_takeover;  /* in the CIB */
     gboolean absent;         /* not in the CIB */
     const char *site_fault;  /* or NULL */
 } world_server_t;
@@ -86,7 +87,7 @@ struct world {
     gboolean hold;           /* of every server */
     const char *paused_until; /* of every server, or NULL */
     guint pause_ends;        /* how often a leader wanted to end it */
-    gboolean cib_refuses;    /* to forget a pause */
+    gboolean cib_refuses;    /* to forget a pause, to note or forget what is held */
     gboolean store_is_silent;
     GHashTable *store;       /* what it remembers: server -> digest of probes */
     gint64 fencing_late_ms;  /* so much longer takes what was begun by a daemon that is killed */

@@ -131,7 +131,7 @@ static void test_a_ticket_is_forgotten(void **state)
     assert_null(strstr(text, "<ticket_state id=\"takeover-db1\""));
 }
 
-static gboolean has_pause(cib_connection_t *cib, const char *pair_id)
+static gboolean has_text(cib_connection_t *cib, const char *pair_id)
 {
     xmlNode *xml = cib_connection_query(cib, NULL);
     xmlBuffer *buffer = xmlBufferCreate();
@@ -162,13 +162,45 @@ static void test_a_parameter_is_removed_if_it_is_as_it_was_read(void **state)
     assert_true(g_file_set_contents(fixture->path, text, -1, NULL));
     cib = open_cib();
     assert_true(cib_param_remove(cib, "standby-db1", "paused_until", PAUSE_LATER, NULL));
-    assert_true(has_pause(cib, "first-pause"));
+    assert_true(has_text(cib, "first-pause"));
     assert_true(cib_param_remove(cib, "standby-db2", "paused_until", PAUSE, NULL));
-    assert_true(has_pause(cib, "first-pause"));
-    assert_false(has_pause(cib, "second-pause"));
+    assert_true(has_text(cib, "first-pause"));
+    assert_false(has_text(cib, "second-pause"));
     assert_true(cib_param_remove(cib, "standby-db1", "paused_until", PAUSE, NULL));
-    assert_false(has_pause(cib, "first-pause"));
+    assert_false(has_text(cib, "first-pause"));
     assert_true(cib_param_remove(cib, "standby-db1", "paused_until", PAUSE, NULL));
+    cib_connection_close(cib);
+}
+
+#define ATTRIBUTE(id, name, value) \
+    "<instance_attributes id='" id "'><nvpair id='" id "-pair' name='" name "' value='" value "'/></instance_attributes>"
+#define IMAGE(server, attributes)                                                        \
+    "<primitive id='standby-" server "' class='ocf' provider='understudy' type='image'>" \
+    ATTRIBUTE(server, "server", server) attributes "</primitive>"
+
+/* Beside `hold` only, and once: what is noted of a hold does not outlive it. */
+static void test_a_parameter_is_added_beside_another(void **state)
+{
+    static const char text[] = CIB_TEXT("1", IMAGE("db1", ATTRIBUTE("held", "hold", "true")) "<group id='together'>"
+                                        IMAGE("db2", "") "</group>", "", "", "");
+    const fixture_t *fixture = *state;
+    cib_connection_t *cib = NULL;
+    g_autofree char *once = NULL;
+    g_autofree char *twice = NULL;
+
+    assert_true(g_file_set_contents(fixture->path, text, -1, NULL));
+    cib = open_cib();
+    assert_true(cib_param_add_beside(cib, "standby-db2", "hold", "held_takeover", "true", NULL));
+    assert_false(has_text(cib, "held_takeover"));
+    assert_true(cib_param_add_beside(cib, "standby-db1", "hold", "held_takeover", "true", NULL));
+    assert_true(has_text(cib, "standby-db1-held_takeover"));
+    once = cib_version(cib);
+    assert_true(cib_param_add_beside(cib, "standby-db1", "hold", "held_takeover", "true", NULL));
+    twice = cib_version(cib);
+    assert_string_equal(once, twice);
+    assert_true(cib_param_clear(cib, "standby-db1", "held_takeover", NULL));
+    assert_false(has_text(cib, "held_takeover"));
+    assert_true(cib_param_clear(cib, "standby-db1", "held_takeover", NULL));
     cib_connection_close(cib);
 }
 
@@ -227,6 +259,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_granting_again_changes_nothing, setup, teardown),
         cmocka_unit_test_setup_teardown(test_a_ticket_is_forgotten, setup, teardown),
         cmocka_unit_test_setup_teardown(test_a_parameter_is_removed_if_it_is_as_it_was_read, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_a_parameter_is_added_beside_another, setup, teardown),
         cmocka_unit_test_setup_teardown(test_replace_refuses_what_is_out_of_date, setup, teardown),
         cmocka_unit_test_setup_teardown(test_changes_reach_the_file, setup, teardown),
         cmocka_unit_test_setup_teardown(test_missing_file_is_a_sentence, setup, teardown),

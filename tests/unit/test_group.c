@@ -145,6 +145,100 @@ static void restart_all(world_t *world)
     }
 }
 
+/* Every host and server loses its power and gets it back: the CIB has lost its status, and with it the tickets. */
+static void blackout(world_t *world)
+{
+    for (guint i = 0; i < WORLD_HOSTS; i++) {
+        world_kill(world, i);
+    }
+    for (guint i = 0; i < WORLD_SERVERS; i++) {
+        world->servers[i].ticket = world->servers[i].image_running = FALSE;
+        world->servers[i].image_change_ms = 0;
+        boot(world, i);
+    }
+    for (guint i = 0; i < WORLD_HOSTS; i++) {
+        world_start(world, i);
+    }
+}
+
+static void test_a_hold_outlives_a_blackout_of_the_site(void **state)
+{
+    world_t *world = running_world("required");
+    world_server_t *server = &world->servers[0];
+
+    (void) state;
+    crash(world, 0);
+    assert_until(world, 0, VERDICT_FAILED);
+    world->hold = TRUE; /* of the others, too: they are not taken over */
+    world_run(world, 10000);
+    assert_true(server->image_running && server->held_takeover);
+    assert_false(world->servers[1].held_takeover);
+    blackout(world);
+    assert_until(world, 0, VERDICT_FAILED);
+    world_run(world, 10000);
+    assert_true(server->image_running);
+    assert_false(server->powered);
+    assert_int_equal(server->isolations, 2);
+    for (guint i = 1; i < WORLD_SERVERS; i++) {
+        assert_int_equal(world_verdict(world, 0, i), VERDICT_HEALTHY);
+        assert_int_equal(world->servers[i].isolations, 0);
+    }
+    boot(world, 0);
+    world_run(world, 60000);
+    assert_int_equal(world_verdict(world, 0, 0), VERDICT_FAILED);
+    world_end(world);
+}
+
+/* It serves again, say because an operator has released it: the next blackout is none of its business. */
+static void test_a_hold_ends_with_its_takeover(void **state)
+{
+    world_t *world = running_world("required");
+    world_server_t *server = &world->servers[0];
+
+    (void) state;
+    world->hold = TRUE;
+    crash(world, 0);
+    assert_until(world, 0, VERDICT_FAILED);
+    world_run(world, 10000);
+    assert_true(server->held_takeover);
+    boot(world, 0);
+    assert_true(world_request(world, 0, 0, VERDICT_REQUEST_RELEASE));
+    assert_until(world, 0, VERDICT_HEALTHY);
+    world_run(world, 1000);
+    assert_false(server->held_takeover);
+    blackout(world);
+    world_run(world, 120000);
+    assert_int_equal(world_verdict(world, 0, 0), VERDICT_HEALTHY);
+    assert_int_equal(server->isolations, 1);
+    world_end(world);
+}
+
+/* Isolating it would do nothing but harm until a host can run its image; the hold may be ended meanwhile. */
+static void test_a_held_server_is_not_isolated_for_nothing_after_a_blackout(void **state)
+{
+    world_t *world = running_world("required");
+    world_server_t *server = &world->servers[0];
+
+    (void) state;
+    world->hold = TRUE;
+    crash(world, 0);
+    assert_until(world, 0, VERDICT_FAILED);
+    world_run(world, 10000);
+    server->no_room = TRUE;
+    blackout(world);
+    world_run(world, 60000);
+    assert_int_equal(world_verdict(world, 0, 0), VERDICT_HEALTHY);
+    assert_int_equal(server->isolations, 1);
+    assert_true(server->held_takeover);
+    world->hold = FALSE;
+    server->no_room = FALSE;
+    world_run(world, 60000);
+    assert_int_equal(world_verdict(world, 0, 0), VERDICT_HEALTHY);
+    assert_int_equal(server->isolations, 1);
+    assert_false(server->held_takeover);
+    world_end(world);
+}
+
 static void test_a_server_that_is_down_when_the_cluster_starts_is_taken_over(void **state)
 {
     world_t *world = running_world("required");
@@ -2036,6 +2130,9 @@ int main(void)
         cmocka_unit_test(test_a_server_that_was_never_seen_up_is_not_judged),
         cmocka_unit_test(test_a_server_is_seen_anew_when_its_probes_change),
         cmocka_unit_test(test_probes_that_change_under_a_doubt_end_it),
+        cmocka_unit_test(test_a_hold_outlives_a_blackout_of_the_site),
+        cmocka_unit_test(test_a_hold_ends_with_its_takeover),
+        cmocka_unit_test(test_a_held_server_is_not_isolated_for_nothing_after_a_blackout),
         cmocka_unit_test(test_a_server_that_is_down_when_the_cluster_starts_is_taken_over),
         cmocka_unit_test(test_a_server_that_boots_when_the_cluster_starts_is_let_be),
         cmocka_unit_test(test_a_service_that_is_dead_when_the_cluster_starts_is_taken_over),

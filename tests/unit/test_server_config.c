@@ -53,6 +53,7 @@ static void test_wrong_values_name_the_parameter(void **state)
         { "paused_until", "soon" },
         { "paused_until", "2026-01-31T18:00:00Z/2026-01-31T18:00:00Z" }, { "paused_until", "/2026-01-31T18:00:00Z" },
         { "paused_until", "2026-01-31T18:00:00Z/" }, { "paused_until", "resumed/resumed" }, { "hold", "perhaps" },
+        { "held_takeover", "perhaps" },
     };
 
     (void) state;

@@ -100,6 +100,18 @@ static void assert_next(const verdict_decision_t *decision, verdict_t verdict)
     assert_non_null(decision->next.reason);
 }
 
+static void assert_waits_for(fixture_t *fixture, const char *word)
+{
+    g_autofree char *sentence = verdict_waits_for(&fixture->view);
+
+    if (word == NULL) {
+        assert_null(sentence);
+    } else {
+        assert_non_null(sentence);
+        assert_non_null(g_strstr_len(sentence, -1, word));
+    }
+}
+
 static void round_is(fixture_t *fixture, gint64 asked_ms, gboolean complete, const char *service,
                      const char *management)
 {
@@ -434,6 +446,95 @@ static void test_what_is_up_after_the_fencing_may_be_lifted(void **state)
     assert_string_equal(fixture.decision.next.seen_probes, fixture.config->probes_digest);
     assert_true(verdict_may_lift(&fixture.decision.next));
     fixture_clear(&fixture);
+}
+
+/* The site was without power while an operator held the image: the original may serve by now, with older data. */
+static void test_a_held_takeover_goes_on_after_all_observers_were_ended(void **state)
+{
+    static const struct {
+        gboolean hold;
+        gboolean held_takeover;
+        gboolean resumes;
+    } cases[] = {
+        { FALSE, FALSE, FALSE }, { TRUE, FALSE, FALSE }, { FALSE, TRUE, FALSE }, { TRUE, TRUE, TRUE },
+    };
+
+    (void) state;
+    for (gsize i = 0; i < G_N_ELEMENTS(cases); i++) {
+        fixture_t fixture;
+
+        fixture_init_first(&fixture);
+        fixture.view.fencing_over_since_ms = NOW_MS - 60000;
+        fixture.config->hold = cases[i].hold;
+        fixture.config->held_takeover = cases[i].held_takeover;
+        assert_int_equal(verdict_resumes_hold(fixture.config, &fixture.record), cases[i].resumes);
+        assert_next(decide(&fixture), cases[i].resumes ? VERDICT_ISOLATING : VERDICT_HEALTHY);
+        assert_int_equal(fixture.decision.next.by_operator, cases[i].resumes);
+        if (cases[i].resumes) {
+            assert_waits_for(&fixture, "understudy hold db1 --off");
+            fixture.view.is_paused = TRUE;
+            assert_false(decide(&fixture)->change);
+            fixture.view.is_paused = FALSE;
+            fixture.view.start_possible = FALSE;
+            fixture.view.start_obstacle = "no host has room";
+            assert_next(decide(&fixture), VERDICT_HEALTHY);
+            assert_string_equal(fixture.decision.next.reason, "not taken over: no host has room");
+            assert_true(verdict_resumes_hold(fixture.config, &fixture.decision.next));
+        }
+        fixture_clear(&fixture);
+    }
+}
+
+/* A ticket that outlived the observers is latched, also where nobody says whether the server is up. */
+static void test_a_held_ticket_is_latched_without_probes(void **state)
+{
+    fixture_t fixture;
+
+    (void) state;
+    for (guint held = 0; held < 2; held++) {
+        fixture_init(&fixture, VERDICT_HEALTHY, "required");
+        g_ptr_array_set_size(fixture.config->probes, 0);
+        fixture.config->hold = fixture.config->held_takeover = held == 1;
+        verdict_record_clear(&fixture.record);
+        verdict_record_first(&fixture.record, fixture.config, TRUE);
+        assert_int_equal(fixture.record.verdict, held == 1 ? VERDICT_FAILED : VERDICT_HEALTHY);
+        fixture_clear(&fixture);
+    }
+}
+
+static void test_what_is_noted_of_a_hold(void **state)
+{
+    static const struct {
+        verdict_t verdict;
+        isolation_state_t isolation;
+        gboolean hold;
+        gboolean held_takeover;
+        held_action_t action;
+    } cases[] = {
+        { VERDICT_FAILED, ISOLATION_STATE_NOT_BEGUN, TRUE, FALSE, HELD_NOTE },
+        { VERDICT_FAILED, ISOLATION_STATE_NOT_BEGUN, TRUE, TRUE, HELD_KEEP },
+        { VERDICT_FAILED, ISOLATION_STATE_NOT_BEGUN, FALSE, FALSE, HELD_KEEP },
+        { VERDICT_FAILED, ISOLATION_STATE_NOT_BEGUN, FALSE, TRUE, HELD_FORGET },
+        { VERDICT_ISOLATING, ISOLATION_STATE_BEGUN, TRUE, FALSE, HELD_KEEP },
+        { VERDICT_ISOLATING, ISOLATION_STATE_BEGUN, TRUE, TRUE, HELD_KEEP },
+        { VERDICT_RETURNING, ISOLATION_STATE_NOT_BEGUN, TRUE, TRUE, HELD_FORGET },
+        { VERDICT_HEALTHY, ISOLATION_STATE_NOT_BEGUN, TRUE, FALSE, HELD_KEEP },
+        { VERDICT_HEALTHY, ISOLATION_STATE_NOT_BEGUN, TRUE, TRUE, HELD_FORGET },
+        { VERDICT_HEALTHY, ISOLATION_STATE_BEGUN, TRUE, TRUE, HELD_KEEP },
+        { VERDICT_HEALTHY, ISOLATION_STATE_BEGUN, FALSE, TRUE, HELD_FORGET },
+    };
+
+    (void) state;
+    for (gsize i = 0; i < G_N_ELEMENTS(cases); i++) {
+        fixture_t fixture;
+
+        fixture_init(&fixture, cases[i].verdict, "required");
+        fixture.record.isolation = cases[i].isolation;
+        fixture.config->hold = cases[i].hold;
+        fixture.config->held_takeover = cases[i].held_takeover;
+        assert_int_equal(decide(&fixture)->held, cases[i].action);
+        fixture_clear(&fixture);
+    }
 }
 
 /* Neither is what is only doubted, and what was not seen up. */
@@ -991,18 +1092,6 @@ static void set_recover_probe(fixture_t *fixture, const char *text)
     probe_spec_free(fixture->config->recover_probe);
     fixture->config->recover_probe = probe_spec_parse(text, NULL);
     assert_non_null(fixture->config->recover_probe);
-}
-
-static void assert_waits_for(fixture_t *fixture, const char *word)
-{
-    g_autofree char *sentence = verdict_waits_for(&fixture->view);
-
-    if (word == NULL) {
-        assert_null(sentence);
-    } else {
-        assert_non_null(sentence);
-        assert_non_null(g_strstr_len(sentence, -1, word));
-    }
 }
 
 static void test_an_image_is_not_stopped_for_a_machine_that_is_merely_on(void **state)
@@ -1647,6 +1736,9 @@ int main(void)
         cmocka_unit_test(test_the_management_address_is_asked_until_it_is_seen_up),
         cmocka_unit_test(test_nothing_is_judged_before_the_fencer_was_asked),
         cmocka_unit_test(test_what_is_up_after_the_fencing_may_be_lifted),
+        cmocka_unit_test(test_a_held_takeover_goes_on_after_all_observers_were_ended),
+        cmocka_unit_test(test_a_held_ticket_is_latched_without_probes),
+        cmocka_unit_test(test_what_is_noted_of_a_hold),
         cmocka_unit_test(test_what_is_down_after_the_fencing_keeps_its_entry_until_it_is_up),
         cmocka_unit_test(test_without_probes_the_fencers_word_is_enough),
         cmocka_unit_test(test_other_probes_end_a_suspicion),
