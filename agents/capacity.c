@@ -257,12 +257,13 @@ static void keep_running_images(capacity_t *capacity, const cluster_host_t *host
 
 static gboolean publish_in(cib_connection_t *cib, xmlNode *cib_xml, const cluster_state_t *state, const char *node,
                            const capacity_sample_t *sample, const capacity_load_t *load,
-                           const capacity_limits_t *limits, GError **error)
+                           const capacity_limits_t *limits, gboolean is_refused, GError **error)
 {
     const cluster_host_t *host = find_host(state, node);
     capacity_t published = { 0 };
     capacity_t capacity = { 0 };
     gboolean has_published = FALSE;
+    gboolean is_urgent = FALSE;
     gboolean good = TRUE;
     xmlNode *fragment = NULL;
 
@@ -272,11 +273,14 @@ static gboolean publish_in(cib_connection_t *cib, xmlNode *cib_xml, const cluste
         return FALSE;
     }
     has_published = published_read(host, &published);
-    capacity = capacity_compute(sample, load, limits, has_published ? &published : NULL);
+    capacity = capacity_decide(sample, load, limits, has_published ? &published : NULL, is_refused, &is_urgent);
     keep_running_images(&capacity, host);
     if (has_published
-        && (capacity_equal(&capacity, &published) || images_are_moving(state) || observers_are_busy())) {
+        && (capacity_equal(&capacity, &published) || (!is_urgent && (images_are_moving(state) || observers_are_busy())))) {
         return TRUE;
+    }
+    if (is_refused) {
+        ocf_log("the store refuses this host until it is unfenced: no image is to be placed here");
     }
     ocf_log("publishing capacity: cpu=%" G_GINT64_FORMAT " hv_memory=%" G_GINT64_FORMAT " headroom=%" G_GINT64_FORMAT
             " (load that Pacemaker does not manage: %.2f CPUs, %.0f MiB)",
@@ -288,12 +292,12 @@ static gboolean publish_in(cib_connection_t *cib, xmlNode *cib_xml, const cluste
 }
 
 static gboolean publish(const char *node, const capacity_sample_t *sample, const capacity_load_t *load,
-                        const capacity_limits_t *limits, GError **error)
+                        const capacity_limits_t *limits, gboolean is_refused, GError **error)
 {
     cib_connection_t *cib = cib_connection_open("understudy-capacity", error);
     xmlNode *cib_xml = cib != NULL ? cib_connection_query(cib, error) : NULL;
     cluster_state_t *state = cib_xml != NULL ? cluster_state_parse(cib_xml, error) : NULL;
-    gboolean good = state != NULL && publish_in(cib, cib_xml, state, node, sample, load, limits, error);
+    gboolean good = state != NULL && publish_in(cib, cib_xml, state, node, sample, load, limits, is_refused, error);
 
     cluster_state_free(state);
     if (cib_xml != NULL) {
@@ -307,7 +311,7 @@ static gboolean publish(const char *node, const capacity_sample_t *sample, const
 
 /* Actions ----------------------------------------------------------------------*/
 
-static gboolean look_and_publish(const ocf_call_t *call, gboolean first, GError **error)
+static gboolean look_and_publish(const ocf_call_t *call, gboolean first, gboolean is_refused, GError **error)
 {
     capacity_limits_t limits = {
         .cpu_reserve = (guint) ocf_value_integer(call->values, "cpu_reserve"),
@@ -324,7 +328,7 @@ static gboolean look_and_publish(const ocf_call_t *call, gboolean first, GError 
         return FALSE;
     }
     capacity_load_update(has_before ? &before : NULL, &now, &limits, &load);
-    return state_save(&now, &load, error) && publish(call->node, &now, &load, &limits, error);
+    return state_save(&now, &load, error) && publish(call->node, &now, &load, &limits, is_refused, error);
 }
 
 /* For fence_rbd. A store that does not answer makes this host none the less able to carry images: the next
@@ -344,13 +348,14 @@ static char *host_register(const ocf_call_t *call, gboolean always)
     return double_text;
 }
 
-static void host_look_at_fence(const ocf_call_t *call)
+/* TRUE if the store refuses this host. */
+static gboolean host_look_at_fence(const ocf_call_t *call)
 {
     const store_options_t options = { .conf = ocf_value_string(call->values, "ceph_conf"),
                                       .user = ocf_value_string(call->values, "ceph_user"),
                                       .timeout_ms = REGISTRY_TIMEOUT_MS };
 
-    fenced_host_look(call->node, &options, FENCE_TIMEOUT_S);
+    return fenced_host_look(call->node, &options, FENCE_TIMEOUT_S);
 }
 
 static GHashTable *resource_ids_read(GError **error)
@@ -400,11 +405,14 @@ static ocf_rc_t capacity_start(const ocf_call_t *call)
 {
     GError *error = NULL;
     g_autofree char *double_text = NULL;
+    gboolean is_refused = FALSE;
 
     if (is_started()) {
         return OCF_RC_SUCCESS;
     }
-    if (!look_and_publish(call, TRUE, &error)) {
+    /* Before the numbers of before the fence bring an image here. */
+    is_refused = host_look_at_fence(call);
+    if (!look_and_publish(call, TRUE, is_refused, &error)) {
         g_unlink(STATE_FILE);
         return ocf_fail(error);
     }
@@ -412,7 +420,6 @@ static ocf_rc_t capacity_start(const ocf_call_t *call)
     if (double_text != NULL) {
         ocf_log("%s", double_text); /* the monitor says it for as long as it is so */
     }
-    host_look_at_fence(call);
     return OCF_RC_SUCCESS;
 }
 
@@ -430,6 +437,7 @@ static ocf_rc_t capacity_monitor(const ocf_call_t *call)
 {
     GError *error = NULL;
     g_autofree char *double_text = NULL;
+    gboolean is_refused = FALSE;
 
     if (call->params_error == NULL && (call->is_probe || !image_arrivals_are_settled())) {
         arrivals_look(call);
@@ -440,10 +448,10 @@ static ocf_rc_t capacity_monitor(const ocf_call_t *call)
     if (call->is_probe || call->params_error != NULL) {
         return OCF_RC_SUCCESS;
     }
-    host_look_at_fence(call);
+    is_refused = host_look_at_fence(call);
     double_text = host_register(call, FALSE);
     image_claim_end_leftovers(REGISTRY_TIMEOUT_MS, LEFTOVERS_TIMEOUT_MS);
-    if (look_and_publish(call, FALSE, &error)) {
+    if (look_and_publish(call, FALSE, is_refused, &error)) {
         if (double_text != NULL) {
             ocf_exit_reason("%s", double_text);
         }

@@ -88,6 +88,23 @@ capacity_t capacity_compute(const capacity_sample_t *now, const capacity_load_t 
     return capacity;
 }
 
+gboolean capacity_is_withheld(const capacity_t *published)
+{
+    return published->cpu == 0 && published->memory_mib == 0 && published->headroom == 0;
+}
+
+capacity_t capacity_decide(const capacity_sample_t *now, const capacity_load_t *load, const capacity_limits_t *limits,
+                           const capacity_t *published, gboolean is_refused, gboolean *is_urgent)
+{
+    gboolean was_withheld = published != NULL && capacity_is_withheld(published);
+
+    *is_urgent = is_refused || was_withheld;
+    if (is_refused) {
+        return (capacity_t) { 0 };
+    }
+    return capacity_compute(now, load, limits, was_withheld ? NULL : published);
+}
+
 gboolean capacity_equal(const capacity_t *a, const capacity_t *b)
 {
     return a->cpu == b->cpu && a->memory_mib == b->memory_mib && a->headroom == b->headroom;

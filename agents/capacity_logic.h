@@ -67,6 +67,19 @@ void capacity_load_update(const capacity_sample_t *before, const capacity_sample
 capacity_t capacity_compute(const capacity_sample_t *now, const capacity_load_t *load,
                             const capacity_limits_t *limits, const capacity_t *published);
 
+/* TRUE if that is of a host that the store refused: nothing, and no other host publishes so little. */
+gboolean capacity_is_withheld(const capacity_t *published);
+
+/*!
+ * \brief What to publish, or nothing while the store refuses this host
+ *
+ * An image that was placed here would wait until the host is let in, while others are free.
+ *
+ * \param[out] is_urgent  room goes, or is back: also in the middle of a takeover, which it is for
+ */
+capacity_t capacity_decide(const capacity_sample_t *now, const capacity_load_t *load, const capacity_limits_t *limits,
+                           const capacity_t *published, gboolean is_refused, gboolean *is_urgent);
+
 gboolean capacity_equal(const capacity_t *a, const capacity_t *b);
 
 #endif

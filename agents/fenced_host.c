@@ -85,13 +85,15 @@ static char *process_identity(pid_t pid, GError **error)
     return g_strdup_printf("%d:%" G_GUINT64_FORMAT, (int) pid, stat.start_ticks);
 }
 
-void fenced_host_look(const char *name, const store_options_t *options, guint timeout_s)
+gboolean fenced_host_look(const char *name, const store_options_t *options, guint timeout_s)
 {
     g_autoptr(GError) error = NULL;
     const fenced_host_ops_t *ops = module_load(FENCED_HOST_MODULE_FILE, FENCED_HOST_MODULE_SYMBOL, &error);
     g_autofree char *executor = ops != NULL ? process_identity(getppid(), &error) : NULL;
+    gboolean is_refused = FALSE;
 
-    if (executor == NULL || !ops->look(name, options, executor, timeout_s, &error)) {
+    if (executor == NULL || !ops->look(name, options, executor, timeout_s, &is_refused, &error)) {
         ocf_log("whether %s was fenced, and what follows from it: %s", name, error->message);
     }
+    return is_refused;
 }

@@ -16,7 +16,7 @@ typedef struct fenced_host_ops {
     char *(*find)(const store_options_t *options, const char *ip, GError **error);
     char **(*list)(const store_options_t *options, GError **error);
     gboolean (*look)(const char *name, const store_options_t *options, const char *executor, guint timeout_s,
-                     GError **error);
+                     gboolean *is_refused, GError **error);
     gboolean (*publish)(const char *name, const store_options_t *options, GError **error);
     gboolean (*holder)(const store_options_t *options, const char *host, const char *server, char **boot_id,
                        char **ended_start, gboolean *clean, gboolean *fenced, GError **error);
@@ -83,7 +83,9 @@ void fenced_host_where(const store_options_t *options, const char *host, char **
  * \param[in] name       this host's name in the cluster
  * \param[in] options    the store, and a user that may set keys below understudy/host/
  * \param[in] timeout_s  for the fencing
+ *
+ * \return TRUE if the store refuses this host until it is unfenced, as far as it has said: silence is no such word
  */
-void fenced_host_look(const char *name, const store_options_t *options, guint timeout_s);
+gboolean fenced_host_look(const char *name, const store_options_t *options, guint timeout_s);
 
 #endif

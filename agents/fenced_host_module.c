@@ -112,12 +112,10 @@ static gboolean fence(const char *name, guint timeout_s, GError **error)
 }
 
 /* registry_fence_t* of this host that are in force; NULL with an error. */
-static GPtrArray *fences_read(const char *name, const store_options_t *options, GError **error)
+static GPtrArray *fences_read(store_t *store, const char *name, GError **error)
 {
-    store_t *store = store_open(options, error);
-    g_autoptr(GHashTable) values = store != NULL ? config_key_dump(store, REGISTRY_FENCE_PREFIX, error) : NULL;
+    g_autoptr(GHashTable) values = config_key_dump(store, REGISTRY_FENCE_PREFIX, error);
 
-    store_close(store);
     return values != NULL ? registry_fences_in_force(values, name, error) : NULL;
 }
 
@@ -163,15 +161,31 @@ typedef struct {
     char **events;
 } own_t;
 
+/* The blocklist itself, for an operator may have taken off what a fence has recorded. */
+static void refusal_take(store_t *store, guint fences, own_fence_note_t *note)
+{
+    g_autoptr(GError) error = NULL;
+    g_autofree char *address = fences > 0 ? store_own_address(store, &error) : NULL;
+    g_autoptr(GHashTable) entries = address != NULL ? store_blocklist_list(store, &error) : NULL;
+    gboolean is_listed = entries != NULL && store_blocklist_covers(entries, address);
+
+    own_fence_take_refusal(note, fences, entries != NULL ? &is_listed : NULL);
+    if (error != NULL) {
+        g_message("whether the store refuses this host can't be known: %s", error->message);
+    }
+}
+
 static gboolean step_take(const own_t *own, own_fence_note_t *note, own_fence_step_t *step, GError **error)
 {
-    g_autoptr(GPtrArray) fences = fences_read(own->name, own->options, error);
+    store_t *store = store_open(own->options, error);
+    g_autoptr(GPtrArray) fences = store != NULL ? fences_read(store, own->name, error) : NULL;
 
-    if (fences == NULL) {
-        return FALSE;
+    if (fences != NULL) {
+        *step = own_fence_step(note, fences, own->boot_id, own->executor, own->events, boottime_s());
+        refusal_take(store, fences->len, note);
     }
-    *step = own_fence_step(note, fences, own->boot_id, own->executor, own->events, boottime_s());
-    return TRUE;
+    store_close(store);
+    return fences != NULL;
 }
 
 /* What this makes of the record is known afterwards: once for each fence of somebody else's. */
@@ -202,7 +216,7 @@ static gboolean look_and_act(const own_t *own, own_fence_note_t *note, guint tim
 }
 
 static gboolean look(const char *name, const store_options_t *options, const char *executor, guint timeout_s,
-                     GError **error)
+                     gboolean *is_refused, GError **error)
 {
     own_t own = { .name = name, .options = options, .executor = executor };
     g_autofree char *text = NULL;
@@ -214,6 +228,7 @@ static gboolean look(const char *name, const store_options_t *options, const cha
 
     (void) g_file_get_contents(NOTE_FILE, &text, NULL, NULL);
     note = own_fence_note_parse(text != NULL ? text : "");
+    *is_refused = note->is_refused;
     if (!successes_read(name, &events, error) || !g_file_get_contents(BOOT_ID_FILE, &boot_id, NULL, error)) {
         return FALSE;
     }
@@ -223,6 +238,7 @@ static gboolean look(const char *name, const store_options_t *options, const cha
     own.events = events;
     own.boot_id = g_strstrip(boot_id);
     good = look_and_act(&own, note, timeout_s, error);
+    *is_refused = note->is_refused;
     after = own_fence_note_text(note);
     g_mkdir_with_parents(UNDERSTUDY_RUN_DIR, 0755);
     return g_file_set_contents(NOTE_FILE, after, -1, good ? error : NULL) && good;

@@ -42,6 +42,7 @@ own_fence_note_t *own_fence_note_parse(const char *text)
     note->seen_at_s = g_key_file_get_int64(file, GROUP, "seen_at_s", NULL);
     note->is_in_force = g_key_file_get_boolean(file, GROUP, "in_force", NULL);
     note->is_said = g_key_file_get_boolean(file, GROUP, "said", NULL);
+    note->is_refused = g_key_file_get_boolean(file, GROUP, "refused", NULL);
     note->events = key_texts(file, "events");
     return note;
 }
@@ -55,6 +56,7 @@ char *own_fence_note_text(const own_fence_note_t *note)
     g_key_file_set_int64(file, GROUP, "seen_at_s", note->seen_at_s);
     g_key_file_set_boolean(file, GROUP, "in_force", note->is_in_force);
     g_key_file_set_boolean(file, GROUP, "said", note->is_said);
+    g_key_file_set_boolean(file, GROUP, "refused", note->is_refused);
     g_key_file_set_string_list(file, GROUP, "events", (const char *const *) note->events, g_strv_length(note->events));
     return g_key_file_to_data(file, NULL, NULL);
 }
@@ -71,7 +73,7 @@ void own_fence_note_free(own_fence_note_t *note)
 
 gboolean own_fence_must_look(const own_fence_note_t *note, const char *executor, char **events)
 {
-    if (note->is_in_force || strcmp(note->executor, executor) != 0) {
+    if (note->is_in_force || note->is_refused || strcmp(note->executor, executor) != 0) {
         return TRUE;
     }
     for (char **event = events; *event != NULL; event++) {
@@ -141,4 +143,13 @@ own_fence_step_t own_fence_step(own_fence_note_t *note, const GPtrArray *fences,
         }
     }
     return !note->is_said && now_s - note->seen_at_s >= timeout_s ? OWN_FENCE_SAY_EMPTY : OWN_FENCE_WAIT;
+}
+
+void own_fence_take_refusal(own_fence_note_t *note, guint fences, const gboolean *is_listed)
+{
+    if (fences == 0) {
+        note->is_refused = FALSE;
+    } else if (is_listed != NULL) {
+        note->is_refused = *is_listed;
+    }
 }

@@ -18,6 +18,7 @@ typedef struct own_fence_note {
     gint64 seen_at_s;     /* when the newest of them was first seen, CLOCK_BOOTTIME */
     gboolean is_in_force; /* some were at the last look */
     gboolean is_said;     /* that nothing is left here since */
+    gboolean is_refused;  /* the store refuses this host for a fence, of whatever boot, as far as it has said */
     char **events;        /* the fencer's successes with this host, as they were at the last look */
 } own_fence_note_t;
 
@@ -50,6 +51,14 @@ typedef enum {
  */
 own_fence_step_t own_fence_step(own_fence_note_t *note, const GPtrArray *fences, const char *boot_id,
                                 const char *executor, char **events, gint64 now_s);
+
+/*!
+ * \brief Take in whether the store refuses this host
+ *
+ * \param[in] fences     how many of this host's are in force, of whatever boot: without any it is not refused
+ * \param[in] is_listed  whether its blocklist covers this host; NULL: it has not said, what was known stands
+ */
+void own_fence_take_refusal(own_fence_note_t *note, guint fences, const gboolean *is_listed);
 
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(own_fence_note_t, own_fence_note_free)
 

@@ -808,8 +808,8 @@ static gboolean is_promised(const group_server_t *server, gint64 now_ms)
 
     return (verdict == VERDICT_SUSPECT || verdict == VERDICT_DOUBTED
             || (server->config != NULL && verdict_resumes_hold(server->config, &server->record)))
-           && server->start_checked_ms != VERDICT_NEVER && server->start_possible && now_ms < server->start_checked_ms + VERDICT_START_VALID_MS
-           && !group_pause_is_on(server, now_ms) && server->site_fault == NULL && server->held_back == NULL;
+           && server->start_checked_ms != VERDICT_NEVER && server->start_possible
+           && now_ms < server->start_checked_ms + VERDICT_START_VALID_MS && !group_pause_is_on(server, now_ms) && server->site_fault == NULL && server->held_back == NULL;
 }
 
 /* Its image needs a host that is not taken yet. */

@@ -153,6 +153,12 @@ class FencedCluster:
         done = self.lab.exec("store", "ceph", "osd", "dump", "--format", "json")
         return f"{self.site.address(host, 'store')}:0/0" in json.loads(done.stdout)["blocklist"]
 
+    def room(self, host: str) -> dict[str, int]:
+        """What a host has published that it can carry, by the CIB."""
+        nodes = ET.fromstring(self.run("cibadmin", "--query", "--scope", "nodes").stdout)
+        return {pair.get("name"): int(pair.get("value"))
+                for pair in nodes.findall(f"node[@uname='{host}']/utilization/nvpair")}
+
     def records(self) -> list[str]:
         """Hosts that are fenced, by their records; what is recorded of single clients is no fence."""
         done = self.lab.exec("store", "ceph", "config-key", "dump", "understudy/fence/", "--format", "json")

@@ -15,7 +15,7 @@ from lab.api import wait_until
 from lab.cgroup import Cgroup
 from lab.site import CEPHX_USER, POOL
 from ledger import Ledger
-from protected import Protected, stays
+from protected import Protected, Watcher, stays
 
 # A client that writes what is there into the last block of an image.
 INTRUDER = """
@@ -213,7 +213,10 @@ def test_fenced_and_unfenced_by_hand(fenced, running):
     fenced.run("stonith_admin", "--unfence", running, host=there, check=False)
     assert fenced.qemu(running) is None and fenced.domain_state(running) == ""
     assert fenced.is_refused(running) and fenced.records() == [running]
-    assert_undisturbed_return(fenced, running, there)
+    with Watcher(lambda: set(fenced.room(running).values()) == {0}) as watch:
+        assert_undisturbed_return(fenced, running, there)
+    assert watch.seen, "images could have been placed there while the store refused it"
+    wait_until(lambda: 0 not in fenced.room(running).values(), 60, "it to publish its room again", poll_s=0.3)
     done = [event.get("action") for event in fenced.fencings(running) if event.get("status") == "success"]
     assert {"off", "on"} <= set(done)
     assert fenced.qemu(there) == qemu

@@ -122,6 +122,34 @@ static void test_more_reserve_than_there_is_leaves_nothing(void **state)
     assert_int_equal(capacity.cpu, 0);
     assert_int_equal(capacity.memory_mib, 0);
     assert_int_equal(capacity.headroom, 125);
+    assert_false(capacity_is_withheld(&capacity));
+}
+
+/* The store refuses it: an image would wait here until it is let in. A room that is back is computed afresh. */
+static void test_a_host_that_the_store_refuses_has_no_room(void **state)
+{
+    static const capacity_t few = { .cpu = 1, .memory_mib = 512, .headroom = 100 }; /* of an image that it has still */
+    capacity_sample_t now = sample_at(110, 0, 0);
+    capacity_load_t load = { .cpus = 6.3 };
+    capacity_t room = capacity_compute(&now, &load, &limits, NULL);
+    capacity_t none = { 0 };
+    capacity_t back = { 0 };
+    gboolean is_urgent = TRUE;
+
+    (void) state;
+    assert_int_equal(room.cpu, 1);
+    back = capacity_decide(&now, &load, &limits, &room, FALSE, &is_urgent);
+    assert_true(capacity_equal(&back, &room));
+    assert_false(is_urgent);
+    none = capacity_decide(&now, &load, &limits, &room, TRUE, &is_urgent);
+    assert_true(capacity_is_withheld(&none));
+    assert_true(is_urgent);
+    back = capacity_decide(&now, &load, &limits, &none, FALSE, &is_urgent);
+    assert_true(capacity_equal(&back, &room)); /* what is published stands while it is nearly right: nothing is not */
+    assert_true(is_urgent);
+    assert_false(capacity_is_withheld(&few));
+    none = capacity_decide(&now, &load, &limits, NULL, TRUE, &is_urgent);
+    assert_true(capacity_is_withheld(&none));
 }
 
 /* An image's headroom is the smaller of 100 a CPU and 100 a 4096 MiB, rounded down. */
@@ -157,6 +185,7 @@ int main(void)
         cmocka_unit_test(test_headroom_refuses_nothing_that_fits),
         cmocka_unit_test(test_settle_smooths_a_short_load),
         cmocka_unit_test(test_more_reserve_than_there_is_leaves_nothing),
+        cmocka_unit_test(test_a_host_that_the_store_refuses_has_no_room),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

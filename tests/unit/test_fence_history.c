@@ -177,6 +177,39 @@ static void test_the_note_is_kept(void **state)
     assert_string_equal(again->events[0], one_event[0]);
 }
 
+/* By its own blocklist, which an operator may have changed, and as long as some fence of this host is in force. */
+static void test_whether_the_store_refuses_this_host(void **state)
+{
+    static const gboolean yes = TRUE;
+    static const gboolean no = FALSE;
+    static const struct {
+        gboolean before;
+        guint fences;
+        const gboolean *is_listed;
+        gboolean after;
+    } cases[] = {
+        { FALSE, 0, NULL, FALSE }, { FALSE, 1, &yes, TRUE }, { FALSE, 2, &no, FALSE },
+        { TRUE, 1, &yes, TRUE },   { TRUE, 1, &no, FALSE },  { TRUE, 0, NULL, FALSE },
+        { FALSE, 1, NULL, FALSE }, { TRUE, 1, NULL, TRUE }, /* a store that is silent says neither */
+    };
+
+    (void) state;
+    for (gsize i = 0; i < G_N_ELEMENTS(cases); i++) {
+        g_autoptr(own_fence_note_t) note = own_fence_note_parse("");
+        g_autoptr(own_fence_note_t) again = NULL;
+        g_autofree char *text = NULL;
+
+        step(note, NULL, OLD, 10);
+        note->is_refused = cases[i].before;
+        own_fence_take_refusal(note, cases[i].fences, cases[i].is_listed);
+        assert_int_equal(note->is_refused, cases[i].after);
+        assert_int_equal(own_fence_must_look(note, OLD, one_event), cases[i].after); /* until it is let in */
+        text = own_fence_note_text(note);
+        again = own_fence_note_parse(text);
+        assert_int_equal(again->is_refused, cases[i].after);
+    }
+}
+
 /* Of an earlier version, which knew one fence. */
 static void test_an_old_note_is_read(void **state)
 {
@@ -228,6 +261,7 @@ int main(void)
         cmocka_unit_test(test_the_store_is_asked_when_something_has_happened),
         cmocka_unit_test(test_the_note_is_kept),
         cmocka_unit_test(test_an_old_note_is_read),
+        cmocka_unit_test(test_whether_the_store_refuses_this_host),
         cmocka_unit_test(test_a_host_that_was_fenced),
     };
 
