@@ -484,8 +484,8 @@ static const ocf_agent_t capacity_agent = {
     .longdesc = "Run as a clone on every cloud host. Publishes the node utilization attributes \"" UTILIZATION_CPU
                 "\", \"" UTILIZATION_MEMORY "\" (MiB) and \"" UTILIZATION_HEADROOM "\": the host's total less a reserve "
                 "less the load that Pacemaker does not manage, in coarse steps, held still while a takeover is under "
-                "way. With placement-strategy=balanced Pacemaker then runs each standby image on the least loaded host "
-                "that has room for it.",
+                "way; nothing while the store refuses the host. With placement-strategy=balanced Pacemaker then runs each "
+                "standby image on the least loaded host that has room for it.",
     .params = capacity_params,
     .actions = capacity_actions,
 };

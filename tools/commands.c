@@ -167,7 +167,8 @@ const command_t commands[] = {
       "A server that is down then is taken over after the usual rounds.", run_resume },
     { "hold", TRUE, TRUE, hold_options, "keep a server's image running although the original is back",
       "After a takeover the image goes on until understudy release or understudy hold --off, for instance while the "
-      "original is being repaired. Refused while the server is returning, for its image stops or has stopped then.", run_hold },
+      "original is being repaired. Also after a power failure of the whole site: the server is isolated again then, whatever it "
+      "does, and its image started. Refused while the server is returning, for its image stops or has stopped then.", run_hold },
     { "unclaim", TRUE, TRUE, NULL, "take a server's claim from a start that is gone",
       "A start of an image claims its server in the store, and the stop gives the claim back. A claim whose holder is "
       "known to have ended is broken by the next start. This breaks one of which that can't be known, for instance "

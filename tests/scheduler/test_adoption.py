@@ -270,7 +270,13 @@ def test_a_server_is_found_whatever_the_id_of_its_image(site):
     assert "paused_until" not in parameters()
     site.understudy("hold", "db1")
     assert parameters()["hold"] == "true"
+    assert "held_takeover" not in parameters(), "nobody said that it is taken over"
+    cib = site._read()
+    image = cib.find(".//primitive[@id='app-db1']/instance_attributes")
+    ET.SubElement(image, "nvpair", id="noted", name="held_takeover", value="true")     # as the observers do then
+    site._write(cib)
     site.understudy("hold", "db1", "--off")
+    assert not {"hold", "held_takeover"} & parameters().keys()
     site.adopt(Server("db1"), "--set", "hold_down=9s")
     assert parameters()["hold_down"] == "9s" and parameters()["server"] == "db1"
     site.run()   # it is looked for under its new id

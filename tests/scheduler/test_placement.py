@@ -85,6 +85,24 @@ def test_load_sends_the_next_takeover_elsewhere(five):
     assert images["s01"] == first and images["s02"] != first
 
 
+def test_a_host_that_the_store_refuses_gets_no_image_until_it_is_let_in(five):
+    """As ocf:understudy:capacity publishes it then; what it has still is not moved for that."""
+    first = five.ranked("s01")[0]
+    room = next(host.capacity() for host in five.hosts if host.name == first)
+    five.set_capacity(first, cpu=0, hv_memory=0, headroom=0)
+    assert first not in five.ranked("s01")
+    five.prefer("s01", first, 500)
+    five.grant("s01")
+    elsewhere = five.images()
+    assert elsewhere["s01"] != first
+    five.set_capacity(first, **room)
+    five.run()
+    assert five.images() == elsewhere
+    five.revoke("s01")
+    five.grant("s01")
+    assert five.images() == {"s01": first}
+
+
 def test_one_more_takeover_moves_nobody(five):
     before = {}
     for server in five.servers:
