@@ -332,7 +332,7 @@ static xmlNode *set_like(cib_connection_t *cib, const char *path, GError **error
 }
 
 gboolean cib_param_add_beside(cib_connection_t *cib, const char *resource_id, const char *beside, const char *name,
-                              const char *value, GError **error)
+                              const char *value, gboolean *added, GError **error)
 {
     g_autofree char *path = g_strdup_printf("(" PARAMS_PATH "[" NAMED_PAIR "][not(../" XML_TAG_ATTR_SETS "/" NAMED_PAIR ")])[1]",
                                             resource_id, beside, name);
@@ -340,10 +340,10 @@ gboolean cib_param_add_beside(cib_connection_t *cib, const char *resource_id, co
     GError *look_error = NULL;
     xmlNode *set = set_like(cib, path, &look_error);
     xmlNode *pair = NULL;
-    gboolean done = FALSE;
+    gboolean done = look_error == NULL;
 
+    *added = set != NULL;
     if (set == NULL) {
-        done = look_error == NULL;
         if (!done) {
             g_propagate_error(error, look_error);
         }

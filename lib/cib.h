@@ -68,9 +68,11 @@ gboolean cib_param_clear(cib_connection_t *cib, const char *resource_id, const c
  * \brief Give a resource a parameter that it has not, if it has another one of its own
  *
  * The CIB manager looks once more when it adds, in one step. If the other is not there, or this one is, nothing is done.
+ *
+ * \param[out] added  whether that was tried; FALSE too if it is done already, or the other is a template's
  */
 gboolean cib_param_add_beside(cib_connection_t *cib, const char *resource_id, const char *beside, const char *name,
-                              const char *value, GError **error);
+                              const char *value, gboolean *added, GError **error);
 
 /*!
  * \brief Grant or revoke the tickets of several servers in one change of the CIB

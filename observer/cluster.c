@@ -230,16 +230,17 @@ void cluster_set_held_takeover(cluster_t *cluster, const server_config_t *config
     const char *what = is_held ? "its hold is kept over a restart of the cluster" : "a held takeover is over";
     g_autoptr(GError) error = NULL;
     gboolean done = FALSE;
+    gboolean is_news = TRUE;
 
     if (cluster->cib == NULL) {
         log_line(LOG_WARNING, "Server %s: that %s can't be noted: Pacemaker's CIB is not open", config->name, what);
         return;
     }
-    done = is_held ? cib_param_add_beside(cluster->cib, config->resource_id, "hold", "held_takeover", "true", &error)
+    done = is_held ? cib_param_add_beside(cluster->cib, config->resource_id, "hold", "held_takeover", "true", &is_news, &error)
                    : cib_param_clear(cluster->cib, config->resource_id, "held_takeover", &error);
-    if (done) {
+    if (done && is_news) {
         log_line(LOG_NOTICE, "Server %s: %s", config->name, what);
-    } else {
+    } else if (!done) {
         log_line(LOG_ERR, "Server %s: that %s can't be noted in the configuration: %s", config->name, what, error->message);
     }
 }

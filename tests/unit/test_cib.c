@@ -185,18 +185,20 @@ static void test_a_parameter_is_added_beside_another(void **state)
                                         IMAGE("db2", "") "</group>", "", "", "");
     const fixture_t *fixture = *state;
     cib_connection_t *cib = NULL;
+    gboolean added = TRUE;
     g_autofree char *once = NULL;
     g_autofree char *twice = NULL;
 
     assert_true(g_file_set_contents(fixture->path, text, -1, NULL));
     cib = open_cib();
-    assert_true(cib_param_add_beside(cib, "standby-db2", "hold", "held_takeover", "true", NULL));
-    assert_false(has_text(cib, "held_takeover"));
-    assert_true(cib_param_add_beside(cib, "standby-db1", "hold", "held_takeover", "true", NULL));
-    assert_true(has_text(cib, "standby-db1-held_takeover"));
+    assert_true(cib_param_add_beside(cib, "standby-db2", "hold", "held_takeover", "true", &added, NULL));
+    assert_false(added || has_text(cib, "held_takeover"));
+    assert_true(cib_param_add_beside(cib, "standby-db1", "hold", "held_takeover", "true", &added, NULL));
+    assert_true(added && has_text(cib, "standby-db1-held_takeover"));
     once = cib_version(cib);
-    assert_true(cib_param_add_beside(cib, "standby-db1", "hold", "held_takeover", "true", NULL));
+    assert_true(cib_param_add_beside(cib, "standby-db1", "hold", "held_takeover", "true", &added, NULL));
     twice = cib_version(cib);
+    assert_false(added);
     assert_string_equal(once, twice);
     assert_true(cib_param_clear(cib, "standby-db1", "held_takeover", NULL));
     assert_false(has_text(cib, "held_takeover"));
