@@ -765,6 +765,31 @@ void group_set_ability(group_t *group, group_ability_t ability)
     }
 }
 
+/* The last attempt asked for nothing. What an earlier one asked for, and nobody has told the end of, may come yet. */
+static gboolean earlier_may_come(const group_server_t *server, isolation_result_t result, gint64 now_ms)
+{
+    return !isolation_may_have_effect(result) && server->isolation_asked_ms != VERDICT_NEVER
+           && now_ms < server->isolation_asked_ms + VERDICT_FENCING_MAX_MS;
+}
+
+static void note_unknown(group_server_t *server, isolation_result_t result, gint64 now_ms)
+{
+    if (earlier_may_come(server, result, now_ms)) {
+        server->isolation_result = isolation_closes_store(result) ? ISOLATION_NOT_CONFIRMED : ISOLATION_STORE_OPEN;
+        server->isolation_unknown_since_ms = server->isolation_asked_ms;
+        return;
+    }
+    server->isolation_result = result;
+    if (!isolation_may_have_effect(result) || isolation_effect_shows(result)) {
+        server->isolation_unknown_since_ms = server->isolation_asked_ms = VERDICT_NEVER;
+        return;
+    }
+    server->isolation_asked_ms = now_ms;
+    if (server->isolation_unknown_since_ms == VERDICT_NEVER) {
+        server->isolation_unknown_since_ms = now_ms;
+    }
+}
+
 void group_isolation_ended(group_t *group, const char *name, isolation_result_t result, const char *sentence,
                            gint64 now_ms)
 {
@@ -776,12 +801,7 @@ void group_isolation_ended(group_t *group, const char *name, isolation_result_t 
     server->isolation_running = FALSE;
     server->isolation_attempts++;
     server->isolation_ended_ms = now_ms;
-    server->isolation_result = result;
-    if (!isolation_may_have_effect(result) || isolation_effect_shows(result)) {
-        server->isolation_unknown_since_ms = VERDICT_NEVER;
-    } else if (server->isolation_unknown_since_ms == VERDICT_NEVER) {
-        server->isolation_unknown_since_ms = now_ms;
-    }
+    note_unknown(server, result, now_ms);
     g_free(server->isolation_sentence);
     server->isolation_sentence = g_strdup(sentence);
 }
@@ -809,7 +829,8 @@ static gboolean is_promised(const group_server_t *server, gint64 now_ms)
     return (verdict == VERDICT_SUSPECT || verdict == VERDICT_DOUBTED
             || (server->config != NULL && verdict_resumes_hold(server->config, &server->record)))
            && server->start_checked_ms != VERDICT_NEVER && server->start_possible
-           && now_ms < server->start_checked_ms + VERDICT_START_VALID_MS && !group_pause_is_on(server, now_ms) && server->site_fault == NULL && server->held_back == NULL;
+           && now_ms < server->start_checked_ms + VERDICT_START_VALID_MS && !group_pause_is_on(server, now_ms)
+           && server->site_fault == NULL && server->held_back == NULL;
 }
 
 /* Its image needs a host that is not taken yet. */

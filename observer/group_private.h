@@ -108,6 +108,7 @@ typedef struct group_server {
     gint64 isolation_ended_ms;
     isolation_result_t isolation_result;
     gint64 isolation_unknown_since_ms;
+    gint64 isolation_asked_ms; /* the end of the last attempt that asked for something and does not know what comes of it */
     char *isolation_sentence;
 } group_server_t;
 

@@ -40,7 +40,7 @@ group_server_t *group_server_new(const char *name)
     server->start_checked_ms = VERDICT_NEVER;
     server->fencing_over_since_ms = VERDICT_NEVER;
     server->isolation_result = ISOLATION_NONE;
-    server->isolation_unknown_since_ms = VERDICT_NEVER;
+    server->isolation_unknown_since_ms = server->isolation_asked_ms = VERDICT_NEVER;
     return server;
 }
 
@@ -260,7 +260,7 @@ static void forget_isolation(group_t *group, group_server_t *server)
     server->isolation_running = FALSE;
     server->isolation_attempts = 0;
     server->isolation_result = ISOLATION_NONE;
-    server->isolation_unknown_since_ms = VERDICT_NEVER;
+    server->isolation_unknown_since_ms = server->isolation_asked_ms = VERDICT_NEVER;
     g_clear_pointer(&server->isolation_sentence, g_free);
 }
 

@@ -274,7 +274,7 @@ static power_way_t fence(stonith_t *fencer, char **sentence)
     if (rc == pcmk_ok) {
         return success_judge(sentence);
     }
-    if (rc == -ENODEV) {
+    if (rc == -ENODEV && nothing_is_pending(fencer)) { /* else an earlier request may yet be carried out */
         *sentence = g_strdup("no fence device of the cluster can switch it off");
         return POWER_NO_DEVICE;
     }

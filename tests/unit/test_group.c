@@ -1152,6 +1152,26 @@ static void test_a_switch_that_said_nothing_is_judged_by_the_server(void **state
     }
 }
 
+/* Attempts that could ask for nothing say nothing of one before them that has asked, and had no answer. */
+static void test_what_was_asked_may_come_although_nothing_is_asked_since(void **state)
+{
+    world_t *world = running_world("required");
+    world_server_t *server = &world->servers[0];
+
+    (void) state;
+    server->switch_broken = TRUE;
+    server->service_dead = TRUE;
+    assert_until(world, 0, VERDICT_ISOLATING);
+    world_run(world, 5000);
+    server->without_effect = TRUE;
+    server->service_dead = FALSE;
+    world_run(world, VERDICT_FENCING_MAX_MS - 60000);
+    assert_int_equal(world_verdict(world, 0, 0), VERDICT_ISOLATING);
+    assert_true(world_run_until(world, 0, VERDICT_HEALTHY, 180000));
+    assert_true(server->powered);
+    world_end(world);
+}
+
 /* Its power switch has been silent for long when the operator releases the server; what it was asked last may come yet. */
 static void test_a_release_waits_for_what_was_asked_last(void **state)
 {
@@ -2161,6 +2181,7 @@ int main(void)
         cmocka_unit_test(test_recovery_before_anything_took_effect_lasts),
         cmocka_unit_test(test_a_switch_that_said_nothing_is_judged_by_the_server),
         cmocka_unit_test(test_what_may_have_taken_effect_goes_on),
+        cmocka_unit_test(test_what_was_asked_may_come_although_nothing_is_asked_since),
         cmocka_unit_test(test_a_release_waits_for_what_was_asked_last),
         cmocka_unit_test(test_a_server_under_repair_is_left_alone),
         cmocka_unit_test(test_a_server_whose_image_has_no_host_is_left_alone),
