@@ -169,8 +169,9 @@ def configure_fencing(site: Site, node: Node, user: str) -> None:
                    "lanplus=1", "cipher=3", f"pcmk_host_list={target}", "pcmk_host_check=static-list"]
         if site.kind(target) == "server":
             options.append("pcmk_reboot_action=off")  # a fenced server stays off
+        # Each look at a power switch starts a dozen processes, and several labs may share the machine.
         node.exec("pcs", "-f", f"{work}/after.xml", "stonith", "create", name, "fence_ipmilan", *options,
-                  "op", "monitor", "interval=60s")
+                  "op", "monitor", "interval=600s")
         if site.kind(target) == "host":
             node.exec("pcs", "-f", f"{work}/after.xml", "constraint", "location", name, "avoids", target)
     node.exec("pcs", "-f", f"{work}/after.xml", "property", "set", "stonith-enabled=true")
