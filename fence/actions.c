@@ -3,7 +3,7 @@
 
 #include <string.h>
 
-#include "error.h"
+#include "base/error.h"
 #include "fence_private.h"
 
 static gboolean method_is(const ocf_values_t *values, const char *method)

@@ -3,10 +3,10 @@
 #include <stdarg.h>
 #include <string.h>
 
-#include "error.h"
+#include "base/error.h"
+#include "base/module.h"
 #include "fence_private.h"
-#include "module.h"
-#include "store_address.h"
+#include "store/store_address.h"
 
 void fence_say(const fence_call_t *call, fence_log_level_t level, const char *format, ...)
 {

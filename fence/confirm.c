@@ -2,7 +2,7 @@
 /* method=confirm: two rounds on three planes, nothing is changed. */
 #include <string.h>
 
-#include "error.h"
+#include "base/error.h"
 #include "fence_private.h"
 
 #define POLL_INTERVAL_US  (500 * 1000)

@@ -6,10 +6,10 @@
 #include <netinet/in.h>
 #include <string.h>
 
-#include "error.h"
-#include "json_read.h"
-#include "names.h"
-#include "store_address.h"
+#include "base/error.h"
+#include "base/json_read.h"
+#include "base/names.h"
+#include "store/store_address.h"
 
 /* Addresses of hosts -----------------------------------------------------------*/
 

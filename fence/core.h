@@ -4,9 +4,9 @@
 
 #include <glib.h>
 
-#include "registry.h"
-#include "store.h"
-#include "store_map.h"
+#include "store/registry.h"
+#include "store/store.h"
+#include "store/store_map.h"
 
 /*
  * What a fence decides: whose addresses are whose, what must be refused, what

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Entries of the blocklist: put on, taken off, and looked for in the OSD map. */
-#include "error.h"
+#include "base/error.h"
 #include "fence_private.h"
 
 /* One entry, in a thread: entries that are asked for at once get into one OSD map, and each map takes up to a

@@ -2,7 +2,7 @@
 /* off and status with method=blocklist. */
 #include <string.h>
 
-#include "error.h"
+#include "base/error.h"
 #include "fence_private.h"
 
 #define POLL_INTERVAL_US (200 * 1000)

@@ -2,7 +2,7 @@
 /* on with method=blocklist: a host is let in again, what it had open stays out. */
 #include <string.h>
 
-#include "error.h"
+#include "base/error.h"
 #include "fence_private.h"
 
 /* Pacemaker gives up a host whose unfencing has failed ten times (stonith-max-attempts): these must together last until

@@ -6,9 +6,9 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/error.h"
+#include "base/markup.h"
 #include "core.h"
-#include "error.h"
-#include "markup.h"
 #include "metadata.h"
 
 #define INPUT_MAX_BYTES (1 << 20)

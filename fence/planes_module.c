@@ -13,8 +13,8 @@
 #include <libxml/parser.h>
 #include <libxml/xpath.h>
 
-#include "error.h"
-#include "module.h"
+#include "base/error.h"
+#include "base/module.h"
 
 extern MODULE_EXPORT const planes_ops_t understudy_fence_planes;
 

@@ -11,13 +11,13 @@
 #include <sys/socket.h>
 #include <time.h>
 
-#include "address_probe.h"
-#include "announce.h"
-#include "duration.h"
-#include "error.h"
+#include "base/duration.h"
+#include "base/error.h"
 #include "interface.h"
+#include "net/address_probe.h"
+#include "net/announce.h"
+#include "params/server_config.h"
 #include "quiet.h"
-#include "server_config.h"
 
 #define ROUND_MS         1000
 #define ROUND_MAX_MS     2500 /* a round that takes longer had a gap */

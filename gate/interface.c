@@ -11,8 +11,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "error.h"
-#include "program.h"
+#include "base/error.h"
+#include "base/program.h"
 
 #define IP_PROGRAM "ip"
 #define SYS_FOLDER "/sys/class/net"

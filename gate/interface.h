@@ -4,7 +4,7 @@
 
 #include <glib.h>
 
-#include "neighbour_frame.h"
+#include "net/neighbour_frame.h"
 
 /* The service interface of this machine: its link, its addresses. All but the questions need root. */
 

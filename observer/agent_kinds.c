@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "agent_kinds.h"
 
+#include "base/program.h"
 #include "log.h"
-#include "program.h"
 
 /* An agent's metadata comes within a second or two, from a host that is busy later. */
 #define HELPER_TIMEOUT_MS 30000

@@ -3,7 +3,7 @@
 #ifndef UNDERSTUDY_AGENT_KINDS_H
 #define UNDERSTUDY_AGENT_KINDS_H
 
-#include "fence_devices.h"
+#include "cluster/fence_devices.h"
 
 typedef struct agent_kinds agent_kinds_t;
 

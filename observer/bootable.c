@@ -9,7 +9,7 @@
  */
 #include "bootable.h"
 
-#include "agent_call.h"
+#include "base/agent_call.h"
 #include "log.h"
 
 #define ANSWER_TIMEOUT_MS 5000

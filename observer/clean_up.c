@@ -2,8 +2,8 @@
 /* Has Pacemaker forget failed starts of images, beside the main loop. */
 #include "clean_up.h"
 
+#include "base/program.h"
 #include "log.h"
-#include "program.h"
 
 #define CRM_RESOURCE "/usr/sbin/crm_resource"
 #define TIMEOUT_MS   30000

@@ -3,9 +3,9 @@
 
 #include <malloc.h>
 
-#include "cib.h"
+#include "base/error.h"
 #include "cib_change.h"
-#include "error.h"
+#include "cluster/cib.h"
 #include "log.h"
 
 #define CLIENT_NAME      "understudy-observerd"

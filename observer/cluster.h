@@ -4,8 +4,8 @@
 
 #include <glib.h>
 
-#include "cluster_state.h"
-#include "server_config.h"
+#include "cluster/cluster_state.h"
+#include "params/server_config.h"
 
 /* The CIB as the observer follows it: opened, read after each change, opened again when Pacemaker has restarted. */
 typedef struct cluster cluster_t;

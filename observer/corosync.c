@@ -8,8 +8,8 @@
 #include <glib-unix.h>
 #include <string.h>
 
-#include "corosync_nodes.h"
-#include "error.h"
+#include "base/error.h"
+#include "cluster/corosync_nodes.h"
 
 /* Corosync says "try again" while its queues are full or its ring re-forms. */
 #define RETRY_MS 10

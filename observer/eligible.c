@@ -4,8 +4,8 @@
 #include "eligible.h"
 
 #include "bootable.h"
-#include "cib.h"
-#include "eligibility.h"
+#include "cluster/cib.h"
+#include "cluster/eligibility.h"
 
 /* The scheduler needs seconds for 1,000 servers; after this time our own ranking answers. */
 #define SCHEDULER_TIMEOUT_MS 12000

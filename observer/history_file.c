@@ -7,10 +7,10 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "error.h"
-#include "json_read.h"
+#include "base/error.h"
+#include "base/json_read.h"
+#include "base/names.h"
 #include "log.h"
-#include "names.h"
 
 /* A longer file begins anew at the next start; the old one is kept beside it. */
 #define FILE_MAX_BYTES (16 * 1024 * 1024)

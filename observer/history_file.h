@@ -2,7 +2,7 @@
 #ifndef UNDERSTUDY_HISTORY_FILE_H
 #define UNDERSTUDY_HISTORY_FILE_H
 
-#include "history.h"
+#include "judge/history.h"
 
 /* The history of all servers on disk, a JSON object a line, so that it outlives a restart of all observers. */
 typedef struct history_file history_file_t;

@@ -9,10 +9,10 @@
 
 #include <crm/common/mainloop.h>
 
-#include "error.h"
-#include "json_read.h"
-#include "names.h"
-#include "observer_client.h"
+#include "base/error.h"
+#include "base/json_read.h"
+#include "base/names.h"
+#include "cluster/observer_client.h"
 
 #define OPERATORS_GROUP "haclient" /* as for all of Pacemaker's own IPC */
 #define GROUPS_MAX      256

@@ -4,7 +4,7 @@
 
 #include <json-glib/json-glib.h>
 
-/* The questions of this host's operators over libqb IPC: see lib/observer_client.h. */
+/* The questions of this host's operators over libqb IPC: see lib/cluster/observer_client.h. */
 typedef struct ipc_server ipc_server_t;
 
 /*!

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "isolation.h"
 
-#include "program.h"
+#include "base/program.h"
 
 /* The helper keeps its deadline itself; this is for one that hangs. */
 #define KILL_GRACE_MS 2000

@@ -5,8 +5,8 @@
 #include <glib.h>
 
 #include "agent_kinds.h"
-#include "server_config.h"
-#include "verdict.h"
+#include "judge/verdict.h"
+#include "params/server_config.h"
 
 /* Attempts to put originals out of the way, each in a helper process of its own
  * that may block on the store and on the fencer. */

@@ -3,7 +3,7 @@
 
 #include "observer_options.h"
 
-#include "markup.h"
+#include "base/markup.h"
 
 typedef struct {
     const char *name;

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "reach.h"
 
+#include "base/names.h"
+#include "base/program.h"
 #include "log.h"
-#include "names.h"
-#include "program.h"
 
 #define ATTRD_UPDATER "/usr/sbin/attrd_updater"
 #define RETRY_MS      2000

@@ -4,7 +4,7 @@
 
 #include <glib.h>
 
-#include "host_reach.h"
+#include "cluster/host_reach.h"
 
 /* Publishes REACH_ATTRIBUTE of this host, so that no image is placed where no
  * client reaches it, or it the store. There is no public C call for it: attrd_updater is

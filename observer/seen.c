@@ -3,9 +3,9 @@
 
 #include <string.h>
 
+#include "base/names.h"
+#include "base/program.h"
 #include "log.h"
-#include "names.h"
-#include "program.h"
 
 #define SOON_MS           200
 #define RETRY_MS          10000

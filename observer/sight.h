@@ -4,8 +4,8 @@
 
 #include <glib.h>
 
-#include "cycle.h"
-#include "vote.h"
+#include "judge/vote.h"
+#include "probe/cycle.h"
 
 /*
  * What this host hears on one network, as its references there say. The silence of a server proves something only

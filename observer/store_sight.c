@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "store_sight.h"
 
-#include "cycle.h"
+#include "base/program.h"
 #include "log.h"
-#include "program.h"
+#include "probe/cycle.h"
 
 #define ASK_INTERVAL_MS     2000
 #define ASK_TIMEOUT_MS      1000

@@ -3,7 +3,7 @@
 
 #include <string.h>
 
-#include "program.h"
+#include "base/program.h"
 
 /* A missing entry of a failed server is put back so soon. */
 #define INTERVAL_S        10

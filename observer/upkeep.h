@@ -5,7 +5,7 @@
 
 #include <glib.h>
 
-#include "verdict.h"
+#include "judge/verdict.h"
 
 typedef struct upkeep upkeep_t;
 

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "watch.h"
 
-#include "cycle.h"
-#include "networks.h"
+#include "judge/vote.h"
+#include "net/networks.h"
+#include "probe/cycle.h"
 #include "sight.h"
-#include "vote.h"
 
 /* Probes that are due are begun in batches on this tick. */
 #define TICK_MS 50

@@ -4,8 +4,8 @@
 
 #include <glib.h>
 
-#include "server_config.h"
-#include "verdict.h"
+#include "judge/verdict.h"
+#include "params/server_config.h"
 
 /* What this host sees: probes every server and its own references, and votes. */
 typedef struct watch watch_t;

@@ -4,7 +4,7 @@
 #include <stdarg.h>
 #include <string.h>
 
-#include "markup.h"
+#include "base/markup.h"
 #include "ocf.h"
 
 /*

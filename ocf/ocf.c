@@ -8,7 +8,7 @@
 #include <sys/time.h>
 #include <unistd.h>
 
-#include "error.h"
+#include "base/error.h"
 
 #define REASON_PREFIX_DEFAULT "ocf-exit-reason:"
 

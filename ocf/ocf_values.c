@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "ocf.h"
 
-#include "boolean.h"
-#include "duration.h"
-#include "error.h"
+#include "base/boolean.h"
+#include "base/duration.h"
+#include "base/error.h"
 
 typedef struct ocf_value {
     char *text;          /* NULL: unset and no default */

@@ -3,11 +3,11 @@
 
 #include <string.h>
 
-#include "error.h"
-#include "names.h"
-#include "probe_spec.h"
-#include "server_config.h"
-#include "store.h"
+#include "base/error.h"
+#include "base/names.h"
+#include "params/probe_spec.h"
+#include "params/server_config.h"
+#include "store/store.h"
 
 static gboolean check_failed(GError **error, const char *sentence)
 {

@@ -9,7 +9,7 @@
 #include <stonith/stonith_plugin.h>
 
 #include "actions.h"
-#include "markup.h"
+#include "base/markup.h"
 #include "metadata.h"
 
 #define PIL_PLUGINTYPE       STONITH_TYPE

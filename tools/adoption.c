@@ -5,9 +5,9 @@
 
 #include <libxml/parser.h>
 
+#include "base/error.h"
+#include "base/names.h"
 #include "cib_view.h"
-#include "error.h"
-#include "names.h"
 #include "tables.h"
 #include "xml_util.h"
 

@@ -3,7 +3,7 @@
 
 #include <stdio.h>
 
-#include "cluster_state.h"
+#include "cluster/cluster_state.h"
 #include "references.h"
 #include "report.h"
 

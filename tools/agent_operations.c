@@ -3,9 +3,9 @@
 
 #include <string.h>
 
-#include "agent_call.h"
-#include "error.h"
-#include "program.h"
+#include "base/agent_call.h"
+#include "base/error.h"
+#include "base/program.h"
 
 /* Nothing but printing. */
 #define METADATA_TIMEOUT_MS 10000

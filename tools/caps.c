@@ -3,9 +3,9 @@
 
 #include <string.h>
 
-#include "error.h"
-#include "names.h"
-#include "store_address.h"
+#include "base/error.h"
+#include "base/names.h"
+#include "store/store_address.h"
 
 /* What any RBD client must see of the monitors. "allow r" would show the configuration's history, too, and without the
  * fix of CVE-2018-14662 the whole config-key store: other people's secrets. */

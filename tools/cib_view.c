@@ -3,7 +3,7 @@
 
 #include <string.h>
 
-#include "names.h"
+#include "base/names.h"
 #include "xml_util.h"
 
 xmlNode *cib_find_id(const xmlNode *parent, const char *id)

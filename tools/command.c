@@ -5,9 +5,9 @@
 
 #include <string.h>
 
-#include "error.h"
-#include "markup.h"
-#include "names.h"
+#include "base/error.h"
+#include "base/markup.h"
+#include "base/names.h"
 
 static const char tool_shortdesc[] = "protect servers by standby images on a Pacemaker cluster";
 static const char tool_longdesc[] =

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "base/names.h"
 #include "command.h"
-#include "names.h"
 #include "run.h"
 
 static const char *const print_choices[] = { "pcs", "crm", "xml", NULL };

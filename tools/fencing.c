@@ -3,8 +3,8 @@
 
 #include <string.h>
 
-#include "program.h"
-#include "verdict.h"
+#include "base/program.h"
+#include "judge/verdict.h"
 
 /* The helper asks the fencer with a deadline of its own. */
 #define LOOK_TIMEOUT_MS 10000

@@ -3,7 +3,7 @@
 #ifndef UNDERSTUDY_FENCING_H
 #define UNDERSTUDY_FENCING_H
 
-#include "cluster_state.h"
+#include "cluster/cluster_state.h"
 
 /*!
  * \brief The names of all that a fencing is under way of, servers and hosts

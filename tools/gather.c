@@ -4,19 +4,19 @@
 #include <string.h>
 
 #include "agent_operations.h"
-#include "cib.h"
-#include "claim.h"
-#include "error.h"
+#include "base/error.h"
+#include "base/names.h"
+#include "cluster/cib.h"
+#include "cluster/observer_client.h"
 #include "fencing.h"
-#include "names.h"
-#include "observer_client.h"
 #include "references.h"
-#include "registry.h"
-#include "server_entry.h"
 #include "setup_faults.h"
-#include "store.h"
-#include "store_address.h"
-#include "store_map.h"
+#include "store/claim.h"
+#include "store/registry.h"
+#include "store/server_entry.h"
+#include "store/store.h"
+#include "store/store_address.h"
+#include "store/store_map.h"
 
 #define OBSERVERS_TIMEOUT_MS 3000
 #define STORE_TIMEOUT_MS     3000

@@ -2,7 +2,7 @@
 #ifndef UNDERSTUDY_GATHER_H
 #define UNDERSTUDY_GATHER_H
 
-#include "cluster_state.h"
+#include "cluster/cluster_state.h"
 #include "report.h"
 
 /* Everything that can be learned now; what does not answer leaves a sentence. */

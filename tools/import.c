@@ -14,10 +14,10 @@
 #include <glib/gstdio.h>
 #include <json-glib/json-glib.h>
 
-#include "error.h"
-#include "json_read.h"
-#include "names.h"
-#include "program.h"
+#include "base/error.h"
+#include "base/json_read.h"
+#include "base/names.h"
+#include "base/program.h"
 
 #define IMPORT_PREFIX "import-"
 #define SECTOR_BYTES  512

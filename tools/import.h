@@ -2,7 +2,7 @@
 #ifndef UNDERSTUDY_IMPORT_H
 #define UNDERSTUDY_IMPORT_H
 
-#include "store.h"
+#include "store/store.h"
 
 /* What the operator says of a file. */
 typedef enum {

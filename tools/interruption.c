@@ -2,9 +2,9 @@
 /* Which parameters restart a resource, and whom a changed size drives away, is Pacemaker's to say. */
 #include "interruption.h"
 
-#include "cluster_state.h"
-#include "error.h"
-#include "scheduler.h"
+#include "base/error.h"
+#include "cluster/cluster_state.h"
+#include "cluster/scheduler.h"
 
 static gboolean is_on(const cluster_server_t *server)
 {

@@ -5,10 +5,10 @@
 
 #include <json-glib/json-glib.h>
 
+#include "base/error.h"
 #include "caps.h"
-#include "error.h"
 #include "run.h"
-#include "store.h"
+#include "store/store.h"
 
 #define DEFAULT_USER        "understudy"
 #define DEFAULT_POOL        "vm"

@@ -5,14 +5,14 @@
 #include <string.h>
 
 #include "adoption.h"
-#include "cib.h"
-#include "duration.h"
-#include "error.h"
-#include "json_read.h"
-#include "observer_client.h"
+#include "base/duration.h"
+#include "base/error.h"
+#include "base/json_read.h"
+#include "cluster/cib.h"
+#include "cluster/observer_client.h"
+#include "judge/verdict.h"
+#include "params/server_config.h"
 #include "run.h"
-#include "server_config.h"
-#include "verdict.h"
 
 #define ASK_TIMEOUT_MS 5000
 /* An observer reads the CIB at once, and says so at once; one that was just started takes longer. */

@@ -3,11 +3,11 @@
 
 #include <gio/gio.h>
 
+#include "base/names.h"
 #include "cib_view.h"
-#include "corosync_nodes.h"
-#include "names.h"
-#include "networks.h"
-#include "reference_check.h"
+#include "cluster/corosync_nodes.h"
+#include "cluster/reference_check.h"
+#include "net/networks.h"
 #include "xml_util.h"
 
 /* A name server that is away must not hold up who asks for the status. */

@@ -6,7 +6,7 @@
 #include <glib.h>
 #include <libxml/tree.h>
 
-#include "cluster_state.h"
+#include "cluster/cluster_state.h"
 
 /* What the observers have as "references" or "management_references", or NULL. Inside the CIB. */
 const char *references_of(xmlNode *cib, const char *name);

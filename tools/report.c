@@ -3,14 +3,14 @@
 
 #include <string.h>
 
-#include "fence_devices.h"
-#include "json_read.h"
-#include "names.h"
-#include "placement.h"
-#include "server_config.h"
+#include "base/json_read.h"
+#include "base/names.h"
+#include "cluster/fence_devices.h"
+#include "cluster/placement.h"
+#include "cluster/site_check.h"
+#include "params/server_config.h"
 #include "setup_faults.h"
-#include "site_check.h"
-#include "store.h"
+#include "store/store.h"
 #include "text_table.h"
 
 static const char *const capacity_names[] = { UTILIZATION_CPU, UTILIZATION_MEMORY, UTILIZATION_HEADROOM, NULL };

@@ -4,8 +4,8 @@
 
 #include <json-glib/json-glib.h>
 
-#include "cluster_state.h"
-#include "scheduler.h"
+#include "cluster/cluster_state.h"
+#include "cluster/scheduler.h"
 
 /*
  * What `status` and `hosts` say, put together from the three who know: the

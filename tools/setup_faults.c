@@ -3,10 +3,10 @@
 
 #include <string.h>
 
+#include "base/duration.h"
+#include "base/names.h"
 #include "cib_view.h"
-#include "duration.h"
-#include "names.h"
-#include "registry.h"
+#include "store/registry.h"
 #include "xml_util.h"
 
 void setup_faults_add(GPtrArray *faults, const char *server, char *sentence)

@@ -3,10 +3,10 @@
 #include <stdio.h>
 #include <unistd.h>
 
-#include "error.h"
+#include "base/error.h"
+#include "base/names.h"
+#include "cluster/observer_client.h"
 #include "gather.h"
-#include "names.h"
-#include "observer_client.h"
 #include "report.h"
 #include "run.h"
 

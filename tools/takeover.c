@@ -4,19 +4,19 @@
 #include <string.h>
 
 #include "adoption.h"
-#include "cib.h"
-#include "claim.h"
-#include "error.h"
+#include "base/error.h"
+#include "base/json_read.h"
+#include "base/names.h"
+#include "base/program.h"
+#include "cluster/cib.h"
+#include "cluster/observer_client.h"
 #include "fencing.h"
 #include "gather.h"
-#include "json_read.h"
-#include "names.h"
-#include "observer_client.h"
-#include "program.h"
-#include "registry.h"
+#include "judge/verdict.h"
 #include "run.h"
-#include "store.h"
-#include "verdict.h"
+#include "store/claim.h"
+#include "store/registry.h"
+#include "store/store.h"
 
 #define ASK_TIMEOUT_MS     30000 /* the scheduler is asked first: seconds, if the site is large */
 #define STATUS_TIMEOUT_MS  3000

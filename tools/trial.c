@@ -4,12 +4,12 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "error.h"
-#include "json_read.h"
-#include "names.h"
-#include "observer_client.h"
-#include "probe_spec.h"
-#include "program.h"
+#include "base/error.h"
+#include "base/json_read.h"
+#include "base/names.h"
+#include "base/program.h"
+#include "cluster/observer_client.h"
+#include "params/probe_spec.h"
 
 /* Names may have to be looked up first. */
 #define GRACE_MS          15000

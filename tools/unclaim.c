@@ -3,13 +3,13 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "claim.h"
-#include "claim_refuse.h"
-#include "error.h"
+#include "base/error.h"
 #include "gather.h"
-#include "registry.h"
 #include "run.h"
-#include "store.h"
+#include "store/claim.h"
+#include "store/claim_refuse.h"
+#include "store/registry.h"
+#include "store/store.h"
 
 #define STORE_TIMEOUT_MS 5000
 

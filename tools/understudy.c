@@ -8,11 +8,11 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "cib.h"
-#include "cluster_state.h"
+#include "base/error.h"
+#include "base/names.h"
+#include "cluster/cib.h"
+#include "cluster/cluster_state.h"
 #include "command.h"
-#include "error.h"
-#include "names.h"
 #include "run.h"
 
 exit_code_t exit_code_of(const GError *error)

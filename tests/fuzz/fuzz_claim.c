@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include <string.h>
 
-#include "claim.h"
 #include "fuzz.h"
+#include "store/claim.h"
 
 /* The first line is a start's id, each other what the store says of it: where its claim lies, or as which clients it writes. */
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size_bytes)

@@ -5,7 +5,7 @@
 #include <libxml/tree.h>
 
 #include "cib_fixture.h"
-#include "cluster_state.h"
+#include "cluster/cluster_state.h"
 #include "fuzz.h"
 #include "fuzz_cib.h"
 

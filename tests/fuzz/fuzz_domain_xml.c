@@ -4,8 +4,8 @@
 #include <libxml/parser.h>
 #include <libxml/tree.h>
 
-#include "domain_xml.h"
 #include "fuzz.h"
+#include "host/domain_xml.h"
 
 #define NAME "standby-db1"
 

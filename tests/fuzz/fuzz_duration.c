@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-#include "duration.h"
+#include "base/duration.h"
 #include "fuzz.h"
 
 #define YEAR_MS (365ULL * 24 * 3600 * 1000)

@@ -2,8 +2,8 @@
 #include <string.h>
 
 #include "fuzz.h"
-#include "group.h"
-#include "group_private.h"
+#include "judge/group.h"
+#include "judge/group_private.h"
 
 /*
  * One observer, and peers that say anything at all at any time. The input is a

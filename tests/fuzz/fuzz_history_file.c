@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "base/names.h"
 #include "fuzz.h"
 #include "history_file.h"
-#include "message.h"
-#include "names.h"
+#include "judge/message.h"
 
 /* What was read is shown to operators and sent to the other observers. */
 static void on_found(const char *server, history_takeover_t *takeover, gpointer user_data)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "base/names.h"
 #include "fuzz.h"
-#include "message.h"
-#include "names.h"
+#include "judge/message.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size_bytes)
 {

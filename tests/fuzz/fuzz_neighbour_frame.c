@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "fuzz.h"
-#include "neighbour_frame.h"
+#include "net/neighbour_frame.h"
 
 /* The input is a frame as the network brings it. */
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size_bytes)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "fuzz.h"
-#include "probe_spec.h"
+#include "params/probe_spec.h"
 
 static void check(const probe_spec_t *spec)
 {

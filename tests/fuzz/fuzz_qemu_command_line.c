@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* The command line of any process of the host. */
 #include "fuzz.h"
-#include "qemu_process.h"
+#include "image/qemu_process.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size_bytes)
 {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "fuzz.h"
-#include "registry.h"
+#include "store/registry.h"
 
 static void check_host(const char *json)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "base/names.h"
 #include "fuzz.h"
-#include "names.h"
-#include "server_config.h"
+#include "params/server_config.h"
 
 /* One line NAME=VALUE a parameter; resource= is the resource's id. */
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size_bytes)

@@ -2,7 +2,7 @@
 #include <string.h>
 
 #include "fuzz.h"
-#include "server_entry.h"
+#include "store/server_entry.h"
 
 /* What an isolation has recorded, as the monitors give it back: what is read is written and read again as the same. */
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size_bytes)

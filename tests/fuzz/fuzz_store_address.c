@@ -2,8 +2,8 @@
 #include <string.h>
 
 #include "fuzz.h"
-#include "store.h"
-#include "store_address.h"
+#include "store/store.h"
+#include "store/store_address.h"
 
 /* The first line is a client's address, each other an entry of the blocklist. */
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size_bytes)

@@ -2,8 +2,8 @@
 #include <string.h>
 
 #include "fuzz.h"
-#include "store.h"
-#include "store_map.h"
+#include "store/store.h"
+#include "store/store_map.h"
 
 /* The answer to "osd dump", a line "---", the answer to "mon dump". */
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size_bytes)

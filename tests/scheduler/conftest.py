@@ -44,7 +44,7 @@ def tools(tmp_path_factory):
     agents = tmp_path_factory.mktemp("ocf") / "resource.d/understudy"
     agents.mkdir(parents=True)
     for name in ("image", "observer", "capacity"):
-        (agents / name).symlink_to(build / "agents" / name)
+        (agents / name).symlink_to(build / "agents" / name / name)
     return Tools(str(build / "tools/understudy"), agents.parents[1], tmp_path_factory.mktemp("tools"))
 
 

@@ -3,7 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "capacity_logic.h"
+#include "capacity/capacity_logic.h"
 
 static guint64 number(const char *text)
 {

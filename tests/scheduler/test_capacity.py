@@ -21,7 +21,7 @@ def published(tools, tmp_path_factory):
     """The agent's own code: published(host) is what it gives to a host that it has published nothing of yet."""
     program = tmp_path_factory.mktemp("published") / "published"
     glib = subprocess.run(["pkg-config", "--cflags", "--libs", "glib-2.0"], check=True, capture_output=True, text=True)
-    subprocess.run(["cc", "-o", program, HERE / "published.c", AGENTS / "capacity_logic.c", f"-I{AGENTS}",
+    subprocess.run(["cc", "-o", program, HERE / "published.c", AGENTS / "capacity/capacity_logic.c", f"-I{AGENTS}",
                     *shlex.split(glib.stdout), "-lm"], check=True, timeout=60)
     agent = (tools.ocf_root or OCF_ROOT) / "resource.d/understudy/capacity"
     metadata = ET.fromstring(subprocess.run([agent, "meta-data"], check=True, capture_output=True).stdout)

@@ -6,8 +6,8 @@
 #include <cmocka.h>
 #include <string.h>
 
+#include "base/error.h"
 #include "claim_store.h"
-#include "error.h"
 
 claim_store_t claim_store;
 

@@ -2,7 +2,7 @@
 #ifndef CLAIM_STORE_H
 #define CLAIM_STORE_H
 
-#include "store.h"
+#include "store/store.h"
 
 /* What the store of a test holds. Each function of store.h that it takes the place of needs --wrap. */
 typedef struct claim_store {

@@ -5,8 +5,8 @@
 
 #include <crm/common/xml.h>
 
-#include "cib.h"
-#include "cluster_state.h"
+#include "cluster/cib.h"
+#include "cluster/cluster_state.h"
 
 /* To be freed with cluster_state_free(). The test ends where the text is not a CIB. */
 static inline cluster_state_t *cluster_of(const char *text)

@@ -4,7 +4,7 @@
 #include <stdarg.h>
 #include <string.h>
 
-#include "group_private.h"
+#include "judge/group_private.h"
 
 #define ISOLATION_MS    300
 #define IMAGE_START_MS  200

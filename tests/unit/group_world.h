@@ -2,7 +2,7 @@
 #ifndef GROUP_WORLD_H
 #define GROUP_WORLD_H
 
-#include "group.h"
+#include "judge/group.h"
 
 /*
  * A cluster of observers in one process with a clock of its own: messages are

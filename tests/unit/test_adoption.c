@@ -11,7 +11,7 @@
 #include <libxml/parser.h>
 
 #include "adoption.h"
-#include "error.h"
+#include "base/error.h"
 #include "setup_faults.h"
 #include "xml_util.h"
 

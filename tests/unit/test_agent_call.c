@@ -9,7 +9,7 @@
 #include <glib.h>
 #include <glib/gstdio.h>
 
-#include "agent_call.h"
+#include "base/agent_call.h"
 
 #define PATIENCE_MS 10000
 

@@ -7,9 +7,9 @@
 
 #include <cmocka.h>
 
-#include "announce.h"
-#include "error.h"
+#include "base/error.h"
 #include "frame_fixture.h"
+#include "net/announce.h"
 
 #define MAC "52:54:00:12:34:56"
 #define MAC_BYTES  0x52, 0x54, 0x00, 0x12, 0x34, 0x56

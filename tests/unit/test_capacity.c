@@ -6,7 +6,7 @@
 
 #include <cmocka.h>
 
-#include "capacity_logic.h"
+#include "capacity/capacity_logic.h"
 
 #define SECOND_US 1000000
 

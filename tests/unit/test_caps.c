@@ -7,8 +7,8 @@
 
 #include <cmocka.h>
 
+#include "base/error.h"
 #include "caps.h"
-#include "error.h"
 
 static GPtrArray *list(const char *a, const char *b)
 {

@@ -10,10 +10,10 @@
 #include <glib/gstdio.h>
 #include <string.h>
 
-#include "cib.h"
+#include "base/error.h"
 #include "cib_fixture.h"
-#include "cluster_state.h"
-#include "error.h"
+#include "cluster/cib.h"
+#include "cluster/cluster_state.h"
 
 typedef struct fixture {
     char *folder;

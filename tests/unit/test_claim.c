@@ -8,7 +8,7 @@
 
 #include <cmocka.h>
 
-#include "claim.h"
+#include "store/claim.h"
 
 static void test_text(void **state)
 {

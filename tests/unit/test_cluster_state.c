@@ -8,9 +8,9 @@
 
 #include <string.h>
 
+#include "base/names.h"
 #include "cib_fixture.h"
 #include "cluster_fixture.h"
-#include "names.h"
 
 #define NOT_RUNNING(server, host) CIB_HISTORY(server, CIB_OP(server, host, "monitor", "7", ""))
 #define GRANTED "<tickets><ticket_state id='takeover-db1' granted='true' last-granted='1700000001'/></tickets>"

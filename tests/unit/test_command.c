@@ -8,8 +8,8 @@
 
 #include <string.h>
 
+#include "base/error.h"
 #include "command.h"
-#include "error.h"
 #include "run.h"
 
 /* The table names the commands' functions; nothing is run here. */

@@ -11,7 +11,7 @@
 #include <cmocka.h>
 #include <glib.h>
 
-#include "crash_trial.h"
+#include "base/crash_trial.h"
 
 #define PATIENCE_MS 60000
 

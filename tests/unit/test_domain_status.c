@@ -7,7 +7,7 @@
 
 #include <cmocka.h>
 
-#include "domain_status.h"
+#include "image/domain_status.h"
 
 #define DOMAIN "<domain type='kvm' id='3'><name>standby-db1</name><uuid>7c9e6679</uuid></domain>"
 

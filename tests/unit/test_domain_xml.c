@@ -11,8 +11,8 @@
 #include <libxml/xpath.h>
 #include <libxml/xpathInternals.h>
 
-#include "domain_xml.h"
-#include "error.h"
+#include "base/error.h"
+#include "host/domain_xml.h"
 
 static const domain_xml_options_t options = {
     .name = "standby-db1",

@@ -7,8 +7,8 @@
 
 #include <cmocka.h>
 
+#include "base/error.h"
 #include "core.h"
-#include "error.h"
 
 /* host1 ... host3 published; host4 only mapped. */
 typedef struct fixture {

@@ -7,7 +7,7 @@
 #include <cmocka.h>
 #include <string.h>
 
-#include "error.h"
+#include "base/error.h"
 #include "fence_private.h"
 #include "options.h"
 

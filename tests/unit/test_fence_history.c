@@ -10,9 +10,9 @@
 
 #include <libxml/parser.h>
 
-#include "fence_history.h"
-#include "fenced_state.h"
-#include "own_fence.h"
+#include "fenced_host/fence_history.h"
+#include "fenced_host/fenced_state.h"
+#include "fenced_host/own_fence.h"
 
 /* The fencer's history ------------------------------------------------------------*/
 

@@ -7,7 +7,7 @@
 
 #include <cmocka.h>
 
-#include "error.h"
+#include "base/error.h"
 #include "options.h"
 
 static ocf_values_t *values_from(const char *text)

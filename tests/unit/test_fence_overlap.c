@@ -9,9 +9,9 @@
 
 #include <json-glib/json-glib.h>
 
-#include "error.h"
+#include "base/error.h"
+#include "base/module.h"
 #include "fence_private.h"
-#include "module.h"
 
 #define WHOLE "10.0.2.12:0/0"
 #define CLIENT "10.0.2.12:0/7"

@@ -9,7 +9,7 @@
 #include <glib/gstdio.h>
 #include <libvirt/libvirt.h>
 
-#include "error.h"
+#include "base/error.h"
 #include "planes.h"
 
 extern const planes_ops_t understudy_fence_planes;

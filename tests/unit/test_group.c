@@ -7,8 +7,8 @@
 
 #include <cmocka.h>
 
-#include "group_private.h"
 #include "group_world.h"
+#include "judge/group_private.h"
 
 #define LONG_MS 120000
 

@@ -8,7 +8,7 @@
 
 #include <cmocka.h>
 
-#include "group_private.h"
+#include "judge/group_private.h"
 
 #define MEMBERS   2
 #define SERVERS   1000

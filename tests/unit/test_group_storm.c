@@ -9,8 +9,8 @@
 
 #include <cmocka.h>
 
-#include "group_private.h"
 #include "group_world.h"
+#include "judge/group_private.h"
 
 /* What `make check` has time for; a campaign sets STORM_SEEDS. */
 #define SEEDS_DEFAULT 12

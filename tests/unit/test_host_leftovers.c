@@ -10,10 +10,10 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "host_leftovers.h"
-#include "image_lock.h"
-#include "image_record.h"
-#include "pidfile.h"
+#include "base/pidfile.h"
+#include "fenced_host/host_leftovers.h"
+#include "image/image_lock.h"
+#include "image/image_record.h"
 #include "run_dir.h"
 
 #define DOMAIN "standby-db1"

@@ -9,10 +9,10 @@
 #include <cmocka.h>
 #include <libvirt/libvirt.h>
 
-#include "domain_state.h"
-#include "error.h"
-#include "image_identity.h"
-#include "names.h"
+#include "base/error.h"
+#include "base/names.h"
+#include "image/domain_state.h"
+#include "image/image_identity.h"
 
 static void assert_identity(const char *instance, const char *server, const char *expected_server,
                             const char *expected_domain)

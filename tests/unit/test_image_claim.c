@@ -6,13 +6,13 @@
 #include <cmocka.h>
 #include <string.h>
 
+#include "base/error.h"
 #include "claim_store.h"
-#include "error.h"
-#include "fenced_host.h"
-#include "image_actions.h"
-#include "image_claim.h"
-#include "image_openers.h"
-#include "qemu_process.h"
+#include "fenced_host/fenced_host.h"
+#include "image/image_actions.h"
+#include "image/image_claim.h"
+#include "image/image_openers.h"
+#include "image/qemu_process.h"
 
 static const char *fenced_host;     /* that Pacemaker has fenced */
 static const char *known_start;     /* that a record on this host names */

@@ -6,13 +6,13 @@
 #include <cmocka.h>
 #include <string.h>
 
+#include "base/error.h"
 #include "claim_store.h"
-#include "error.h"
-#include "fenced_host.h"
-#include "image_claim.h"
-#include "image_lock.h"
-#include "image_openers.h"
-#include "qemu_process.h"
+#include "fenced_host/fenced_host.h"
+#include "image/image_claim.h"
+#include "image/image_lock.h"
+#include "image/image_openers.h"
+#include "image/qemu_process.h"
 
 #define OWN_CLAIM "host1 b1 s1"
 

@@ -8,11 +8,11 @@
 
 #include <glib/gstdio.h>
 
-#include "error.h"
-#include "fenced_host.h"
-#include "image_openers.h"
-#include "kernel_mapping.h"
-#include "qemu_process.h"
+#include "base/error.h"
+#include "fenced_host/fenced_host.h"
+#include "image/image_openers.h"
+#include "image/kernel_mapping.h"
+#include "image/qemu_process.h"
 
 #define IMAGE  "vm/run-db1-0"
 #define KERNEL "10.0.2.11:0/700"

@@ -7,8 +7,8 @@
 
 #include <cmocka.h>
 
-#include "error.h"
-#include "image_plan.h"
+#include "base/error.h"
+#include "image/image_plan.h"
 
 static char *points_2_1[] = { "point-2", "point-1", NULL };
 static char *points_9_1[] = { "point-9", "point-1", NULL };

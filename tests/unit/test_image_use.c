@@ -7,7 +7,7 @@
 
 #include <cmocka.h>
 
-#include "image_use.h"
+#include "image/image_use.h"
 
 #define FIRST  1700000001
 #define SECOND 1700086401

@@ -10,10 +10,10 @@
 
 #include <libxml/parser.h>
 
-#include "fence_devices.h"
-#include "isolate_judge.h"
-#include "registry.h"
-#include "server_entry.h"
+#include "cluster/fence_devices.h"
+#include "helpers/isolate_judge.h"
+#include "store/registry.h"
+#include "store/server_entry.h"
 
 /* The ways --------------------------------------------------------------------------*/
 

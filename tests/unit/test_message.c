@@ -7,8 +7,8 @@
 
 #include <cmocka.h>
 
-#include "error.h"
-#include "message.h"
+#include "base/error.h"
+#include "judge/message.h"
 
 static message_t *there_and_back(const message_t *message)
 {

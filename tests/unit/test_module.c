@@ -6,8 +6,8 @@
 #include <string.h>
 #include <cmocka.h>
 
-#include "error.h"
-#include "module.h"
+#include "base/error.h"
+#include "base/module.h"
 
 static void assert_refused(const char *folder, const char *file, const char *sentence)
 {

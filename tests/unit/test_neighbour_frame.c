@@ -8,10 +8,10 @@
 
 #include <cmocka.h>
 
-#include "address_probe.h"
-#include "error.h"
+#include "base/error.h"
 #include "frame_fixture.h"
-#include "neighbour_frame.h"
+#include "net/address_probe.h"
+#include "net/neighbour_frame.h"
 
 #define IPV4 "192.0.2.7"
 #define IPV6 "2001:db8::1:207"

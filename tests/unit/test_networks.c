@@ -7,7 +7,7 @@
 #include <cmocka.h>
 #include <gio/gio.h>
 
-#include "networks.h"
+#include "net/networks.h"
 
 static void test_two_addresses_share_a_network(void **state)
 {

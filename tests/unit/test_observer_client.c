@@ -7,8 +7,8 @@
 
 #include <cmocka.h>
 
-#include "error.h"
-#include "observer_client.h"
+#include "base/error.h"
+#include "cluster/observer_client.h"
 
 static void assert_refused(const char *text, const char *sentence_part)
 {

@@ -6,8 +6,8 @@
 
 #include <cmocka.h>
 
-#include "boolean.h"
-#include "error.h"
+#include "base/boolean.h"
+#include "base/error.h"
 #include "ocf.h"
 #include "tables.h"
 

@@ -10,8 +10,8 @@
 #include <string.h>
 
 #include "cib_fixture.h"
+#include "cluster/placement.h"
 #include "cluster_fixture.h"
-#include "placement.h"
 
 #define NOT_RUNNING(server, host) CIB_HISTORY(server, CIB_OP(server, host, "monitor", "7", ""))
 

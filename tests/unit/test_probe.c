@@ -18,9 +18,9 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "boot_probe.h"
-#include "cycle.h"
-#include "probe.h"
+#include "image/boot_probe.h"
+#include "probe/cycle.h"
+#include "probe/probe.h"
 #include "sight.h"
 #include "watch.h"
 

@@ -6,8 +6,8 @@
 
 #include <cmocka.h>
 
-#include "error.h"
-#include "probe_spec.h"
+#include "base/error.h"
+#include "params/probe_spec.h"
 
 static void test_each_type_is_read(void **state)
 {

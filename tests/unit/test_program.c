@@ -10,8 +10,8 @@
 #include <cmocka.h>
 #include <glib.h>
 
-#include "error.h"
-#include "program.h"
+#include "base/error.h"
+#include "base/program.h"
 
 #define PATIENCE_MS 10000
 

@@ -9,8 +9,8 @@
 
 #include <cmocka.h>
 
-#include "process_stat.h"
-#include "qemu_process.h"
+#include "image/process_stat.h"
+#include "image/qemu_process.h"
 
 #define UUID "7c9e6679-7425-40de-944b-e07fc1f90ae7"
 

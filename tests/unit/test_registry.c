@@ -9,10 +9,10 @@
 
 #include <glib/gstdio.h>
 
-#include "error.h"
-#include "json_read.h"
-#include "registry.h"
-#include "store_map.h"
+#include "base/error.h"
+#include "base/json_read.h"
+#include "store/registry.h"
+#include "store/store_map.h"
 
 static void test_host_round_trip(void **state)
 {

@@ -11,11 +11,11 @@
 
 #include <crm/common/xml.h>
 
-#include "cib.h"
+#include "base/error.h"
 #include "cib_fixture.h"
-#include "eligibility.h"
-#include "error.h"
-#include "placement.h"
+#include "cluster/cib.h"
+#include "cluster/eligibility.h"
+#include "cluster/placement.h"
 
 #define NOT_RUNNING(server, host) CIB_HISTORY(server, CIB_OP(server, host, "monitor", "7", ""))
 #define RESULT(inner) "<pacemaker-result api-version='2.25' request='crm_simulate'>" inner "</pacemaker-result>"

@@ -6,9 +6,9 @@
 
 #include <cmocka.h>
 
-#include "duration.h"
-#include "error.h"
-#include "server_config.h"
+#include "base/duration.h"
+#include "base/error.h"
+#include "params/server_config.h"
 
 static server_config_t *parse_one(const char *name, const char *value, GError **error)
 {

@@ -7,9 +7,9 @@
 
 #include <cmocka.h>
 
-#include "error.h"
-#include "store.h"
-#include "store_address.h"
+#include "base/error.h"
+#include "store/store.h"
+#include "store/store_address.h"
 
 static void assert_ip(const char *address, const char *ip)
 {

@@ -7,8 +7,8 @@
 
 #include <cmocka.h>
 
-#include "error.h"
-#include "ticket_answer.h"
+#include "base/error.h"
+#include "image/ticket_answer.h"
 
 #define RESOURCE "<primitive id='standby-db1' class='ocf'><instance_attributes id='x'/></primitive>"
 #define ANSWER(more) "<xpath-query><crm_config/>" more "</xpath-query>"

@@ -7,7 +7,7 @@
 
 #include <cmocka.h>
 
-#include "error.h"
+#include "base/error.h"
 #include "trial.h"
 
 static void test_what_can_not_be_asked_is_refused_and_what_is_down_is_said(void **state)

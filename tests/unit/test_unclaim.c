@@ -9,10 +9,10 @@
 
 #include <string.h>
 
+#include "base/error.h"
 #include "cib_fixture.h"
-#include "cluster_fixture.h"
 #include "claim_store.h"
-#include "error.h"
+#include "cluster_fixture.h"
 #include "gather.h"
 #include "run.h"
 

@@ -7,7 +7,7 @@
 
 #include <cmocka.h>
 
-#include "verdict.h"
+#include "judge/verdict.h"
 
 /* A server with three observers at a fixed time; each test sets what differs. */
 typedef struct {

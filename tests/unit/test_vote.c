@@ -6,7 +6,7 @@
 
 #include <cmocka.h>
 
-#include "vote.h"
+#include "judge/vote.h"
 
 #define MISSES 3
 
