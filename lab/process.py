@@ -45,16 +45,19 @@ def run(*argv, check=True, timeout_s=60, stdin=None, shown=None, **options) -> s
 def wait_until(predicate, timeout_s: float, what: str, poll_s: float = POLL_S):
     """Calls predicate until it returns something true, and returns that.
 
+    At most half of the time is spent on looking: what is waited for needs the machine, too.
     Raises LabError, naming what was awaited, after timeout_s seconds.
     """
     deadline = time.monotonic() + timeout_s
     while True:
+        begun = time.monotonic()
         result = predicate()
         if result:
             return result
-        if time.monotonic() >= deadline:
+        now = time.monotonic()
+        if now >= deadline:
             raise LabError(f"Waited {timeout_s:g} s in vain for {what}.")
-        time.sleep(poll_s)
+        time.sleep(max(poll_s, now - begun))
 
 
 def start_time(pid: int) -> int | None:

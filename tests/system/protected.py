@@ -17,6 +17,8 @@ from lab.site import LabError, POOL
 TIMING = {"probe_interval": "500ms", "probe_timeout": "500ms", "probe_misses": "3", "hold_down": "2s",
           "recover_after": "2s", "gate_quiet": GATE_QUIET}
 IMAGE_MEMORY_MIB = 256
+# Each monitor is a process that loads a hundred libraries, on every host of every lab.
+CAPACITY_INTERVAL = "5s"
 WATCH_S = 8     # longer than detection and confirmation together: something that must not happen would have
 TAKEOVER_TIMEOUT_S = 90
 RETURN_TIMEOUT_S = 90
@@ -184,7 +186,8 @@ class Protected:
             wait_until(lambda s=server: self.verdict(s) == "healthy" and self.server(s)["probes_seen"] == "yes", 60,
                        f"{server} to be seen up")
         # Load is published within seconds here, not after the half minute that suits a real site.
-        self.run("pcs", "resource", "update", "understudy-capacity", "settle=1s", "op", "monitor", "interval=2s")
+        self.run("pcs", "resource", "update", "understudy-capacity", "settle=1s", "op", "monitor",
+                 f"interval={CAPACITY_INTERVAL}")
         self.idle = self.headroom()
 
     def mend(self) -> None:
