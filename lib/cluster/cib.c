@@ -314,21 +314,22 @@ gboolean cib_param_clear(cib_connection_t *cib, const char *resource_id, const c
     return is_changed(cib->api->cmds->remove(cib->api, path, NULL, cib_sync_call | cib_xpath), error);
 }
 
-/* The set of parameters at a path, as far as its own id goes; NULL without an error: there is none. */
-static xmlNode *set_like(cib_connection_t *cib, const char *path, GError **error)
+/* *like: the set of parameters at a path, as far as its own id goes, free_xml(); NULL: there is none. */
+static gboolean set_find(cib_connection_t *cib, const char *path, xmlNode **like, GError **error)
 {
     xmlNode *found = NULL;
-    xmlNode *like = NULL;
     int rc = cib->api->cmds->query(cib->api, path, &found, cib_sync_call | cib_scope_local | cib_xpath);
 
+    *like = NULL;
     if (rc == pcmk_ok && found != NULL) {
-        like = create_xml_node(NULL, XML_TAG_ATTR_SETS);
-        crm_xml_add(like, XML_ATTR_ID, crm_element_value(found, XML_ATTR_ID));
+        *like = create_xml_node(NULL, XML_TAG_ATTR_SETS);
+        crm_xml_add(*like, XML_ATTR_ID, crm_element_value(found, XML_ATTR_ID));
     } else if (rc != pcmk_ok && rc != -ENXIO) {
         set_call_error(error, rc, "read");
+        return FALSE;
     }
     free_xml(found);
-    return like;
+    return TRUE;
 }
 
 gboolean cib_param_add_beside(cib_connection_t *cib, const char *resource_id, const char *beside, const char *name,
@@ -337,16 +338,12 @@ gboolean cib_param_add_beside(cib_connection_t *cib, const char *resource_id, co
     g_autofree char *path = g_strdup_printf("(" PARAMS_PATH "[" NAMED_PAIR "][not(../" XML_TAG_ATTR_SETS "/" NAMED_PAIR ")])[1]",
                                             resource_id, beside, name);
     g_autofree char *id = g_strdup_printf("%s-%s", resource_id, name);
-    GError *look_error = NULL;
-    xmlNode *set = set_like(cib, path, &look_error);
+    xmlNode *set = NULL;
     xmlNode *pair = NULL;
-    gboolean done = look_error == NULL;
+    gboolean done = set_find(cib, path, &set, error);
 
     *added = set != NULL;
     if (set == NULL) {
-        if (!done) {
-            g_propagate_error(error, look_error);
-        }
         return done;
     }
     pair = create_xml_node(set, XML_CIB_TAG_NVPAIR);

@@ -270,18 +270,20 @@ static power_way_t fence(stonith_t *fencer, char **sentence)
 {
     /* Tolerance 0: a success from before does not count, it may run again. */
     int rc = fencer->cmds->fence(fencer, st_opt_sync_call, option_server, "off", fencer_timeout_s(), 0);
+    gboolean is_over = FALSE;
 
     if (rc == pcmk_ok) {
         return success_judge(sentence);
     }
-    if (rc == -ENODEV && nothing_is_pending(fencer)) { /* else an earlier request may yet be carried out */
+    is_over = nothing_is_pending(fencer);
+    if (rc == -ENODEV && is_over) { /* else an earlier request may yet be carried out */
         *sentence = g_strdup("no fence device of the cluster can switch it off");
         return POWER_NO_DEVICE;
     }
     *sentence = g_strdup_printf("it could not be powered off: %s; look at the fencing device with "
                                 "stonith_admin --history %s", pcmk_strerror(rc), option_server);
     /* A device that was too slow, or lost its connection, may have done it all the same. */
-    return nothing_is_pending(fencer) ? POWER_ENDED : POWER_UNKNOWN;
+    return is_over ? POWER_ENDED : POWER_UNKNOWN;
 }
 
 /* Of a server that is to be let back: nothing is asked of its power switch. */
