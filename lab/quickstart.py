@@ -38,6 +38,7 @@ SANITIZED = BUILD / "sanitized"
 SECOND_TRY_MAX = 4
 EVIDENCE = BUILD / "evidence"
 SLOWEST_FILES = 12
+TESTS_TIMEOUT_S = 10800     # the tests have deadlines of their own; this one ends what has lost them
 
 
 @dataclass
@@ -225,7 +226,7 @@ def pytest(title: str, *arguments: str) -> tuple[Count, list[str]]:
     report.unlink(missing_ok=True)
     code = run_step(f"pytest {title}", ["/usr/bin/python3", "-m", "pytest", "-v", "-p", "no:cacheprovider",
                                         f"--junitxml={report}", *arguments],
-                    LOG, cwd=TOP, ok=range(-64, 256), notes=True)
+                    LOG, cwd=TOP, ok=range(-64, 256), timeout_s=TESTS_TIMEOUT_S, notes=True)
     results = {}
     seconds = Counter()
     if report.exists():
