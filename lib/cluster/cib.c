@@ -383,25 +383,24 @@ static void add_ticket(xmlNode *tickets, const char *ticket_id, gboolean granted
 
 gboolean cib_tickets_set(cib_connection_t *cib, const char *const *servers, gboolean granted, GError **error)
 {
-    xmlNode *old = NULL;
+    xmlNode *cib_xml = cib_connection_query(cib, error);
+    const xmlNode *old = NULL;
     xmlNode *status = NULL;
     xmlNode *tickets = NULL;
     gboolean done = TRUE;
-    /* A ticket that is as it should be is left alone, so that a new leader that
-     * publishes again does not make the scheduler run. */
-    int rc = cib->api->cmds->query(cib->api, "/" XML_TAG_CIB "/" XML_CIB_TAG_STATUS "/" XML_CIB_TAG_TICKETS, &old,
-                                   cib_sync_call | cib_scope_local | cib_xpath);
 
-    if (rc != pcmk_ok && rc != -ENXIO) {
-        set_call_error(error, rc, "read");
+    if (cib_xml == NULL || !quorum_is_there(cib_xml, error)) {
+        cib_xml_free(cib_xml);
         return FALSE;
     }
+    old = find_xml_node(find_xml_node(cib_xml, XML_CIB_TAG_STATUS, FALSE), XML_CIB_TAG_TICKETS, FALSE);
     status = create_xml_node(NULL, XML_CIB_TAG_STATUS);
     tickets = create_xml_node(status, XML_CIB_TAG_TICKETS);
     for (; *servers != NULL; servers++) {
         g_autofree char *ticket_id = server_ticket_id(*servers);
         const char *value = ticket_granted(old, ticket_id);
 
+        /* One that is as it should be is left alone, so that the scheduler is not made to run. */
         if (crm_is_true(value) != granted) {
             add_ticket(tickets, ticket_id, granted);
         }
@@ -410,7 +409,7 @@ gboolean cib_tickets_set(cib_connection_t *cib, const char *const *servers, gboo
         done = cib_connection_modify(cib, XML_CIB_TAG_STATUS, status, error);
     }
     free_xml(status);
-    free_xml(old);
+    cib_xml_free(cib_xml);
     return done;
 }
 

@@ -77,7 +77,7 @@ gboolean cib_param_add_beside(cib_connection_t *cib, const char *resource_id, co
 /*!
  * \brief Grant or revoke the tickets of several servers in one change of the CIB
  *
- * All hosts are allowed at the same instant; Pacemaker then spreads the images.
+ * All hosts are allowed at the same instant; Pacemaker then spreads the images. Refused where there is no quorum.
  *
  * \param[in] servers  names of the servers, NULL-terminated
  */

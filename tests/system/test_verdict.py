@@ -328,8 +328,9 @@ def test_without_quorum_nothing_starts_and_with_it_it_goes_on(protected):
     for host in lost:
         lab.crash(host)
     wait_until(lambda: not protected.status(alone)["quorate"], 30, f"{alone} to lose quorum")
-    refused = protected.understudy("hold", "db1", host=alone, check=False)      # the others would not know of it
-    assert refused.returncode != 0 and "no quorum" in refused.stderr, refused
+    for words in (("hold", "db1"), ("forget", "db1", "--force")):       # the others would not know of it
+        refused = protected.understudy(*words, host=alone, check=False)
+        assert refused.returncode != 0 and "no quorum" in refused.stderr, refused
     lab.crash("db1")
     # Pacemaker stops the observer there too, after which nobody knows anything.
     stays(lambda: protected.verdict("db1", host=alone) in ("healthy", "unknown")
