@@ -298,17 +298,21 @@ static gboolean add_ticket_constraint(xmlNode *constraints, const char *server, 
     g_autofree char *ticket_id = server_ticket_id(server);
     g_autofree char *id = g_strconcat(TICKET_CONSTRAINT_PREFIX, server, NULL);
     xmlNode *node = cib_find_ticket_constraint(constraints, primitive, ticket_id);
+    gboolean changed = FALSE;
 
-    if (node != NULL && cib_ticket_stops(node)) {
-        return FALSE;
+    while (node != NULL && !cib_ticket_stops(node)) {
+        xml_set(node, "loss-policy", "stop");
+        changed = TRUE;
+        node = cib_find_ticket_constraint(constraints, primitive, ticket_id);
     }
     if (node == NULL) {
         node = add_element(constraints, "rsc_ticket", id);
         xml_set(node, "rsc", resource_id);
         xml_set(node, "ticket", ticket_id);
+        xml_set(node, "loss-policy", "stop");
+        changed = TRUE;
     }
-    xml_set(node, "loss-policy", "stop");
-    return TRUE;
+    return changed;
 }
 
 static xmlNode *find_reach_constraint(const xmlNode *constraints, const char *resource_id)

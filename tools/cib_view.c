@@ -180,15 +180,21 @@ static gboolean constraint_is_about(const xmlNode *constraint, const xmlNode *pr
 /* One that holds for every role. */
 xmlNode *cib_find_ticket_constraint(const xmlNode *constraints, const xmlNode *primitive, const char *ticket_id)
 {
+    xmlNode *first = NULL;
+
     for (xmlNode *node = constraints != NULL ? constraints->children : NULL; node != NULL; node = node->next) {
         const char *role = xml_is(node, "rsc_ticket") ? xml_get(node, "rsc-role") : NULL;
 
-        if (xml_is(node, "rsc_ticket") && g_strcmp0(xml_get(node, "ticket"), ticket_id) == 0
-            && (role == NULL || g_ascii_strcasecmp(role, "Started") == 0) && constraint_is_about(node, primitive)) {
+        if (!xml_is(node, "rsc_ticket") || g_strcmp0(xml_get(node, "ticket"), ticket_id) != 0
+            || (role != NULL && g_ascii_strcasecmp(role, "Started") != 0) || !constraint_is_about(node, primitive)) {
+            continue;
+        }
+        if (!cib_ticket_stops(node)) {
             return node;
         }
+        first = first != NULL ? first : node;
     }
-    return NULL;
+    return first;
 }
 
 /* Without the ticket the image is stopped, and nothing else is done: with "fence" each return of a server would fence the host

@@ -34,7 +34,8 @@ xmlNode *cib_find_image(xmlNode *cib, const char *server);
 /* The clone or group that a resource is in, or itself. */
 const xmlNode *cib_outermost(const xmlNode *primitive);
 
-/* A constraint on this ticket that is about the resource in every role, or NULL. */
+/* A constraint on this ticket that is about the resource in every role, or NULL. Pacemaker obeys all that there are: one
+ * that does more than stop the image is found before one that stops it. */
 xmlNode *cib_find_ticket_constraint(const xmlNode *constraints, const xmlNode *primitive, const char *ticket_id);
 /* Without the ticket the resource is stopped, or its host is fenced. */
 gboolean cib_ticket_stops(const xmlNode *constraint);

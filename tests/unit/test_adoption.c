@@ -418,6 +418,27 @@ static void test_a_ticket_that_stops_nothing_is_said(void **state)
     assert_string_equal(role, ALL_THERE);
 }
 
+/* Pacemaker obeys each constraint, whichever stands first. */
+static void test_a_second_constraint_of_the_ticket_is_looked_at(void **state)
+{
+    fixture_t *fixture = *state;
+    g_autofree char *faults = NULL;
+    xmlNode *second = NULL;
+
+    assert_true(apply(fixture));
+    second = xmlCopyNode(element(fixture, "ticket-standby-db1"), 1);
+    xml_set(second, "id", "second");
+    xml_set(second, "loss-policy", "fence");
+    xmlAddChild(element(fixture, "ticket-standby-db1")->parent, second);
+    faults = faults_of(fixture);
+    assert_non_null(strstr(faults, "the constraint second has loss-policy=fence"));
+    assert_true(apply(fixture));
+    assert_string_equal(xml_get(element(fixture, "second"), "loss-policy"), "stop");
+    g_free(faults);
+    faults = faults_of(fixture);
+    assert_string_equal(faults, ALL_THERE);
+}
+
 /* A ticket constraint on a set, a group or a tag is one. */
 static void test_a_ticket_constraint_is_known_in_other_forms(void **state)
 {
@@ -795,6 +816,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_sets_by_reference_are_left_alone, setup, teardown),
         cmocka_unit_test_setup_teardown(test_what_is_not_as_it_was_set_up_is_said, setup, teardown),
         cmocka_unit_test_setup_teardown(test_a_ticket_that_stops_nothing_is_said, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_a_second_constraint_of_the_ticket_is_looked_at, setup, teardown),
         cmocka_unit_test_setup_teardown(test_a_ticket_constraint_is_known_in_other_forms, setup, teardown),
         cmocka_unit_test_setup_teardown(test_an_upgrade_adds_what_is_missing_alone, setup, teardown),
         cmocka_unit_test_setup_teardown(test_a_template_is_part_of_the_resource, setup, teardown),
