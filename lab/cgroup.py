@@ -19,6 +19,8 @@ CPU_PERIOD_US = 100_000
 # Of all labs together, against that of each process (v1) or slice (v2) outside: a build must not look like a fault
 # to the cluster.
 WEIGHT_FACTOR = 10
+# Moves itself into the groups whose lists of processes are the arguments up to "--", and becomes the program after it.
+ENTER = 'set -e; until [ "$1" = -- ]; do echo $$ > "$1"; shift; done; shift; exec "$@"'
 # Corosync runs with real-time priority: what all labs, one lab, and at most one host may use a second (v1).
 REALTIME_ALL_US, REALTIME_LAB_US, REALTIME_HOST_US = 900_000, 180_000, 60_000
 
@@ -149,10 +151,14 @@ class Cgroup:
                                      (self.folder("cpu"), own_us)):
                 _raise(folder / "cpu.rt_runtime_us", value_us)
 
-    def enter(self) -> None:
-        """Moves the calling process (and what it starts later) into the node's groups."""
-        for folder in {self.folder(controller) for controller in layout().controllers}:
-            _write(folder / "cgroup.procs", os.getpid())
+    def entering(self, argv: list[str]) -> list[str]:
+        """The argv that runs a program (and what it starts later) in the node's groups.
+
+        A shell enters them, not a function between fork and exec: for that Python would copy itself for each program, which
+        takes longer than most of them.
+        """
+        lists = sorted({str(self.folder(controller) / "cgroup.procs") for controller in layout().controllers})
+        return ["/bin/sh", "-c", ENTER, "sh", *lists, "--", *argv]
 
     def pids(self) -> list[int]:
         """Of all processes, those in groups that a program made below included."""

@@ -63,10 +63,7 @@ def execute(lab: Lab, node_name: str, argv: list[str]) -> int:
     if not argv:
         raise LabError("Say what to run: lab exec NODE CMD...")
     node = lab.node(node_name)
-    command = node.command(argv)
-    node.cgroup.enter()
-    if Path.cwd() != Path("/"):
-        command[1:1] = ["--wdns=" + os.getcwd()]
+    command = node.command(argv, folder=Path.cwd())
     os.execvpe(command[0], command, node.environment())
 
 

@@ -107,11 +107,10 @@ class Node:
         write_atomically(plan_file, json.dumps(first), mode=0o600)
         with open(disk / "log" / "boot.log", "ab") as log:
             outer = subprocess.Popen(
-                ["nsenter", f"--net=/run/netns/{self.site.netns(self.name)}",
-                 "unshare", "--mount", "--pid", "--uts", "--ipc", "--fork", "--kill-child",
-                 "/usr/bin/python3", "-I", str(NODEINIT), str(plan_file)],
-                stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True, cwd="/",
-                preexec_fn=self.cgroup.enter)
+                self.cgroup.entering(["nsenter", f"--net=/run/netns/{self.site.netns(self.name)}",
+                                      "unshare", "--mount", "--pid", "--uts", "--ipc", "--fork", "--kill-child",
+                                      "/usr/bin/python3", "-I", str(NODEINIT), str(plan_file)]),
+                stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True, cwd="/")
         pid = process.wait_until(lambda: self._first_process(outer), 20, f"the first process of {self.name}")
         self._save(pid=pid, started=process.start_time(pid))
         # PID 1 is tini only after everything is mounted: then programs can be run inside.
@@ -180,23 +179,30 @@ class Node:
 
     # --- programs inside -----------------------------------------------------
 
-    def command(self, argv) -> list[str]:
-        """The argv that runs a program inside the node; killing it kills the program."""
+    def command(self, argv, folder: Path = Path("/")) -> list[str]:
+        """The argv that runs a program inside the node, in a folder of it and on its own CPU and memory account.
+
+        Killing it kills the program.
+        """
         self._need_power("run a program")
         if self.cgroup.frozen():
             raise LabError(f"{self.name} is frozen, so it can't run a program: thaw it first.")
-        return ["nsenter", "--target", str(self.pid), "--mount", "--uts", "--ipc", "--net", "--pid", "--",
-                "setpriv", "--pdeathsig", "KILL", "--", *(str(a) for a in argv)]
+        return self._entering(["--target", str(self.pid), "--mount", "--uts", "--ipc", "--net", "--pid"], argv, folder)
+
+    def _entering(self, namespaces: list[str], argv, folder: Path) -> list[str]:
+        where = [f"--wdns={folder}"] if folder != Path("/") else []
+        return self.cgroup.entering(["nsenter", *where, *namespaces, "--", "setpriv", "--pdeathsig", "KILL", "--",
+                                     *(str(a) for a in argv)])
 
     def environment(self) -> dict[str, str]:
         kept = {k: os.environ[k] for k in ("TERM", "LANG", "LC_ALL", "COLUMNS") if k in os.environ}
         return {"PATH": PATH, "HOME": "/root", "SVDIR": "/run/service"} | kept
 
     def popen(self, *argv, **options) -> subprocess.Popen:
-        """Starts a program inside, on the node's own CPU and memory account."""
+        """Starts a program inside."""
         options.setdefault("stdin", subprocess.DEVNULL)
         options.setdefault("env", self.environment() | options.pop("extra_env", {}))
-        return subprocess.Popen(self.command(argv), cwd="/", preexec_fn=self.cgroup.enter, **options)
+        return subprocess.Popen(self.command(argv), cwd="/", **options)
 
     def exec(self, *argv, check=True, timeout_s: float = 60, stdin: str | None = None,
              **options) -> subprocess.CompletedProcess:
@@ -206,8 +212,7 @@ class Node:
         """
         return process.run(*self.command(argv), check=check, timeout_s=timeout_s, stdin=stdin, cwd="/",
                            shown=f"{self.name}: {shlex.join(str(a) for a in argv)}",
-                           env=self.environment() | options.pop("extra_env", {}),
-                           preexec_fn=self.cgroup.enter, **options)
+                           env=self.environment() | options.pop("extra_env", {}), **options)
 
     def log(self, name: str) -> Path:
         return self.site.log_dir(self.name) / name

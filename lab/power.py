@@ -76,9 +76,10 @@ class BmcNode(Node):
                 self._write_bmc(target, password, logs)
             with open(logs / "boot.log", "ab") as log:
                 runner = subprocess.Popen(
-                    ["nsenter", f"--net=/run/netns/{self.site.netns('bmc')}", "runsvdir", "-P", str(self.services)],
+                    self.cgroup.entering(["nsenter", f"--net=/run/netns/{self.site.netns('bmc')}",
+                                          "runsvdir", "-P", str(self.services)]),
                     stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True, cwd="/",
-                    env={"PATH": PATH, "LANG": "C.UTF-8"}, preexec_fn=self.cgroup.enter)
+                    env={"PATH": PATH, "LANG": "C.UTF-8"})
             self._save(pid=runner.pid, started=process.start_time(runner.pid))
         process.wait_until(self._all_listen, 20, f"the BMCs to listen: see {logs}")
 
@@ -128,10 +129,9 @@ class BmcNode(Node):
         if pid is not None:
             process.kill(pid)
 
-    def command(self, argv) -> list[str]:
+    def command(self, argv, folder: Path = Path("/")) -> list[str]:
         self._need_power("run a program")
-        return ["nsenter", f"--net=/run/netns/{self.site.netns('bmc')}",
-                "setpriv", "--pdeathsig", "KILL", "--", *(str(a) for a in argv)]
+        return self._entering([f"--net=/run/netns/{self.site.netns('bmc')}"], argv, folder)
 
     def environment(self) -> dict[str, str]:
         return super().environment() | {"SVDIR": str(self.services)}

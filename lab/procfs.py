@@ -65,8 +65,8 @@ def _start_cpustat(site: Site, group: cgroup.Cgroup) -> None:
 
 def _popen(site: Site, group: cgroup.Cgroup, *argv) -> subprocess.Popen:
     with open(site.dir / "lxcfs.log", "ab") as log:
-        return subprocess.Popen([str(a) for a in argv], stdin=subprocess.DEVNULL, stdout=log, stderr=log,
-                                start_new_session=True, cwd="/", preexec_fn=group.enter)
+        return subprocess.Popen(group.entering([str(a) for a in argv]), stdin=subprocess.DEVNULL, stdout=log, stderr=log,
+                                start_new_session=True, cwd="/")
 
 
 def stop(site: Site) -> None:
