@@ -32,6 +32,12 @@ BEGUN_FIRST = ("test_verdict.py", "test_fence_hosts.py", "test_fence_agent.py", 
 
 EVIDENCE = Path(os.environ.get("UNDERSTUDY_EVIDENCE", TOP / "build/evidence"))
 CONDEMNED: set[str] = set()     # names of labs in which a test has failed
+TESTS_BEGUN = pytest.StashKey[int]()
+
+
+def pytest_configure(config):
+    """Pytest wants to know the marks."""
+    config.addinivalue_line("markers", "campaign: what the check has no time for; see campaign.py")
 
 
 def pytest_collection_modifyitems(items):
@@ -93,10 +99,19 @@ def adopted(lab):
     return site
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item):
+    """Counts the tests of this process, so that a fixture can tell whether another one came in between."""
+    item.session.stash[TESTS_BEGUN] = item.session.stash.get(TESTS_BEGUN, 0) + 1
+
+
 @pytest.fixture
-def protected(adopted):
+def protected(adopted, request):
     """As `adopted`, and at rest before and after: every server healthy, every image stopped."""
-    adopted.settle()
+    number = request.session.stash[TESTS_BEGUN]
+    if adopted.at_rest_after != number - 1:
+        adopted.settle()
     yield adopted
     if not adopted.lab.condemned:
         adopted.settle()
+        adopted.at_rest_after = number

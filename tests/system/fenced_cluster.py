@@ -12,7 +12,7 @@ from lab.api import Lab, wait_until
 from lab.guest import build
 from lab.guest.kvm import domain_type
 from lab.site import POOL, LabError
-from protected import CAPACITY_INTERVAL, Protected
+from protected import Protected
 
 SERVER = "db1"
 RESOURCE = f"standby-{SERVER}"
@@ -66,7 +66,7 @@ class FencedCluster:
                  "status_file=/run/fence_dummy.status")
         self.set_levels(DEVICE)
         # A host that is back waits for its own word that nothing runs on it.
-        self.run("pcs", "resource", "update", "understudy-capacity", "op", "monitor", "interval=2s")
+        self.protected.quicken()
 
     def forget(self) -> None:
         """None of that."""
@@ -76,8 +76,6 @@ class FencedCluster:
         for host in self.hosts:
             self.run("crm_resource", "--resource", f"power-{host}", "--delete-parameter", "pcmk_reboot_timeout",
                      check=False)
-        self.run("pcs", "resource", "update", "understudy-capacity", "op", "monitor", f"interval={CAPACITY_INTERVAL}",
-                 check=False)
         self.run("understudy", "forget", SERVER, "--force", check=False)
         wait_until(lambda: not any(self.qemu(host) for host in self.hosts), 60, "the image to stop", poll_s=0.3)
         for image in (RUN_IMAGE, RECOVERY_IMAGE):

@@ -33,6 +33,7 @@ class Protected:
         self.servers = lab.site.server_names
         self.hosts = lab.site.host_names
         self.idle: dict[str, int] = {}
+        self.at_rest_after: int | None = None   # the number of the test that has left it so
 
     # --- the product's and the cluster's own words ------------------------------
 
@@ -185,10 +186,13 @@ class Protected:
         for server in self.servers:
             wait_until(lambda s=server: self.verdict(s) == "healthy" and self.server(s)["probes_seen"] == "yes", 60,
                        f"{server} to be seen up")
-        # Load is published within seconds here, not after the half minute that suits a real site.
+        self.quicken()
+        self.idle = self.headroom()
+
+    def quicken(self) -> None:
+        """Load is published within seconds here, not after the half minute that suits a real site."""
         self.run("pcs", "resource", "update", "understudy-capacity", "settle=1s", "op", "monitor",
                  f"interval={CAPACITY_INTERVAL}")
-        self.idle = self.headroom()
 
     def mend(self) -> None:
         """Nodes on, links up, no load, gates and databases started."""
@@ -209,27 +213,28 @@ class Protected:
         """Everything mended, and then: servers healthy, images stopped, hosts with their whole capacity."""
         self.mend()
         wait_until(lambda: self.run("crm_resource", "--cleanup", check=False).returncode == 0, 60, "the cluster to run")
+        wait_until(self.is_at_rest, 120 * len(self.servers), f"{', '.join(self.servers)} to be healthy, their images stopped and "
+                   "the hosts' whole capacity published", poll_s=0.5)
+
+    def is_at_rest(self) -> bool:
+        """All that status shows, asked once, and then the servers; one that a takeover has powered off since is booted."""
+        status = self.status()
+        rows = {row["name"]: row for row in status["servers"]}
         for server in self.servers:
-            wait_until(lambda s=server: self.at_rest(s) or self.boot_if_isolated(s), 120,
-                       f"{server} to be healthy and its image stopped", poll_s=0.5)
-        wait_until(self.is_idle, 60, "the hosts to publish their whole capacity", poll_s=0.5)
-
-    def boot_if_isolated(self, server: str) -> bool:
-        """Boots a server that a takeover has powered off since mend() saw to it; False: look again."""
-        if self.verdict(server) == "failed" and self.lab.node(server).state() == "crashed":
-            self.lab.boot(server)
-        return False
-
-    def is_idle(self) -> bool:
-        """Every host publishes what it did when nothing was loaded."""
-        now = self.headroom()
-        return all(now.get(host, 0) >= free for host, free in self.idle.items())
+            if rows.get(server, {}).get("verdict") == "failed" and self.lab.node(server).state() == "crashed":
+                self.lab.boot(server)
+        now = {host["name"]: host["headroom"] for host in status["hosts"]}
+        return (all(server in rows and self._shows_rest(rows[server]) for server in self.servers)
+                and all(now.get(host, 0) >= free for host, free in self.idle.items())
+                and all(self.answering(server) == "server" for server in self.servers))
 
     def at_rest(self, server: str) -> bool:
         """Healthy, seen by every host, image stopped, original serves."""
-        row = self.server(server)
-        return (row["verdict"] == "healthy" and row["votes"]["up"] == len(self.hosts) and not row["ticket"] and row["image"]["state"] == "stopped"
-                and self.answering(server) == "server")
+        return self._shows_rest(self.server(server)) and self.answering(server) == "server"
+
+    def _shows_rest(self, row: dict) -> bool:
+        return (row["verdict"] == "healthy" and row["votes"]["up"] == len(self.hosts) and not row["ticket"]
+                and row["image"]["state"] == "stopped")
 
 
 @contextlib.contextmanager
