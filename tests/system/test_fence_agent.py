@@ -10,6 +10,7 @@ import xml.etree.ElementTree as ET
 
 import pytest
 
+from campaign import CAMPAIGN
 from documented import command
 from fence_agent import (AGENT, FAILED, OFF, OK, POWER_TIMEOUT_S, RUN_IMAGE, FenceAgent, fence, quiet_cluster, resting,
                          run_image)  # noqa: F401
@@ -324,7 +325,8 @@ def test_an_entry_that_ends_soon_is_not_taken_for_a_fence(fence):
     fence.off()
 
 
-@pytest.mark.parametrize("line", ["on the storage network", "records", "is on the blocklist", "holds the entries"])
+@pytest.mark.parametrize("line", ["records", "holds the entries",
+    *(pytest.param(line, marks=CAMPAIGN) for line in ("on the storage network", "is on the blocklist"))])
 def test_a_fence_that_is_killed_is_completed_by_the_next(fence, line):
     with fence.writer():
         fence.run_killed("off", line)
@@ -334,8 +336,8 @@ def test_a_fence_that_is_killed_is_completed_by_the_next(fence, line):
     assert fence.is_let_in()
 
 
-@pytest.mark.parametrize("line", ["on the storage network", "were destroyed", "records", "is off the blocklist",
-                                  "is removed"])
+@pytest.mark.parametrize("line", ["records", "is off the blocklist", "is removed",
+    *(pytest.param(line, marks=CAMPAIGN) for line in ("on the storage network", "were destroyed"))])
 def test_an_unfence_that_is_killed_is_completed_by_the_next(fence, line):
     with fence.writer():
         client = fence.watchers()[0]
@@ -359,7 +361,8 @@ def assert_fenced(fence, record_id: str | None = None):
     assert record_id in (None, record["id"])
 
 
-@pytest.mark.parametrize("line", ["were destroyed", "records", "is off the blocklist"])
+@pytest.mark.parametrize("line", ["records", "is off the blocklist",
+                                  pytest.param("were destroyed", marks=CAMPAIGN)])
 def test_an_unfence_that_is_overtaken_by_a_fence_undoes_nothing(fence, line):
     """What it went by, the host's word of an earlier fence, says nothing of the new one."""
     def prepare():

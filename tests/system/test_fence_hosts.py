@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from campaign import CAMPAIGN
 from documented import command, commands
 from fence_watch import Watch, find_violations
 from fenced_cluster import DEVICE, RESOURCE, RUN_IMAGE, SERVER, START_TIMEOUT_S, UNFENCE_TIMEOUT_S, FencedCluster
@@ -117,6 +118,7 @@ def test_all_networks_cut_and_healed(fenced, running):
     assert_survivor_returns(fenced, running)
 
 
+@CAMPAIGN
 def test_one_corosync_link_cut_moves_nothing(fenced, running, ledger):
     qemu = fenced.qemu(running)
     fenced.lab.cut(running, "mgmt")
@@ -131,6 +133,7 @@ def test_one_corosync_link_cut_moves_nothing(fenced, running, ledger):
     assert fenced.qemu(running) == qemu and fenced.records() == []
 
 
+@CAMPAIGN
 def test_store_network_cut_and_healed_in_time(fenced, running, ledger):
     """The guest's disk stalls, and goes on: it is the same guest."""
     qemu, before = fenced.qemu(running), len(ledger.attempts())
@@ -168,6 +171,7 @@ def test_both_corosync_links_cut_while_the_guest_still_writes(fenced, running, l
     assert_survivor_returns(fenced, running)
 
 
+@CAMPAIGN
 def test_without_quorum_in_the_store_nothing_starts_until_it_is_back(fenced, running):
     fenced.lab.service("store", "stop", "mon")
     fenced.lab.crash(running)
@@ -180,6 +184,7 @@ def test_without_quorum_in_the_store_nothing_starts_until_it_is_back(fenced, run
     assert_undisturbed_return(fenced, running, there)
 
 
+@CAMPAIGN
 def test_osd_lost_together_with_the_host(fenced, running):
     fenced.lab.service("store", "stop", "osd")
     fenced.lab.crash(running)
@@ -247,7 +252,8 @@ def test_the_plugin_as_pacemaker_calls_it(fenced, running, plugin):
     assert_undisturbed_return(fenced, host, there)
 
 
-@pytest.mark.parametrize("name", ["libvirtd", "understudy-observerd", "qemu-system-x86_64", "pacemakerd"])
+@pytest.mark.parametrize("name", ["libvirtd", "qemu-system-x86_64",
+                                  *(pytest.param(n, marks=CAMPAIGN) for n in ("understudy-observerd", "pacemakerd"))])
 def test_a_process_killed_alone_is_recovered_in_place(fenced, running, ledger, name):
     qemu, victim = fenced.qemu(running), process_of(fenced, running, name)
     os.kill(victim, signal.SIGKILL)
@@ -292,6 +298,7 @@ def assert_comes_back(fenced, host: str, there: str) -> None:
     assert fenced.qemu(host) is None and fenced.qemu(there) == qemu
 
 
+@CAMPAIGN
 def test_levels_power_first(fenced, running, levels):
     """The store is not asked; the host boots and is back."""
     levels("pcs", "first")

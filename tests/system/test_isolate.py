@@ -9,6 +9,7 @@ import xml.etree.ElementTree as ET
 
 import pytest
 
+from campaign import CAMPAIGN
 from lab.api import wait_until
 from lab.site import POOL, LabError
 from protected import stays, tuned
@@ -252,6 +253,7 @@ def test_best_effort_powers_the_original_off_if_it_can(protected):
         assert on_blocklist(protected, "db1")
 
 
+@CAMPAIGN
 def test_a_short_outage_while_the_switch_is_away_does_no_harm(protected):
     """Nothing has touched the server: it is well again, and is not powered off when the switch is back."""
     with tuned(protected, "db1", isolate_timeout=ATTEMPT):

@@ -5,6 +5,7 @@ import json
 
 import pytest
 
+from campaign import CAMPAIGN
 from image_agent import ImageAgent, holder_end
 from lab.api import wait_until
 from lab.site import POOL
@@ -125,6 +126,7 @@ def test_who_has_the_image_open_is_said_and_it_starts_when_he_goes(protected):
     protected.wait_taken_over("db1")
 
 
+@CAMPAIGN
 def test_a_host_whose_service_link_is_cut_is_blind_and_loses_its_images(protected):
     best = protected.ranked_hosts()[0]
     others = [host for host in protected.hosts if host != best]

@@ -5,6 +5,7 @@ import json
 
 import pytest
 
+from campaign import CAMPAIGN
 from lab.api import wait_until
 from lab.site import POOL
 from protected import Watcher, stays
@@ -118,6 +119,7 @@ def test_the_guest_panics_and_serves_again(watched):
     assert watched.granted_tickets() == {f"takeover-{SERVER}"}
 
 
+@CAMPAIGN
 def test_a_guest_paused_by_an_io_error_serves_again(watched):
     """Its client goes on the store's blocklist, as if somebody had fenced it: its next write fails."""
     watched.lab.crash(SERVER)

@@ -6,6 +6,7 @@ import time
 
 import pytest
 
+from campaign import CAMPAIGN
 from lab.api import wait_until
 from lab.site import CEPHX_USER, POOL
 
@@ -150,6 +151,7 @@ def test_a_host_in_standby_is_not_ranked(protected):
         wait_until(lambda: host in protected.ranked_hosts(), 60, f"{host} to be ranked again")
 
 
+@CAMPAIGN
 def test_takeover_waits_until_the_image_runs_and_history_has_its_phases(protected):
     best = protected.ranked_hosts()[0]
     done = protected.understudy("takeover", "db1", "--timeout", "90", timeout_s=120)

@@ -7,6 +7,7 @@ import subprocess
 
 import pytest
 
+from campaign import CAMPAIGN
 from lab.api import wait_until
 from protected import IMAGE_MEMORY_MIB, stays, tuned
 
@@ -95,7 +96,8 @@ def reach(protected):
             for pair in node.iter("nvpair") if pair.get("name") == "understudy-reach"}
 
 
-@pytest.mark.parametrize(("network", "value"), [("svc", "no-service"), ("store", "no-store")])
+@pytest.mark.parametrize(("network", "value"), [
+    pytest.param("svc", "no-service", marks=CAMPAIGN), ("store", "no-store")])
 def test_an_image_stays_where_it_is_while_no_host_is_better_off(protected, network, value):
     """As when a switch restarts: nothing moves."""
     protected.lab.crash("db1")
@@ -113,7 +115,7 @@ def test_an_image_stays_where_it_is_while_no_host_is_better_off(protected, netwo
     wait_until(lambda: protected.answering("db1") == "image", 60, "the image to answer")
 
 
-@pytest.mark.parametrize("nonlocal_bind", ["0", "1"])
+@pytest.mark.parametrize("nonlocal_bind", ["0", pytest.param("1", marks=CAMPAIGN)])
 def test_a_host_asks_all_monitors_but_its_own(protected, nonlocal_bind):
     """Its own it reaches whatever is cut. Beside a load balancer any address can be bound: that makes none an own one."""
     def monitors(node, user):
@@ -265,6 +267,7 @@ def test_a_leader_that_slept_does_nothing_with_what_it_knew(protected):
     assert len(new) == 1 and events(new[0]).count("granted") == 1, new
 
 
+@CAMPAIGN
 def test_a_new_leader_grants_the_ticket_that_a_failed_server_lacks(protected):
     protected.lab.crash("db1")
     protected.wait_taken_over("db1")
@@ -342,6 +345,7 @@ def test_without_quorum_nothing_starts_and_with_it_it_goes_on(protected):
     assert len(protected.domain_hosts("db1")) == 1
 
 
+@CAMPAIGN
 def test_observers_without_quorum_isolate_nobody(protected):
     """They see to it by themselves: with no-quorum-policy=freeze Pacemaker lets them run."""
     lab = protected.lab
