@@ -5,6 +5,8 @@
 
 #include <crm/msg_xml.h>
 
+#include "cluster/xml.h"
+
 /* Names in a notification that are in Pacemaker's private headers: include/crm/cib/internal.h. */
 #define NOTIFICATION_RC       "cib_rc"
 #define NOTIFICATION_PATCHSET "cib_update_result"
@@ -22,23 +24,6 @@ typedef struct {
     const char *path;        /* /cib/status/node_state[@id='1']/...; of a creation, the path of the parent */
     char *elements;          /* /cib/status/node_state/...: the place without the ids */
 } change_t;
-
-static const char *attribute(const xmlNode *xml, const char *name)
-{
-    const xmlAttr *found = xml != NULL ? xmlHasProp((xmlNode *) xml, (const xmlChar *) name) : NULL;
-
-    return found != NULL && found->children != NULL ? (const char *) found->children->content : NULL;
-}
-
-static xmlNode *first_element(xmlNode *parent, const char *name)
-{
-    for (xmlNode *child = parent != NULL ? parent->children : NULL; child != NULL; child = child->next) {
-        if (child->type == XML_ELEMENT_NODE && (name == NULL || strcmp((const char *) child->name, name) == 0)) {
-            return child;
-        }
-    }
-    return NULL;
-}
 
 /* Harmless, if ----------------------------------------------------------------*/
 
@@ -58,14 +43,14 @@ static gboolean only_bookkeeping(const change_t *change, GHashTable *image_ids)
         XML_ATTR_GENERATION, XML_ATTR_NUMUPDATES, XML_CIB_ATTR_WRITTEN, XML_ATTR_UPDATE_ORIG, XML_ATTR_UPDATE_CLIENT,
         XML_ATTR_UPDATE_USER, XML_ATTR_ORIGIN, NULL,
     };
-    xmlNode *list = first_element(change->xml, XML_DIFF_LIST);
+    xmlNode *list = xml_child(change->xml, XML_DIFF_LIST);
 
     (void) image_ids;
-    if (g_strcmp0(change->operation, "modify") != 0 || first_element(list, XML_DIFF_ATTR) == NULL) {
+    if (g_strcmp0(change->operation, "modify") != 0 || xml_child(list, XML_DIFF_ATTR) == NULL) {
         return FALSE;
     }
-    for (xmlNode *one = first_element(list, NULL); one != NULL; one = one->next) {
-        const char *name = attribute(one, XML_NVPAIR_ATTR_NAME);
+    for (xmlNode *one = xmlFirstElementChild(list); one != NULL; one = one->next) {
+        const char *name = xml_get(one, XML_NVPAIR_ATTR_NAME);
 
         if (one->type == XML_ELEMENT_NODE && (name == NULL || !g_strv_contains(names, name))) {
             return FALSE;
@@ -82,7 +67,7 @@ static gboolean other_resource(const change_t *change, GHashTable *image_ids)
     const char *begin = found != NULL ? found + strlen(mark) : NULL;
     const char *end = begin != NULL ? strstr(begin, "']") : NULL;
     g_autofree char *id = end != NULL ? g_strndup(begin, (gsize) (end - begin))
-                                      : g_strdup(attribute(change->created, XML_ATTR_ID));
+                                      : g_strdup(xml_get(change->created, XML_ATTR_ID));
 
     return id != NULL && !g_hash_table_contains(image_ids, id);
 }
@@ -112,8 +97,8 @@ static gboolean free_attribute(const change_t *change, GHashTable *image_ids)
         NULL,
     };
     xmlNode *result = change->created != NULL ? change->created
-                      : first_element(first_element(change->xml, XML_DIFF_RESULT), NULL);
-    const char *name = attribute(result, XML_NVPAIR_ATTR_NAME);
+                      : xmlFirstElementChild(xml_child(change->xml, XML_DIFF_RESULT));
+    const char *name = xml_get(result, XML_NVPAIR_ATTR_NAME);
 
     return name != NULL && name[0] != '#' && !g_strv_contains(names, name)
            && !counts_failures_of_image(name, image_ids);
@@ -159,13 +144,13 @@ static gboolean place_matches(const char *place, gboolean below, const char *ele
 
 static gboolean change_is_harmless(xmlNode *xml, GHashTable *image_ids)
 {
-    change_t change = { .xml = xml, .operation = attribute(xml, XML_DIFF_OP), .path = attribute(xml, XML_DIFF_PATH) };
+    change_t change = { .xml = xml, .operation = xml_get(xml, XML_DIFF_OP), .path = xml_get(xml, XML_DIFF_PATH) };
     gboolean harmless = FALSE;
 
     if (change.operation == NULL || change.path == NULL) {
         return FALSE;
     }
-    change.created = strcmp(change.operation, "create") == 0 ? first_element(xml, NULL) : NULL;
+    change.created = strcmp(change.operation, "create") == 0 ? xmlFirstElementChild(xml) : NULL;
     change.elements = path_elements(change.path, change.created);
     for (gsize i = 0; i < G_N_ELEMENTS(places) && !harmless; i++) {
         harmless = place_matches(places[i].elements, places[i].below, change.elements)
@@ -177,14 +162,14 @@ static gboolean change_is_harmless(xmlNode *xml, GHashTable *image_ids)
 
 gboolean cib_change_touches_servers(xmlNode *notification, GHashTable *image_ids)
 {
-    xmlNode *patchset = first_element(first_element(notification, NOTIFICATION_PATCHSET), XML_TAG_DIFF);
+    xmlNode *patchset = xml_child(xml_child(notification, NOTIFICATION_PATCHSET), XML_TAG_DIFF);
     gboolean understood = FALSE;
 
-    if (g_strcmp0(attribute(notification, NOTIFICATION_RC), "0") != 0
-        || g_strcmp0(attribute(patchset, "format"), PATCHSET_FORMAT) != 0) {
+    if (g_strcmp0(xml_get(notification, NOTIFICATION_RC), "0") != 0
+        || g_strcmp0(xml_get(patchset, "format"), PATCHSET_FORMAT) != 0) {
         return TRUE;
     }
-    for (xmlNode *one = first_element(patchset, NULL); one != NULL; one = one->next) {
+    for (xmlNode *one = xmlFirstElementChild(patchset); one != NULL; one = one->next) {
         if (one->type != XML_ELEMENT_NODE || strcmp((const char *) one->name, XML_DIFF_VERSION) == 0) {
             continue;
         }

@@ -8,8 +8,8 @@
 #include "base/error.h"
 #include "base/names.h"
 #include "cib_view.h"
+#include "cluster/xml.h"
 #include "tables.h"
-#include "xml_util.h"
 
 #define STICKINESS "1000"
 /* So long a host is not tried again after a start that failed there. More than a start may take, so that the other hosts

@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "base/names.h"
-#include "xml_util.h"
+#include "cluster/xml.h"
 
 xmlNode *cib_find_id(const xmlNode *parent, const char *id)
 {

@@ -7,8 +7,8 @@
 #include "cib_view.h"
 #include "cluster/corosync_nodes.h"
 #include "cluster/reference_check.h"
+#include "cluster/xml.h"
 #include "net/networks.h"
-#include "xml_util.h"
 
 /* A name server that is away must not hold up who asks for the status. */
 #define LOOK_UP_MS 1000

@@ -6,8 +6,8 @@
 #include "base/duration.h"
 #include "base/names.h"
 #include "cib_view.h"
+#include "cluster/xml.h"
 #include "store/registry.h"
-#include "xml_util.h"
 
 void setup_faults_add(GPtrArray *faults, const char *server, char *sentence)
 {

@@ -5,7 +5,7 @@
 #include <libxml/xmlsave.h>
 
 #include "adoption.h"
-#include "xml_util.h"
+#include "cluster/xml.h"
 
 /* Both tools read words as a shell does. */
 static gboolean is_plain(const char *text)

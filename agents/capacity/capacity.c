@@ -2,7 +2,6 @@
 /* ocf:understudy:capacity: publishes what its host can carry as node utilization. */
 #include <errno.h>
 #include <glib/gstdio.h>
-#include <string.h>
 
 #include "base/error.h"
 #include "base/json_read.h"
@@ -12,6 +11,7 @@
 #include "cluster/cib.h"
 #include "cluster/cluster_state.h"
 #include "cluster/observer_client.h"
+#include "cluster/xml.h"
 #include "fenced_host/fenced_host.h"
 #include "image/image_claim.h"
 #include "ocf.h"
@@ -118,76 +118,40 @@ static gboolean published_read(const cluster_host_t *host, capacity_t *published
     return TRUE;
 }
 
-static xmlNode *xml_child_with(xmlNode *parent, const char *element, const char *attribute, const char *value)
-{
-    for (xmlNode *child = parent->children; child != NULL; child = child->next) {
-        xmlChar *text = NULL;
-        gboolean match = FALSE;
-
-        if (child->type != XML_ELEMENT_NODE || strcmp((const char *) child->name, element) != 0) {
-            continue;
-        }
-        text = xmlGetProp(child, (const xmlChar *) attribute);
-        match = value == NULL || g_strcmp0((const char *) text, value) == 0;
-        xmlFree(text);
-        if (match) {
-            return child;
-        }
-    }
-    return NULL;
-}
-
-static char *xml_id(xmlNode *node)
-{
-    xmlChar *text = node != NULL ? xmlGetProp(node, (const xmlChar *) "id") : NULL;
-    char *id = g_strdup((const char *) text);
-
-    xmlFree(text);
-    return id;
-}
-
 /* The host's <utilization> as it stands, so that its ids are used again. */
-static xmlNode *find_utilization(xmlNode *cib_xml, const char *host)
+static const xmlNode *find_utilization(const xmlNode *cib_xml, const char *host)
 {
-    xmlNode *node = xml_child_with(cib_xml, "configuration", "id", NULL);
+    const xmlNode *nodes = xml_child(xml_child(cib_xml, "configuration"), "nodes");
 
-    node = node != NULL ? xml_child_with(node, "nodes", "id", NULL) : NULL;
-    node = node != NULL ? xml_child_with(node, "node", "uname", host) : NULL;
-    return node != NULL ? xml_child_with(node, "utilization", "id", NULL) : NULL;
-}
-
-static void set_prop(xmlNode *node, const char *name, const char *value)
-{
-    xmlSetProp(node, (const xmlChar *) name, (const xmlChar *) value);
+    return xml_child(xml_child_with(nodes, "node", "uname", host), "utilization");
 }
 
 /* <nodes><node><utilization> with all attributes: one change of the CIB. Ids as
  * crm_attribute makes them, or as they are. */
 static xmlNode *utilization_fragment(xmlNode *cib_xml, const cluster_host_t *host, const capacity_t *capacity)
 {
-    xmlNode *existing = find_utilization(cib_xml, host->name);
-    g_autofree char *existing_id = xml_id(existing);
+    const xmlNode *existing = find_utilization(cib_xml, host->name);
+    const char *existing_id = xml_get(existing, "id");
     g_autofree char *set_id = existing_id != NULL ? g_strdup(existing_id)
                                                   : g_strdup_printf("nodes-%s-utilization", host->id);
     xmlNode *nodes = xmlNewNode(NULL, (const xmlChar *) "nodes");
     xmlNode *node = xmlNewChild(nodes, NULL, (const xmlChar *) "node", NULL);
     xmlNode *set = xmlNewChild(node, NULL, (const xmlChar *) "utilization", NULL);
 
-    set_prop(node, "id", host->id);
-    set_prop(node, "uname", host->name);
-    set_prop(set, "id", set_id);
+    xml_set(node, "id", host->id);
+    xml_set(node, "uname", host->name);
+    xml_set(set, "id", set_id);
     for (gsize i = 0; i < G_N_ELEMENTS(published_attributes); i++) {
         const char *name = published_attributes[i].name;
-        xmlNode *old = existing != NULL ? xml_child_with(existing, "nvpair", "name", name) : NULL;
-        g_autofree char *old_id = xml_id(old);
+        const char *old_id = xml_get(xml_child_with(existing, "nvpair", "name", name), "id");
         g_autofree char *new_id = g_strdup_printf("%s-%s", set_id, name);
         g_autofree char *value = g_strdup_printf("%" G_GINT64_FORMAT,
                                                  G_STRUCT_MEMBER(gint64, capacity, published_attributes[i].offset));
         xmlNode *pair = xmlNewChild(set, NULL, (const xmlChar *) "nvpair", NULL);
 
-        set_prop(pair, "id", old_id != NULL ? old_id : new_id);
-        set_prop(pair, "name", name);
-        set_prop(pair, "value", value);
+        xml_set(pair, "id", old_id != NULL ? old_id : new_id);
+        xml_set(pair, "name", name);
+        xml_set(pair, "value", value);
     }
     return nodes;
 }

@@ -4,7 +4,6 @@
 #include <errno.h>
 #include <grp.h>
 #include <pwd.h>
-#include <string.h>
 #include <unistd.h>
 
 #include <crm/cib.h>
@@ -15,6 +14,7 @@
 
 #include "base/error.h"
 #include "base/names.h"
+#include "cluster/xml.h"
 
 /* A CIB manager that is busy with an election answers within a few seconds;
  * libcib's own default of two minutes is too long for a command and a daemon. */
@@ -355,19 +355,6 @@ gboolean cib_param_add_beside(cib_connection_t *cib, const char *resource_id, co
     return done;
 }
 
-/* Value of the ticket's `granted` in <tickets>, or NULL if it has none. */
-static const char *ticket_granted(const xmlNode *tickets, const char *ticket_id)
-{
-    for (xmlNode *ticket = tickets != NULL ? tickets->children : NULL; ticket != NULL; ticket = ticket->next) {
-        const char *id = ticket->type == XML_ELEMENT_NODE ? crm_element_value(ticket, XML_ATTR_ID) : NULL;
-
-        if (g_strcmp0(id, ticket_id) == 0) {
-            return crm_element_value(ticket, "granted");
-        }
-    }
-    return NULL;
-}
-
 static void add_ticket(xmlNode *tickets, const char *ticket_id, gboolean granted)
 {
     xmlNode *ticket = create_xml_node(tickets, XML_CIB_TAG_TICKET_STATE);
@@ -393,12 +380,12 @@ gboolean cib_tickets_set(cib_connection_t *cib, const char *const *servers, gboo
         cib_xml_free(cib_xml);
         return FALSE;
     }
-    old = find_xml_node(find_xml_node(cib_xml, XML_CIB_TAG_STATUS, FALSE), XML_CIB_TAG_TICKETS, FALSE);
+    old = xml_child(xml_child(cib_xml, XML_CIB_TAG_STATUS), XML_CIB_TAG_TICKETS);
     status = create_xml_node(NULL, XML_CIB_TAG_STATUS);
     tickets = create_xml_node(status, XML_CIB_TAG_TICKETS);
     for (; *servers != NULL; servers++) {
         g_autofree char *ticket_id = server_ticket_id(*servers);
-        const char *value = ticket_granted(old, ticket_id);
+        const char *value = xml_get(xml_child_with(old, XML_CIB_TAG_TICKET_STATE, XML_ATTR_ID, ticket_id), "granted");
 
         /* One that is as it should be is left alone, so that the scheduler is not made to run. */
         if (crm_is_true(value) != granted) {

@@ -8,6 +8,8 @@
 #include <crm/common/xml.h>
 #include <crm/msg_xml.h>
 
+#include "cluster/xml.h"
+
 #define SCORE_INFINITY    1000000 /* crm/crm.h, INFINITY */
 #define FAIL_COUNT_PREFIX "fail-count-" /* fail-count-RESOURCE#start_0 */
 
@@ -29,22 +31,6 @@ gint64 attribute_integer(xmlNode *xml, const char *name)
     return text != NULL ? g_ascii_strtoll(text, NULL, 10) : 0;
 }
 
-static gboolean is_named(const xmlNode *node, const char *name)
-{
-    return node->type == XML_ELEMENT_NODE && strcmp((const char *) node->name, name) == 0;
-}
-
-/* The child of that name, or NULL; `parent` may be NULL. */
-static xmlNode *child_named(xmlNode *parent, const char *name)
-{
-    xmlNode *child = parent != NULL ? parent->children : NULL;
-
-    while (child != NULL && !is_named(child, name)) {
-        child = child->next;
-    }
-    return child;
-}
-
 static void list_add(GHashTable *table, const char *key, xmlNode *node)
 {
     GPtrArray *list = key != NULL ? g_hash_table_lookup(table, key) : NULL;
@@ -62,9 +48,9 @@ static void list_add(GHashTable *table, const char *key, xmlNode *node)
 static void read_constraints(cluster_index_t *index)
 {
     for (xmlNode *one = index->constraints != NULL ? index->constraints->children : NULL; one != NULL; one = one->next) {
-        if (is_named(one, XML_CONS_TAG_RSC_LOCATION)) {
+        if (xml_is(one, XML_CONS_TAG_RSC_LOCATION)) {
             list_add(index->locations, crm_element_value(one, XML_LOC_ATTR_SOURCE), one);
-        } else if (is_named(one, XML_CONS_TAG_RSC_TICKET)) {
+        } else if (xml_is(one, XML_CONS_TAG_RSC_TICKET)) {
             list_add(index->tickets, crm_element_value(one, XML_COLOC_ATTR_SOURCE), one);
         }
     }
@@ -97,7 +83,7 @@ static void read_changes(cluster_index_t *index, xmlNode *resource)
     const char *id = crm_element_value(resource, XML_ATTR_ID);
 
     for (xmlNode *op = resource->children; id != NULL && op != NULL; op = op->next) {
-        if (is_named(op, XML_LRM_TAG_RSC_OP) && is_change(op)) {
+        if (xml_is(op, XML_LRM_TAG_RSC_OP) && is_change(op)) {
             gint64 at_s = MAX(attribute_integer(op, XML_RSC_OP_LAST_CHANGE), cluster_index_last_change_s(index, id));
 
             g_hash_table_insert(index->changes_s, g_strdup(id), g_memdup2(&at_s, sizeof(at_s)));
@@ -108,14 +94,14 @@ static void read_changes(cluster_index_t *index, xmlNode *resource)
 static void read_states(cluster_index_t *index, xmlNode *status)
 {
     for (xmlNode *state = status != NULL ? status->children : NULL; state != NULL; state = state->next) {
-        const char *id = is_named(state, XML_CIB_TAG_STATE) ? crm_element_value(state, XML_ATTR_ID) : NULL;
-        xmlNode *resources = child_named(child_named(state, XML_CIB_TAG_LRM), XML_LRM_TAG_RESOURCES);
+        const char *id = xml_is(state, XML_CIB_TAG_STATE) ? crm_element_value(state, XML_ATTR_ID) : NULL;
+        xmlNode *resources = xml_child(xml_child(state, XML_CIB_TAG_LRM), XML_LRM_TAG_RESOURCES);
 
         if (id != NULL && !g_hash_table_contains(index->states, id)) {
             g_hash_table_insert(index->states, g_strdup(id), state);
         }
         for (xmlNode *one = resources != NULL ? resources->children : NULL; one != NULL; one = one->next) {
-            if (is_named(one, XML_LRM_TAG_RESOURCE)) {
+            if (xml_is(one, XML_LRM_TAG_RESOURCE)) {
                 read_changes(index, one);
             }
         }
@@ -163,7 +149,7 @@ cluster_index_t *cluster_index_new(const pe_working_set_t *set)
 {
     cluster_index_t *index = g_new0(cluster_index_t, 1);
 
-    index->constraints = child_named(child_named(set->input, XML_CIB_TAG_CONFIGURATION), XML_CIB_TAG_CONSTRAINTS);
+    index->constraints = xml_child(xml_child(set->input, XML_CIB_TAG_CONFIGURATION), XML_CIB_TAG_CONSTRAINTS);
     index->locations = table_new((GDestroyNotify) g_ptr_array_unref);
     index->tickets = table_new((GDestroyNotify) g_ptr_array_unref);
     index->failed = table_new((GDestroyNotify) g_ptr_array_unref);
@@ -172,7 +158,7 @@ cluster_index_t *cluster_index_new(const pe_working_set_t *set)
     index->failures = table_new((GDestroyNotify) g_hash_table_unref);
     read_constraints(index);
     read_failed(index, set->failed);
-    read_states(index, child_named(set->input, XML_CIB_TAG_STATUS));
+    read_states(index, xml_child(set->input, XML_CIB_TAG_STATUS));
     for (GList *item = set->nodes; item != NULL; item = item->next) {
         read_failures(index, item->data);
     }

@@ -14,6 +14,7 @@
 #include "base/names.h"
 #include "cluster/cluster_index.h"
 #include "cluster/fence_devices.h"
+#include "cluster/xml.h"
 
 #define SCORE_INFINITY 1000000 /* crm/crm.h, INFINITY */
 /* Pacemaker does not say when a date_spec (such as "on weekdays") holds no more. */
@@ -179,7 +180,7 @@ static int location_score(xmlNode *location, const pe_node_t *node, pe_working_s
                ? char2score(crm_element_value(location, XML_RULE_ATTR_SCORE)) : 0;
     }
     for (xmlNode *rule = location->children; rule != NULL; rule = rule->next) {
-        if (rule->type == XML_ELEMENT_NODE && strcmp((const char *) rule->name, XML_TAG_RULE) == 0) {
+        if (xml_is(rule, XML_TAG_RULE)) {
             score = score_add(score, rule_score(rule, node, set));
         }
     }

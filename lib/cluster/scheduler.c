@@ -11,6 +11,7 @@
 #include "base/error.h"
 #include "base/names.h"
 #include "base/program.h"
+#include "cluster/xml.h"
 
 struct scheduler_question {
     char *folder;            /* of its own: the CIB, and what crm_simulate writes beside it */
@@ -41,22 +42,13 @@ void scheduler_plan_free(scheduler_plan_t *plan)
     g_free(plan);
 }
 
-static char *attribute(xmlNode *node, const char *name)
-{
-    xmlChar *value = xmlGetNoNsProp(node, (const xmlChar *) name);
-    char *copy = g_strdup((const char *) value);
-
-    xmlFree(value);
-    return copy;
-}
-
 static scheduler_start_t *start_of(xmlNode *node)
 {
     scheduler_start_t *start = g_new0(scheduler_start_t, 1);
-    g_autofree char *blocked = attribute(node, "blocked");
-    g_autofree char *reason = attribute(node, "reason");
+    const char *blocked = xml_get(node, "blocked");
+    const char *reason = xml_get(node, "reason");
 
-    start->host = attribute(node, "node");
+    start->host = g_strdup(xml_get(node, "node"));
     if (crm_is_true(blocked)) {
         start->blocked = g_strdup(reason != NULL ? reason : "it gives no reason");
     }
@@ -73,25 +65,25 @@ static gboolean is_end(const char *action)
 
 static void read_action(scheduler_plan_t *plan, xmlNode *node)
 {
-    g_autofree char *action = attribute(node, "action");
-    g_autofree char *resource = attribute(node, "resource");
+    const char *action = xml_get(node, "action");
+    const char *resource = xml_get(node, "resource");
 
     if (action == NULL || resource == NULL) {
         return;
     }
     if (strcmp(action, "start") == 0) {
-        g_hash_table_replace(plan->starts, g_steal_pointer(&resource), start_of(node));
+        g_hash_table_replace(plan->starts, g_strdup(resource), start_of(node));
     } else if (is_end(action)) {
-        g_hash_table_replace(plan->ends, g_steal_pointer(&resource), g_steal_pointer(&action));
+        g_hash_table_replace(plan->ends, g_strdup(resource), g_strdup(action));
     }
 }
 
 /* One for each stage of the placement; the last one counts. */
 static void read_score(scheduler_plan_t *plan, xmlNode *node)
 {
-    g_autofree char *resource = attribute(node, "id");
-    g_autofree char *host = attribute(node, "node");
-    g_autofree char *score = attribute(node, "score");
+    const char *resource = xml_get(node, "id");
+    const char *host = xml_get(node, "node");
+    const char *score = xml_get(node, "score");
     GHashTable *scores = NULL;
 
     if (resource == NULL || host == NULL || score == NULL) {
@@ -191,22 +183,12 @@ static void on_ended(const program_result_t *result, gpointer user_data)
     question_free(question);
 }
 
+/* The one of that name, and id if one is given; it is made if it is not there. */
 static xmlNode *child(xmlNode *parent, const char *name, const char *id)
 {
-    xmlNode *node = parent->children;
+    xmlNode *found = id != NULL ? xml_child_with(parent, name, "id", id) : xml_child(parent, name);
 
-    for (; node != NULL; node = node->next) {
-        g_autofree char *its_id = id != NULL ? attribute(node, "id") : NULL;
-
-        if (xmlStrEqual(node->name, (const xmlChar *) name) && g_strcmp0(its_id, id) == 0) {
-            return node;
-        }
-    }
-    node = xmlNewChild(parent, NULL, (const xmlChar *) name, NULL);
-    if (id != NULL) {
-        xmlSetProp(node, (const xmlChar *) "id", (const xmlChar *) id);
-    }
-    return node;
+    return found != NULL ? found : xml_add(parent, name, id);
 }
 
 /* Not by crm_simulate's own option: it aborts then on a CIB whose feature set is newer than its own. */
@@ -215,7 +197,7 @@ static void grant_ticket(xmlNode *cib_xml, const char *server)
     g_autofree char *id = server_ticket_id(server);
     xmlNode *ticket = child(child(child(cib_xml, "status", NULL), "tickets", NULL), "ticket_state", id);
 
-    xmlSetProp(ticket, (const xmlChar *) "granted", (const xmlChar *) "true");
+    xml_set(ticket, "granted", "true");
 }
 
 static char *write_cib(const char *folder, xmlNode *cib_xml, const char *const *servers, GError **error)

@@ -12,8 +12,8 @@
 
 #include "adoption.h"
 #include "base/error.h"
+#include "cluster/xml.h"
 #include "setup_faults.h"
-#include "xml_util.h"
 
 static const char metadata[] =
     "<resource-agent name='x'><actions>"

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-#include "xml_util.h"
+#include "cluster/xml.h"
 
 #include <string.h>
 
+/* libxml2's own xmlGetProp() copies. */
 const char *xml_get(const xmlNode *node, const char *name)
 {
     const xmlAttr *attribute = xmlHasProp(node, (const xmlChar *) name);
@@ -28,6 +29,16 @@ xmlNode *xml_child(const xmlNode *parent, const char *name)
         }
     }
     return NULL;
+}
+
+xmlNode *xml_child_with(const xmlNode *parent, const char *name, const char *attribute, const char *value)
+{
+    xmlNode *node = xml_child(parent, name);
+
+    while (node != NULL && !(xml_is(node, name) && g_strcmp0(xml_get(node, attribute), value) == 0)) {
+        node = node->next;
+    }
+    return node;
 }
 
 xmlNode *xml_add(xmlNode *parent, const char *name, const char *id)
