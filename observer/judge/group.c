@@ -573,6 +573,12 @@ char *group_request_refusal(const group_t *group, const char *server, verdict_re
         return g_strdup("This host has no quorum, or its observer is not in sync yet: nothing can be decided here");
     }
     refusal = verdict_request_refusal(request, server, known != NULL ? &known->record : NULL);
+    if (request == VERDICT_REQUEST_RELEASE && known != NULL && known->config != NULL
+        && verdict_resumes_hold(known->config, &known->record)) {
+        g_free(refusal);
+        refusal = g_strdup_printf("Server %s: its held image has not been started again yet; understudy hold %s --off lets "
+                                  "the original serve instead", server, server);
+    }
     if (refusal == NULL && known != NULL && known->config == NULL) {
         refusal = g_strdup_printf("Server %s: %s", server,
                                   known->config_error != NULL ? known->config_error : "it has no configuration");

@@ -218,6 +218,7 @@ static void test_a_held_server_is_not_isolated_for_nothing_after_a_blackout(void
 {
     world_t *world = running_world("required");
     world_server_t *server = &world->servers[0];
+    g_autofree char *refusal = NULL;
 
     (void) state;
     world->hold = TRUE;
@@ -230,6 +231,8 @@ static void test_a_held_server_is_not_isolated_for_nothing_after_a_blackout(void
     assert_int_equal(world_verdict(world, 0, 0), VERDICT_HEALTHY);
     assert_int_equal(server->isolations, 1);
     assert_true(server->held_takeover);
+    refusal = group_request_refusal(world->hosts[0].group, server->name, VERDICT_REQUEST_RELEASE, world->now_ms);
+    assert_non_null(strstr(refusal, "--off lets the original serve instead"));
     world->hold = FALSE;
     server->no_room = FALSE;
     world_run(world, 60000);
