@@ -145,7 +145,7 @@ def lab_is_up(number: int = 1):
 def check() -> int:
     """The tests, each kind once."""
     return all_of(lambda: counted("tests/lint", BUILD), unit_tests, lambda: counted("tests/fuzz/run"),
-                  lambda: counted("tests/model/run"), lambda: pytest("tests/scheduler", "tests/scheduler")[0],
+                  lambda: counted("tests/model/run"), lambda: pytest("tests/scheduler", "-n", str(os.cpu_count()), "tests/scheduler")[0],
                   lambda: system_tests("not campaign"))
 
 
