@@ -177,9 +177,9 @@ def test_two_of_three_that_cannot_reach_a_server_are_believed_and_it_is_isolated
 
 # --- the leader is killed ------------------------------------------------------------
 
-# What makes the states before a takeover last until they have been seen and their leader killed; "isolating" lasts while
-# the power switch is silent.
-SLOW = {"probe_timeout": "5s", "probe_misses": "1", "hold_down": "10s"}
+# What makes the states last until they have been seen and their leader killed: those before a takeover, and "failed" while
+# the original boots; "isolating" lasts while the power switch is silent.
+SLOW = {"probe_timeout": "5s", "probe_misses": "1", "hold_down": "10s", "recover_after": "10s"}
 
 
 def test_the_leader_is_killed_in_each_state_and_the_takeover_completes_once(protected):
