@@ -104,11 +104,33 @@ static char **other_names(const eligible_t *eligible, gboolean are_isolated)
     return g_strdupv((char **) names->pdata);
 }
 
+/* Likewise, with those that have room, and are not told of it before the store has answered. */
+static char **promised_names(const eligible_t *eligible, const char *const *isolated)
+{
+    g_auto(GStrv) others = other_names(eligible, FALSE);
+    g_autoptr(GPtrArray) names = g_ptr_array_new();
+    GHashTableIter iter;
+    gpointer server = NULL;
+
+    for (char **other = others; *other != NULL; other++) {
+        g_ptr_array_add(names, *other);
+    }
+    g_hash_table_iter_init(&iter, eligible->looked_at);
+    while (g_hash_table_iter_next(&iter, &server, NULL)) {
+        if (!g_hash_table_contains(eligible->asked, server) && !g_strv_contains((const char *const *) others, server)
+            && !g_strv_contains(isolated, server)) {
+            g_ptr_array_add(names, server);
+        }
+    }
+    g_ptr_array_add(names, NULL);
+    return g_strdupv((char **) names->pdata);
+}
+
 static eligibility_t *question_new(eligible_t *eligible, xmlNode *cib_xml, GError **error)
 {
     g_autoptr(GPtrArray) asked = asked_names(eligible);
-    g_auto(GStrv) promised = other_names(eligible, FALSE);
     g_auto(GStrv) isolated = other_names(eligible, TRUE);
+    g_auto(GStrv) promised = promised_names(eligible, (const char *const *) isolated);
     const eligibility_servers_t servers = { .asked = (const char *const *) asked->pdata,
                                             .promised = (const char *const *) promised,
                                             .isolated = (const char *const *) isolated };
