@@ -372,10 +372,37 @@ static void on_answer(group_t *group, guint32 node_id, message_t *message, gint6
     vote->answer_mark = message->probes_mark;
 }
 
+/* Who answered that there is room did not know of this one. */
+static void forget_room(group_t *group, const group_server_t *taken_by)
+{
+    GHashTableIter iter;
+    gpointer value = NULL;
+
+    g_hash_table_iter_init(&iter, group->servers);
+    while (g_hash_table_iter_next(&iter, NULL, &value)) {
+        group_server_t *server = value;
+
+        if (server == taken_by) {
+            continue;
+        }
+        server->start_check_is_old = server->start_check_runs;
+        if (server->start_possible) {
+            server->start_checked_ms = VERDICT_NEVER;
+        }
+    }
+}
+
 static void on_record(group_t *group, guint32 node_id, message_t *message, gint64 now_ms)
 {
+    group_server_t *server = group_server_get(group, message->server);
+    verdict_t before = server->record.verdict;
+
     (void) node_id;
-    group_server_apply(group, group_server_get(group, message->server), &message->record, now_ms);
+    group_server_apply(group, server, &message->record, now_ms);
+    /* An operator's takeover is asked about on any host, and nobody has kept its room until now. */
+    if (server->record.verdict == VERDICT_ISOLATING && before != VERDICT_ISOLATING && server->record.by_operator) {
+        forget_room(group, server);
+    }
 }
 
 static void on_event(group_t *group, guint32 node_id, message_t *message, gint64 now_ms)
@@ -820,6 +847,9 @@ void group_start_checked(group_t *group, const char *name, const char *obstacle,
         return;
     }
     server->start_check_runs = FALSE;
+    if (server->start_check_is_old && obstacle == NULL) {
+        return; /* asked again when it is wanted */
+    }
     server->start_checked_ms = now_ms;
     server->start_possible = obstacle == NULL;
     g_free(server->start_obstacle);
@@ -832,7 +862,7 @@ static gboolean is_promised(const group_server_t *server, gint64 now_ms)
 {
     verdict_t verdict = server->record.verdict;
 
-    return (verdict == VERDICT_SUSPECT || verdict == VERDICT_DOUBTED
+    return (verdict == VERDICT_SUSPECT || verdict == VERDICT_DOUBTED || verdict == VERDICT_RETURNING
             || (server->config != NULL && verdict_resumes_hold(server->config, &server->record)))
            && server->start_checked_ms != VERDICT_NEVER && server->start_possible
            && now_ms < server->start_checked_ms + VERDICT_START_VALID_MS && !group_pause_is_on(server, now_ms)
@@ -849,7 +879,8 @@ static gboolean is_to_start(const group_server_t *server, gboolean is_isolated, 
     }
     if (is_isolated) {
         return verdict == VERDICT_ISOLATING
-               || (verdict == VERDICT_FAILED && !server->ticket_granted && server->returned_since_ms == VERDICT_NEVER);
+               || (verdict == VERDICT_FAILED && !server->ticket_granted
+                   && !(server->record.seen_away && server->returned_since_ms != VERDICT_NEVER));
     }
     return is_promised(server, now_ms);
 }

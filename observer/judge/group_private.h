@@ -100,6 +100,7 @@ typedef struct group_server {
     gboolean fencing_pending;
     gint64 fencing_over_since_ms;
     gboolean start_check_runs;
+    gboolean start_check_is_old; /* the room that it is asked about was taken since it was asked */
     gint64 start_checked_ms;
     gboolean start_possible;
     char *start_obstacle;

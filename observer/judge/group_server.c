@@ -572,6 +572,7 @@ static gint64 carry_out(group_t *group, group_server_t *server, const verdict_de
     server->wants_fencing_look = decision->look_fencing;
     if (decision->check_start && !server->start_check_runs) {
         server->start_check_runs = TRUE;
+        server->start_check_is_old = FALSE;
         group->ops.start_check(server->name, group->user_data);
     }
     if (decision->start_isolation && !decision->change) {

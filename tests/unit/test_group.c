@@ -767,6 +767,90 @@ static void test_who_is_put_aside_keeps_no_room(void **state)
     }
 }
 
+/* The answer to a question whether there is room comes when the test says so. */
+static group_server_t *room_is_asked(world_t *world, verdict_t verdict)
+{
+    world_host_t *host = &world->hosts[world_leader(world)];
+    group_server_t *server = group_server_find(host->group, "db1");
+
+    for (gint64 left_ms = LONG_MS; !server->start_check_runs || server->record.verdict != verdict; left_ms -= WORLD_STEP_MS) {
+        assert_true(left_ms > 0);
+        world_run(world, WORLD_STEP_MS);
+    }
+    host->checks_start[0] = FALSE;
+    return server;
+}
+
+/* Whoever asked for it asked another host, which knows of no promise. */
+static void test_an_operators_takeover_takes_room_that_was_promised(void **state)
+{
+    (void) state;
+    for (guint is_told_late = 0; is_told_late < 2; is_told_late++) {
+        world_t *world = running_world("required");
+
+        crash(world, 0);
+        if (is_told_late == 1) {
+            (void) room_is_asked(world, VERDICT_SUSPECT);
+        } else {
+            while (world_verdict(world, 0, 0) != VERDICT_DOUBTED || !is_to_start(world, "db1", FALSE)) {
+                world_run(world, WORLD_STEP_MS);
+            }
+        }
+        world->servers[0].no_room = TRUE;
+        assert_true(world_request(world, 2, 1, VERDICT_REQUEST_TAKEOVER));
+        assert_until(world, 1, VERDICT_ISOLATING);
+        if (is_told_late == 1) {
+            group_start_checked(world->hosts[0].group, "db1", NULL, world->now_ms);
+        }
+        world_run(world, 20000);
+        assert_int_equal(world_verdict(world, 0, 1), VERDICT_FAILED);
+        assert_int_equal(world->servers[0].isolations, 0);
+        world->servers[0].no_room = FALSE;
+        assert_until(world, 0, VERDICT_FAILED);
+        world_end(world);
+    }
+}
+
+/* A server that comes back and does not serve is to be isolated again. */
+static void test_a_server_that_returns_keeps_the_room_it_was_told_of(void **state)
+{
+    world_t *world = running_world("required");
+
+    (void) state;
+    crash(world, 0);
+    assert_until(world, 0, VERDICT_FAILED);
+    world_run(world, VERDICT_START_VALID_MS + 5000); /* what was said of the first failure is old */
+    boot(world, 0);
+    world->servers[0].service_dead = TRUE;
+    assert_until(world, 0, VERDICT_RETURNING);
+    assert_false(is_to_start(world, "db1", FALSE));
+    (void) room_is_asked(world, VERDICT_RETURNING);
+    group_start_checked(world->hosts[0].group, "db1", NULL, world->now_ms);
+    assert_true(is_to_start(world, "db1", FALSE));
+    assert_until(world, 0, VERDICT_ISOLATING);
+    assert_true(is_to_start(world, "db1", TRUE));
+    world_end(world);
+}
+
+/* Its management address answers all the time, and its ticket is not granted yet. */
+static void test_an_image_that_is_about_to_start_has_its_room(void **state)
+{
+    world_t *world = running_world("required");
+    world_server_t *server = &world->servers[0];
+
+    (void) state;
+    server->switch_none = server->service_dead = TRUE;
+    assert_until(world, 0, VERDICT_ISOLATING);
+    server->refused = server->clean_ups_fail = TRUE; /* that is waited for */
+    assert_until(world, 0, VERDICT_FAILED);
+    assert_false(server->ticket);
+    assert_true(is_to_start(world, "db1", TRUE));
+    world_run(world, 10000);
+    assert_true(server->ticket);
+    assert_false(is_to_start(world, "db1", TRUE));
+    world_end(world);
+}
+
 static void test_all_observers_restart_in_every_state(void **state)
 {
     static const verdict_t verdicts[] = { VERDICT_SUSPECT, VERDICT_DOUBTED, VERDICT_ISOLATING, VERDICT_FAILED,
@@ -2162,6 +2246,9 @@ int main(void)
         cmocka_unit_test(test_a_server_that_is_gone_when_the_cluster_starts_is_not_waited_for),
         cmocka_unit_test(test_who_has_been_told_of_room_is_known),
         cmocka_unit_test(test_who_is_put_aside_keeps_no_room),
+        cmocka_unit_test(test_an_operators_takeover_takes_room_that_was_promised),
+        cmocka_unit_test(test_a_server_that_returns_keeps_the_room_it_was_told_of),
+        cmocka_unit_test(test_an_image_that_is_about_to_start_has_its_room),
         cmocka_unit_test(test_a_fencing_that_goes_on_while_all_observers_restart_is_waited_for),
         cmocka_unit_test(test_a_fencing_that_comes_to_nothing_after_all_observers_restarted_is_forgotten),
         cmocka_unit_test(test_a_fencer_that_says_nothing_has_not_said_that_nothing_is_under_way),
