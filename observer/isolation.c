@@ -45,6 +45,8 @@ static isolation_result_t read_result(const program_result_t *result, const char
         case ISOLATION_NO_EFFECT_STORE_OPEN:
         case ISOLATION_ENDED:
         case ISOLATION_ENDED_STORE_OPEN:
+        case ISOLATION_NOT_ASKED:
+        case ISOLATION_NOT_ASKED_STORE_OPEN:
             return (isolation_result_t) result->exit_status;
         default:
             return ISOLATION_STORE_OPEN; /* whatever happened, nothing is proved */

@@ -15,5 +15,8 @@ isolation_result_t isolation_judge(power_way_t power, store_way_t store)
     if (power == POWER_ENDED) {
         return is_closed ? ISOLATION_ENDED : ISOLATION_ENDED_STORE_OPEN;
     }
+    if (power == POWER_NOT_ASKED) {
+        return is_closed ? ISOLATION_NOT_ASKED : ISOLATION_NOT_ASKED_STORE_OPEN;
+    }
     return is_closed ? ISOLATION_NO_EFFECT : ISOLATION_NO_EFFECT_STORE_OPEN;
 }

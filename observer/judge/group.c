@@ -798,20 +798,29 @@ void group_set_ability(group_t *group, group_ability_t ability)
     }
 }
 
-/* The last attempt asked for nothing. What an earlier one asked for, and nobody has told the end of, may come yet. */
-static gboolean earlier_may_come(const group_server_t *server, isolation_result_t result, gint64 now_ms)
+/* The last attempt asked for nothing. When an earlier one asked for something of which nobody has told the end, and which may
+ * come yet; VERDICT_NEVER: none did. */
+static gint64 earlier_asked_ms(const group_server_t *server, isolation_result_t result, gint64 now_ms)
 {
-    return !isolation_may_have_effect(result) && server->isolation_asked_ms != VERDICT_NEVER
-           && now_ms < server->isolation_asked_ms + VERDICT_FENCING_MAX_MS;
+    gint64 asked_ms = server->isolation_asked_ms;
+
+    if (asked_ms == VERDICT_NEVER && isolation_knows_nothing(result)) {
+        asked_ms = server->isolation_others_ms;
+    }
+    return !isolation_may_have_effect(result) && asked_ms != VERDICT_NEVER && now_ms < asked_ms + VERDICT_FENCING_MAX_MS
+               ? asked_ms : VERDICT_NEVER;
 }
 
 static void note_unknown(group_server_t *server, isolation_result_t result, gint64 now_ms)
 {
-    if (earlier_may_come(server, result, now_ms)) {
+    gint64 asked_ms = earlier_asked_ms(server, result, now_ms);
+
+    if (asked_ms != VERDICT_NEVER) {
         server->isolation_result = isolation_closes_store(result) ? ISOLATION_NOT_CONFIRMED : ISOLATION_STORE_OPEN;
-        server->isolation_unknown_since_ms = server->isolation_asked_ms;
+        server->isolation_unknown_since_ms = asked_ms;
         return;
     }
+    server->isolation_others_ms = VERDICT_NEVER;
     server->isolation_result = result;
     if (!isolation_may_have_effect(result) || isolation_effect_shows(result)) {
         server->isolation_unknown_since_ms = server->isolation_asked_ms = VERDICT_NEVER;

@@ -110,6 +110,8 @@ typedef struct group_server {
     isolation_result_t isolation_result;
     gint64 isolation_unknown_since_ms;
     gint64 isolation_asked_ms; /* the end of the last attempt that asked for something and does not know what comes of it */
+    gboolean leads_anew;     /* it was not led from here since its verdict began */
+    gint64 isolation_others_ms; /* what another leader has asked for was asked by then; VERDICT_NEVER: nothing that may come */
     char *isolation_sentence;
 } group_server_t;
 

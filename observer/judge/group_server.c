@@ -40,7 +40,8 @@ group_server_t *group_server_new(const char *name)
     server->start_checked_ms = VERDICT_NEVER;
     server->fencing_over_since_ms = VERDICT_NEVER;
     server->isolation_result = ISOLATION_NONE;
-    server->isolation_unknown_since_ms = server->isolation_asked_ms = VERDICT_NEVER;
+    server->isolation_unknown_since_ms = server->isolation_asked_ms = server->isolation_others_ms = VERDICT_NEVER;
+    server->leads_anew = TRUE;
     return server;
 }
 
@@ -260,7 +261,8 @@ static void forget_isolation(group_t *group, group_server_t *server)
     server->isolation_running = FALSE;
     server->isolation_attempts = 0;
     server->isolation_result = ISOLATION_NONE;
-    server->isolation_unknown_since_ms = server->isolation_asked_ms = VERDICT_NEVER;
+    server->isolation_unknown_since_ms = server->isolation_asked_ms = server->isolation_others_ms = VERDICT_NEVER;
+    server->leads_anew = TRUE;
     g_clear_pointer(&server->isolation_sentence, g_free);
 }
 
@@ -603,6 +605,16 @@ static gint64 carry_out(group_t *group, group_server_t *server, const verdict_de
     return wake_ms;
 }
 
+/* An attempt that is noted, and was not begun here, may have asked for something until now. */
+static void begin_to_lead(group_server_t *server, gint64 now_ms)
+{
+    if (server->leads_anew && server->record.verdict == VERDICT_ISOLATING
+        && server->record.isolation == ISOLATION_STATE_BEGUN) {
+        server->isolation_others_ms = now_ms;
+    }
+    server->leads_anew = FALSE;
+}
+
 gint64 group_server_lead(group_t *group, group_server_t *server, gint64 now_ms, GPtrArray *grant, GPtrArray *revoke)
 {
     verdict_view_t view = { 0 };
@@ -610,6 +622,7 @@ gint64 group_server_lead(group_t *group, group_server_t *server, gint64 now_ms, 
     gint64 wake_ms = VERDICT_NEVER;
 
     server->wants_fencing_look = FALSE;
+    begin_to_lead(server, now_ms);
     if (is_on_its_way(&server->proposed_ms, now_ms)) {
         return server->proposed_ms + RESEND_MS;
     }

@@ -529,7 +529,12 @@ static void decide_doubted(const verdict_view_t *view, verdict_decision_t *decis
 
 gboolean isolation_may_have_effect(isolation_result_t result)
 {
-    return result != ISOLATION_NO_EFFECT && result != ISOLATION_NO_EFFECT_STORE_OPEN;
+    return result != ISOLATION_NO_EFFECT && result != ISOLATION_NO_EFFECT_STORE_OPEN && !isolation_knows_nothing(result);
+}
+
+gboolean isolation_knows_nothing(isolation_result_t result)
+{
+    return result == ISOLATION_NOT_ASKED || result == ISOLATION_NOT_ASKED_STORE_OPEN;
 }
 
 gboolean isolation_effect_shows(isolation_result_t result)
@@ -540,7 +545,7 @@ gboolean isolation_effect_shows(isolation_result_t result)
 gboolean isolation_closes_store(isolation_result_t result)
 {
     return result == ISOLATION_DONE || result == ISOLATION_NOT_CONFIRMED || result == ISOLATION_NO_EFFECT
-           || result == ISOLATION_ENDED;
+           || result == ISOLATION_ENDED || result == ISOLATION_NOT_ASKED;
 }
 
 static gint64 next_attempt_ms(const verdict_view_t *view)

@@ -103,11 +103,16 @@ typedef enum {
      * in whether the original answers afterwards. */
     ISOLATION_ENDED = 5,
     ISOLATION_ENDED_STORE_OPEN = 6,
+    /* Like the two of no effect, but nobody could be asked for anything, nor whether an earlier request is under way. */
+    ISOLATION_NOT_ASKED = 7,
+    ISOLATION_NOT_ASKED_STORE_OPEN = 8,
     ISOLATION_NONE = 255,       /* no attempt has ended yet */
 } isolation_result_t;
 
 /* FALSE only if it is certain that the attempt has not touched the original. */
 gboolean isolation_may_have_effect(isolation_result_t result);
+/* TRUE if it says nothing of what was asked for before it. */
+gboolean isolation_knows_nothing(isolation_result_t result);
 /* TRUE if the original itself shows whether the attempt has touched it: it answers from VERDICT_EFFECT_SHOWS_MS after
  * the attempt's end on, or not. */
 gboolean isolation_effect_shows(isolation_result_t result);

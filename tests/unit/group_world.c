@@ -493,7 +493,8 @@ static void host_end_isolations(world_host_t *host)
         } else if (server->store_open) {
             result = ISOLATION_STORE_OPEN;
         } else if (server->switch_broken) {
-            result = server->without_effect  ? ISOLATION_NO_EFFECT
+            result = server->not_asked         ? ISOLATION_NOT_ASKED
+                     : server->without_effect  ? ISOLATION_NO_EFFECT
                      : server->switch_silent ? ISOLATION_ENDED
                                              : ISOLATION_NOT_CONFIRMED;
         } else if (!server->switch_none) {

@@ -28,6 +28,7 @@ typedef struct world_server {
     gboolean store_open;     /* isolation can't even reach the store */
     gboolean switch_broken;  /* the power switch does not answer */
     gboolean without_effect; /* and it is known that it did nothing, nor will */
+    gboolean not_asked;      /* and that is all that is known: nobody could be asked */
     gboolean switch_silent;  /* or it ended without an answer */
     gboolean switch_none;    /* isolation by the store alone: proved, but it stays powered */
     gboolean no_room;        /* no host can run its image */

@@ -1259,6 +1259,29 @@ static void test_what_was_asked_may_come_although_nothing_is_asked_since(void **
     world_end(world);
 }
 
+/* What a leader has asked for that is gone may come, although its successor can ask nobody. */
+static void test_what_another_leader_has_asked_for_may_come(void **state)
+{
+    world_t *world = running_world("required");
+    world_server_t *server = &world->servers[0];
+
+    (void) state;
+    world->fencing_late_ms = 120000;
+    server->service_dead = TRUE;
+    assert_until(world, 0, VERDICT_ISOLATING);
+    while (server->isolations == 0) {
+        world_run(world, WORLD_STEP_MS);
+    }
+    world_kill(world, 0);
+    server->switch_broken = server->not_asked = TRUE; /* of the next host: the request is with the first one's */
+    server->service_dead = FALSE;
+    world_run(world, 60000);
+    assert_int_equal(world_verdict(world, 1, 0), VERDICT_ISOLATING);
+    assert_true(world_run_until(world, 0, VERDICT_HEALTHY, VERDICT_FENCING_MAX_MS));
+    assert_true(server->powered);
+    world_end(world);
+}
+
 /* Its power switch has been silent for long when the operator releases the server; what it was asked last may come yet. */
 static void test_a_release_waits_for_what_was_asked_last(void **state)
 {
@@ -2272,6 +2295,7 @@ int main(void)
         cmocka_unit_test(test_a_switch_that_said_nothing_is_judged_by_the_server),
         cmocka_unit_test(test_what_may_have_taken_effect_goes_on),
         cmocka_unit_test(test_what_was_asked_may_come_although_nothing_is_asked_since),
+        cmocka_unit_test(test_what_another_leader_has_asked_for_may_come),
         cmocka_unit_test(test_a_release_waits_for_what_was_asked_last),
         cmocka_unit_test(test_a_server_under_repair_is_left_alone),
         cmocka_unit_test(test_a_server_whose_image_has_no_host_is_left_alone),
