@@ -712,6 +712,20 @@ void group_cluster_voters(group_t *group, const char *const *names, guint minimu
     group->votes_minimum = minimum;
 }
 
+/* A server that is adopted again, say by an old configuration, was not held when all observers were ended: nothing of it was
+ * known then. */
+static void read_held_takeover(const group_t *group, group_server_t *server, server_config_t *config)
+{
+    if (!config->held_takeover) {
+        server->held_is_old = FALSE;
+    } else if (group->cluster_known && !server->was_in_cib) {
+        server->held_is_old = TRUE;
+    }
+    if (server->held_is_old) {
+        config->held_takeover = FALSE;
+    }
+}
+
 void group_cluster_server(group_t *group, const group_server_facts_t *facts, gint64 now_ms)
 {
     group_server_t *server = group_server_get(group, facts->name);
@@ -728,6 +742,7 @@ void group_cluster_server(group_t *group, const group_server_facts_t *facts, gin
         }
         server_config_free(server->config);
         server->config = facts->config;
+        read_held_takeover(group, server, server->config);
         group_pause_read(group, server, was_read, now_ms);
     }
     if (g_strcmp0(server->config_error, facts->config_error) != 0) {
@@ -774,6 +789,7 @@ void group_cluster_end(group_t *group, gint64 now_ms)
     while (g_hash_table_iter_next(&iter, NULL, &value)) {
         group_server_t *server = value;
 
+        server->was_in_cib = server->in_cib;
         group_server_refresh(group, server, now_ms); /* who is counted may have changed */
         if (!server->in_cib) {
             g_clear_pointer(&server->config, server_config_free);

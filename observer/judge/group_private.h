@@ -52,6 +52,8 @@ typedef struct group_server {
 
     /* From the CIB of this host. */
     gboolean in_cib;
+    gboolean was_in_cib;     /* when it was read before */
+    gboolean held_is_old;    /* what the CIB says of a held takeover was there when the server appeared in it: of another time */
     server_config_t *config; /* the last good one */
     char *config_error;
     char **refused_hosts;    /* NULL: none */

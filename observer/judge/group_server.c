@@ -543,6 +543,11 @@ static gboolean grant_waits(const group_server_t *server, gint64 now_ms)
 /* When to look again. */
 static gint64 note_held_takeover(group_t *group, group_server_t *server, held_action_t action, gint64 now_ms)
 {
+    if (action == HELD_NOTE) {
+        server->held_is_old = FALSE; /* it says so of now */
+    } else if (server->held_is_old) {
+        action = HELD_FORGET;
+    }
     if (action == HELD_KEEP) {
         server->held_tried_ms = VERDICT_NEVER;
         return VERDICT_NEVER;

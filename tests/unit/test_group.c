@@ -213,6 +213,35 @@ static void test_a_hold_ends_with_its_takeover(void **state)
     world_end(world);
 }
 
+/* An old configuration brings back what it said of a takeover that is long over. */
+static void test_a_hold_of_another_time_isolates_nobody(void **state)
+{
+    world_t *world = running_world("required");
+    world_server_t *server = &world->servers[0];
+
+    (void) state;
+    server->absent = TRUE;
+    world_run(world, 1000);
+    world->hold = server->held_takeover = TRUE;
+    server->absent = FALSE;
+    world->cib_refuses = TRUE;
+    world_run(world, 30000);
+    assert_int_equal(world_verdict(world, 0, 0), VERDICT_HEALTHY);
+    assert_int_equal(server->isolations, 0);
+    world->cib_refuses = FALSE;
+    world_run(world, 15000);
+    assert_false(server->held_takeover);
+    /* A takeover of now is held as any other. */
+    crash(world, 0);
+    assert_until(world, 0, VERDICT_FAILED);
+    world_run(world, 10000);
+    assert_true(server->held_takeover);
+    blackout(world);
+    assert_until(world, 0, VERDICT_FAILED);
+    assert_int_equal(server->isolations, 2);
+    world_end(world);
+}
+
 /* Isolating it would do nothing but harm until a host can run its image; the hold may be ended meanwhile. */
 static void test_a_held_server_is_not_isolated_for_nothing_after_a_blackout(void **state)
 {
@@ -2262,6 +2291,7 @@ int main(void)
         cmocka_unit_test(test_probes_that_change_under_a_doubt_end_it),
         cmocka_unit_test(test_a_hold_outlives_a_blackout_of_the_site),
         cmocka_unit_test(test_a_hold_ends_with_its_takeover),
+        cmocka_unit_test(test_a_hold_of_another_time_isolates_nobody),
         cmocka_unit_test(test_a_held_server_is_not_isolated_for_nothing_after_a_blackout),
         cmocka_unit_test(test_a_server_that_is_down_when_the_cluster_starts_is_taken_over),
         cmocka_unit_test(test_a_server_that_boots_when_the_cluster_starts_is_let_be),
