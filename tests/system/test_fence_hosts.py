@@ -20,12 +20,12 @@ from protected import Protected, Watcher, stays
 
 # A client that writes what is there into the last block of an image.
 INTRUDER = """
-import sys, rados, rbd
+import select, sys, rados, rbd
 cluster = rados.Rados(conffile="/etc/ceph/ceph.conf", name="client." + sys.argv[1])
 cluster.connect()
 with rbd.Image(cluster.open_ioctx(sys.argv[2]), sys.argv[3]) as image:
-    image.write(image.read(image.size() - 512, 512), image.size() - 512)
-    sys.stdin.read()
+    while not select.select([sys.stdin], [], [], 0.05)[0]:      # each of them takes the lock back for its next write
+        image.write(image.read(image.size() - 512, 512), image.size() - 512)
 """
 
 
