@@ -372,7 +372,7 @@ static void on_answer(group_t *group, guint32 node_id, message_t *message, gint6
     vote->answer_mark = message->probes_mark;
 }
 
-/* Who answered that there is room did not know of this one. */
+/* The answers that there is room did not know of this one. */
 static void forget_room(group_t *group, const group_server_t *taken_by)
 {
     GHashTableIter iter;
@@ -814,30 +814,34 @@ void group_set_ability(group_t *group, group_ability_t ability)
     }
 }
 
-/* The last attempt asked for nothing. When an earlier one asked for something of which nobody has told the end, and which may
- * come yet; VERDICT_NEVER: none did. */
-static gint64 earlier_asked_ms(const group_server_t *server, isolation_result_t result, gint64 now_ms)
+/* When something was asked for of which nobody has told the end; VERDICT_NEVER: nothing that may come yet. */
+static gint64 earlier_asked_ms(const group_server_t *server, gint64 now_ms)
 {
-    gint64 asked_ms = server->isolation_asked_ms;
+    gint64 asked_ms = server->isolation_asked_ms != VERDICT_NEVER ? server->isolation_asked_ms : server->isolation_others_ms;
 
-    if (asked_ms == VERDICT_NEVER && isolation_knows_nothing(result)) {
-        asked_ms = server->isolation_others_ms;
+    return asked_ms != VERDICT_NEVER && now_ms < asked_ms + VERDICT_FENCING_MAX_MS ? asked_ms : VERDICT_NEVER;
+}
+
+/* What an attempt that asked for nothing says of those before it: nothing, if it could ask nobody; else that nothing is
+ * under way any more, and whether they have had an effect shows. */
+static isolation_result_t result_of_all(isolation_result_t result)
+{
+    if (isolation_knows_nothing(result)) {
+        return isolation_closes_store(result) ? ISOLATION_NOT_CONFIRMED : ISOLATION_STORE_OPEN;
     }
-    return !isolation_may_have_effect(result) && asked_ms != VERDICT_NEVER && now_ms < asked_ms + VERDICT_FENCING_MAX_MS
-               ? asked_ms : VERDICT_NEVER;
+    return isolation_closes_store(result) ? ISOLATION_ENDED : ISOLATION_ENDED_STORE_OPEN;
 }
 
 static void note_unknown(group_server_t *server, isolation_result_t result, gint64 now_ms)
 {
-    gint64 asked_ms = earlier_asked_ms(server, result, now_ms);
+    gint64 asked_ms = isolation_may_have_effect(result) ? VERDICT_NEVER : earlier_asked_ms(server, now_ms);
 
-    if (asked_ms != VERDICT_NEVER) {
-        server->isolation_result = isolation_closes_store(result) ? ISOLATION_NOT_CONFIRMED : ISOLATION_STORE_OPEN;
+    server->isolation_result = asked_ms != VERDICT_NEVER ? result_of_all(result) : result;
+    if (asked_ms != VERDICT_NEVER && isolation_knows_nothing(result)) {
         server->isolation_unknown_since_ms = asked_ms;
         return;
     }
     server->isolation_others_ms = VERDICT_NEVER;
-    server->isolation_result = result;
     if (!isolation_may_have_effect(result) || isolation_effect_shows(result)) {
         server->isolation_unknown_since_ms = server->isolation_asked_ms = VERDICT_NEVER;
         return;

@@ -1268,8 +1268,8 @@ static void test_a_switch_that_said_nothing_is_judged_by_the_server(void **state
     }
 }
 
-/* Attempts that could ask for nothing say nothing of one before them that has asked, and had no answer. */
-static void test_what_was_asked_may_come_although_nothing_is_asked_since(void **state)
+/* Attempts that could ask nobody say nothing of one before them that has asked, and had no answer. */
+static void test_what_was_asked_may_come_although_nobody_is_asked_since(void **state)
 {
     world_t *world = running_world("required");
     world_server_t *server = &world->servers[0];
@@ -1279,13 +1279,39 @@ static void test_what_was_asked_may_come_although_nothing_is_asked_since(void **
     server->service_dead = TRUE;
     assert_until(world, 0, VERDICT_ISOLATING);
     world_run(world, 5000);
-    server->without_effect = TRUE;
+    server->not_asked = TRUE;
     server->service_dead = FALSE;
     world_run(world, VERDICT_FENCING_MAX_MS - 60000);
     assert_int_equal(world_verdict(world, 0, 0), VERDICT_ISOLATING);
     assert_true(world_run_until(world, 0, VERDICT_HEALTHY, 180000));
     assert_true(server->powered);
     world_end(world);
+}
+
+/* A fencer without a device for the server, which the operator has just disabled, says that nothing is under way: what was
+ * asked before has had its effect by then, or has none. */
+static void test_a_fencer_that_is_at_nothing_ends_what_was_asked(void **state)
+{
+    (void) state;
+    for (guint is_late = 0; is_late < 2; is_late++) {
+        world_t *world = running_world("required");
+        world_server_t *server = &world->servers[0];
+
+        server->switch_broken = TRUE;
+        server->service_dead = TRUE;
+        assert_until(world, 0, VERDICT_ISOLATING);
+        world_run(world, 5000);
+        server->without_effect = TRUE;
+        server->service_dead = FALSE;
+        server->powered = is_late == 0;
+        world_run(world, 60000);
+        assert_int_equal(world_verdict(world, 0, 0), is_late == 0 ? VERDICT_HEALTHY : VERDICT_ISOLATING);
+        server->switch_broken = FALSE;
+        world_run(world, 60000);
+        assert_int_equal(server->powered, is_late == 0);
+        assert_int_equal(world_verdict(world, 0, 0), is_late == 0 ? VERDICT_HEALTHY : VERDICT_FAILED);
+        world_end(world);
+    }
 }
 
 /* What a leader has asked for that is gone may come, although its successor can ask nobody. */
@@ -2324,7 +2350,8 @@ int main(void)
         cmocka_unit_test(test_recovery_before_anything_took_effect_lasts),
         cmocka_unit_test(test_a_switch_that_said_nothing_is_judged_by_the_server),
         cmocka_unit_test(test_what_may_have_taken_effect_goes_on),
-        cmocka_unit_test(test_what_was_asked_may_come_although_nothing_is_asked_since),
+        cmocka_unit_test(test_what_was_asked_may_come_although_nobody_is_asked_since),
+        cmocka_unit_test(test_a_fencer_that_is_at_nothing_ends_what_was_asked),
         cmocka_unit_test(test_what_another_leader_has_asked_for_may_come),
         cmocka_unit_test(test_a_release_waits_for_what_was_asked_last),
         cmocka_unit_test(test_a_server_under_repair_is_left_alone),
