@@ -236,8 +236,13 @@ void cluster_set_held_takeover(cluster_t *cluster, const server_config_t *config
         log_line(LOG_WARNING, "Server %s: that %s can't be noted: Pacemaker's CIB is not open", config->name, what);
         return;
     }
-    done = is_held ? cib_param_add_beside(cluster->cib, config->resource_id, "hold", "held_takeover", "true", &is_news, &error)
-                   : cib_param_clear(cluster->cib, config->resource_id, "held_takeover", &error);
+    if (is_held) {
+        /* A "false" that somebody has written by hand stands in the way of the note. */
+        done = cib_param_remove(cluster->cib, config->resource_id, "held_takeover", "false", &error)
+               && cib_param_add_beside(cluster->cib, config->resource_id, "hold", "held_takeover", "true", &is_news, &error);
+    } else {
+        done = cib_param_clear(cluster->cib, config->resource_id, "held_takeover", &error);
+    }
     if (done && is_news) {
         log_line(LOG_NOTICE, "Server %s: %s", config->name, what);
     } else if (!done) {
