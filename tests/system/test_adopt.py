@@ -9,6 +9,7 @@ import xml.etree.ElementTree as ET
 
 import pytest
 
+from campaign import CAMPAIGN
 from lab import standby
 from lab.api import wait_until
 from lab.site import POOL
@@ -325,6 +326,7 @@ def test_a_header_that_names_other_files_is_not_followed(no_images, naming_disks
         assert (tmp_path / f"{image}.copy").read_bytes() == content.read_bytes()
 
 
+@CAMPAIGN
 def test_a_file_that_can_not_be_read_in_time_is_given_up(no_images, tmp_path):
     os.mkfifo(tmp_path / "disk")  # nobody ever writes to it
     done = no_images.understudy("adopt", SERVER, "--disk", f"{POOL}/{SERVER}={tmp_path / 'disk'}", check=False)

@@ -193,6 +193,7 @@ def test_a_client_that_was_fenced_stays_refused_until_its_host_has_booted(fence)
     assert fence.record() is None and fence.blocklist().isdisjoint({client, other})
 
 
+@CAMPAIGN
 def test_all_addresses_of_a_host_are_refused(fence):
     """One that nobody uses at the moment may be used by the next client."""
     spare = f"{fence.site.prefix}.2.49"
@@ -246,6 +247,7 @@ def test_a_client_that_the_store_refuses_is_nobody(fence):
     assert fence.record() is None
 
 
+@CAMPAIGN
 def test_off_and_on_again_change_nothing(fence):
     fence.off()
     record, entries = fence.record(), fence.target_entries()
@@ -305,6 +307,7 @@ def test_unfencing_removes_nothing_but_what_the_fence_has_added(fence):
     assert fence.entry not in fence.blocklist() and others <= fence.blocklist()
 
 
+@CAMPAIGN
 def test_unfencing_ends_no_domain_that_has_no_disk_in_the_pools(fence):
     xml = "<domain type='qemu'><name>somebodys</name><memory unit='MiB'>16</memory><os><type>hvm</type></os></domain>"
     fence.lab.exec(fence.target, "virsh", "create", "/dev/stdin", "--paused", stdin=xml)
@@ -437,7 +440,7 @@ def test_an_address_of_the_store_is_refused(fence):
     assert_refused(fence, "of the store")
 
 
-@pytest.mark.parametrize("address", ["127.0.0.1", "0.0.0.0", "224.0.0.1", "nonsense"])
+@pytest.mark.parametrize("address", ["127.0.0.1", *(pytest.param(a, marks=CAMPAIGN) for a in ("0.0.0.0", "224.0.0.1", "nonsense"))])
 def test_an_address_of_nobody_is_refused(fence, address):
     fence.publish(fence.target, store_addresses=[address])
     assert_refused(fence, "address")
@@ -447,6 +450,7 @@ def test_a_map_that_contradicts_the_host_is_refused(fence):
     assert_refused(fence, "correct the one that is wrong", storage_addrs=f"{fence.target}:{fence.site.prefix}.2.49")
 
 
+@CAMPAIGN
 def test_a_map_serves_where_hosts_publish_nothing(fence):
     hosts = fence.site.host_names
     for host in hosts:
@@ -461,6 +465,7 @@ def test_a_map_serves_where_hosts_publish_nothing(fence):
     fence.on(storage_addrs=storage_addrs)
 
 
+@CAMPAIGN
 def test_a_wrong_entry_is_found_by_a_watcher_that_nobody_owns(fence):
     fence.publish(fence.target, store_addresses=[f"{fence.site.prefix}.2.49"])
     with fence.writer() as writes:
@@ -665,6 +670,7 @@ def test_confirm_fails_while_a_watcher_is_nobodys(fence):
         goes_on(writes)
 
 
+@CAMPAIGN
 def test_confirm_fails_where_this_host_hears_nobody_on_the_management_network(fence):
     """It has quorum by its other link; the target is without Corosync and store, but alive."""
     for service in ("pacemaker", "corosync"):

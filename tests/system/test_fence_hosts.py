@@ -111,6 +111,7 @@ def test_frozen_and_thawed_after_the_takeover(fenced, running, ledger):
     assert ledger.ghosts() == written == list(range(1, len(written) + 1))
 
 
+@CAMPAIGN
 def test_all_networks_cut_and_healed(fenced, running):
     for network in ("mgmt", "store", "svc"):
         fenced.lab.cut(running, network)
@@ -242,6 +243,7 @@ def plugin(fenced, running):
     fenced.run("pcs", "stonith", "delete", "plugin-fence")
 
 
+@CAMPAIGN
 def test_the_plugin_as_pacemaker_calls_it(fenced, running, plugin):
     """It takes the host out of the way, and lets it in again when it has booted. While hosts are unfenced for the new
     device, the image may move as on any other day."""
@@ -308,6 +310,7 @@ def test_levels_power_first(fenced, running, levels):
     assert_comes_back(fenced, running, there)
 
 
+@CAMPAIGN
 def test_levels_power_first_and_its_switch_is_dead(fenced, running, levels):
     """A power cut takes the switch with it: the store alone fences then."""
     levels("crm", "first")

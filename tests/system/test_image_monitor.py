@@ -4,6 +4,7 @@
 import json
 import time
 
+from campaign import CAMPAIGN
 from image_agent import (DEGRADED, DOMAIN, GENERIC, NOT_RUNNING, RUN, SUCCESS, image, recovery)  # noqa: F401
 from lab.api import wait_until
 from lab.site import POOL
@@ -83,6 +84,7 @@ def test_the_guest_crashes(image):
     image.start()
 
 
+@CAMPAIGN
 def test_the_guest_shuts_itself_down(image):
     image.start()
     image.lever("poweroff")
@@ -94,6 +96,7 @@ def test_the_guest_shuts_itself_down(image):
     image.stop()
 
 
+@CAMPAIGN
 def test_the_guest_reboots(image):
     """That is no failure at any moment of it."""
     image.start()
@@ -155,6 +158,7 @@ def test_libvirtd_hangs(image):
     assert image.monitor().rc == SUCCESS
 
 
+@CAMPAIGN
 def test_libvirtd_is_restarted(image):
     image.start()
     image.lab.service(image.host, "stop", "libvirtd")

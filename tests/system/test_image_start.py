@@ -74,6 +74,7 @@ def test_the_newest_point_is_booted(image):
             image.rbd("snap", "rm", "--no-progress", f"{RECOVERY}@{snap}")
 
 
+@CAMPAIGN
 def test_what_was_made_later_is_booted(image):
     """Of the original's points and what standbys wrote: whether somebody has seen the standby stop, or its host was fenced."""
     kept = [f"{RUN}.{number}" for number in (1, 2)]
@@ -149,6 +150,7 @@ def test_a_start_that_was_killed_while_it_set_an_image_aside(image):
     assert f"{RUN}.1".split("/")[1] in image.images()
 
 
+@CAMPAIGN
 def test_a_lock_that_somebody_has_set_by_hand(image):
     """With it QEMU would run, and hang at its first write."""
     image.rbd("clone", "--rbd-default-clone-format", "2", f"{RECOVERY}@point-1", RUN)
@@ -201,6 +203,7 @@ def test_disks_are_told_by_what_they_were_cloned_from(image):
         image.remove(second)
 
 
+@CAMPAIGN
 def test_two_disks_are_of_one_point(image):
     """A clone that a killed start left half-made is made anew."""
     second, second_run = f"{RECOVERY}-data", RUN.replace("-0", "-1")
@@ -290,6 +293,7 @@ def test_two_starts_at_once(image):
     assert image.claim() == []
 
 
+@CAMPAIGN
 def test_two_starts_at_once_on_one_host(image):
     """As two debug-starts: one after the other, so that the record and the claim are those of the start that runs."""
     image.start()
@@ -541,6 +545,7 @@ def test_what_keys_makes_is_enough(image):
             image.lab.exec("store", "ceph", "auth", "rm", f"client.{user}", check=False)
 
 
+@CAMPAIGN
 def test_a_ghost_of_another_host(image):
     """Who it was can't be known: the start names the command that ends it, and then the ghost is nobody."""
     report_in(image, "host2")
@@ -582,6 +587,7 @@ def test_a_foreign_client_is_refused_until_it_goes(image):
     assert image.answers()
 
 
+@CAMPAIGN
 def test_a_foreign_client_that_goes_is_waited_for(image):
     image.start()
     image.stop()
@@ -693,6 +699,7 @@ def test_a_store_that_is_away_for_a_while_is_waited_for(image):
     assert image.answers()
 
 
+@CAMPAIGN
 def test_a_store_that_stays_away(image):
     image.lab.service("store", "stop", "mon")
     try:
@@ -730,6 +737,7 @@ def test_a_guest_that_does_not_answer_fails_its_start(image):
     image.stop()
 
 
+@CAMPAIGN
 def test_icmp_boot_probe(image):
     image.start(boot_probe=f"icmp:{image.address}")
     assert image.answers()
@@ -850,6 +858,7 @@ def test_a_guest_that_only_the_store_has_stopped(image):
         image.lab.exec("host2", "attrd_updater", "-n", ENDED, "-D")
 
 
+@CAMPAIGN
 def test_an_address_that_is_let_go_is_waited_for(image):
     """As by a server that is being powered off."""
     with address_taken(image):

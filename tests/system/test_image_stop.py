@@ -6,6 +6,7 @@ import subprocess
 
 import pytest
 
+from campaign import CAMPAIGN
 import ghosts
 from image_agent import (BYSTANDER, DEGRADED, DOMAIN, ENDED, GENERIC, NOT_RUNNING, RUN, SUCCESS, ImageAgent, image,
                          recovery)  # noqa: F401
@@ -45,8 +46,8 @@ BROKEN = [
 ALL_BROKEN = {key: value for broken in BROKEN for key, value in broken.items() if key != "drop"}
 
 
-@pytest.mark.parametrize("broken", [ALL_BROKEN, {"drop": ("disks",)}, {"ceph_conf": "/nonexistent/ceph.conf"},
-                                    {"template": "/nonexistent/domain.xml"}])
+@pytest.mark.parametrize("broken", [ALL_BROKEN, *(pytest.param(one, marks=CAMPAIGN) for one in (
+    {"drop": ("disks",)}, {"ceph_conf": "/nonexistent/ceph.conf"}, {"template": "/nonexistent/domain.xml"}))])
 def test_a_broken_parameter_does_not_keep_it_from_stopping(image, broken):
     image.start()
     for one in BROKEN:
@@ -133,6 +134,7 @@ def test_a_create_that_libvirtd_has_not_answered(image):
     assert image.answers()
 
 
+@CAMPAIGN
 def test_a_silent_libvirtd_that_migrates_another_guest(image):
     """To end it would break that migration: the stop fails, so that the host is fenced."""
     other = ImageAgent(image.lab, "host2")
@@ -159,6 +161,7 @@ def test_a_silent_libvirtd_that_migrates_another_guest(image):
     assert is_gone(image) and libvirtd_pid(image) == here
 
 
+@CAMPAIGN
 def test_a_create_that_libvirtd_answers_late(image):
     """libvirtd goes on while the stop waits: it is left alone, and nothing is left of what it makes."""
     pid = unanswered_start(image, "STOP", "begun")
@@ -198,6 +201,7 @@ def test_a_guests_secret_goes_with_it(image):
     assert image.virsh("secret-list") == before
 
 
+@CAMPAIGN
 def test_qemu_hangs(image):
     image.start()
     image.signal("STOP", *image.qemu_pids())
@@ -205,6 +209,7 @@ def test_qemu_hangs(image):
     assert is_gone(image) and image.watchers() == []
 
 
+@CAMPAIGN
 def test_libvirtd_is_dead_and_qemu_hangs(image):
     image.start()
     image.lab.service(image.host, "stop", "libvirtd")

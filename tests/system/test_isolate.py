@@ -190,6 +190,7 @@ def device_names_another(protected, device, server):
         targets(server)
 
 
+@CAMPAIGN
 def test_required_without_a_way_that_proves_it_touches_nothing(protected):
     """The takeover could never come: the store's entry alone would only harm the server."""
     with device_names_another(protected, "power-db1", "db1"):
@@ -244,6 +245,7 @@ def test_a_server_whose_image_cannot_be_booted_is_left_alone(protected, disk_wit
     protected.wait_taken_over("db1")
 
 
+@CAMPAIGN
 def test_best_effort_powers_the_original_off_if_it_can(protected):
     with tuned(protected, "db1", isolate="best-effort"):
         protected.lab.cut("db1", "svc")
@@ -304,6 +306,7 @@ def test_a_recovered_servers_addresses_come_off_the_blocklist(protected):
     protected.adopt("db1")
 
 
+@CAMPAIGN
 def test_a_store_address_that_is_no_servers_is_refused_and_named(protected):
     """Isolation would keep another machine out of the store."""
     others = {"host2": "the host host2", "store": "of the store"}
@@ -333,6 +336,7 @@ def test_a_server_whose_address_the_store_refuses_is_not_forgotten(protected):
         protected.lab.exec("store", "ceph", "osd", "blocklist", "rm", entry)
 
 
+@CAMPAIGN
 def test_an_observer_that_has_lost_the_store_hands_over(protected):
     """It could not close the store to the original."""
     first = protected.status()["leader"]

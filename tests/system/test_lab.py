@@ -3,6 +3,7 @@
 
 import pytest
 
+from campaign import CAMPAIGN
 from lab import cluster, server
 from lab.api import wait_until
 from lab.site import BMC_PASSWORD, BMC_USER, LabError
@@ -93,6 +94,7 @@ def busy_shares(lab, *hosts):
     return [(end[host][0] - start[host][0]) / (end[host][1] - start[host][1]) for host in hosts]
 
 
+@CAMPAIGN
 def test_load_shows_on_its_host_alone(lab, all_well):
     before_mib = meminfo_mib(lab, "host1", "MemAvailable")
     lab.load("host1", 60, 400)
@@ -150,6 +152,7 @@ def test_pacemaker_switches_a_server_off_by_ipmi(lab, all_well):
     lab.boot("db2")
 
 
+@CAMPAIGN
 def test_a_frozen_host_is_fenced_and_comes_back(lab, all_well):
     boot_id = reads(lab, "host3", "/proc/sys/kernel/random/boot_id")
     lab.freeze("host3")

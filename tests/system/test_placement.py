@@ -44,6 +44,7 @@ def test_load_moves_no_running_image_but_the_next_takeover_goes_elsewhere(protec
     assert now == started, "the image that ran was restarted"
 
 
+@CAMPAIGN
 def test_a_preference_for_another_host_moves_no_running_image(protected):
     """That is resource-stickiness: among hosts that are equal to Pacemaker what runs would stay without it too."""
     protected.lab.crash("db1")
@@ -107,6 +108,7 @@ def test_the_host_with_the_least_load_is_chosen(protected):
     assert protected.wait_taken_over("db1") == {"db1": idle}
 
 
+@CAMPAIGN
 def test_who_has_the_image_open_is_said_and_it_starts_when_he_goes(protected):
     if RUN_IMAGE not in protected.store_images():
         point = json.loads(protected.run("rbd", "--id", "understudy", "snap", "ls", f"{POOL}/db1", "--format",

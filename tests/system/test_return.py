@@ -104,6 +104,7 @@ def test_a_hold_outlives_a_blackout_of_the_site(watched):
     assert watched.lab.node(SERVER).state() == "running"
 
 
+@CAMPAIGN
 def test_the_guest_panics_and_serves_again(watched):
     watched.lab.crash(SERVER)
     host = watched.wait_taken_over(SERVER)[SERVER]

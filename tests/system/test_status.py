@@ -139,6 +139,7 @@ def test_a_store_that_is_away_is_named_within_the_deadline(without_store):
     assert all(server["image"]["unreturned_bytes"] is None for server in status["servers"])
 
 
+@CAMPAIGN
 def test_a_host_in_standby_is_not_ranked(protected):
     host = protected.ranked_hosts()[0]
     protected.run("crm_attribute", "--node", host, "--name", "standby", "--update", "on")

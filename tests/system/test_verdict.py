@@ -49,6 +49,7 @@ def foreign_group(adopted):
 
 # --- who is believed -------------------------------------------------------------
 
+@CAMPAIGN
 def test_flapping_faster_than_the_hold_down_is_no_takeover(protected):
     before = len(takeovers(protected, "db1"))
     with tuned(protected, "db1", hold_down="20s"):
@@ -78,6 +79,7 @@ def test_a_host_whose_service_link_is_cut_is_blind_and_gets_no_image(protected):
     assert protected.domain_hosts("db1") == [where["db1"]]
 
 
+@CAMPAIGN
 def test_an_image_leaves_a_host_that_its_clients_no_longer_reach(protected):
     protected.lab.crash("db1")
     first = protected.wait_taken_over("db1")["db1"]
@@ -96,8 +98,8 @@ def reach(protected):
             for pair in node.iter("nvpair") if pair.get("name") == "understudy-reach"}
 
 
-@pytest.mark.parametrize(("network", "value"), [
-    pytest.param("svc", "no-service", marks=CAMPAIGN), ("store", "no-store")])
+@CAMPAIGN
+@pytest.mark.parametrize(("network", "value"), [("svc", "no-service"), ("store", "no-store")])
 def test_an_image_stays_where_it_is_while_no_host_is_better_off(protected, network, value):
     """As when a switch restarts: nothing moves."""
     protected.lab.crash("db1")
@@ -278,6 +280,7 @@ def test_a_new_leader_grants_the_ticket_that_a_failed_server_lacks(protected):
     assert protected.granted_tickets() == {"takeover-db1"}
 
 
+@CAMPAIGN
 def test_a_new_leader_revokes_the_ticket_of_a_returning_server(protected):
     lab = protected.lab
     protected.understudy("takeover", "db1")
@@ -307,6 +310,7 @@ def test_a_ticket_granted_by_hand_beside_a_healthy_server_is_revoked(protected):
         assert protected.lab.node("db1").state() == "running", "it was isolated"
 
 
+@CAMPAIGN
 def test_all_observers_are_killed_while_an_image_runs(protected):
     protected.lab.crash("db1")
     where = protected.wait_taken_over("db1")
@@ -414,6 +418,7 @@ def pause_that_is_replaced(protected):
     return said, pause.returncode
 
 
+@CAMPAIGN
 def test_nothing_is_done_to_a_server_that_an_operator_has_put_aside(protected):
     """Its service stops for a moment: a reboot of it, or an update."""
     lab = protected.lab
