@@ -71,7 +71,11 @@ def _keep_node(lab: Lab, name: str, folder: Path) -> None:
 
 def _keep_images(lab: Lab, folder: Path) -> None:
     said = []
-    for image in _answer(lab, "store", ["rbd", "ls", POOL]).split():
+    try:
+        images = lab.exec("store", "rbd", "ls", POOL, timeout_s=ANSWER_TIMEOUT_S).stdout.split()
+    except LabError as error:   # nor would it answer for each of them
+        images, said = [], [f"no answer: {error}"]
+    for image in images:
         for words in IMAGE_QUESTIONS:
             argv = [*words, f"{POOL}/{image}"]
             said.append(f"== {' '.join(argv)}\n{_answer(lab, 'store', argv)}")
