@@ -201,14 +201,21 @@ static gboolean headers_round(fence_call_t *call, forelook_t *forelook, fence_re
 static gboolean headers_wait(fence_call_t *call, forelook_t *forelook, fence_record_t *record, GError **error)
 {
     GError *round_error = NULL;
+    guint store_ms = (guint) ocf_value_duration_ms(call->values, "store_timeout");
+    guint left_ms = fence_remaining_ms(call);
 
-    if (!forelook_wait(forelook, fence_remaining_ms(call))) {
+    /* What is under way when this gives up is waited for. */
+    if (!forelook_wait(forelook, left_ms > store_ms ? left_ms - store_ms : 0)) {
         g_set_error(error, UNDERSTUDY_ERROR, UNDERSTUDY_ERROR_TIMEOUT,
                     "%s is on the blocklist, but the OSDs do not tell who has the images open", call->target->name);
         return FALSE;
     }
-    while (!headers_round(call, forelook, record, &round_error)) {
-        if (fence_remaining_ms(call) * 1000LL < POLL_INTERVAL_US) {
+    for (gint64 begun_us = g_get_monotonic_time(); !headers_round(call, forelook, record, &round_error);
+         begun_us = g_get_monotonic_time()) {
+        gint64 took_us = g_get_monotonic_time() - begun_us;
+
+        /* A round takes as long as the one before: seconds, if an OSD does not answer. */
+        if (fence_remaining_ms(call) * 1000LL < POLL_INTERVAL_US + took_us) {
             g_propagate_prefixed_error(error, round_error, "%s is on the blocklist, but its end is not confirmed "
                                        "within power_timeout: ", call->target->name);
             return FALSE;
