@@ -15,7 +15,7 @@ LINKS = ("mgmt", "svc")
 # A dead link must be found before the token is given up, or the end of one link makes a new membership. With
 # Corosync's own values, a quarter and a half of the token, both happen at about the same time.
 LINK_PING_INTERVAL_MS = 200
-LINK_PING_TIMEOUT_MS = 500
+LINK_PING_TIMEOUT_MS = 400
 
 # After a message the token goes round this often before it is held. Each round wakes up all hosts: with Corosync's own 30
 # the idle daemons of three labs took a seventh of a small machine.
