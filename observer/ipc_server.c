@@ -65,7 +65,16 @@ static int32_t on_accept(qb_ipcs_connection_t *connection, uid_t uid, gid_t gid)
     return 0;
 }
 
-static void send_answer(qb_ipcs_connection_t *connection, JsonObject *answer)
+static JsonObject *too_long_answer_new(void)
+{
+    JsonObject *answer = ipc_answer_new("The observer's answer is too long for this program: run the same version of all parts");
+
+    json_object_set_boolean_member(answer, OBSERVER_ANSWER_TOO_LONG, TRUE);
+    return answer;
+}
+
+/* Takes the answer over. FALSE: it does not fit. */
+static gboolean send_if_it_fits(qb_ipcs_connection_t *connection, JsonObject *answer)
 {
     g_autoptr(JsonNode) node = json_node_init_object(json_node_alloc(), answer);
     g_autofree char *text = json_to_string(node, FALSE);
@@ -74,9 +83,20 @@ static void send_answer(qb_ipcs_connection_t *connection, JsonObject *answer)
         { .iov_base = &header, .iov_len = sizeof(header) },
         { .iov_base = text, .iov_len = strlen(text) },
     };
+    gboolean fits = header.size <= qb_ipcs_connection_get_buffer_size(connection);
 
-    qb_ipcs_response_sendv(connection, parts, G_N_ELEMENTS(parts)); /* a client that is gone needs no answer */
     json_object_unref(answer);
+    if (fits) {
+        qb_ipcs_response_sendv(connection, parts, G_N_ELEMENTS(parts)); /* a client that is gone needs no answer */
+    }
+    return fits;
+}
+
+static void send_answer(qb_ipcs_connection_t *connection, JsonObject *answer)
+{
+    if (!send_if_it_fits(connection, answer)) {
+        send_if_it_fits(connection, too_long_answer_new());
+    }
 }
 
 static int32_t on_message(qb_ipcs_connection_t *connection, void *data, size_t size_bytes)

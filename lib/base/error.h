@@ -17,6 +17,7 @@ typedef enum {
     UNDERSTUDY_ERROR_NOT_FOUND,   /* the object asked for does not exist */
     UNDERSTUDY_ERROR_EXISTS,      /* the object exists already */
     UNDERSTUDY_ERROR_BUSY,        /* somebody else has it */
+    UNDERSTUDY_ERROR_TOO_LONG,    /* the answer does not fit into what was offered for it */
 } understudy_error_t;
 
 /* The class of an errno of the store. That the network did not carry a request, or its answer, is silence as a deadline is:

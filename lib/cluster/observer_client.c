@@ -33,11 +33,10 @@ static void set_unreachable(GError **error, int errno_value)
     }
 }
 
-static qb_ipcc_connection_t *connect_until(gint64 deadline_us, GError **error)
+static qb_ipcc_connection_t *connect_until(gint64 deadline_us, gsize message_bytes, GError **error)
 {
     struct pollfd ready = { .fd = -1, .events = POLLIN };
-    qb_ipcc_connection_t *connection = qb_ipcc_connect_async(OBSERVER_IPC_NAME, OBSERVER_IPC_MESSAGE_MAX_BYTES,
-                                                             &ready.fd);
+    qb_ipcc_connection_t *connection = qb_ipcc_connect_async(OBSERVER_IPC_NAME, message_bytes, &ready.fd);
     int rc = 0;
 
     if (connection == NULL) {
@@ -96,15 +95,18 @@ JsonObject *observer_answer_parse(const char *text, gsize length, GError **error
         return g_steal_pointer(&answer);
     }
     refusal = json_read_string(answer, "error");
-    g_set_error_literal(error, UNDERSTUDY_ERROR, UNDERSTUDY_ERROR_FAILED,
+    g_set_error_literal(error, UNDERSTUDY_ERROR,
+                        json_read_boolean(answer, OBSERVER_ANSWER_TOO_LONG, FALSE) ? UNDERSTUDY_ERROR_TOO_LONG
+                                                                                   : UNDERSTUDY_ERROR_FAILED,
                         refusal != NULL && refusal[0] != '\0' ? refusal : "the observer refuses and does not say why");
     return NULL;
 }
 
 static JsonObject *receive_answer(qb_ipcc_connection_t *connection, gint64 deadline_us, GError **error)
 {
-    g_autofree char *buffer = g_malloc(OBSERVER_IPC_MESSAGE_MAX_BYTES);
-    ssize_t size_bytes = qb_ipcc_recv(connection, buffer, OBSERVER_IPC_MESSAGE_MAX_BYTES, left_ms(deadline_us));
+    gsize message_bytes = (gsize) qb_ipcc_get_buffer_size(connection);
+    g_autofree char *buffer = g_malloc(message_bytes);
+    ssize_t size_bytes = qb_ipcc_recv(connection, buffer, message_bytes, left_ms(deadline_us));
 
     if (size_bytes < (ssize_t) sizeof(struct qb_ipc_response_header)) {
         set_unreachable(error, size_bytes < 0 ? (int) -size_bytes : EPROTO);
@@ -114,10 +116,9 @@ static JsonObject *receive_answer(qb_ipcc_connection_t *connection, gint64 deadl
                                  (gsize) size_bytes - sizeof(struct qb_ipc_response_header), error);
 }
 
-JsonObject *observer_client_request(JsonObject *question, guint timeout_ms, GError **error)
+static JsonObject *request_once(JsonObject *question, gint64 deadline_us, gsize message_bytes, GError **error)
 {
-    gint64 deadline_us = g_get_monotonic_time() + timeout_ms * 1000LL;
-    qb_ipcc_connection_t *connection = connect_until(deadline_us, error);
+    qb_ipcc_connection_t *connection = connect_until(deadline_us, message_bytes, error);
     JsonObject *answer = NULL;
 
     if (connection == NULL) {
@@ -127,6 +128,22 @@ JsonObject *observer_client_request(JsonObject *question, guint timeout_ms, GErr
         answer = receive_answer(connection, deadline_us, error);
     }
     qb_ipcc_disconnect(connection);
+    return answer;
+}
+
+JsonObject *observer_client_request(JsonObject *question, guint timeout_ms, GError **error)
+{
+    gint64 deadline_us = g_get_monotonic_time() + timeout_ms * 1000LL;
+    GError *short_error = NULL;
+    JsonObject *answer = request_once(question, deadline_us, OBSERVER_IPC_MESSAGE_BYTES, &short_error);
+
+    if (g_error_matches(short_error, UNDERSTUDY_ERROR, UNDERSTUDY_ERROR_TOO_LONG)) {
+        g_clear_error(&short_error);
+        return request_once(question, deadline_us, OBSERVER_IPC_MESSAGE_MAX_BYTES, error);
+    }
+    if (answer == NULL) {
+        g_propagate_error(error, short_error);
+    }
     return answer;
 }
 

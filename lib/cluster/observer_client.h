@@ -23,8 +23,16 @@
  *   {"op":"reload","references":"PROBES","management_references":"PROBES"}
  *                                        -> {"ok":true}  these are its references from now on
  *   any, refused                         -> {"ok":false,"error":"a sentence"}
+ *   any, with an answer that does not fit into this connection's messages
+ *                                        -> {"ok":false,"too_long":true,"error":"a sentence"}; it has been done
+ *
+ * Both ends fill three buffers as long as the longest message, which takes longer than all else about a question: so a
+ * connection begins with short ones, and a new one with long ones asks again for what did not fit. No question that changes
+ * anything has a long answer.
  */
+#define OBSERVER_IPC_MESSAGE_BYTES     (64 * 1024)
 #define OBSERVER_IPC_MESSAGE_MAX_BYTES (4 * 1024 * 1024)
+#define OBSERVER_ANSWER_TOO_LONG       "too_long"
 
 /*!
  * \param[in] op          see above

@@ -1,0 +1,153 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#define _GNU_SOURCE /* unshare() */
+/* The observer's IPC between two processes: a real libqb server and its client. */
+#include <sched.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "base/error.h"
+#include "cluster/observer_client.h"
+#include "ipc_server.h"
+
+#define SERVER_UP_TIMEOUT_MS 10000
+#define ANSWER_TIMEOUT_MS    10000
+
+static pid_t server_pid;
+
+/* The "server" of a question is how many bytes its answer has, and some. */
+static JsonObject *on_ask(const char *op, const char *server, JsonObject *question, guint64 request_id, gpointer user_data)
+{
+    JsonObject *answer = ipc_answer_new(NULL);
+    guint64 length = g_ascii_strtoull(server, NULL, 10);
+    g_autofree char *text = g_strnfill(length, 'x');
+
+    (void) question;
+    (void) request_id;
+    (void) user_data;
+    json_object_set_string_member(answer, "op", op);
+    json_object_set_string_member(answer, "text", text);
+    return answer;
+}
+
+static _Noreturn void serve(void)
+{
+    g_autoptr(GMainLoop) loop = g_main_loop_new(NULL, FALSE);
+
+    prctl(PR_SET_PDEATHSIG, SIGKILL);
+    if (ipc_server_new(on_ask, NULL, NULL) == NULL) {
+        _exit(1);
+    }
+    g_main_loop_run(loop);
+    _exit(0);
+}
+
+static JsonObject *ask(const char *length, GError **error)
+{
+    return observer_client_ask("status", length, ANSWER_TIMEOUT_MS, error);
+}
+
+/* libqb's names belong to a network namespace: in one of its own no observer of this machine is asked. Needs root. */
+static int start(void **state)
+{
+    gint64 deadline_us = g_get_monotonic_time() + SERVER_UP_TIMEOUT_MS * 1000LL;
+
+    (void) state;
+    if (unshare(CLONE_NEWNET) != 0) {
+        return 0;
+    }
+    server_pid = fork();
+    if (server_pid == 0) {
+        serve();
+    }
+    while (g_get_monotonic_time() < deadline_us) {
+        JsonObject *answer = ask("1", NULL);
+
+        if (answer != NULL) {
+            json_object_unref(answer);
+            return 0;
+        }
+        g_usleep(10000);
+    }
+    return -1;
+}
+
+static int end(void **state)
+{
+    (void) state;
+    if (server_pid > 0) {
+        kill(server_pid, SIGKILL);
+        waitpid(server_pid, NULL, 0);
+    }
+    return 0;
+}
+
+static void assert_answered_with(const char *length)
+{
+    g_autoptr(GError) error = NULL;
+    g_autoptr(JsonObject) answer = NULL;
+
+    if (server_pid <= 0) {
+        skip(); /* not root */
+    }
+    answer = ask(length, &error);
+    assert_null(error);
+    assert_int_equal(strlen(json_object_get_string_member(answer, "text")), g_ascii_strtoull(length, NULL, 10));
+}
+
+static void test_short_answer(void **state)
+{
+    (void) state;
+    assert_answered_with("10");
+}
+
+static void test_answer_of_about_a_short_message(void **state)
+{
+    (void) state;
+    for (int off = -64; off <= 64; off += 8) {
+        g_autofree char *length = g_strdup_printf("%d", OBSERVER_IPC_MESSAGE_BYTES + off);
+
+        assert_answered_with(length);
+    }
+}
+
+/* As of a thousand servers. */
+static void test_long_answer(void **state)
+{
+    (void) state;
+    assert_answered_with("3000000");
+}
+
+static void test_answer_that_never_fits(void **state)
+{
+    g_autoptr(GError) error = NULL;
+
+    (void) state;
+    if (server_pid <= 0) {
+        skip();
+    }
+    assert_null(ask("5000000", &error));
+    assert_true(g_error_matches(error, UNDERSTUDY_ERROR, UNDERSTUDY_ERROR_TOO_LONG));
+    assert_non_null(strstr(error->message, "too long"));
+    assert_answered_with("10");
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_short_answer),
+        cmocka_unit_test(test_answer_of_about_a_short_message),
+        cmocka_unit_test(test_long_answer),
+        cmocka_unit_test(test_answer_that_never_fits),
+    };
+
+    return cmocka_run_group_tests(tests, start, end);
+}
