@@ -164,6 +164,11 @@ class Node:
             self._need_power("be thawed")
             self.cgroup.thaw()
 
+    def service_state(self, service: str) -> str:
+        """As its supervisor has written it: "run", "down", "run, want down" ...; "" without power. Starts no program."""
+        stat = Path(f"/proc/{self.pid}/root/run/service/{service}/supervise/stat")
+        return stat.read_text(encoding="ascii").strip() if self.pid is not None and stat.exists() else ""
+
     def set_link(self, network: str, up: bool) -> None:
         """Cuts or heals one cable; a cut one stays cut over a power cycle."""
         with self.locked():

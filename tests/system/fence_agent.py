@@ -358,37 +358,53 @@ def quiet_cluster(lab):
         yield
 
 
-@pytest.fixture
-def fence(lab, quiet_cluster, run_image):  # pylint: disable=unused-argument
-    """The agent on host1, with host2 as the target and nothing fenced before and after."""
+@pytest.fixture(scope="module")
+def prepared(lab, quiet_cluster, run_image):  # pylint: disable=unused-argument
+    """Every host is registered, and nothing fenced."""
     agent = FenceAgent(lab)
     agent.prepare()
+    agent.close()
+
+
+SERVICES = {"store": ("mon", "osd")} | dict.fromkeys(("host1", "host2", "host3"), ("corosync", "pacemaker", "libvirtd"))
+
+
+def mend(lab: Lab) -> None:
+    """Power, cables and daemons as they were; asks no program about what is as it was."""
+    for node, services in SERVICES.items():
+        if lab.node(node).state() == "frozen":
+            lab.thaw(node)
+        for network in list(lab.node(node).cut):
+            lab.heal(node, network)
+        booted = lab.node(node).state() == "crashed"
+        if booted:
+            lab.boot(node)
+        for service in services:
+            if lab.node(node).service_state(service) != "run":
+                lab.service(node, "start", service)
+                booted = True
+        if booted and node != "store":
+            wait_until(lambda h=node: lab.hypervisor_answers(h), 60, f"libvirtd on {node}", poll_s=0.2)
+
+
+@pytest.fixture
+def fence(lab, prepared):  # pylint: disable=unused-argument
+    """The agent on host1, with host2 as the target and nothing fenced before and after."""
+    agent = FenceAgent(lab)
     yield agent
-    for host in lab.site.host_names:
-        with contextlib.suppress(LabError):
-            lab.thaw(host)
-        for network in list(lab.node(host).cut):
-            lab.heal(host, network)
-        if lab.node(host).state() == "crashed":
-            lab.boot(host)
-        for service in ("corosync", "pacemaker", "libvirtd"):
-            lab.service(host, "start", service)
-        wait_until(lambda h=host: lab.hypervisor_answers(h), 60, f"libvirtd on {host}", poll_s=0.2)
-    for service in ("mon", "osd"):
-        lab.service("store", "start", service)
-    wait_until(lambda: lab.store.health() == "HEALTH_OK", 60, "the store to be healthy", poll_s=0.5)
+    mend(lab)
+    wait_until(lambda: lab.store.health() == "HEALTH_OK", 60, "the store to be healthy", poll_s=0.2)
     agent.prepare()
     agent.close()
 
 
 @pytest.fixture
-def resting(lab, quiet_cluster, run_image):  # pylint: disable=unused-argument
-    """As `fence`, for a test that stops, cuts and fences nothing: what there is to be mended takes seconds to find out."""
+def resting(lab, prepared):  # pylint: disable=unused-argument
+    """As `fence`, for a test that stops, cuts and fences nothing: nothing is mended afterwards."""
     agent = FenceAgent(lab)
-    agent.prepare()
     yield agent
     agent.close()
 
 
 __all__ = ["AGENT", "FAILED", "FenceAgent", "OFF", "OK", "POWER_TIMEOUT_S", "RUN_IMAGE", "fence", "no_decisions",
-           "quiet_cluster", "resting", "run_image", "run_image_exists"]
+           "prepared", "quiet_cluster", "resting", "run_image", "run_image_exists"]

@@ -54,19 +54,28 @@ class FencedCluster:
         for host in self.hosts:
             self.run("crm_resource", "--resource", f"power-{host}", "--set-parameter", "pcmk_reboot_timeout",
                      "--parameter-value", f"{POWER_TIMEOUT_S}s")
+        self.wait_idle()
         words = command("fencing.md", f"pcs stonith create {DEVICE}")
         words.insert(words.index("meta"), f"start_timeout={START_TIMEOUT_S}")
         self.run(*words)
-        # Until then nothing else of fencing is changed: Pacemaker 2.1's fencer, which asks an agent for its meta-data in
-        # between, may miss that an unfencing has ended, and waits for it until something else of its own ends.
         for host in self.hosts:
             wait_until(lambda h=host: self.is_unfenced(h), UNFENCE_TIMEOUT_S, f"{host} to be unfenced for the first time",
                        poll_s=0.3)
+        self.wait_idle()
         self.run("pcs", "stonith", "create", LIAR, "fence_dummy", f"pcmk_host_list={' '.join(self.hosts)}",
                  "status_file=/run/fence_dummy.status")
+        self.wait_idle()
         self.set_levels(DEVICE)
         # A host that is back waits for its own word that nothing runs on it.
         self.protected.quicken()
+
+    def wait_idle(self) -> None:
+        """Until Pacemaker has nothing left to do, before another device is made.
+
+        The fencer of Pacemaker 2.1 asks a new device's agent for its meta-data, and may miss that the start of another device,
+        or an unfencing, ends meanwhile: it then waits until something else of its own ends, or for 80 s and a failed start.
+        """
+        self.run("crm_resource", "--wait", "--timeout", f"{UNFENCE_TIMEOUT_S}s", timeout_s=UNFENCE_TIMEOUT_S + 20)
 
     def forget(self) -> None:
         """None of that."""

@@ -76,6 +76,24 @@ with rados.Rados(conffile="/etc/ceph/ceph.conf", name="client.admin") as cluster
     with cluster.open_ioctx(sys.argv[1]) as pool, rbd.Image(pool, sys.argv[2]) as image:
         image.write(os.urandom(512), image.size() - 512)
 """
+# Removes a claim and the config keys with a prefix; prints which images of the pool begin so.
+CLEAR = """
+import json, sys, rados, rbd
+pool, claim, keys, images = sys.argv[1:]
+with rados.Rados(conffile="/etc/ceph/ceph.conf", name="client.admin") as cluster:
+    def ask(prefix, **more):
+        code, output, text = cluster.mon_command(json.dumps({"prefix": prefix, "format": "json", **more}), b"", timeout=30)
+        assert code == 0, text
+        return json.loads(output or "{}")
+    for key in ask("config-key dump", key=keys):
+        ask("config-key rm", key=key)
+    with cluster.open_ioctx(pool) as io:
+        try:
+            io.remove_object(claim)
+        except rados.ObjectNotFound:
+            pass
+        print(*[name for name in rbd.RBD().list(io) if name.startswith(images)])
+"""
 
 
 @dataclass
@@ -376,22 +394,30 @@ class ImageAgent:
     def clear(self) -> None:
         """As before the first start; whatever a failed test has left."""
         for host in self.lab.site.host_names[:2]:
-            agent = ImageAgent(self.lab, host)
-            self.lab.exec(host, "pkill", "-CONT", "-x", "libvirtd", check=False)
-            self.lab.service(host, "start", "libvirtd")
-            wait_until(lambda h=host: self.lab.hypervisor_answers(h), 30, f"libvirtd on {host}")
-            for name in [n for n in agent.domains() if SERVER in n or n == BYSTANDER]:
-                self.lab.exec(host, "virsh", "destroy", name, check=False)
-            if agent.qemu_pids():   # libvirt has lost it
-                agent.signal("KILL", *agent.qemu_pids())
-            self.lab.exec(host, "rm", "-f", f"/run/understudy/image-{DOMAIN}.state")
-        self.lab.exec("store", "rados", "-p", POOL, "rm", CLAIM, check=False)
-        for key in self.claim_places():
-            self.lab.exec("store", "ceph", "config-key", "rm", key)
+            self._clear_host(host)
+        names = self.lab.exec("store", "/usr/bin/python3", "-c", CLEAR, POOL, CLAIM, CLAIM_PLACE.format(SERVER, ""),
+                              f"run-{SERVER}-").stdout.split()
         # A client that was killed would watch for 30 s more, or for ever.
-        for name in [n for n in self.images() if n.startswith(f"run-{SERVER}-")]:
+        for name in names:
             ghosts.clear_ghosts(self.lab, f"{POOL}/{name}")
             self.remove(f"{POOL}/{name}")
+
+    def _clear_host(self, host: str) -> None:
+        agent = ImageAgent(self.lab, host)
+        self.lab.exec(host, "pkill", "-CONT", "-x", "libvirtd", check=False)
+        if self.lab.node(host).service_state("libvirtd") != "run":
+            self.lab.service(host, "start", "libvirtd")
+
+        def answer():
+            done = self.lab.exec(host, "virsh", "list", "--name", check=False)
+            return done if done.returncode == 0 else None
+        for name in wait_until(answer, 30, f"libvirtd on {host}").stdout.split():
+            if SERVER not in name and name != BYSTANDER:
+                continue
+            self.lab.exec(host, "virsh", "destroy", name, check=False)
+        if agent.qemu_pids():   # libvirt has lost it
+            agent.signal("KILL", *agent.qemu_pids())
+        self.lab.exec(host, "rm", "-f", f"/run/understudy/image-{DOMAIN}.state")
 
 
 @contextlib.contextmanager

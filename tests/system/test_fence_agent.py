@@ -12,7 +12,7 @@ import pytest
 
 from campaign import CAMPAIGN
 from documented import command
-from fence_agent import (AGENT, FAILED, OFF, OK, POWER_TIMEOUT_S, RUN_IMAGE, FenceAgent, fence, quiet_cluster, resting,
+from fence_agent import (AGENT, FAILED, OFF, OK, POWER_TIMEOUT_S, RUN_IMAGE, FenceAgent, fence, prepared, quiet_cluster, resting,
                          run_image)  # noqa: F401
 from ghosts import clear_ghosts, make_ghosts
 from lab.api import wait_until
@@ -648,6 +648,7 @@ def namespace(fence):
     fence.lab.exec("store", "rbd", "namespace", "rm", f"{POOL}/{name}")
 
 
+@CAMPAIGN
 def test_confirm_fails_while_the_host_has_an_image_in_a_namespace_open(fence, namespace):
     for network in ("mgmt", "svc"):
         fence.lab.cut(fence.target, network)

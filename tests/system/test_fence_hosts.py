@@ -146,6 +146,7 @@ def test_store_network_cut_and_healed_in_time(fenced, running, ledger):
     assert fenced.qemu(running) == qemu and fenced.where() == running and fenced.records() == []
 
 
+@CAMPAIGN
 def test_store_network_cut_for_long(fenced, running):
     """The image moves, though its guest can't be shut down; the host has left nothing but its store, and is not fenced."""
     fenced.lab.cut(running, "store")
@@ -205,6 +206,7 @@ def process_of(fenced, host: str, name: str) -> int | None:
     return None
 
 
+@CAMPAIGN
 def test_fenced_and_unfenced_by_hand(fenced, running):
     """A host that goes on: Pacemaker there is told, the old domain stays until the host is unfenced."""
     other = next(host for host in fenced.hosts if host != running)
@@ -321,6 +323,7 @@ def test_levels_power_first_and_its_switch_is_dead(fenced, running, levels):
     assert_undisturbed_return(fenced, running, there)
 
 
+@CAMPAIGN
 def test_levels_power_and_store(fenced, running, levels):
     """Both at one level: the host goes down, the store refuses it until it has booted."""
     levels("pcs", "both")

@@ -29,6 +29,7 @@ def test_it_does_not_load_what_is_heavy(image):
         assert library not in done.stderr
 
 
+@CAMPAIGN
 def test_paused_by_hand(image):
     image.start()
     image.virsh("suspend", DOMAIN)
@@ -72,6 +73,7 @@ def test_blocklisted_while_it_is_idle(image):
         image.clear_blocklist()
 
 
+@CAMPAIGN
 def test_the_guest_crashes(image):
     """pvpanic tells QEMU, which libvirt then ends."""
     image.start()
@@ -144,6 +146,7 @@ def test_libvirtd_is_dead(image):
     assert image.qemu_pids() == []
 
 
+@CAMPAIGN
 def test_libvirtd_hangs(image):
     image.start()
     pid = int(image.lab.exec(image.host, "cat", "/run/service/libvirtd/supervise/pid").stdout)
@@ -184,6 +187,7 @@ def test_the_store_is_out_of_reach(image):
     assert RUN.split("/")[1] in image.images()
 
 
+@CAMPAIGN
 def test_nothing_can_be_written(image):
     """To a pool that is full, or an image that somebody locks by hand, QEMU's writes wait, and it says nothing of it. A
     recovery would not help: the image is left running. A stop does not wait for a guest that can't write at its end, and a start

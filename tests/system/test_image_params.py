@@ -37,26 +37,26 @@ FOR_OBSERVERS = ("probes", "recover_probe", "probe_interval", "probe_timeout", "
 
 
 @pytest.mark.parametrize("name,value", WRONG)
-def test_a_wrong_parameter(image, name, value):
+def test_a_wrong_parameter(recovery, name, value):
     for action in ("validate-all",) if name in FOR_OBSERVERS else ("validate-all", "start"):
-        refused(image.call(action, **{name: value}), CONFIGURED, name)
+        refused(recovery.call(action, **{name: value}), CONFIGURED, name)
     # The manager of the cluster has taken the value already: what runs is not stopped for it.
-    assert image.call("reload-agent", **{name: value}).rc == SUCCESS
+    assert recovery.call("reload-agent", **{name: value}).rc == SUCCESS
 
 
 @pytest.mark.parametrize("name,value", [pair for pair in WRONG if pair[0] in FOR_OBSERVERS])
-def test_a_slip_in_what_only_the_observers_read_keeps_no_image_from_starting(image, name, value):
-    assert image.call("validate-all", level=BOOT_CHECK, **{name: value}).rc == SUCCESS
+def test_a_slip_in_what_only_the_observers_read_keeps_no_image_from_starting(recovery, name, value):
+    assert recovery.call("validate-all", level=BOOT_CHECK, **{name: value}).rc == SUCCESS
 
 
-def test_disks_are_required(image):
-    refused(image.call("start", drop=("disks",)), CONFIGURED, "disks")
+def test_disks_are_required(recovery):
+    refused(recovery.call("start", drop=("disks",)), CONFIGURED, "disks")
 
 
-def test_good_parameters_pass(image):
-    assert image.call("validate-all").rc == SUCCESS
-    assert image.call("validate-all", level=10).rc == SUCCESS
-    assert image.call("reload-agent").rc == SUCCESS
+def test_good_parameters_pass(recovery):
+    assert recovery.call("validate-all").rc == SUCCESS
+    assert recovery.call("validate-all", level=10).rc == SUCCESS
+    assert recovery.call("reload-agent").rc == SUCCESS
 
 
 def both(image, rc, *words, **wrong):
@@ -77,22 +77,22 @@ def unbootable(image, *words, **wrong):
     assert image.domains() == []
 
 
-def test_image_is_missing(image):
-    unbootable(image, f"{POOL}/nothing", disks=f"{POOL}/nothing")
+def test_image_is_missing(recovery):
+    unbootable(recovery, f"{POOL}/nothing", disks=f"{POOL}/nothing")
 
 
-def test_pool_is_missing(image):
-    unbootable(image, "nowhere", disks="nowhere/x")
-    unbootable(image, "nowhere", run_pool="nowhere")
+def test_pool_is_missing(recovery):
+    unbootable(recovery, "nowhere", disks="nowhere/x")
+    unbootable(recovery, "nowhere", run_pool="nowhere")
 
 
-def test_there_is_no_recovery_point(image):
+def test_there_is_no_recovery_point(recovery):
     empty = f"{POOL}/{SERVER}-empty"
-    image.rbd("create", "--size", "8M", empty)
+    recovery.rbd("create", "--size", "8M", empty)
     try:
-        unbootable(image, "recovery point", disks=f"{RECOVERY} {empty}")
+        unbootable(recovery, "recovery point", disks=f"{RECOVERY} {empty}")
     finally:
-        image.remove(empty)
+        recovery.remove(empty)
 
 
 def test_whether_the_store_s_images_can_be_booted_is_asked_of_the_store_alone(image):
@@ -133,44 +133,44 @@ def test_whether_the_store_s_images_can_be_booted_is_asked_of_the_store_alone(im
         image.remove(second)
 
 
-def test_keyring_is_missing(image):
-    both(image, INSTALLED, "keyring", "client.nobody", ceph_user="nobody")
+def test_keyring_is_missing(recovery):
+    both(recovery, INSTALLED, "keyring", "client.nobody", ceph_user="nobody")
 
 
-def test_keyring_is_refused(image):
+def test_keyring_is_refused(recovery):
     path = "/etc/ceph/ceph.client.stranger.keyring"
     text = "[client.stranger]\n\tkey = AQAAAAAAAAAAABAAAAAAAAAAAAAAAAAAAAAAAA==\n"
-    image.lab.exec(image.host, "tee", path, stdin=text)
+    recovery.lab.exec(recovery.host, "tee", path, stdin=text)
     try:
-        both(image, PERM, "client.stranger", ceph_user="stranger")
+        both(recovery, PERM, "client.stranger", ceph_user="stranger")
     finally:
-        image.lab.exec(image.host, "rm", path)
+        recovery.lab.exec(recovery.host, "rm", path)
 
 
-def test_ceph_conf_is_missing(image):
-    both(image, INSTALLED, "/nonexistent.conf", ceph_conf="/nonexistent.conf")
+def test_ceph_conf_is_missing(recovery):
+    both(recovery, INSTALLED, "/nonexistent.conf", ceph_conf="/nonexistent.conf")
 
 
-def test_template_is_missing(image):
-    both(image, INSTALLED, "/nonexistent.xml", template="/nonexistent.xml")
+def test_template_is_missing(recovery):
+    both(recovery, INSTALLED, "/nonexistent.xml", template="/nonexistent.xml")
 
 
 @pytest.mark.parametrize("text,word", [("<domain", "XML"), ("<pool/>", "<domain>"), ("", "XML")])
-def test_template_is_wrong(image, tmp_path, text, word):
+def test_template_is_wrong(recovery, tmp_path, text, word):
     template = tmp_path / "domain.xml"
     template.write_text(text, encoding="utf-8")
-    both(image, CONFIGURED, word, template=str(template))
+    both(recovery, CONFIGURED, word, template=str(template))
 
 
-def test_template_has_more_disks_than_images(image, tmp_path):
+def test_template_has_more_disks_than_images(recovery, tmp_path):
     template = tmp_path / "domain.xml"
     template.write_text("<domain><devices><disk><target dev='vda'/></disk><disk><target dev='vdb'/></disk></devices>"
                         "</domain>", encoding="utf-8")
-    both(image, CONFIGURED, "2 disks", template=str(template))
+    both(recovery, CONFIGURED, "2 disks", template=str(template))
 
 
-def test_bridge_is_missing(image):
-    both(image, INSTALLED, "br-nothing", bridge="br-nothing")
+def test_bridge_is_missing(recovery):
+    both(recovery, INSTALLED, "br-nothing", bridge="br-nothing")
 
 
 def test_monitors_are_out_of_reach(image):

@@ -184,6 +184,7 @@ def test_a_clone_that_a_ghost_has_open_is_left(image):
         image.clear_blocklist()
 
 
+@CAMPAIGN
 def test_disks_are_told_by_what_they_were_cloned_from(image):
     """In whatever order they are named."""
     second, second_run = f"{RECOVERY}-data", RUN.replace("-0", "-1")
@@ -422,6 +423,7 @@ def test_a_client_that_is_refused_for_an_hour_keeps_no_image_from_starting(image
         image.clear_blocklist()
 
 
+@CAMPAIGN
 def test_a_claim_does_not_outlive_its_image(image):
     """The guest ended while nobody managed it: a probe takes the claim back, or the host's capacity agent."""
     other = ImageAgent(image.lab, "host2")
@@ -634,6 +636,7 @@ def test_a_blocklisted_client_is_no_obstacle(image):
         holder.wait(10)
 
 
+@CAMPAIGN
 def test_a_killed_qemu_does_not_hold_up_the_next_start(image):
     image.start()
     image.signal("KILL", *image.qemu_pids())
@@ -719,6 +722,7 @@ def test_libvirtd_is_dead(image):
     assert image.watchers() == []
 
 
+@CAMPAIGN
 def test_libvirtd_hangs(image):
     pid = image.lab.exec(image.host, "cat", "/run/service/libvirtd/supervise/pid").stdout.strip()
     image.signal("STOP", int(pid))
@@ -834,6 +838,7 @@ def refused_by_the_store(image, host):
         fence.close()
 
 
+@CAMPAIGN
 def test_a_guest_that_only_the_store_has_stopped(image):
     """It has the address still, and nobody would serve: it is ended, or borne if that can't be; the original is not."""
     other = ImageAgent(image.lab, "host2")

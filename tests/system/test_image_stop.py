@@ -58,6 +58,7 @@ def test_a_broken_parameter_does_not_keep_it_from_stopping(image, broken):
         assert image.probe(**one).rc == NOT_RUNNING, one
 
 
+@CAMPAIGN
 def test_libvirtd_is_dead(image):
     image.start()
     image.lab.service(image.host, "stop", "libvirtd")
@@ -188,6 +189,7 @@ def test_a_half_made_qemu_whose_libvirtd_has_died(image):
     image.start()
 
 
+@CAMPAIGN
 def test_a_guests_secret_goes_with_it(image):
     """Each start has one of its own in libvirt. What an earlier start or a migration has left goes as well, by its usage."""
     image.stop()
@@ -237,6 +239,7 @@ def test_the_store_is_out_of_reach(image):
     assert set(dead) <= image.blocklist()
 
 
+@CAMPAIGN
 def test_a_domain_that_somebody_started_by_hand(image):
     """With our UUID under another name, and with our name under another UUID."""
     image.start()
@@ -258,6 +261,7 @@ def test_a_domain_that_somebody_started_by_hand(image):
         image.lab.exec(image.host, "virsh", "secret-undefine", secret, check=False)
 
 
+@CAMPAIGN
 def test_a_client_of_this_host_without_a_qemu_is_put_out(image):
     """Whoever it is: nobody of this host may write to the run image of what has stopped here."""
     image.start()
@@ -276,6 +280,7 @@ def test_a_client_of_this_host_without_a_qemu_is_put_out(image):
         image.clear_blocklist()
 
 
+@CAMPAIGN
 def test_a_ghost_of_this_host(image):
     """A client that died while it opened the image is listed for ever: it is refused, and then it is nobody."""
     image.start()

@@ -62,6 +62,7 @@ def reason(protected, server) -> str:
     return protected.server(server)["reason"]
 
 
+@CAMPAIGN
 def test_confirmed_takes_over_when_the_power_cut_took_the_switch_along(protected):
     with tuned(protected, "db1", isolate="confirmed", isolate_timeout=ATTEMPT), no_power_switch(protected, "db1"):
         protected.lab.crash("db1")
@@ -152,6 +153,7 @@ def device_kept_from(protected, device, *hosts):
             protected.run("pcs", "constraint", "location", "remove", f"off-{device}-{host}")
 
 
+@CAMPAIGN
 def test_required_powers_off_whatever_the_leaders_own_fencer_knows(protected):
     """Its service link is cut: it goes on serving in its own eyes."""
     leader = protected.status()["leader"]
@@ -348,6 +350,7 @@ def test_an_observer_that_has_lost_the_store_hands_over(protected):
     assert on_blocklist(protected, "db1")
 
 
+@CAMPAIGN
 def test_a_client_that_ceph_refuses_for_an_hour_stays_out_when_the_address_comes_off(protected):
     """A server that was not switched off may have somebody asleep, who would write when the hour is over."""
     ip = f"{protected.site.prefix}.2.138"
@@ -367,6 +370,7 @@ def test_a_client_that_ceph_refuses_for_an_hour_stays_out_when_the_address_comes
         store("config-key", "rm", key)
 
 
+@CAMPAIGN
 def test_an_address_that_another_server_needs_stays_on_the_blocklist(protected):
     """One server's address was given to another, which has failed since, while the first was away. The first is back: its
     record goes, and the entry stays for the other, until that is back too."""

@@ -61,6 +61,7 @@ def test_a_preference_for_another_host_moves_no_running_image(protected):
         protected.run("pcs", "constraint", "location", "remove", PREFERENCE)
 
 
+@CAMPAIGN
 def test_libvirtd_dead_on_the_chosen_host_runs_the_image_elsewhere(protected):
     best = protected.ranked_hosts()[0]
     protected.lab.service(best, "stop", "libvirtd")
@@ -96,6 +97,7 @@ def test_no_room_is_said_and_room_is_used_when_it_appears(large):
     assert protected.wait_taken_over("db1", timeout_s=180) == {"db1": largest}
 
 
+@CAMPAIGN
 def test_the_host_with_the_least_load_is_chosen(protected):
     """By the lab's own knowledge: the smallest host, as all others are busy."""
     *busy, idle = sorted(protected.hosts, key=protected.site.host_size, reverse=True)

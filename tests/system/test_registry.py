@@ -3,7 +3,7 @@
 
 import pytest
 
-from fence_agent import FAILED, HOST_KEY, OK, fence, quiet_cluster, run_image  # noqa: F401
+from fence_agent import FAILED, HOST_KEY, OK, fence, prepared, quiet_cluster, run_image  # noqa: F401
 from image_agent import DEGRADED, ImageAgent
 from lab.api import wait_until
 

@@ -42,6 +42,7 @@ def test_the_server_returns_while_its_image_starts(watched):
     assert watched.granted_tickets() == set()
 
 
+@CAMPAIGN
 def test_the_server_fails_again_while_it_returns(watched):
     watched.lab.crash(SERVER)
     watched.wait_taken_over(SERVER)

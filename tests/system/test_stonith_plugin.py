@@ -3,7 +3,7 @@
 
 import subprocess
 
-from fence_agent import fence, quiet_cluster, run_image  # noqa: F401
+from fence_agent import fence, prepared, quiet_cluster, run_image  # noqa: F401
 from lab.api import wait_until
 from lab.site import POOL, UNFENCE_USER
 

@@ -63,6 +63,7 @@ def test_flapping_faster_than_the_hold_down_is_no_takeover(protected):
     assert len(takeovers(protected, "db1")) == before
 
 
+@CAMPAIGN
 def test_a_host_whose_service_link_is_cut_is_blind_and_gets_no_image(protected):
     cut = protected.ranked_hosts()[0]
     protected.lab.cut(cut, "svc")
@@ -243,6 +244,7 @@ def observers_unmanaged(protected):
         protected.run("crm_resource", *option, "--delete-parameter", "is-managed")
 
 
+@CAMPAIGN
 def test_a_leader_that_slept_does_nothing_with_what_it_knew(protected):
     """It sleeps while db1 is in doubt, and wakes when its hold-down is long over."""
     first = leader(protected)
@@ -373,6 +375,7 @@ def test_observers_without_quorum_isolate_nobody(protected):
 
 # --- isolation ----------------------------------------------------------------------------
 
+@CAMPAIGN
 def test_no_takeover_before_isolation_has_succeeded(protected):
     lab = protected.lab
     with tuned(protected, "db1", isolate_timeout="10s"):
