@@ -71,7 +71,7 @@ def _check_memory() -> None:
 def labs_that_fit() -> int:
     """How many labs may run at once without being in each other's way."""
     cpus = os.cpu_count() or 1
-    return max(1, min(LABS_MAX, cpus + cpus // 2, int((_memory_bytes() / 2**30 + MEMORY_SLACK_GIB) // MEMORY_GIB)))
+    return max(1, min(LABS_MAX, cpus, int((_memory_bytes() / 2**30 + MEMORY_SLACK_GIB) // MEMORY_GIB)))
 
 
 def _memory_bytes() -> int:
