@@ -151,6 +151,15 @@ static gboolean forelook_wait(forelook_t *forelook, guint timeout_ms)
     return forelook->is_over;
 }
 
+/* How long it may be waited for. What is under way then has the store's time-out: its end is waited for, too. */
+static guint forelook_patience_ms(const fence_call_t *call)
+{
+    guint store_ms = (guint) ocf_value_duration_ms(call->values, "store_timeout");
+    guint left_ms = fence_remaining_ms(call);
+
+    return left_ms > store_ms ? left_ms - store_ms : 0;
+}
+
 /* Every operation of the store has its deadline: this ends. */
 static void forelook_end(forelook_t *forelook)
 {
@@ -201,11 +210,8 @@ static gboolean headers_round(fence_call_t *call, forelook_t *forelook, fence_re
 static gboolean headers_wait(fence_call_t *call, forelook_t *forelook, fence_record_t *record, GError **error)
 {
     GError *round_error = NULL;
-    guint store_ms = (guint) ocf_value_duration_ms(call->values, "store_timeout");
-    guint left_ms = fence_remaining_ms(call);
 
-    /* What is under way when this gives up is waited for. */
-    if (!forelook_wait(forelook, left_ms > store_ms ? left_ms - store_ms : 0)) {
+    if (!forelook_wait(forelook, forelook_patience_ms(call))) {
         g_set_error(error, UNDERSTUDY_ERROR, UNDERSTUDY_ERROR_TIMEOUT,
                     "%s is on the blocklist, but the OSDs do not tell who has the images open", call->target->name);
         return FALSE;
@@ -298,7 +304,7 @@ static gboolean off_with_forelook(fence_call_t *call, forelook_t *forelook, GErr
 {
     gboolean is_self = g_strcmp0(call->site.own_name, call->target->name) == 0;
     gboolean is_brief = fence_is_brief(call);
-    gboolean has_looked = forelook_wait(forelook, is_self || is_brief ? fence_remaining_ms(call) : FORELOOK_MS);
+    gboolean has_looked = forelook_wait(forelook, is_self || is_brief ? forelook_patience_ms(call) : FORELOOK_MS);
     g_autoptr(fence_record_t) record = NULL;
     g_autoptr(fence_records_t) old = NULL;
     g_auto(GStrv) entries = NULL;

@@ -6,6 +6,7 @@
 #include "bootable.h"
 #include "cluster/cib.h"
 #include "cluster/eligibility.h"
+#include "promises.h"
 
 /* The scheduler needs seconds for 1,000 servers; after this time our own ranking answers. */
 #define SCHEDULER_TIMEOUT_MS 12000
@@ -74,66 +75,15 @@ static void on_told(const char *server, const char *host, const char *reason, gp
     }
 }
 
-/* Borrowed, NULL-terminated: what is asked now. */
-static GPtrArray *asked_names(const eligible_t *eligible)
-{
-    GPtrArray *names = g_ptr_array_new();
-    GHashTableIter iter;
-    gpointer server = NULL;
-
-    g_hash_table_iter_init(&iter, eligible->asked);
-    while (g_hash_table_iter_next(&iter, &server, NULL)) {
-        g_ptr_array_add(names, server);
-    }
-    g_ptr_array_add(names, NULL);
-    return names;
-}
-
-/* Without those that are asked for themselves; g_strfreev(). */
-static char **other_names(const eligible_t *eligible, gboolean are_isolated)
-{
-    g_autoptr(GPtrArray) names = g_ptr_array_new();
-    g_auto(GStrv) others = eligible->others(are_isolated, eligible->user_data);
-
-    for (char **other = others; *other != NULL; other++) {
-        if (!g_hash_table_contains(eligible->asked, *other)) {
-            g_ptr_array_add(names, *other);
-        }
-    }
-    g_ptr_array_add(names, NULL);
-    return g_strdupv((char **) names->pdata);
-}
-
-/* Likewise, with those that have room, and are not told of it before the store has answered. */
-static char **promised_names(const eligible_t *eligible, const char *const *isolated)
-{
-    g_auto(GStrv) others = other_names(eligible, FALSE);
-    g_autoptr(GPtrArray) names = g_ptr_array_new();
-    GHashTableIter iter;
-    gpointer server = NULL;
-
-    for (char **other = others; *other != NULL; other++) {
-        g_ptr_array_add(names, *other);
-    }
-    g_hash_table_iter_init(&iter, eligible->looked_at);
-    while (g_hash_table_iter_next(&iter, &server, NULL)) {
-        if (!g_hash_table_contains(eligible->asked, server) && !g_strv_contains((const char *const *) others, server)
-            && !g_strv_contains(isolated, server)) {
-            g_ptr_array_add(names, server);
-        }
-    }
-    g_ptr_array_add(names, NULL);
-    return g_strdupv((char **) names->pdata);
-}
-
 static eligibility_t *question_new(eligible_t *eligible, xmlNode *cib_xml, GError **error)
 {
-    g_autoptr(GPtrArray) asked = asked_names(eligible);
-    g_auto(GStrv) isolated = other_names(eligible, TRUE);
-    g_auto(GStrv) promised = promised_names(eligible, (const char *const *) isolated);
-    const eligibility_servers_t servers = { .asked = (const char *const *) asked->pdata,
-                                            .promised = (const char *const *) promised,
-                                            .isolated = (const char *const *) isolated };
+    g_auto(GStrv) isolated = eligible->others(TRUE, eligible->user_data);
+    g_auto(GStrv) told = eligible->others(FALSE, eligible->user_data);
+    g_autoptr(promises_t) promises = promises_new(eligible->asked, eligible->looked_at, (const char *const *) isolated,
+                                                  (const char *const *) told);
+    const eligibility_servers_t servers = { .asked = (const char *const *) promises->asked,
+                                            .promised = (const char *const *) promises->promised,
+                                            .isolated = (const char *const *) promises->isolated };
 
     return eligibility_ask(cib_xml, &servers, SCHEDULER_TIMEOUT_MS, on_told, eligible, error);
 }
