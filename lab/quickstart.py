@@ -151,7 +151,7 @@ def check() -> int:
 
 def campaign() -> int:
     """What the check leaves out."""
-    return all_of(storms, lambda: system_tests("campaign"))
+    return all_of(lambda: counted("tests/lint", BUILD, "deep"), storms, lambda: system_tests("campaign"))
 
 
 def all_of(*parts) -> int:
@@ -196,7 +196,7 @@ def system_tests(marks: str) -> Count:
     return Count(count.passed + again.passed, count.failed - len(failed) + again.failed, count.skipped)
 
 
-def counted(program: str, *arguments: Path) -> Count:
+def counted(program: str, *arguments: Path | str) -> Count:
     """A program that ends with "N passed, N failed"."""
     code = run_step(program, [TOP / program, *arguments], LOG, cwd=TOP, ok=range(-64, 256), notes=True)
     with open(LOG, encoding="utf-8", errors="replace") as log:
