@@ -122,7 +122,7 @@ static void finish_sent(probe_t *probe, guint status, const GError *error)
 static void on_sent(GObject *source, GAsyncResult *result, gpointer user_data)
 {
     g_autoptr(GError) error = NULL;
-    g_autoptr(GInputStream) stream = soup_session_send_finish(SOUP_SESSION(source), result, &error);
+    g_autoptr(GInputStream) stream G_GNUC_UNUSED = soup_session_send_finish(SOUP_SESSION(source), result, &error);
     http_state_t *state = user_data;
 
     state->ended = TRUE;
