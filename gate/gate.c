@@ -4,6 +4,7 @@
 
 #include <glib.h>
 #include <locale.h>
+#include <net/if.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
@@ -39,6 +40,7 @@ typedef struct gate {
     guint8 mac[NEIGHBOUR_MAC_BYTES]; /* that asks */
     GPtrArray *probes;              /* address_probe_t*, one for each address */
     address_probe_t *reference_probe;
+    guint interface_index;          /* that they ask on; an interface that is made anew has another one */
     guint rounds_without_reference;
     char holder[NEIGHBOUR_MAC_TEXT_BYTES];
     round_t said;
@@ -62,19 +64,27 @@ static void say(const gate_t *gate, const char *format, ...)
     fprintf(stderr, "understudy-gate: %s on %s: %s\n", addresses, gate->interface, text);
 }
 
+/* What was found, and of whom; g_free() */
+static char *round_describe(const gate_t *gate, round_t round)
+{
+    const char *whom = round == ROUND_IN_USE || round == ROUND_ASKED_BY_OTHER ? gate->holder
+                       : round == ROUND_NO_REFERENCE                          ? gate->reference
+                                                                              : NULL;
+
+    return whom != NULL ? g_strdup_printf("%s (%s)", round_fact(round), whom) : g_strdup(round_fact(round));
+}
+
 /* Each state once, until it changes. */
 static void say_round(gate_t *gate, round_t round)
 {
+    g_autofree char *found = round_describe(gate, round);
+
     if (gate->has_said && gate->said == round) {
         return;
     }
     gate->said = round;
     gate->has_said = TRUE;
-    if (round == ROUND_IN_USE || round == ROUND_ASKED_BY_OTHER) {
-        say(gate, "%s (%s)", round_text(round), gate->holder);
-    } else {
-        say(gate, "%s", round_text(round));
-    }
+    say(gate, "%s: %s", found, round_doing(round));
 }
 
 /* Counts the time that the machine is suspended, too. */
@@ -98,6 +108,34 @@ static guint count_present(const gate_t *gate)
     return count;
 }
 
+/* Borrowed: one of the addresses that another interface of this machine has, and *interface, which one, g_free(); or NULL. */
+static const interface_address_t *find_elsewhere(const gate_t *gate, char **interface)
+{
+    for (guint i = 0; i < gate->addresses->len; i++) {
+        const interface_address_t *address = g_ptr_array_index(gate->addresses, i);
+
+        *interface = interface_other_with_address(gate->interface, address);
+        if (*interface != NULL) {
+            return address;
+        }
+    }
+    return NULL;
+}
+
+/* TRUE: no other interface of this machine has one. */
+static gboolean is_nowhere_else(const gate_t *gate, GError **error)
+{
+    g_autofree char *interface = NULL;
+    const interface_address_t *address = find_elsewhere(gate, &interface);
+
+    if (address != NULL) {
+        g_set_error(error, UNDERSTUDY_ERROR, UNDERSTUDY_ERROR_FAILED,
+                    "%s is on %s of this machine, which answers for it on every interface: take it out of the configuration of "
+                    "%s, and off with 'ip address del'", address->address, interface, interface);
+    }
+    return address == NULL;
+}
+
 static gboolean take_off(gate_t *gate, GError **error)
 {
     gboolean gone = TRUE;
@@ -109,6 +147,21 @@ static gboolean take_off(gate_t *gate, GError **error)
             /* All of them are tried; the first failure is told. */
             gone = interface_remove_address(gate->interface, address, gone ? error : NULL) && gone;
         }
+    }
+    return gone;
+}
+
+/* Off each interface of this machine: another one has it, and answers. */
+static gboolean take_off_everywhere(gate_t *gate, GError **error)
+{
+    gboolean gone = take_off(gate, error);
+    char *interface = NULL;
+    const interface_address_t *address = NULL;
+
+    while (gone && (address = find_elsewhere(gate, &interface)) != NULL) {
+        say(gate, "%s is taken off %s as well", address->address, interface);
+        gone = interface_remove_address(interface, address, error);
+        g_clear_pointer(&interface, g_free);
     }
     return gone;
 }
@@ -139,8 +192,15 @@ static gboolean choose_mac(gate_t *gate, GError **error)
     return TRUE;
 }
 
+static void close_probes(gate_t *gate)
+{
+    g_ptr_array_set_size(gate->probes, 0);
+    g_clear_pointer(&gate->reference_probe, address_probe_close);
+}
+
 static gboolean open_probes(gate_t *gate, GError **error)
 {
+    gate->interface_index = if_nametoindex(gate->interface);
     if (!choose_mac(gate, error)) {
         return FALSE;
     }
@@ -160,9 +220,32 @@ static gboolean open_probes(gate_t *gate, GError **error)
     return TRUE;
 }
 
+/* FALSE: there is no interface of that name now, or none that can be asked on. */
+static gboolean follow_interface(gate_t *gate)
+{
+    g_autoptr(GError) error = NULL;
+    guint index = if_nametoindex(gate->interface);
+
+    if (index == gate->interface_index && index != 0) {
+        return TRUE;
+    }
+    close_probes(gate);
+    gate->interface_index = 0;
+    if (index == 0) {
+        return FALSE;
+    }
+    if (!interface_up_silent(gate->interface, &error) || !open_probes(gate, &error)) {
+        say(gate, "%s", error->message);
+        close_probes(gate);
+        gate->interface_index = 0;
+        return FALSE;
+    }
+    return TRUE;
+}
+
 static gboolean ask_all(gate_t *gate)
 {
-    gboolean asked = TRUE;
+    gboolean asked = gate->probes->len == gate->addresses->len;
 
     for (guint i = 0; i < gate->probes->len; i++) {
         asked = address_probe_ask(g_ptr_array_index(gate->probes, i), NULL) && asked;
@@ -175,7 +258,8 @@ static gboolean ask_all(gate_t *gate)
 
 static void hear_reference(gate_t *gate)
 {
-    if (gate->reference_probe != NULL && address_probe_hear(gate->reference_probe, NULL, NULL) == NEIGHBOUR_HAS) {
+    /* That we hear it says nothing of whether our questions arrive. */
+    if (gate->reference_probe != NULL && address_probe_hear(gate->reference_probe, NULL, NULL) == NEIGHBOUR_ANSWERS) {
         gate->rounds_without_reference = 0;
     }
 }
@@ -193,7 +277,7 @@ static gboolean is_own_answer(const gate_t *gate, guint i, const char *mac)
 static round_t hear_all(gate_t *gate, round_t known)
 {
     static const round_t rounds[] = { [NEIGHBOUR_NOTHING] = ROUND_SILENT, [NEIGHBOUR_ASKS] = ROUND_ASKED_BY_OTHER,
-                                      [NEIGHBOUR_HAS] = ROUND_IN_USE };
+                                      [NEIGHBOUR_HAS] = ROUND_IN_USE, [NEIGHBOUR_ANSWERS] = ROUND_IN_USE };
 
     for (guint i = 0; i < gate->probes->len; i++) {
         char mac[NEIGHBOUR_MAC_TEXT_BYTES] = "";
@@ -240,13 +324,14 @@ static round_t listen_until(gate_t *gate, gint64 end_ms, round_t known)
 static round_t run_round(gate_t *gate)
 {
     gint64 end_ms = clock_ms() + ROUND_MS;
+    gboolean can_ask = follow_interface(gate);
     gboolean carrier = interface_has_carrier(gate->interface);
-    gboolean asked = carrier && ask_all(gate);
+    gboolean asked = can_ask && carrier && ask_all(gate);
     round_t round = ROUND_SILENT;
 
     gate->rounds_without_reference++;
     round = listen_until(gate, end_ms, ROUND_SILENT);
-    if (round == ROUND_IN_USE || round == ROUND_ASKED_BY_OTHER) {
+    if (round == ROUND_IN_USE) {
         return round;
     }
     if (!carrier || !interface_has_carrier(gate->interface)) {
@@ -255,7 +340,7 @@ static round_t run_round(gate_t *gate)
     if (!asked) {
         return ROUND_NOT_ASKED;
     }
-    if (gate->reference_probe != NULL && gate->rounds_without_reference >= REFERENCE_ROUNDS) {
+    if (gate->reference != NULL && gate->rounds_without_reference >= REFERENCE_ROUNDS) {
         return ROUND_NO_REFERENCE;
     }
     return round;
@@ -265,7 +350,14 @@ static gboolean take_off_what_else_brought_up(gate_t *gate, GError **error)
 {
     say(gate, "taken off this machine. Something else brought it up: take it out of the network's own configuration, so "
               "that this gate alone does it");
-    return take_off(gate, error);
+    return take_off_everywhere(gate, error);
+}
+
+static gboolean is_anywhere(const gate_t *gate)
+{
+    g_autofree char *interface = NULL;
+
+    return count_present(gate) > 0 || find_elsewhere(gate, &interface) != NULL;
 }
 
 /* A network's own configuration may bring the address up at any time. */
@@ -273,7 +365,7 @@ static void look_at_home(gate_t *gate, round_t round)
 {
     g_autoptr(GError) error = NULL;
 
-    if (round == ROUND_IN_USE && count_present(gate) > 0 && !take_off_what_else_brought_up(gate, &error)) {
+    if (round == ROUND_IN_USE && is_anywhere(gate) && !take_off_what_else_brought_up(gate, &error)) {
         say(gate, "%s", error->message);
     }
 }
@@ -296,13 +388,29 @@ static void wait_until_free(gate_t *gate)
     say(gate, "free: nobody answered for %" G_GINT64_FORMAT " s", gate->quiet_ms / 1000);
 }
 
-/* TRUE if another machine shows itself within a few rounds, or until it is told to end. */
+/* A machine that waits for the address is answered by this one, if it has it. */
+static gboolean says_nobody_has_it(round_t round)
+{
+    return round == ROUND_SILENT || round == ROUND_ASKED_BY_OTHER;
+}
+
+/* Until a few rounds in a row have asked and found nobody, another machine shows itself, or it is told to end. The address is up
+ * meanwhile: it may be serving. TRUE: another machine has it. */
 static gboolean look_for_another(gate_t *gate)
 {
-    for (guint i = 0; i < LOOK_ROUNDS && end_signal == 0; i++) {
-        if (run_round(gate) == ROUND_IN_USE) {
+    guint rounds = 0;
+
+    gate->rounds_without_reference = 0;
+    while (rounds < LOOK_ROUNDS && end_signal == 0) {
+        round_t round = run_round(gate);
+
+        if (round == ROUND_IN_USE) {
             say(gate, "in use by another machine (%s)", gate->holder);
             return TRUE;
+        }
+        rounds = says_nobody_has_it(round) ? rounds + 1 : 0;
+        if (rounds == 0) {
+            say_round(gate, round);
         }
     }
     return FALSE;
@@ -366,16 +474,14 @@ static gboolean is_not_told_to_end(gate_t *gate, GError **error)
 /* TRUE if they are all up and nobody else has one, as on a server that serves. Something else brought them up. */
 static gboolean is_open_already(gate_t *gate, GError **error)
 {
-    guint present = count_present(gate);
-
-    if (present == 0) {
+    if (!is_anywhere(gate)) {
         return FALSE;
     }
     if (look_for_another(gate)) {
         take_off_what_else_brought_up(gate, error);
         return FALSE;
     }
-    if (present < gate->addresses->len) {
+    if (!is_nowhere_else(gate, error) || count_present(gate) < gate->addresses->len) {
         return FALSE;
     }
     say(gate, "up already, and nobody else has it");
@@ -392,6 +498,9 @@ static gboolean run_open(gate_t *gate, GError **error)
     }
     while (error == NULL || *error == NULL) {
         wait_until_free(gate);
+        if (!is_nowhere_else(gate, error)) {
+            return FALSE;
+        }
         end_signals_catch(TRUE);
         if (!put_on(gate, error)) {
             take_off(gate, NULL);
@@ -414,7 +523,7 @@ static gboolean run_open(gate_t *gate, GError **error)
 
 static gboolean run_close(gate_t *gate, GError **error)
 {
-    gboolean gone = take_off(gate, error);
+    gboolean gone = take_off(gate, error) && is_nowhere_else(gate, error);
 
     if (gone) {
         say(gate, "down");
@@ -424,22 +533,19 @@ static gboolean run_close(gate_t *gate, GError **error)
 
 static gboolean run_check(gate_t *gate, GError **error)
 {
-    if (!open_probes(gate, error)) {
+    if (!open_probes(gate, error) || !is_nowhere_else(gate, error)) {
         return FALSE;
     }
-    if (!interface_has_carrier(gate->interface)) {
-        g_set_error(error, UNDERSTUDY_ERROR, UNDERSTUDY_ERROR_FAILED,
-                    "%s has no carrier or is down, so nobody can be asked", gate->interface);
-        return FALSE;
-    }
-    if (look_for_another(gate)) {
-        g_set_error(error, UNDERSTUDY_ERROR, UNDERSTUDY_ERROR_BUSY, "another machine answers");
-        return FALSE;
-    }
-    if (gate->reference_probe != NULL && gate->rounds_without_reference >= REFERENCE_ROUNDS) {
-        g_set_error(error, UNDERSTUDY_ERROR, UNDERSTUDY_ERROR_FAILED,
-                    "the reference %s does not answer, so silence says nothing", gate->reference);
-        return FALSE;
+    for (guint i = 0; i < LOOK_ROUNDS; i++) {
+        round_t round = run_round(gate);
+
+        if (!says_nobody_has_it(round)) {
+            g_autofree char *found = round_describe(gate, round);
+
+            g_set_error_literal(error, UNDERSTUDY_ERROR,
+                                round == ROUND_IN_USE ? UNDERSTUDY_ERROR_BUSY : UNDERSTUDY_ERROR_FAILED, found);
+            return FALSE;
+        }
     }
     say(gate, "nobody else answered within %d s", LOOK_ROUNDS * ROUND_MS / 1000);
     return TRUE;

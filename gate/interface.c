@@ -130,19 +130,34 @@ static gboolean is_same(const struct sockaddr *found, const neighbour_address_t 
     return memcmp(&((const struct sockaddr_in6 *) found)->sin6_addr, address->bytes, sizeof(struct in6_addr)) == 0;
 }
 
-gboolean interface_has_address(const char *interface, const interface_address_t *address)
+/* The first interface that has the address, of those that are it, or are not; g_free() */
+static char *find_interface(const char *interface, gboolean is_it, const interface_address_t *address)
 {
     struct ifaddrs *all = NULL;
-    gboolean found = FALSE;
+    char *found = NULL;
 
     if (getifaddrs(&all) != 0) {
-        return FALSE;
+        return NULL;
     }
-    for (const struct ifaddrs *one = all; one != NULL && !found; one = one->ifa_next) {
-        found = g_str_equal(one->ifa_name, interface) && is_same(one->ifa_addr, &address->parsed);
+    for (const struct ifaddrs *one = all; one != NULL && found == NULL; one = one->ifa_next) {
+        if (g_str_equal(one->ifa_name, interface) == is_it && is_same(one->ifa_addr, &address->parsed)) {
+            found = g_strdup(one->ifa_name);
+        }
     }
     freeifaddrs(all);
     return found;
+}
+
+gboolean interface_has_address(const char *interface, const interface_address_t *address)
+{
+    g_autofree char *found = find_interface(interface, TRUE, address);
+
+    return found != NULL;
+}
+
+char *interface_other_with_address(const char *interface, const interface_address_t *address)
+{
+    return find_interface(interface, FALSE, address);
 }
 
 /* Where a kernel has no such thing there is nothing to set. */
@@ -212,11 +227,12 @@ gboolean interface_add_address(const char *interface, const interface_address_t 
     return program_run(address->parsed.family == AF_INET ? ipv4 : ipv6, IP_TIMEOUT_MS, NULL, error);
 }
 
-/* With the first address of a network Linux takes its others off as well, unless it is told to promote one of them
+/* "flush" asks the kernel for what is there and takes that off: "del" wants the length of the prefix, and the peer, as they are.
+ * With the first address of a network Linux takes its others off as well, unless it is told to promote one of them
  * (promote_secondaries in Linux's ip-sysctl.rst). */
 gboolean interface_remove_address(const char *interface, const interface_address_t *address, GError **error)
 {
-    const char *argv[] = { IP_PROGRAM, "address", "del", address->text, "dev", interface, NULL };
+    const char *argv[] = { IP_PROGRAM, "address", "flush", "dev", interface, "to", address->address, NULL };
     g_autofree char *promotes = read_line(IPV4_FOLDER, interface, "promote_secondaries");
     gboolean removed = FALSE;
 
@@ -224,6 +240,12 @@ gboolean interface_remove_address(const char *interface, const interface_address
     removed = program_run(argv, IP_TIMEOUT_MS, NULL, error);
     if (promotes != NULL) {
         set_option(IPV4_FOLDER, interface, "promote_secondaries", promotes);
+    }
+    if (removed && interface_has_address(interface, address)) {
+        g_set_error(error, UNDERSTUDY_ERROR, UNDERSTUDY_ERROR_FAILED,
+                    "%s is still on %s: something puts it there again, or 'ip address' can't take it off", address->address,
+                    interface);
+        return FALSE;
     }
     return removed;
 }

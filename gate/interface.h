@@ -21,6 +21,10 @@ void interface_address_free(interface_address_t *address);
 
 gboolean interface_has_carrier(const char *interface);
 gboolean interface_has_address(const char *interface, const interface_address_t *address);
+
+/* The name of another interface of this machine that has the address, g_free(); NULL: none has. Linux answers ARP on each of its
+ * interfaces for all of its addresses, those of lo too. */
+char *interface_other_with_address(const char *interface, const interface_address_t *address);
 gboolean interface_read_mac(const char *interface, char *text, GError **error);
 
 /* TRUE if another interface of this machine has the MAC, this one does not, and Linux would answer ARP there for an
@@ -36,6 +40,8 @@ gboolean interface_up_silent(const char *interface, GError **error);
 void interface_end_silence(const char *interface);
 
 gboolean interface_add_address(const char *interface, const interface_address_t *address, GError **error);
+
+/* Whatever length of prefix or peer it has there. FALSE: it is still there. */
 gboolean interface_remove_address(const char *interface, const interface_address_t *address, GError **error);
 
 #endif

@@ -26,16 +26,24 @@ gboolean quiet_step(quiet_t *quiet, gint64 began_ms, gint64 ended_ms, round_t ro
     return ended_ms - quiet->since_ms >= quiet->needed_ms;
 }
 
-const char *round_text(round_t round)
-{
-    static const char *const texts[] = {
-        [ROUND_SILENT] = "nobody answers for it: waiting whether that lasts",
-        [ROUND_NO_CARRIER] = "the interface has no carrier: waiting for it",
-        [ROUND_NOT_ASKED] = "it can't be asked for, or answers were lost: asking again",
-        [ROUND_NO_REFERENCE] = "the reference does not answer, so silence says nothing: waiting for it",
-        [ROUND_ASKED_BY_OTHER] = "another machine is about to take it: waiting",
-        [ROUND_IN_USE] = "it is in use by another machine: waiting until it is free",
-    };
+static const struct {
+    const char *fact;
+    const char *doing;
+} round_words[] = {
+    [ROUND_SILENT] = { "nobody answers for it", "waiting whether that lasts" },
+    [ROUND_NO_CARRIER] = { "the interface has no carrier, or is down", "waiting for it" },
+    [ROUND_NOT_ASKED] = { "it can't be asked for, or answers were lost", "asking again" },
+    [ROUND_NO_REFERENCE] = { "the reference does not answer, so silence says nothing", "waiting for it" },
+    [ROUND_ASKED_BY_OTHER] = { "another machine is about to take it", "waiting" },
+    [ROUND_IN_USE] = { "it is in use by another machine", "waiting until it is free" },
+};
 
-    return texts[round];
+const char *round_fact(round_t round)
+{
+    return round_words[round].fact;
+}
+
+const char *round_doing(round_t round)
+{
+    return round_words[round].doing;
 }

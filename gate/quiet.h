@@ -33,7 +33,8 @@ void quiet_init(quiet_t *quiet, gint64 needed_ms, gint64 round_max_ms);
 /* A round that began and ended at these times. TRUE: the address is free. */
 gboolean quiet_step(quiet_t *quiet, gint64 began_ms, gint64 ended_ms, round_t round);
 
-/* What a person reads of a round, after the address. */
-const char *round_text(round_t round);
+/* What a person reads of a round, after the address: what was found, and what the gate does about it while it waits. */
+const char *round_fact(round_t round);
+const char *round_doing(round_t round);
 
 #endif

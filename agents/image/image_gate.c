@@ -112,12 +112,12 @@ static gboolean address_listen(address_probe_t *probe, guint listen_ms, char *ma
     if (!address_probe_ask(probe, error)) {
         return FALSE;
     }
-    while (sight != NEIGHBOUR_HAS && left_ms > 0) {
+    while (sight < NEIGHBOUR_HAS && left_ms > 0) {
         (void) poll(&wait, 1, (int) left_ms); /* interrupted or not: what has come in is taken */
         sight = address_probe_hear(probe, mac, NULL);
         left_ms = (deadline_us - g_get_monotonic_time() + 999) / 1000;
     }
-    if (sight != NEIGHBOUR_HAS) {
+    if (sight < NEIGHBOUR_HAS) {
         mac[0] = '\0';
     }
     return TRUE;

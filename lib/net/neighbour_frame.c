@@ -30,6 +30,16 @@ typedef struct discovery_frame {
 
 #define WITHOUT_OPTION offsetof(discovery_frame_t, option)
 
+/* A question has another option behind that one. */
+typedef struct question_frame {
+    discovery_frame_t discovery;
+    struct nd_opt_hdr option;
+    guint8 nonce[6];
+} __attribute__((packed)) question_frame_t;
+
+#define OPTION_NONCE   14 /* RFC 3971 5.3.2; netinet/icmp6.h has no name for it */
+#define OPTION_UNIT_BYTES 8
+
 static const guint8 everybody_mac[NEIGHBOUR_MAC_BYTES] = { 0xff, 0xff, 0xff, 0xff, 0xff, 0xff };
 static const guint8 all_nodes_mac[NEIGHBOUR_MAC_BYTES] = { 0x33, 0x33, 0, 0, 0, 1 };
 
@@ -129,7 +139,9 @@ static neighbour_sight_t arp_read(const void *bytes, gsize length, const guint8 
     }
     memcpy(mac, frame.arp.arp_sha, NEIGHBOUR_MAC_BYTES);
     if (memcmp(frame.arp.arp_spa, address->bytes, sizeof no_address) == 0) {
-        return NEIGHBOUR_HAS;
+        return frame.arp.ea_hdr.ar_op == htons(ARPOP_REPLY) && memcmp(frame.arp.arp_tha, own_mac, NEIGHBOUR_MAC_BYTES) == 0
+                   ? NEIGHBOUR_ANSWERS
+                   : NEIGHBOUR_HAS;
     }
     return frame.arp.ea_hdr.ar_op == htons(ARPOP_REQUEST)
                    && memcmp(frame.arp.arp_spa, no_address, sizeof no_address) == 0
@@ -179,6 +191,7 @@ static void discovery_fill(discovery_frame_t *frame, const guint8 *mac, const gu
     memcpy(&frame->message.nd_na_target, target->bytes, sizeof frame->message.nd_na_target);
 }
 
+/* length: with all options. */
 static void discovery_finish(neighbour_frame_t *out, discovery_frame_t *frame, gsize length)
 {
     gsize message_bytes = length - offsetof(discovery_frame_t, message);
@@ -186,6 +199,13 @@ static void discovery_finish(neighbour_frame_t *out, discovery_frame_t *frame, g
     frame->ip.ip6_plen = htons((guint16) message_bytes);
     frame->message.nd_na_cksum = icmp6_checksum(frame, message_bytes);
     frame_set(out, frame, length);
+}
+
+static void option_fill(discovery_frame_t *frame, guint8 type, const guint8 *mac)
+{
+    frame->option.nd_opt_type = type;
+    frame->option.nd_opt_len = 1; /* in units of 8 bytes */
+    memcpy(frame->mac, mac, NEIGHBOUR_MAC_BYTES);
 }
 
 void neighbour_build_advertisement(neighbour_frame_t *out, const guint8 *mac, const neighbour_address_t *address)
@@ -196,9 +216,7 @@ void neighbour_build_advertisement(neighbour_frame_t *out, const guint8 *mac, co
     memcpy(&frame.ip.ip6_src, address->bytes, sizeof frame.ip.ip6_src);
     inet_pton(AF_INET6, "ff02::1", &frame.ip.ip6_dst);
     frame.message.nd_na_flags_reserved = ND_NA_FLAG_OVERRIDE;
-    frame.option.nd_opt_type = ND_OPT_TARGET_LINKADDR;
-    frame.option.nd_opt_len = 1; /* in units of 8 bytes */
-    memcpy(frame.mac, mac, NEIGHBOUR_MAC_BYTES);
+    option_fill(&frame, ND_OPT_TARGET_LINKADDR, mac);
     discovery_finish(out, &frame, sizeof frame);
 }
 
@@ -210,23 +228,65 @@ void neighbour_solicited_mac(const neighbour_address_t *address, guint8 *mac)
     memcpy(mac, solicited, sizeof solicited);
 }
 
-/* RFC 4862 5.4.2: without a source address and without the option that would go with it. */
+/* RFC 4291, appendix A. */
+static void link_local_of(const guint8 *mac, struct in6_addr *address)
+{
+    const guint8 bytes[] = { 0xfe, 0x80, 0, 0, 0, 0, 0, 0, mac[0] ^ 2, mac[1], mac[2], 0xff, 0xfe, mac[3], mac[4], mac[5] };
+
+    memcpy(address, bytes, sizeof bytes);
+}
+
 static void discovery_build_solicitation(neighbour_frame_t *out, const guint8 *mac, const neighbour_address_t *address)
 {
     guint8 to_mac[NEIGHBOUR_MAC_BYTES];
-    discovery_frame_t frame;
+    struct in6_addr source;
+    question_frame_t frame;
 
+    memset(&frame, 0, sizeof frame);
     neighbour_solicited_mac(address, to_mac);
-    discovery_fill(&frame, mac, to_mac, ND_NEIGHBOR_SOLICIT, address);
-    inet_pton(AF_INET6, "ff02::1:ff00:0", &frame.ip.ip6_dst);
-    memcpy((guint8 *) &frame.ip.ip6_dst + 13, address->bytes + 13, 3);
-    discovery_finish(out, &frame, WITHOUT_OPTION);
+    discovery_fill(&frame.discovery, mac, to_mac, ND_NEIGHBOR_SOLICIT, address);
+    link_local_of(mac, &source);
+    memcpy(&frame.discovery.ip.ip6_src, &source, sizeof source);
+    inet_pton(AF_INET6, "ff02::1:ff00:0", &frame.discovery.ip.ip6_dst);
+    memcpy((guint8 *) &frame.discovery.ip.ip6_dst + 13, address->bytes + 13, 3);
+    option_fill(&frame.discovery, ND_OPT_SOURCE_LINKADDR, mac);
+    frame.option.nd_opt_type = OPTION_NONCE;
+    frame.option.nd_opt_len = 1;
+    memcpy(frame.nonce, mac, sizeof frame.nonce);
+    discovery_finish(out, &frame.discovery, sizeof frame);
 }
 
-static neighbour_sight_t discovery_read(const void *bytes, gsize length, const guint8 *own_mac,
-                                        const neighbour_address_t *address, guint8 *mac)
+/* Options from there to the end, each with its length. */
+static gboolean has_nonce(const guint8 *options, gsize length)
+{
+    while (length >= OPTION_UNIT_BYTES) {
+        gsize option_bytes = (gsize) options[1] * OPTION_UNIT_BYTES;
+
+        if (options[0] == OPTION_NONCE) {
+            return TRUE;
+        }
+        if (option_bytes == 0 || option_bytes > length) {
+            return FALSE;
+        }
+        options += option_bytes;
+        length -= option_bytes;
+    }
+    return FALSE;
+}
+
+/* Who wants to take the address, not who wants to talk to whoever has it. */
+static gboolean asks_whether_it_is_free(const discovery_frame_t *frame, const guint8 *bytes, gsize length)
 {
     static const guint8 unspecified[16];
+
+    return frame->message.nd_na_type == ND_NEIGHBOR_SOLICIT
+           && (memcmp(&frame->ip.ip6_src, unspecified, sizeof unspecified) == 0
+               || has_nonce(bytes + WITHOUT_OPTION, length - WITHOUT_OPTION));
+}
+
+static neighbour_sight_t discovery_read(const guint8 *bytes, gsize length, const guint8 *own_mac,
+                                        const neighbour_address_t *address, guint8 *mac)
+{
     discovery_frame_t frame;
     gboolean is_discovery = FALSE;
     gboolean is_target = FALSE;
@@ -239,20 +299,18 @@ static neighbour_sight_t discovery_read(const void *bytes, gsize length, const g
         return NEIGHBOUR_NOTHING;
     }
     memcpy(mac, frame.ethernet.ether_shost, NEIGHBOUR_MAC_BYTES);
+    is_discovery = frame.ip.ip6_nxt == IPPROTO_ICMPV6 && frame.ip.ip6_hlim == NEIGHBOUR_HOP_LIMIT;
+    is_target = memcmp(&frame.message.nd_na_target, address->bytes, sizeof frame.message.nd_na_target) == 0;
+    if (is_discovery && is_target && frame.message.nd_na_type == ND_NEIGHBOR_ADVERT) {
+        return (frame.message.nd_na_flags_reserved & ND_NA_FLAG_SOLICITED) != 0
+                       && memcmp(frame.ethernet.ether_dhost, own_mac, NEIGHBOUR_MAC_BYTES) == 0
+                   ? NEIGHBOUR_ANSWERS
+                   : NEIGHBOUR_HAS;
+    }
     if (memcmp(&frame.ip.ip6_src, address->bytes, sizeof frame.ip.ip6_src) == 0) {
         return NEIGHBOUR_HAS;
     }
-    is_discovery = frame.ip.ip6_nxt == IPPROTO_ICMPV6 && frame.ip.ip6_hlim == NEIGHBOUR_HOP_LIMIT;
-    is_target = memcmp(&frame.message.nd_na_target, address->bytes, sizeof frame.message.nd_na_target) == 0;
-    if (!is_discovery || !is_target) {
-        return NEIGHBOUR_NOTHING;
-    }
-    if (frame.message.nd_na_type == ND_NEIGHBOR_ADVERT) {
-        return NEIGHBOUR_HAS;
-    }
-    return frame.message.nd_na_type == ND_NEIGHBOR_SOLICIT && memcmp(&frame.ip.ip6_src, unspecified, sizeof unspecified) == 0
-               ? NEIGHBOUR_ASKS
-               : NEIGHBOUR_NOTHING;
+    return is_discovery && is_target && asks_whether_it_is_free(&frame, bytes, length) ? NEIGHBOUR_ASKS : NEIGHBOUR_NOTHING;
 }
 
 /* --- either ----------------------------------------------------------------------- */

@@ -26,8 +26,9 @@ typedef struct neighbour_address {
 /* What a frame says of an address, from harmless to decisive. */
 typedef enum {
     NEIGHBOUR_NOTHING,
-    NEIGHBOUR_ASKS, /* its sender asks whether it may take the address */
-    NEIGHBOUR_HAS,  /* its sender has the address */
+    NEIGHBOUR_ASKS,    /* its sender asks whether it may take the address */
+    NEIGHBOUR_HAS,     /* its sender has the address */
+    NEIGHBOUR_ANSWERS, /* its sender has it, and has heard our question */
 } neighbour_sight_t;
 
 /* FALSE if the text is none. */
@@ -41,7 +42,12 @@ void neighbour_build_arp_announcement(neighbour_frame_t *frame, const guint8 *ma
 /* IPv6 alone: an unsolicited advertisement to all nodes. */
 void neighbour_build_advertisement(neighbour_frame_t *frame, const guint8 *mac, const neighbour_address_t *address);
 
-/* Asks who has an address, as duplicate address detection does: the sender claims nothing by it. */
+/*
+ * Asks who has an address; the sender claims nothing by it. For IPv4 as duplicate address detection does. For IPv6 that would end
+ * the address of a machine that has just begun to detect duplicates of it (RFC 4862 5.4.3; Linux never tries again): the
+ * question comes from a link-local address of the MAC, as an ordinary one does, and has a nonce (RFC 3971 5.3.2), by which other
+ * machines that ask so tell it from an ordinary one.
+ */
 void neighbour_build_question(neighbour_frame_t *frame, const guint8 *mac, const neighbour_address_t *address);
 
 /* The multicast MAC that questions about an IPv6 address go to. */

@@ -1,10 +1,12 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """The servers' gate: original and image never have one address together, whatever brings the original up."""
 
+import contextlib
 import json
 
 import pytest
 
+from campaign import CAMPAIGN
 from lab import server as lab_server
 from lab.api import wait_until
 from protected import Watcher, stays, tuned
@@ -162,6 +164,122 @@ def test_silence_of_a_network_that_is_not_there_says_nothing(second):
         waiting.kill()
     finally:
         second.heal(ASKER, "svc")
+
+
+@pytest.fixture
+def cable(lab):
+    """Two interfaces of one node with a cable between them: `two0`, where the gate is, and `two1`."""
+    def connect():
+        lab.exec(ASKER, "ip", "link", "add", "two0", "type", "veth", "peer", "name", "two1")
+        for interface in ("two0", "two1"):
+            lab.exec(ASKER, "ip", "link", "set", interface, "up")
+    connect()
+    yield connect
+    lab.exec(ASKER, "ip", "link", "del", "two0")
+
+
+SECOND = "192.0.2.31"
+
+
+def gate_two0(lab, action, *more):
+    """The gate on two0, to its end."""
+    return lab.exec(ASKER, GATE, action, "--interface", "two0", "--address", f"{SECOND}/24", *more, check=False, timeout_s=30)
+
+
+@contextlib.contextmanager
+def opening_two0(lab, *more):
+    """A gate that waits on two0; it is killed if it does not end by itself."""
+    waiting = lab.popen(ASKER, GATE, "open", "--interface", "two0", "--address", f"{SECOND}/24", *more)
+    try:
+        yield waiting
+    finally:
+        waiting.kill()
+        waiting.wait(20)
+
+
+def addresses_of(lab, interface):
+    shown = json.loads(lab.exec(ASKER, "ip", "-json", "-4", "address", "show", "dev", interface).stdout)
+    return [f"{info['local']}/{info['prefixlen']}" for entry in shown for info in entry.get("addr_info", [])]
+
+
+@CAMPAIGN
+def test_a_reference_that_is_heard_and_does_not_answer_says_nothing(lab, cable):  # pylint: disable=unused-argument
+    """Questions may be lost where answers are not: a switch that lets no unknown MAC in, a cable that is broken one way."""
+    reference, ignore = "192.0.2.1", "/proc/sys/net/ipv4/conf/two1/arp_ignore"
+    lab.exec(ASKER, "ip", "address", "add", f"{reference}/24", "dev", "two1")
+    lab.exec(ASKER, "tee", ignore, stdin="8")   # answers nobody
+    announcing = lab.popen(ASKER, "arping", "-U", "-q", "-c", "60", "-I", "two1", reference)
+    try:
+        with opening_two0(lab, "--quiet", "2s", "--reference", reference) as waiting:
+            stays(lambda: waiting.poll() is None and addresses_of(lab, "two0") == [], "waiting for an answer", seconds=6)
+            lab.exec(ASKER, "tee", ignore, stdin="0")
+            wait_until(lambda: waiting.poll() == DONE, 30, "the gate to open by the reference's answer")
+    finally:
+        announcing.kill()
+        announcing.wait(20)
+
+
+def test_an_address_that_is_up_and_nobody_could_be_asked_for_is_not_taken_for_free(lab, cable):  # pylint: disable=unused-argument
+    """The address is left as it is: it may be serving."""
+    lab.exec(ASKER, "ip", "address", "add", f"{SECOND}/24", "dev", "two0")
+    lab.exec(ASKER, "ip", "link", "set", "two1", "down")
+    with opening_two0(lab, "--quiet", "1s") as waiting:
+        stays(lambda: waiting.poll() is None and addresses_of(lab, "two0") == [f"{SECOND}/24"], "waiting for carrier", seconds=5)
+        lab.exec(ASKER, "ip", "link", "set", "two1", "up")
+        wait_until(lambda: waiting.poll() == DONE, 30, "the gate to find nobody")
+    assert addresses_of(lab, "two0") == [f"{SECOND}/24"]
+
+
+def test_an_address_with_another_prefix_length_is_taken_off_as_well(lab, cable):  # pylint: disable=unused-argument
+    for length in (32, 24, 16):
+        lab.exec(ASKER, "ip", "address", "add", f"{SECOND}/{length}", "dev", "two0")
+    closed = gate_two0(lab, "close")
+    assert closed.returncode == DONE, closed.stderr
+    assert addresses_of(lab, "two0") == []
+
+
+def test_an_address_on_another_interface_of_the_server_is_named(lab, cable):  # pylint: disable=unused-argument
+    """Linux answers for it on every interface: a gate that called itself closed would be wrong."""
+    lab.exec(ASKER, "ip", "address", "add", f"{SECOND}/32", "dev", "lo")
+    try:
+        for action, more in (("close", ()), ("check", ()), ("open", ("--quiet", "1s"))):
+            done = gate_two0(lab, action, *more)
+            assert done.returncode != DONE and f"{SECOND} is on lo" in done.stderr, (action, done.stderr)
+        assert addresses_of(lab, "two0") == []
+    finally:
+        lab.exec(ASKER, "ip", "address", "del", f"{SECOND}/32", "dev", "lo")
+
+
+@CAMPAIGN
+def test_a_gate_follows_an_interface_that_is_made_anew(lab, cable):
+    with opening_two0(lab, "--quiet", "4s") as waiting:
+        stays(lambda: waiting.poll() is None, "the gate waiting", seconds=2)
+        lab.exec(ASKER, "ip", "link", "del", "two0")
+        stays(lambda: waiting.poll() is None, "the gate waiting for the interface", seconds=2)
+        cable()
+        wait_until(lambda: waiting.poll() == DONE, 30, "the gate to open")
+    assert addresses_of(lab, "two0") == [f"{SECOND}/24"]
+
+
+def test_a_question_ends_no_address_of_a_machine_that_boots(second):
+    """A machine that detects duplicates of an IPv6 address gives it up, for good, when another one does so as well."""
+    accept = "/proc/sys/net/ipv6/conf/svc/accept_dad"
+    before = second.exec(SERVER, "cat", accept).stdout
+
+    def shown():
+        links = json.loads(second.exec(SERVER, "ip", "-json", "-6", "address", "show", "dev", "svc").stdout)
+        return next((info for link in links for info in link["addr_info"] if info["local"] == IPV6), {"tentative": True})
+    waiting = second.popen(ASKER, GATE, "open", "--interface", "svc", "--address", f"{IPV6}/64", "--quiet", "60s")
+    try:
+        stays(lambda: waiting.poll() is None, "the gate asking", seconds=2)
+        second.exec(SERVER, "tee", accept, stdin="1")
+        second.exec(SERVER, "ip", "address", "add", f"{IPV6}/64", "dev", "svc")
+        wait_until(lambda: not shown().get("tentative"), 20, "the address to be that machine's")
+        assert not shown().get("dadfailed")
+    finally:
+        second.exec(SERVER, "tee", accept, stdin=before)
+        waiting.kill()
+        waiting.wait(20)
 
 
 def test_a_second_interface_of_the_server_itself_is_no_other_machine(lab):

@@ -17,6 +17,8 @@
 #define IPV6 "2001:db8::1:207"
 
 #define OWN_MAC_BYTES 0x02, 0x54, 0x00, 0x12, 0x34, 0x56
+#define OTHER_MAC_BYTES 0x52, 0x54, 0x00, 0x12, 0x34, 0x57
+#define OWN_LINK_LOCAL_BYTES 0xfe, 0x80, 0, 0, 0, 0, 0, 0, 0x00, 0x54, 0x00, 0xff, 0xfe, 0x12, 0x34, 0x56
 #define IPV4_BYTES    192, 0, 2, 7
 #define NO_IPV4_BYTES 0, 0, 0, 0
 #define NO_IPV6_BYTES 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0
@@ -24,7 +26,7 @@
 #define SOLICITED_BYTES     0xff, 0x02, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0x01, 0xff, 0x01, 0x02, 0x07
 
 static const guint8 own_mac[NEIGHBOUR_MAC_BYTES] = { OWN_MAC_BYTES };
-static const guint8 other_mac[NEIGHBOUR_MAC_BYTES] = { 0x52, 0x54, 0x00, 0x12, 0x34, 0x57 };
+static const guint8 other_mac[NEIGHBOUR_MAC_BYTES] = { OTHER_MAC_BYTES };
 
 static neighbour_address_t parsed(const char *text)
 {
@@ -59,13 +61,16 @@ static void test_the_question_for_an_ipv4_address(void **state)
     assert_memory_equal(frame.bytes, probe, sizeof probe);
 }
 
-/* RFC 4862 5.4.2. The checksum was computed apart from this code, over the pseudo-header and the message. */
+/* From a link-local address: from none, it would end the address of a machine that detects duplicates (RFC 4862 5.4.3). The
+ * checksum was computed apart from this code, over the pseudo-header and the message. */
 static void test_the_question_for_an_ipv6_address(void **state)
 {
     static const guint8 solicitation[] = {
-        DISCOVERY_HEADERS(SOLICITED_MAC_BYTES, OWN_MAC_BYTES, 0x18, NO_IPV6_BYTES, SOLICITED_BYTES),
-        0x87, 0x00, 0x48, 0xdf, 0x00, 0x00, 0x00, 0x00,
+        DISCOVERY_HEADERS(SOLICITED_MAC_BYTES, OWN_MAC_BYTES, 0x28, OWN_LINK_LOCAL_BYTES, SOLICITED_BYTES),
+        0x87, 0x00, 0x9a, 0x17, 0x00, 0x00, 0x00, 0x00,
         0x20, 0x01, 0x0d, 0xb8, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0x01, 0x02, 0x07,
+        0x01, 0x01, OWN_MAC_BYTES,
+        0x0e, 0x01, OWN_MAC_BYTES,
     };
     neighbour_address_t address = parsed(IPV6);
     neighbour_frame_t frame;
@@ -74,6 +79,54 @@ static void test_the_question_for_an_ipv6_address(void **state)
     neighbour_build_question(&frame, own_mac, &address);
     assert_int_equal(frame.length, sizeof solicitation);
     assert_memory_equal(frame.bytes, solicitation, sizeof solicitation);
+}
+
+/* What an earlier version asks with, and a machine that detects duplicates; and one that wants to talk to the address. */
+static void test_who_detects_duplicates_asks_and_who_wants_to_talk_does_not(void **state)
+{
+    static const guint8 detection[] = {
+        DISCOVERY_HEADERS(SOLICITED_MAC_BYTES, OTHER_MAC_BYTES, 0x18, NO_IPV6_BYTES, SOLICITED_BYTES),
+        0x87, 0x00, 0x48, 0xdf, 0x00, 0x00, 0x00, 0x00,
+        0x20, 0x01, 0x0d, 0xb8, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0x01, 0x02, 0x07,
+    };
+    neighbour_frame_t frame = { .length = sizeof detection };
+
+    (void) state;
+    memcpy(frame.bytes, detection, sizeof detection);
+    assert_int_equal(sight_of(&frame, IPV6), NEIGHBOUR_ASKS);
+    frame.bytes[22] = 0xfe; /* its source */
+    assert_int_equal(sight_of(&frame, IPV6), NEIGHBOUR_NOTHING);
+    frame.bytes[sizeof detection] = 1; /* the option with its MAC */
+    frame.bytes[sizeof detection + 1] = 1;
+    frame.length = sizeof detection + 8;
+    assert_int_equal(sight_of(&frame, IPV6), NEIGHBOUR_NOTHING);
+    frame.bytes[sizeof detection + 1] = 0; /* an option without a length ends nowhere */
+    frame.length = sizeof frame.bytes;
+    assert_int_equal(sight_of(&frame, IPV6), NEIGHBOUR_NOTHING);
+}
+
+/* Only that proves that questions arrive where the answers come from. */
+static void test_an_answer_to_us_is_told_from_what_is_said_to_all(void **state)
+{
+    neighbour_address_t ipv4 = parsed(IPV4);
+    neighbour_address_t ipv6 = parsed(IPV6);
+    neighbour_frame_t frame;
+
+    (void) state;
+    neighbour_build_arp_announcement(&frame, other_mac, &ipv4, TRUE);
+    assert_int_equal(sight_of(&frame, IPV4), NEIGHBOUR_HAS);
+    memcpy(frame.bytes + 32, own_mac, sizeof own_mac); /* who is told */
+    assert_int_equal(sight_of(&frame, IPV4), NEIGHBOUR_ANSWERS);
+    frame.bytes[21] = 1; /* a request */
+    assert_int_equal(sight_of(&frame, IPV4), NEIGHBOUR_HAS);
+
+    neighbour_build_advertisement(&frame, other_mac, &ipv6);
+    memcpy(frame.bytes, own_mac, sizeof own_mac);
+    assert_int_equal(sight_of(&frame, IPV6), NEIGHBOUR_HAS);
+    frame.bytes[58] |= 0x40; /* solicited */
+    assert_int_equal(sight_of(&frame, IPV6), NEIGHBOUR_ANSWERS);
+    memcpy(frame.bytes, other_mac, sizeof other_mac);
+    assert_int_equal(sight_of(&frame, IPV6), NEIGHBOUR_HAS);
 }
 
 static void test_a_question_from_elsewhere_is_no_answer(void **state)
@@ -184,6 +237,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_the_question_for_an_ipv4_address),
         cmocka_unit_test(test_the_question_for_an_ipv6_address),
+        cmocka_unit_test(test_who_detects_duplicates_asks_and_who_wants_to_talk_does_not),
+        cmocka_unit_test(test_an_answer_to_us_is_told_from_what_is_said_to_all),
         cmocka_unit_test(test_a_question_from_elsewhere_is_no_answer),
         cmocka_unit_test(test_whoever_speaks_as_the_address_has_it),
         cmocka_unit_test(test_cut_and_foreign_frames_say_nothing),

@@ -51,7 +51,8 @@ static void test_whatever_is_not_silence_begins_it_anew(void **state)
         assert_false(quiet_step(&quiet, now_ms, now_ms + ROUND_MS, round));
         now_ms += ROUND_MS;
         assert_int_equal(rounds_until_free(&quiet, &now_ms), 10);
-        assert_non_null(round_text(round));
+        assert_non_null(round_fact(round));
+        assert_non_null(round_doing(round));
     }
 }
 
