@@ -291,8 +291,14 @@ static gboolean look_and_publish(const ocf_call_t *call, gboolean first, gboolea
     if (!capacity_host_sample(&now, error)) {
         return FALSE;
     }
-    capacity_load_update(has_before ? &before : NULL, &now, &limits, &load);
-    return state_save(&now, &load, error) && publish(call->node, &now, &load, &limits, is_refused, error);
+    /* What the images use must not be taken for other load: the last look stands until libvirt answers again. */
+    if (now.managed_is_known || !has_before) {
+        capacity_load_update(has_before ? &before : NULL, &now, &limits, &load);
+        if (!state_save(&now, &load, error)) {
+            return FALSE;
+        }
+    }
+    return publish(call->node, &now, &load, &limits, is_refused, error);
 }
 
 /* For fence_rbd. A store that does not answer makes this host none the less able to carry images: the next

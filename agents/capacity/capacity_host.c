@@ -14,6 +14,7 @@
  * resource has started (HA_RSCTMP). */
 #define RSCTMP_DIR "/run/resource-agents"
 #define VIRTUALDOMAIN_STATE_PREFIX "VirtualDomain-"
+#define LIBVIRT_TIMEOUT_MS 4000
 
 static gboolean file_read(const char *path, char **text, GError **error)
 {
@@ -115,14 +116,14 @@ static GHashTable *virtualdomain_names(void)
     return names;
 }
 
-static void add_domain(capacity_sample_t *sample, virDomainPtr domain)
+static gboolean add_domain(capacity_sample_t *sample, virDomainPtr domain)
 {
     virDomainInfo info = { 0 };
     virDomainMemoryStatStruct stats[VIR_DOMAIN_MEMORY_STAT_NR];
     int count = 0;
 
     if (virDomainGetInfo(domain, &info) < 0) {
-        return;
+        return FALSE;
     }
     sample->managed_count++;
     sample->managed_cpu_us += info.cpuTime / 1000;
@@ -132,6 +133,7 @@ static void add_domain(capacity_sample_t *sample, virDomainPtr domain)
             sample->managed_memory_mib += stats[i].val / 1024;
         }
     }
+    return count >= 0;
 }
 
 static void ignore_libvirt_error(void *user_data, virErrorPtr error)
@@ -140,29 +142,65 @@ static void ignore_libvirt_error(void *user_data, virErrorPtr error)
     (void) error;
 }
 
-static void sample_domains(capacity_sample_t *sample)
+/* FALSE: libvirt has not told all of it, or a guest ended meanwhile. */
+static gboolean sample_domains(capacity_sample_t *sample)
 {
     g_autoptr(GHashTable) names = virtualdomain_names();
     virConnectPtr connection = NULL;
     virDomainPtr *domains = NULL;
+    gboolean known = FALSE;
     int count = 0;
 
     virSetErrorFunc(NULL, ignore_libvirt_error);
     connection = virConnectOpen("qemu:///system");
     if (connection == NULL) {
-        return;
+        return FALSE;
     }
     count = virConnectListAllDomains(connection, &domains, VIR_CONNECT_LIST_DOMAINS_ACTIVE);
+    known = count >= 0;
     for (int i = 0; i < count; i++) {
         const char *name = virDomainGetName(domains[i]);
 
         if (resource_id_server(name) != NULL || g_hash_table_contains(names, name)) {
-            add_domain(sample, domains[i]);
+            known = add_domain(sample, domains[i]) && known;
         }
         virDomainFree(domains[i]);
     }
     free(domains);
     virConnectClose(connection);
+    return known;
+}
+
+/* libvirt's calls have no deadline: they are made in a thread, which is left alone if it does not end in time. */
+typedef struct domains_look {
+    capacity_sample_t sample;
+    GAsyncQueue *ended; /* gets the look when it has ended */
+} domains_look_t;
+
+static gpointer domains_look_run(gpointer data)
+{
+    domains_look_t *look = data;
+
+    look->sample.managed_is_known = sample_domains(&look->sample);
+    g_async_queue_push(look->ended, look);
+    return NULL;
+}
+
+static void domains_look(capacity_sample_t *sample)
+{
+    domains_look_t *look = g_new0(domains_look_t, 1);
+
+    look->ended = g_async_queue_new();
+    g_thread_unref(g_thread_new("libvirt", domains_look_run, look));
+    if (g_async_queue_timeout_pop(look->ended, LIBVIRT_TIMEOUT_MS * 1000) == NULL) {
+        return; /* the thread has it still, until this process ends */
+    }
+    sample->managed_is_known = look->sample.managed_is_known;
+    sample->managed_count = look->sample.managed_count;
+    sample->managed_cpu_us = look->sample.managed_cpu_us;
+    sample->managed_memory_mib = look->sample.managed_memory_mib;
+    g_async_queue_unref(look->ended);
+    g_free(look);
 }
 
 gboolean capacity_host_sample(capacity_sample_t *sample, GError **error)
@@ -172,6 +210,6 @@ gboolean capacity_host_sample(capacity_sample_t *sample, GError **error)
     if (!sample_cpus(sample, error) || !sample_memory(sample, error)) {
         return FALSE;
     }
-    sample_domains(sample);
+    domains_look(sample);
     return TRUE;
 }

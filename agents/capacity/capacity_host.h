@@ -7,8 +7,8 @@
 /*!
  * \brief Look at this host: /proc/stat, /proc/meminfo, and libvirt for the guests that Pacemaker manages
  *
- * Those are our images, and the domains of ocf:heartbeat:VirtualDomain. If libvirt does not answer there
- * are none that could be asked for.
+ * Those are our images, and the domains of ocf:heartbeat:VirtualDomain. If libvirt does not answer in time, what they use is
+ * not known.
  *
  * \param[out] sample  the look
  * \param[out] error   /proc can't be read

@@ -23,6 +23,7 @@ typedef struct capacity_sample {
     guint64 memory_total_mib;
     guint64 memory_used_mib;  /* total - available */
     guint64 managed_memory_mib;
+    gboolean managed_is_known; /* FALSE: libvirt has not told which guests those are */
 } capacity_sample_t;
 
 /* Load that Pacemaker does not manage, smoothed. */

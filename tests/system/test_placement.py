@@ -9,6 +9,7 @@ from campaign import CAMPAIGN
 from image_agent import ImageAgent, holder_end
 from lab.api import wait_until
 from lab.site import POOL
+from protected import stays
 
 RUN_IMAGE = "run-db1-0"
 CAPACITY_TIMEOUT_S = 120
@@ -59,6 +60,27 @@ def test_a_preference_for_another_host_moves_no_running_image(protected):
         assert now == started, "the image that ran was restarted"
     finally:
         protected.run("pcs", "constraint", "location", "remove", PREFERENCE)
+
+
+@CAMPAIGN
+@pytest.mark.parametrize("away, back", [(("sv", "stop", "libvirtd"), ("sv", "start", "libvirtd")),
+                                        (("pkill", "-STOP", "-x", "libvirtd"), ("pkill", "-CONT", "-x", "libvirtd"))])
+def test_a_libvirtd_that_does_not_answer_makes_its_host_no_smaller(protected, away, back):
+    """What its images use is not known then, and must not be taken for other load."""
+    def published():
+        host = next(row for row in protected.status()["hosts"] if row["name"] == where)
+        return host["capacity"]
+    protected.lab.crash("db1")
+    where = protected.wait_taken_over("db1")["db1"]
+    protected.run("crm_resource", "--wait", "--timeout", "60")
+    before = published()
+    protected.run(*away, host=where)
+    try:
+        stays(lambda: published() == before, "the host's capacity", seconds=20)
+        failed = [r.get("id") for r in protected.crm_mon().iter("failure") if "capacity" in r.get("op_key", "")]
+        assert failed == []
+    finally:
+        protected.run(*back, host=where)
 
 
 @CAMPAIGN
