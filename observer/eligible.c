@@ -5,7 +5,7 @@
 
 #include "bootable.h"
 #include "cluster/cib.h"
-#include "cluster/eligibility.h"
+#include "eligibility.h"
 #include "promises.h"
 
 /* The scheduler needs seconds for 1,000 servers; after this time our own ranking answers. */

@@ -6,9 +6,9 @@
 #include "base/names.h"
 #include "cib_view.h"
 #include "cluster/corosync_nodes.h"
-#include "cluster/reference_check.h"
 #include "cluster/xml.h"
 #include "net/networks.h"
+#include "reference_check.h"
 
 /* A name server that is away must not hold up who asks for the status. */
 #define LOOK_UP_MS 1000

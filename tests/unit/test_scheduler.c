@@ -14,8 +14,8 @@
 #include "base/error.h"
 #include "cib_fixture.h"
 #include "cluster/cib.h"
-#include "cluster/eligibility.h"
 #include "cluster/placement.h"
+#include "eligibility.h"
 
 #define NOT_RUNNING(server, host) CIB_HISTORY(server, CIB_OP(server, host, "monitor", "7", ""))
 #define RESULT(inner) "<pacemaker-result api-version='2.25' request='crm_simulate'>" inner "</pacemaker-result>"

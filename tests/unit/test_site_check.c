@@ -12,9 +12,9 @@
 #include <gio/gio.h>
 
 #include "cib_fixture.h"
-#include "cluster/reference_check.h"
 #include "cluster/site_check.h"
 #include "cluster_fixture.h"
+#include "reference_check.h"
 
 #define PAIR(id, name, value) "<nvpair id='" id "-" name "' name='" name "' value='" value "'/>"
 #define IMAGE(id, pairs)                                                                     \

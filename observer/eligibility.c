@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-#include "cluster/eligibility.h"
+#include "eligibility.h"
 
 #include "base/error.h"
 #include "cluster/cluster_state.h"

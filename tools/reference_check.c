@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-#include "cluster/reference_check.h"
+#include "reference_check.h"
 
 #include <string.h>
 
