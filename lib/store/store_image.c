@@ -1,11 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* The module store.so: RBD images. */
-#include "config.h" /* SEEK_DATA */
-
 #include <errno.h>
 #include <string.h>
 #include <stdlib.h>
-#include <unistd.h>
 
 #include "base/error.h"
 #include "base/names.h"
@@ -20,8 +17,6 @@
 /* A clone has the features of its parent, which may be without the object map: then what is the clone's own is found
  * by asking for every object, a second for 100 GiB, and an object that was trimmed is not found at all. */
 #define CLONE_FEATURES      (RBD_FEATURE_EXCLUSIVE_LOCK | RBD_FEATURE_OBJECT_MAP | RBD_FEATURE_FAST_DIFF)
-#define IMPORT_CHUNK_BYTES  (4U << 20) /* RBD's default object size */
-#define IMPORT_IN_FLIGHT    8U
 
 gboolean store_pool_open(store_t *store, const store_image_name_t *name, rados_ioctx_t *io, GError **error)
 {
@@ -40,7 +35,7 @@ gboolean store_pool_open(store_t *store, const store_image_name_t *name, rados_i
     return TRUE;
 }
 
-static gboolean image_fail(GError **error, int rc, const store_image_name_t *name, const char *what)
+gboolean store_image_fail(GError **error, int rc, const store_image_name_t *name, const char *what)
 {
     g_autofree char *text = store_image_name_text(name);
 
@@ -65,7 +60,7 @@ gboolean opened_image_open(store_t *store, const store_image_name_t *name, gbool
     if (rc < 0) {
         opened->image = NULL;
         opened_image_close(opened);
-        return image_fail(error, rc, name, "open");
+        return store_image_fail(error, rc, name, "open");
     }
     return TRUE;
 }
@@ -115,7 +110,7 @@ gboolean store_do_image_size(store_t *store, const store_image_name_t *name, gui
     }
     rc = rbd_get_size(opened.image, size_bytes);
     opened_image_close(&opened);
-    return rc >= 0 || image_fail(error, rc, name, "read the size of");
+    return rc >= 0 || store_image_fail(error, rc, name, "read the size of");
 }
 
 static void watcher_free(gpointer data)
@@ -160,7 +155,7 @@ GPtrArray *store_do_image_watchers(store_t *store, const store_image_name_t *nam
         rc = rbd_watchers_list(opened.image, raw, &count);
     }
     if (rc < 0) {
-        image_fail(error, rc, name, "list the watchers of");
+        store_image_fail(error, rc, name, "list the watchers of");
     } else {
         watchers = watchers_copy(raw, count);
         rbd_watchers_list_cleanup(raw, count);
@@ -195,7 +190,7 @@ static rbd_snap_info_t *snaps_read(store_t *store, const store_image_name_t *nam
     }
     opened_image_close(&opened);
     if (*count < 0) {
-        image_fail(error, *count, name, "list the recovery points of");
+        store_image_fail(error, *count, name, "list the recovery points of");
         return NULL;
     }
     qsort(snaps, (size_t) *count, sizeof *snaps, compare_newest_first);
@@ -262,7 +257,7 @@ gboolean store_do_point_create(store_t *store, const store_image_name_t *name, c
         g_set_error(error, UNDERSTUDY_ERROR, UNDERSTUDY_ERROR_EXISTS, "%s has a snapshot %s already", text, point);
         return FALSE;
     }
-    return rc >= 0 || image_fail(error, rc, name, "make a recovery point of");
+    return rc >= 0 || store_image_fail(error, rc, name, "make a recovery point of");
 }
 
 static int clone_format_2(rados_ioctx_t parent_io, const char *parent, const char *point, rados_ioctx_t child_io,
@@ -306,7 +301,7 @@ static gboolean clone_mark_complete(store_t *store, const store_image_name_t *ch
     }
     rc = rbd_metadata_set(opened.image, COMPLETE_KEY, origin);
     opened_image_close(&opened);
-    return rc >= 0 || image_fail(error, rc, child, "mark");
+    return rc >= 0 || store_image_fail(error, rc, child, "mark");
 }
 
 gboolean store_do_image_clone(store_t *store, const store_image_name_t *parent, const char *point,
@@ -394,10 +389,10 @@ gboolean store_do_clone_state(store_t *store, const store_image_name_t *name, gb
     if (metadata_rc < 0 && metadata_rc != -ENOENT && metadata_rc != -ERANGE) {
         g_clear_pointer(parent, g_free);
         g_clear_pointer(point, g_free);
-        return image_fail(error, metadata_rc, name, "read the metadata of");
+        return store_image_fail(error, metadata_rc, name, "read the metadata of");
     }
     if (parent_rc < 0) {
-        return image_fail(error, parent_rc, name, "read the parent of");
+        return store_image_fail(error, parent_rc, name, "read the parent of");
     }
     *complete = metadata_rc != -ENOENT;
     return TRUE;
@@ -415,7 +410,7 @@ static gboolean origin_read(store_t *store, const store_image_name_t *name, rbd_
     rc = parent_spec_read(opened.image, spec, snap);
     opened_image_close(&opened);
     *has_origin = rc >= 0;
-    return rc >= 0 || rc == -ENOENT || image_fail(error, rc, name, "read the parent of");
+    return rc >= 0 || rc == -ENOENT || store_image_fail(error, rc, name, "read the parent of");
 }
 
 static gboolean has_snapshot(rbd_image_t image, const rbd_snap_spec_t *wanted)
@@ -442,7 +437,7 @@ static gboolean is_origin(store_t *store, const store_image_name_t *parent, cons
     rc = rbd_get_id(opened.image, id, sizeof id);
     *is_of = rc >= 0 && strcmp(id, spec->image_id) == 0 && has_snapshot(opened.image, snap);
     opened_image_close(&opened);
-    return rc >= 0 || image_fail(error, rc, parent, "read the id of");
+    return rc >= 0 || store_image_fail(error, rc, parent, "read the id of");
 }
 
 gboolean store_do_clone_is_of(store_t *store, const store_image_name_t *name, const store_image_name_t *parent,
@@ -502,7 +497,7 @@ gboolean store_do_image_rename(store_t *store, const store_image_name_t *name, c
                     new_image);
         return FALSE;
     }
-    return rc >= 0 || image_fail(error, rc, name, "rename");
+    return rc >= 0 || store_image_fail(error, rc, name, "rename");
 }
 
 gboolean store_do_image_remove(store_t *store, const store_image_name_t *name, GError **error)
@@ -520,7 +515,7 @@ gboolean store_do_image_remove(store_t *store, const store_image_name_t *name, G
         g_set_error(error, UNDERSTUDY_ERROR, UNDERSTUDY_ERROR_BUSY, "image %s is in use or has snapshots", text);
         return FALSE;
     }
-    return rc >= 0 || image_fail(error, rc, name, "remove");
+    return rc >= 0 || store_image_fail(error, rc, name, "remove");
 }
 
 /* What the image has of its own, object by object; *rc is the call's, to be judged by the caller. Whole objects:
@@ -546,7 +541,7 @@ static gboolean own_objects_visit(store_t *store, const store_image_name_t *name
 
 static gboolean own_objects_fail(GError **error, int rc, const store_image_name_t *name)
 {
-    return image_fail(error, rc, name, "find what was written in");
+    return store_image_fail(error, rc, name, "find what was written in");
 }
 
 /* An error of the visitor ends librbd's search. */
@@ -611,134 +606,4 @@ gboolean store_do_image_own_bytes(store_t *store, const store_image_name_t *name
     *bytes = 0;
     return own_objects_visit(store, name, own_bytes_add, bytes, &rc, error)
            && (rc >= 0 || own_objects_fail(error, rc, name));
-}
-
-/* Import ------------------------------------------------------------------*/
-
-/* Writes under way, oldest first from `first`; each slot keeps its buffer. */
-typedef struct import {
-    rbd_image_t image;
-    struct {
-        rbd_completion_t completion;
-        char *buffer;
-    } slots[IMPORT_IN_FLIGHT];
-    guint next;
-    int rc; /* first error */
-} import_t;
-
-static void import_slot_wait(import_t *import, guint slot)
-{
-    rbd_completion_t completion = import->slots[slot].completion;
-
-    if (completion == NULL) {
-        return;
-    }
-    rbd_aio_wait_for_complete(completion);
-    if (import->rc >= 0) {
-        import->rc = (int) rbd_aio_get_return_value(completion);
-    }
-    rbd_aio_release(completion);
-    import->slots[slot].completion = NULL;
-}
-
-static gboolean bytes_are_zero(const char *bytes, gsize length)
-{
-    return length == 0 || (bytes[0] == 0 && memcmp(bytes, bytes + 1, length - 1) == 0);
-}
-
-static int read_full(int fd, char *buffer, gsize length, guint64 offset)
-{
-    gsize done = 0;
-
-    while (done < length) {
-        ssize_t count = pread(fd, buffer + done, length - done, (off_t) (offset + done));
-
-        if (count < 0 && errno != EINTR) {
-            return -errno;
-        }
-        if (count == 0) {
-            return -EIO; /* the file is shorter than it was */
-        }
-        done += count > 0 ? (gsize) count : 0;
-    }
-    return 0;
-}
-
-static void import_chunk(import_t *import, int fd, guint64 offset, gsize length)
-{
-    guint slot = import->next;
-    int rc = 0;
-
-    import_slot_wait(import, slot);
-    rc = import->rc >= 0 ? read_full(fd, import->slots[slot].buffer, length, offset) : import->rc;
-    if (rc >= 0 && !bytes_are_zero(import->slots[slot].buffer, length)) {
-        rc = rbd_aio_create_completion(NULL, NULL, &import->slots[slot].completion);
-        if (rc >= 0) {
-            rc = rbd_aio_write(import->image, offset, length, import->slots[slot].buffer,
-                               import->slots[slot].completion);
-        }
-        import->next = (slot + 1) % IMPORT_IN_FLIGHT;
-    }
-    import->rc = rc < 0 ? rc : import->rc;
-}
-
-/* Where data is next at or after the offset; a file system that knows no holes says: here. */
-static guint64 next_data(int fd, guint64 offset, guint64 size_bytes)
-{
-    off_t data = lseek(fd, (off_t) offset, SEEK_DATA);
-
-    if (data < 0) {
-        return errno == ENXIO ? size_bytes : offset;
-    }
-    return (guint64) data - (guint64) data % IMPORT_CHUNK_BYTES;
-}
-
-static gboolean import_run(import_t *import, int fd, guint64 size_bytes, store_progress_fn progress, void *user_data)
-{
-    guint64 offset = 0;
-
-    while (import->rc >= 0 && offset < size_bytes) {
-        offset = MIN(MAX(next_data(fd, offset, size_bytes), offset), size_bytes);
-        if (offset < size_bytes) {
-            gsize length = (gsize) MIN(size_bytes - offset, IMPORT_CHUNK_BYTES);
-
-            import_chunk(import, fd, offset, length);
-            offset += length;
-        }
-        if (progress != NULL && !progress(offset, size_bytes, user_data)) {
-            return FALSE;
-        }
-    }
-    return TRUE;
-}
-
-gboolean store_do_image_import_raw(store_t *store, const store_image_name_t *name, int fd, guint64 size_bytes,
-                                   store_progress_fn progress, void *user_data, GError **error)
-{
-    opened_image_t opened;
-    import_t import;
-    gboolean wanted = TRUE;
-
-    if (!opened_image_open(store, name, TRUE, &opened, error)) {
-        return FALSE;
-    }
-    memset(&import, 0, sizeof import);
-    import.image = opened.image;
-    for (guint i = 0; i < IMPORT_IN_FLIGHT; i++) {
-        import.slots[i].buffer = g_malloc(IMPORT_CHUNK_BYTES);
-    }
-    wanted = import_run(&import, fd, size_bytes, progress, user_data);
-    for (guint i = 0; i < IMPORT_IN_FLIGHT; i++) {
-        import_slot_wait(&import, i);
-        g_free(import.slots[i].buffer);
-    }
-    if (import.rc >= 0 && wanted) {
-        import.rc = rbd_flush(opened.image);
-    }
-    opened_image_close(&opened);
-    if (!wanted) {
-        g_set_error_literal(error, UNDERSTUDY_ERROR, UNDERSTUDY_ERROR_FAILED, "the import was given up");
-        return FALSE;
-    }
-    return import.rc >= 0 || image_fail(error, import.rc, name, "write");
 }

@@ -64,6 +64,8 @@ gboolean store_pool_open(store_t *store, const store_image_name_t *name, rados_i
 gboolean opened_image_open(store_t *store, const store_image_name_t *name, gboolean for_writing,
                            opened_image_t *opened, GError **error);
 void opened_image_close(opened_image_t *opened);
+/* Sets *error from a negative errno of a call for an image: "can't WHAT image NAME: strerror". Always returns FALSE. */
+gboolean store_image_fail(GError **error, int rc, const store_image_name_t *name, const char *what);
 
 /* Who has locked an image; texts of several are separated by NULs. Room for the one owner of a lock that librbd manages,
  * whose address is short: no -ERANGE loop is needed. */
