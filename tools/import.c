@@ -287,42 +287,98 @@ static store_image_name_t *import_name(const store_image_name_t *name)
     return temporary;
 }
 
+/* The name says nothing: anybody may have an image that is called so. */
+static gboolean is_leftover(store_t *store, const store_image_name_t *temporary, GError **error)
+{
+    g_autofree char *import_id = NULL;
+    g_autofree char *text = store_image_name_text(temporary);
+
+    if (!store_image_import_id(store, temporary, &import_id, error)) {
+        return FALSE;
+    }
+    if (import_id == NULL) {
+        g_set_error(error, UNDERSTUDY_ERROR, UNDERSTUDY_ERROR_EXISTS,
+                    "%s exists, and nothing in it says that it is left of an import, so it stays: if another import has just "
+                    "begun, wait for that one to end; if the image is somebody's, give it another name (rbd rename %s NEW); if "
+                    "an import was killed as it began, or was one of an earlier version, remove the image (rbd rm %s); then run "
+                    "the command again", text, text, text);
+    }
+    return import_id != NULL;
+}
+
+static gboolean is_given_up(store_t *store, const store_image_name_t *temporary, GError **error)
+{
+    g_autoptr(GPtrArray) watchers = store_image_watchers(store, temporary, error);
+
+    if (watchers != NULL && watchers->len > 0) {
+        const store_watcher_t *watcher = g_ptr_array_index(watchers, 0);
+        g_autofree char *text = store_image_name_text(temporary);
+
+        g_set_error(error, UNDERSTUDY_ERROR, UNDERSTUDY_ERROR_BUSY,
+                    "%s is being written from %s: wait for that import to end (30 s after it was killed)", text,
+                    watcher->ip);
+    }
+    return watchers != NULL && watchers->len == 0;
+}
+
 /* What an interrupted import left, unless somebody writes it now. */
 static gboolean clear_leftover(store_t *store, const store_image_name_t *temporary, GError **error)
 {
-    g_autoptr(GPtrArray) watchers = NULL;
+    GError *failure = NULL;
     gboolean exists = FALSE;
 
     if (!store_image_exists(store, temporary, &exists, error)) {
         return FALSE;
     }
-    if (!exists) {
-        return TRUE;
+    if (exists && is_leftover(store, temporary, &failure) && is_given_up(store, temporary, &failure)) {
+        fprintf(stderr, "starting the interrupted import again\n");
+        (void) store_image_remove(store, temporary, &failure);
     }
-    watchers = store_image_watchers(store, temporary, error);
-    if (watchers == NULL) {
+    if (g_error_matches(failure, UNDERSTUDY_ERROR, UNDERSTUDY_ERROR_NOT_FOUND)) { /* another import was faster */
+        g_clear_error(&failure);
+    }
+    if (failure != NULL) {
+        g_propagate_error(error, failure);
         return FALSE;
     }
-    if (watchers->len > 0) {
-        const store_watcher_t *watcher = g_ptr_array_index(watchers, 0);
-
-        g_set_error(error, UNDERSTUDY_ERROR, UNDERSTUDY_ERROR_BUSY,
-                    "%s/%s is being written from %s: wait for that import to end (30 s after it was killed)",
-                    temporary->pool, temporary->image, watcher->ip);
-        return FALSE;
-    }
-    fprintf(stderr, "starting the interrupted import again\n");
-    return store_image_remove(store, temporary, error);
+    return TRUE;
 }
 
-/* The failure itself is told elsewhere. */
-static void remove_failed(store_t *store, const store_image_name_t *temporary)
+static gboolean make_image(store_t *store, const store_image_name_t *temporary, guint64 size_bytes, GError **error)
+{
+    GError *failure = NULL;
+
+    if (store_image_create(store, temporary, size_bytes, &failure)) {
+        return TRUE;
+    }
+    if (g_error_matches(failure, UNDERSTUDY_ERROR, UNDERSTUDY_ERROR_EXISTS)) {
+        g_autofree char *text = store_image_name_text(temporary);
+
+        g_set_error(error, UNDERSTUDY_ERROR, UNDERSTUDY_ERROR_BUSY,
+                    "%s has just been made by another import: wait for that one to end, then run the command again (if there "
+                    "is none, remove what is left of the image first: rbd rm %s)", text, text);
+        g_error_free(failure);
+    } else {
+        g_propagate_error(error, failure);
+    }
+    return FALSE;
+}
+
+/* The failure itself is told elsewhere. What has another import's mark is not ours any more. */
+static void remove_failed(store_t *store, const store_image_name_t *temporary, const char *import_id)
 {
     g_autoptr(GError) error = NULL;
+    g_autofree char *text = store_image_name_text(temporary);
+    g_autofree char *marked = NULL;
+    gboolean known = store_image_import_id(store, temporary, &marked, &error);
 
-    if (!store_image_remove(store, temporary, &error)) {
-        fprintf(stderr, "understudy: %s/%s is left in the store (%s): the next import of this disk removes it\n",
-                temporary->pool, temporary->image, error->message);
+    if (known && marked == NULL) {
+        fprintf(stderr, "understudy: %s is left in the store, and nothing in it says whose it is: remove it (rbd rm %s)\n", text,
+                text);
+    } else if ((!known || (strcmp(marked, import_id) == 0 && !store_image_remove(store, temporary, &error)))
+               && !g_error_matches(error, UNDERSTUDY_ERROR, UNDERSTUDY_ERROR_NOT_FOUND)) {
+        fprintf(stderr, "understudy: %s is left in the store (%s): the next import of this disk removes it\n", text,
+                error->message);
     }
 }
 
@@ -331,21 +387,27 @@ static gboolean write_image(store_t *store, const disk_t *disk, const store_imag
 {
     progress_t progress = { .text = disk->text, .rewrites = isatty(STDERR_FILENO),
                             .shown_us = g_get_monotonic_time() };
-    guint64 image_bytes = (size_bytes + SECTOR_BYTES - 1) / SECTOR_BYTES * SECTOR_BYTES;
-    gboolean done = FALSE;
+    g_autofree char *import_id = g_uuid_string_random();
+    const store_import_t import = { .id = import_id, .new_image = disk->name->image, .fd = fd, .file_bytes = size_bytes,
+                                    .image_bytes = (size_bytes + SECTOR_BYTES - 1) / SECTOR_BYTES * SECTOR_BYTES,
+                                    .progress = show_progress, .user_data = &progress };
+    GError *failure = NULL;
 
-    if (!store_image_create(store, temporary, image_bytes, error)) {
+    if (!make_image(store, temporary, import.image_bytes, error)) {
         return FALSE;
     }
-    done = store_image_import_raw(store, temporary, fd, size_bytes, show_progress, &progress, error);
+    (void) store_image_import(store, temporary, &import, &failure);
     if (progress.rewrites) {
         fputc('\n', stderr);
     }
-    done = done && store_image_rename(store, temporary, disk->name->image, error);
-    if (!done) {
-        remove_failed(store, temporary);
+    if (failure == NULL) {
+        return TRUE;
     }
-    return done;
+    if (!g_error_matches(failure, UNDERSTUDY_ERROR, UNDERSTUDY_ERROR_BUSY)) {
+        remove_failed(store, temporary, import_id);
+    }
+    g_propagate_error(error, failure);
+    return FALSE;
 }
 
 gboolean disk_import(store_t *store, const disk_t *disk, GError **error)

@@ -27,12 +27,15 @@ void disk_free(disk_t *disk);
  * \brief Make sure that a disk's image exists, importing its file if it does not
  *
  * The file is written into an image "import-IMAGE" that gets its name when it is
- * whole, so that an interrupted import is never taken for an image; the next run
- * starts it again; one that fails leaves nothing. A file whose size is no multiple
- * of a sector is padded with zeros. Says on standard error what it does.
+ * whole, so that an interrupted import is never taken for an image. From the first
+ * byte on it is marked as an import's: the next run removes what has that mark, and
+ * nothing else, and starts again; an import that fails leaves nothing. A file whose
+ * size is no multiple of a sector is padded with zeros. Says on standard error what
+ * it does.
  *
  * \param[out] error  UNDERSTUDY_ERROR_NOT_FOUND: no image and no file; UNDERSTUDY_ERROR_BUSY: another import goes on;
- *                    UNDERSTUDY_ERROR_CONFIG: the file is no disk, or its header names other files
+ *                    UNDERSTUDY_ERROR_EXISTS: somebody else has an image of that name; UNDERSTUDY_ERROR_CONFIG: the file is
+ *                    no disk, or its header names other files
  */
 gboolean disk_import(store_t *store, const disk_t *disk, GError **error);
 

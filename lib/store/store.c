@@ -145,10 +145,14 @@ gboolean store_image_own_bytes(store_t *store, const store_image_name_t *name, g
     return ops->image_own_bytes(store, name, bytes, error);
 }
 
-gboolean store_image_import_raw(store_t *store, const store_image_name_t *name, int fd, guint64 size_bytes,
-                                store_progress_fn progress, void *user_data, GError **error)
+gboolean store_image_import_id(store_t *store, const store_image_name_t *name, char **import_id, GError **error)
 {
-    return ops->image_import_raw(store, name, fd, size_bytes, progress, user_data, error);
+    return ops->image_import_id(store, name, import_id, error);
+}
+
+gboolean store_image_import(store_t *store, const store_image_name_t *name, const store_import_t *import, GError **error)
+{
+    return ops->image_import(store, name, import, error);
 }
 
 gboolean store_claim_read(store_t *store, const char *pool, const char *server, char **holder, GError **error)

@@ -110,6 +110,7 @@ char **store_image_list(store_t *store, const char *pool, const char *prefix, GE
 /* Go on with a rename that was killed: the pool lists the image by its new name already, and the old one still opens it.
  * TRUE and *new_image (g_free()), or NULL if there is no such thing. */
 gboolean store_rename_finish(store_t *store, const store_image_name_t *name, char **new_image, GError **error);
+/* With an exclusive lock, by which an import keeps others out. UNDERSTUDY_ERROR_EXISTS. */
 gboolean store_image_create(store_t *store, const store_image_name_t *name, guint64 size_bytes, GError **error);
 /* Within the pool; never over another image: UNDERSTUDY_ERROR_EXISTS. */
 gboolean store_image_rename(store_t *store, const store_image_name_t *name, const char *new_image, GError **error);
@@ -122,9 +123,22 @@ gboolean store_image_own_bytes(store_t *store, const store_image_name_t *name, g
 
 /* Called with what is done so far; return FALSE to give up. */
 typedef gboolean (*store_progress_fn)(guint64 done_bytes, guint64 total_bytes, void *user_data);
-/* Write a raw file into an existing image, leaving out zeroes. */
-gboolean store_image_import_raw(store_t *store, const store_image_name_t *name, int fd, guint64 size_bytes,
-                                store_progress_fn progress, void *user_data, GError **error);
+/* A raw file that becomes an image. */
+typedef struct store_import {
+    const char *id;            /* of this import, as no other has it */
+    const char *new_image;     /* what the image is called when it is whole */
+    int fd;
+    guint64 file_bytes;
+    guint64 image_bytes;       /* of the image as it was made */
+    store_progress_fn progress;
+    void *user_data;
+} store_import_t;
+/* Which import has begun to write the image and has not made it whole (g_free()). NULL: none has; also of a copy of one. */
+gboolean store_image_import_id(store_t *store, const store_image_name_t *name, char **import_id, GError **error);
+/* Write a raw file into an image that was just made, leaving out zeroes, and give it its name. From the mark, which
+ * store_image_import_id() reads, to the new name it is open here and locked. UNDERSTUDY_ERROR_BUSY, and nothing was written:
+ * another import has it; UNDERSTUDY_ERROR_EXISTS: there is an image with the new name. */
+gboolean store_image_import(store_t *store, const store_image_name_t *name, const store_import_t *import, GError **error);
 
 /* Claims: claim.h ----------------------------------------------------------------*/
 /* What the claim on a server says, in the pool of its run images; *holder is NULL if nobody has it, else g_free(). */

@@ -11,8 +11,6 @@
 
 /* Metadata key of a clone that store_image_clone() has finished; its value is PARENT@POINT. */
 #define COMPLETE_KEY        "understudy_clone"
-#define METADATA_MAX_BYTES  1024
-#define IMAGE_ID_MAX_BYTES  64
 #define CLONE_FORMAT        2          /* needs no protected snapshot */
 /* A clone has the features of its parent, which may be without the object map: then what is the clone's own is found
  * by asking for every object, a second for 100 GiB, and an object that was trimmed is not found at all. */
@@ -472,7 +470,10 @@ gboolean store_do_image_create(store_t *store, const store_image_name_t *name, g
         return FALSE;
     }
     rbd_image_options_create(&options);
-    rc = rbd_create4(io, name->image, size_bytes, options);
+    rc = rbd_image_options_set_uint64(options, RBD_IMAGE_OPTION_FEATURES_SET, RBD_FEATURE_EXCLUSIVE_LOCK);
+    if (rc >= 0) {
+        rc = rbd_create4(io, name->image, size_bytes, options);
+    }
     rbd_image_options_destroy(options);
     rados_ioctx_destroy(io);
     if (rc == -EEXIST) {

@@ -40,8 +40,8 @@ typedef struct store_ops {
     gboolean (*image_remove)(store_t *store, const store_image_name_t *name, GError **error);
     gboolean (*image_is_written)(store_t *store, const store_image_name_t *name, gboolean *written, GError **error);
     gboolean (*image_own_bytes)(store_t *store, const store_image_name_t *name, guint64 *bytes, GError **error);
-    gboolean (*image_import_raw)(store_t *store, const store_image_name_t *name, int fd, guint64 size_bytes,
-                                 store_progress_fn progress, void *user_data, GError **error);
+    gboolean (*image_import_id)(store_t *store, const store_image_name_t *name, char **import_id, GError **error);
+    gboolean (*image_import)(store_t *store, const store_image_name_t *name, const store_import_t *import, GError **error);
     gboolean (*claim_read)(store_t *store, const char *pool, const char *server, char **holder, GError **error);
     gboolean (*claim_swap)(store_t *store, const char *pool, const char *server, const store_claim_state_t *expected,
                            const store_claim_state_t *desired, GError **error); /* store_claim_swap_state() */

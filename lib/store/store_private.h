@@ -51,8 +51,8 @@ gboolean store_do_image_rename(store_t *store, const store_image_name_t *name, c
 gboolean store_do_image_remove(store_t *store, const store_image_name_t *name, GError **error);
 gboolean store_do_image_is_written(store_t *store, const store_image_name_t *name, gboolean *written, GError **error);
 gboolean store_do_image_own_bytes(store_t *store, const store_image_name_t *name, guint64 *bytes, GError **error);
-gboolean store_do_image_import_raw(store_t *store, const store_image_name_t *name, int fd, guint64 size_bytes,
-                                   store_progress_fn progress, void *user_data, GError **error);
+gboolean store_do_image_import_id(store_t *store, const store_image_name_t *name, char **import_id, GError **error);
+gboolean store_do_image_import(store_t *store, const store_image_name_t *name, const store_import_t *import, GError **error);
 
 /* Opens an image; the caller closes both with rbd_close() and rados_ioctx_destroy(). A read-only
  * handle registers no watch, so that looking at an image does not make us one of its watchers. */
@@ -66,6 +66,9 @@ gboolean opened_image_open(store_t *store, const store_image_name_t *name, gbool
 void opened_image_close(opened_image_t *opened);
 /* Sets *error from a negative errno of a call for an image: "can't WHAT image NAME: strerror". Always returns FALSE. */
 gboolean store_image_fail(GError **error, int rc, const store_image_name_t *name, const char *what);
+
+#define METADATA_MAX_BYTES 1024
+#define IMAGE_ID_MAX_BYTES 64
 
 /* Who has locked an image; texts of several are separated by NULs. Room for the one owner of a lock that librbd manages,
  * whose address is short: no -ERANGE loop is needed. */

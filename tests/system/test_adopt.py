@@ -4,12 +4,15 @@
 import json
 import os
 import shutil
+import signal
 import subprocess
+import time
 import xml.etree.ElementTree as ET
 
 import pytest
 
 from campaign import CAMPAIGN
+from fence_agent import children_of, state_of
 from lab import standby
 from lab.api import wait_until
 from lab.site import POOL
@@ -23,6 +26,7 @@ OPTIONS = ("--untried", "--disk", f"{POOL}/{SERVER}", "--disk", f"{POOL}/{SERVER
 SECTIONS = ("crm_config", "resources", "constraints")
 OURS = ("understudy-observer", "understudy-capacity")
 CLEANUP_TIMEOUT_S = 60
+MARK = "understudy_import"   # metadata key of an image that is being imported
 
 
 class Cluster:
@@ -346,17 +350,78 @@ def test_an_image_is_never_written_over(no_images, tmp_path):
     assert (tmp_path / "copy.raw").read_bytes() == first.read_bytes()
 
 
+IMPORTED = f"{POOL}/import-{SERVER}"   # until it is whole
+
+
 def test_an_interrupted_import_is_started_again(no_images, tmp_path):
     cluster, raw = no_images, tmp_path / "disk.raw"
     make_disk(raw, b"whole")
-    # What a killed import leaves: an image under the temporary name.
-    rbd(cluster, "create", "--size", "8", f"{POOL}/import-{SERVER}")
+    # What a killed import leaves: an image under the temporary name, with the mark of an import.
+    rbd(cluster, "create", "--size", "8", IMPORTED)
+    image_id = json.loads(rbd(cluster, "info", IMPORTED, "--format", "json").stdout)["id"]
+    rbd(cluster, "image-meta", "set", IMPORTED, MARK, f"{image_id} killed")
     done = cluster.understudy("adopt", SERVER, "--disk", f"{POOL}/{SERVER}={raw}")
     assert "again" in done.stderr
     images = json.loads(rbd(cluster, "ls", POOL, "--format", "json").stdout)
     assert SERVER in images and f"import-{SERVER}" not in images
     rbd(cluster, "export", f"{POOL}/{SERVER}", str(tmp_path / "copy.raw"))
     assert (tmp_path / "copy.raw").read_bytes() == raw.read_bytes()
+    # Whoever copies or renames the image later takes no mark along.
+    assert MARK not in rbd(cluster, "image-meta", "list", f"{POOL}/{SERVER}").stdout
+
+
+@pytest.mark.parametrize("mark", [None, "0123456789ab another"], ids=["unmarked", "copied"])
+def test_an_image_with_an_imports_name_may_be_somebodys(no_images, tmp_path, mark):
+    """Only what has the mark of an import, on itself and not on what it is a copy of, is taken for an import's."""
+    cluster, raw, somebodys = no_images, tmp_path / "disk.raw", tmp_path / "somebodys.raw"
+    make_disk(raw, b"a server's")
+    make_disk(somebodys, b"somebody's")
+    rbd(cluster, "import", "--no-progress", str(somebodys), IMPORTED)
+    if mark is not None:
+        rbd(cluster, "image-meta", "set", IMPORTED, MARK, mark)
+    done = cluster.understudy("adopt", SERVER, "--disk", f"{POOL}/{SERVER}={raw}", check=False)
+    assert done.returncode == 4 and f"rbd rm {IMPORTED}" in done.stderr, done.stderr
+    rbd(cluster, "export", "--no-progress", IMPORTED, str(tmp_path / "copy.raw"))
+    assert (tmp_path / "copy.raw").read_bytes() == somebodys.read_bytes()
+    assert SERVER not in pool_images(cluster)
+    assert SERVER not in str(ours(cluster.configuration()))
+
+
+def has_watcher(cluster, image):
+    done = rbd(cluster, "status", image, "--format", "json", check=False)
+    return done.returncode == 0 and json.loads(done.stdout)["watchers"] != []
+
+
+def stop_while_it_writes(cluster, pid):
+    """Lets a process run for moments, and looks while it stands still, until it has the image open that it imports."""
+    def step():
+        os.kill(pid, signal.SIGCONT)
+        time.sleep(0.02)
+        os.kill(pid, signal.SIGSTOP)
+        wait_until(lambda: state_of(pid) == "T", 10, "the import to stand still", poll_s=0.01)
+        return has_watcher(cluster, IMPORTED)
+    wait_until(step, 60, f"{IMPORTED} to be written", poll_s=0)
+
+
+def test_of_two_imports_at_once_one_leaves_the_other_alone(no_images, tmp_path):
+    cluster, first, second = no_images, tmp_path / "first.raw", tmp_path / "second.raw"
+    first.write_bytes(os.urandom(64 << 20))
+    make_disk(second, b"second")
+    with cluster.lab.popen(cluster.host, "understudy", "adopt", SERVER, "--disk", f"{POOL}/{SERVER}={first}",
+                           stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as program:
+        try:
+            wait_until(lambda: children_of(program.pid), 10, "the import to begin", poll_s=0.01)
+            pid = int(children_of(program.pid)[0])
+            stop_while_it_writes(cluster, pid)
+            done = cluster.understudy("adopt", SERVER, "--disk", f"{POOL}/{SERVER}={second}", check=False)
+            assert done.returncode == 4 and f"{IMPORTED} is being written from" in done.stderr, done.stderr
+            os.kill(pid, signal.SIGCONT)
+            assert program.wait(120) == 0
+        finally:
+            program.kill()
+    rbd(cluster, "export", "--no-progress", f"{POOL}/{SERVER}", str(tmp_path / "copy.raw"))
+    assert (tmp_path / "copy.raw").read_bytes() == first.read_bytes(), "the second import wrote into the first one's image"
+    assert f"import-{SERVER}" not in pool_images(cluster)
 
 
 def test_forget_leaves_the_images(no_images, tmp_path):
