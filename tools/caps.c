@@ -128,7 +128,7 @@ static void user_free(gpointer data)
     g_free(user);
 }
 
-static void user_add(GPtrArray *users, const char *base, const char *suffix, char *mon, const char *mgr, char *osd)
+static ceph_user_t *user_add(GPtrArray *users, const char *base, const char *suffix, char *mon, const char *mgr, char *osd)
 {
     ceph_user_t *user = g_new0(ceph_user_t, 1);
 
@@ -137,6 +137,7 @@ static void user_add(GPtrArray *users, const char *base, const char *suffix, cha
     user->mgr = g_strdup(mgr);
     user->osd = osd;
     g_ptr_array_add(users, user);
+    return user;
 }
 
 static gboolean names_are_good(const char *base, const GPtrArray *pools, GError **error)
@@ -188,10 +189,99 @@ GPtrArray *caps_make(const char *base, const GPtrArray *pools, const GPtrArray *
         return NULL;
     }
     users = g_ptr_array_new_with_free_func(user_free);
-    user_add(users, base, "", host_mon_caps(host_pattern, server_pattern), "profile rbd", osd_caps(pools, FALSE));
+    user_add(users, base, "", host_mon_caps(host_pattern, server_pattern), "profile rbd", osd_caps(pools, FALSE))->isolates =
+        TRUE;
     user_add(users, base, "-fence", fence_mon_caps(host_pattern, "add", fence_records), NULL, osd_caps(pools, TRUE));
     user_add(users, base, "-unfence", fence_mon_caps(host_pattern, "rm", unfence_records), NULL, NULL);
     return users;
+}
+
+/* What caps name, as it would be given ----------------------------------------*/
+
+static GPtrArray *named_new(void)
+{
+    return g_ptr_array_new_with_free_func(g_free);
+}
+
+/* Takes the text. */
+static void named_add(GPtrArray *named, char *text)
+{
+    if (g_ptr_array_find_with_equal_func(named, text, g_str_equal, NULL)) {
+        g_free(text);
+    } else {
+        g_ptr_array_add(named, text);
+    }
+}
+
+/* A grant without a pool is for every pool, unless it is for certain objects. */
+static void read_pools(GPtrArray *named, const char *osd)
+{
+    g_autoptr(GRegex) pool = g_regex_new("\\bpool[\\s=]+[\"']?([^\\s\"']+)", 0, 0, NULL);
+    g_auto(GStrv) grants = g_strsplit_set(osd != NULL ? osd : "", ",;", -1);
+
+    for (char **grant = grants; *grant != NULL; grant++) {
+        g_autoptr(GMatchInfo) match = NULL;
+
+        if (g_regex_match(pool, *grant, 0, &match)) {
+            g_autofree char *name = g_match_info_fetch(match, 1);
+
+            named_add(named, g_strconcat("--pool ", name, NULL));
+        } else if (*g_strstrip(*grant) != '\0' && strstr(*grant, "object_prefix") == NULL) {
+            named_add(named, g_strdup("all other pools"));
+        }
+    }
+}
+
+/* The reverse of address_pattern(). What no address has come out of is told as it stands. */
+static void read_addresses(GPtrArray *named, const char *pattern, const char *option)
+{
+    g_auto(GStrv) parts = g_strsplit(pattern, "|", -1);
+
+    for (char **part = parts; *part != NULL; part++) {
+        g_auto(GStrv) pieces = g_strsplit_set(*part, "[]\\", -1);
+        g_autofree char *text = g_strjoinv(NULL, pieces);
+        g_autofree char *ip = store_address_ip(text);
+
+        named_add(named, g_hostname_is_ip_address(text) && ip != NULL ? g_strconcat(option, " ", ip, NULL)
+                                                                      : g_strconcat("addresses like ", *part, NULL));
+    }
+}
+
+static void read_blocklist(GPtrArray *named, const char *mon, gboolean isolates)
+{
+    g_autoptr(GRegex) grant = g_regex_new("addr regex \"\\^\\(([^)\"]*)\\):0/([^\"]*)\\$\"", 0, 0, NULL);
+    g_autoptr(GMatchInfo) match = NULL;
+
+    g_regex_match(grant, mon != NULL ? mon : "", 0, &match);
+    for (; g_match_info_matches(match); g_match_info_next(match, NULL)) {
+        g_autofree char *pattern = g_match_info_fetch(match, 1);
+        g_autofree char *clients = g_match_info_fetch(match, 2);
+
+        read_addresses(named, pattern, isolates && strcmp(clients, ANY_CLIENT) == 0 ? "--server-address" : "--host");
+    }
+}
+
+static GPtrArray *caps_named(const ceph_user_t *user, gboolean isolates)
+{
+    GPtrArray *named = named_new();
+
+    read_pools(named, user->osd);
+    read_blocklist(named, user->mon, isolates);
+    return named;
+}
+
+char *caps_lost(const ceph_user_t *had, const ceph_user_t *gets)
+{
+    g_autoptr(GPtrArray) before = caps_named(had, gets->isolates);
+    g_autoptr(GPtrArray) after = caps_named(gets, gets->isolates);
+    GString *lost = g_string_new(NULL);
+
+    for (guint i = 0; i < before->len; i++) {
+        if (!g_ptr_array_find_with_equal_func(after, g_ptr_array_index(before, i), g_str_equal, NULL)) {
+            append(lost, "%s", (const char *) g_ptr_array_index(before, i));
+        }
+    }
+    return g_string_free(lost, lost->len == 0);
 }
 
 char *caps_keyring_path(const ceph_user_t *user, const char *keyring_dir)

@@ -13,6 +13,7 @@ typedef struct ceph_user {
     char *mon;
     char *mgr;     /* NULL: none */
     char *osd;     /* NULL: none */
+    gboolean isolates; /* the hosts' user: an address that it may refuse as a whole is a server's */
 } ceph_user_t;
 
 /*!
@@ -27,6 +28,18 @@ typedef struct ceph_user {
  */
 GPtrArray *caps_make(const char *base, const GPtrArray *pools, const GPtrArray *hosts, const GPtrArray *servers,
                      GError **error);
+
+/*!
+ * \brief Tell what a user would lose if it had other caps
+ *
+ * Pools, and addresses that it may put on the blocklist or take off. Read in caps that were made here, and, as far as
+ * they name pools, in those that somebody else has written.
+ *
+ * \param[in] had   its caps now
+ * \param[in] gets  those that it is to have
+ * \return what would have to be given again, "--pool db, --host 10.0.2.13"; NULL: nothing. g_free()
+ */
+char *caps_lost(const ceph_user_t *had, const ceph_user_t *gets);
 
 /* The ceph command that makes a user, and writes its keyring; for a shell. g_free(). */
 char *caps_command(const ceph_user_t *user, const char *keyring_dir);

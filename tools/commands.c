@@ -107,14 +107,19 @@ static const command_option_t history_options[] = {
 
 static const command_option_t keys_options[] = {
     { "host", "ADDR", TRUE, WORD_FREE, NULL,
-      "A host's address on the storage network; give it once per host. Run again with all of them when one is added." },
+      "A host's address on the storage network; give it once per host. Run again with all of them when one is added: pools, "
+      "hosts and servers are replaced as a whole." },
     { "server-address", "ADDR", TRUE, WORD_FREE, NULL,
       "A server's own address on the storage network, as in adopt's --store-address." },
     { "pool", "POOL", TRUE, WORD_FREE, NULL, "A pool with protected images; vm if not given." },
     { "user", "NAME", FALSE, WORD_FREE, NULL,
       "The hosts' user, understudy if not given; the others are NAME-fence and NAME-unfence." },
     { "apply", NULL, FALSE, WORD_FREE, NULL,
-      "Make the users, or correct their caps, and write their keyrings, instead of printing the commands." },
+      "Make the users, or correct their caps, and write their keyrings, instead of printing the commands. Refused if a user "
+      "that is there would lose a pool, a host or a server." },
+    { "replace", NULL, FALSE, WORD_FREE, NULL,
+      "With --apply: take away what a user may do now and is not given again. Images in a pool that is taken away get I/O "
+      "errors, a host can't be fenced any more, a server can't be isolated." },
     { "admin", "USER", FALSE, WORD_FREE, NULL, "Cephx user that --apply works as; admin if not given." },
     { "ceph-conf", "FILE", FALSE, WORD_FILE, NULL, "Configuration of the Ceph client; /etc/ceph/ceph.conf if not given." },
     { "keyring-dir", "DIR", FALSE, WORD_FILE, NULL, "Where the keyrings go; /etc/ceph if not given." },

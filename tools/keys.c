@@ -6,6 +6,7 @@
 #include <json-glib/json-glib.h>
 
 #include "base/error.h"
+#include "base/json_read.h"
 #include "caps.h"
 #include "run.h"
 #include "store/store.h"
@@ -94,6 +95,73 @@ static void secret_free(char *secret)
     g_free(secret);
 }
 
+/* Overwrites the key in an answer in JSON, which a parser would copy. */
+static void key_blank(char *answer)
+{
+    static const char begin[] = "\"key\":\"";
+    char *key = strstr(answer, begin);
+
+    for (key = key != NULL ? key + strlen(begin) : NULL; key != NULL && *key != '\0' && *key != '"'; key++) {
+        *key = '*';
+    }
+}
+
+/* What would be lost by a user whose answer to "auth get" this is; *lost is NULL if it is nothing. */
+static gboolean answer_compare(const char *answer, const ceph_user_t *user, char **lost, GError **error)
+{
+    g_autoptr(JsonNode) root = json_from_string(answer, NULL);
+    JsonArray *entries = root != NULL && JSON_NODE_HOLDS_ARRAY(root) ? json_node_get_array(root) : NULL;
+    JsonObject *entry = entries != NULL && json_array_get_length(entries) > 0 ? json_read_element(entries, 0) : NULL;
+    JsonObject *caps = entry != NULL ? json_read_object(entry, "caps") : NULL;
+    ceph_user_t had = { .mon = NULL };
+
+    if (caps == NULL) {
+        g_set_error(error, UNDERSTUDY_ERROR, UNDERSTUDY_ERROR_FAILED,
+                    "what %s may do now can't be read in Ceph's answer: compare 'ceph auth get %s' with what the command prints "
+                    "without --apply, then run it with --replace", user->entity, user->entity);
+        return FALSE;
+    }
+    had.mon = (char *) json_read_text(caps, "mon");
+    had.osd = (char *) json_read_text(caps, "osd");
+    *lost = caps_lost(&had, user);
+    return TRUE;
+}
+
+static char *get_command(const ceph_user_t *user)
+{
+    return g_strdup_printf("{\"prefix\": \"auth get\", \"entity\": \"%s\", \"format\": \"json\"}", user->entity);
+}
+
+/* auth caps replaces all that a user may do: an image in a pool that was left out gets I/O errors, a host or a server that
+ * was left out can't be fenced any more. */
+static gboolean nothing_is_lost(store_t *store, const ceph_user_t *user, GError **error)
+{
+    g_autofree char *command = get_command(user);
+    g_autofree char *lost = NULL;
+    GError *get_error = NULL;
+    char *answer = store_monitor_ask(store, command, &get_error);
+    gboolean known = FALSE;
+
+    if (g_error_matches(get_error, UNDERSTUDY_ERROR, UNDERSTUDY_ERROR_NOT_FOUND)) {
+        g_error_free(get_error);
+        return TRUE;
+    }
+    if (answer == NULL) {
+        g_propagate_error(error, get_error);
+        return FALSE;
+    }
+    key_blank(answer);
+    known = answer_compare(answer, user, &lost, error);
+    secret_free(answer);
+    if (lost != NULL) {
+        g_set_error(error, UNDERSTUDY_ERROR, UNDERSTUDY_ERROR_EXISTS,
+                    "%s would lose what it may use or isolate now, and nothing was changed: %s; give that again as well (pools, "
+                    "hosts and servers are replaced as a whole), or say with --replace that it is to be taken away",
+                    user->entity, lost);
+    }
+    return known && lost == NULL;
+}
+
 /* The keyring of a user that has exactly these caps afterwards; its key stays if it has one. */
 static char *user_make(store_t *store, const ceph_user_t *user, GError **error)
 {
@@ -137,6 +205,10 @@ static gboolean users_apply(const command_line_t *line, const GPtrArray *users, 
     store_t *store = store_open(&options, error);
     gboolean good = store != NULL;
 
+    /* All of them before any is changed. */
+    for (guint i = 0; good && !command_line_has(line, "replace") && i < users->len; i++) {
+        good = nothing_is_lost(store, g_ptr_array_index(users, i), error);
+    }
     for (guint i = 0; good && i < users->len; i++) {
         good = user_apply(store, g_ptr_array_index(users, i), keyring_dir, error);
     }

@@ -2,6 +2,7 @@
 """fence_rbd by hand: the agent API, fencing and unfencing, what it refuses, and what a killed fence leaves."""
 
 import datetime
+import json
 import os
 import shlex
 import subprocess
@@ -537,6 +538,37 @@ def test_keys_prints_what_makes_the_same_users(resting, keyrings):
         words = shlex.split(line)
         caps = resting.ask("auth get", entity=words[3])[0]["caps"]
         assert caps == {service: text for service, text in zip(words[4:-2:2], words[5:-2:2])}
+
+
+def caps_of(lab, users) -> dict:
+    """What each of the users may do."""
+    return {user: json.loads(lab.exec("store", "ceph", "auth", "get", f"client.{user}", "--format", "json").stdout)[0]["caps"]
+            for user in users}
+
+
+def test_keys_takes_nothing_away_unasked(lab, tmp_path):
+    """An address that is not given again is named and stays; --replace takes it away."""
+    site, base = lab.site, "keysless"
+    users = (base, f"{base}-fence", f"{base}-unfence")
+    server = f"{site.prefix}.2.101"
+    first, *others = (site.address(host, "store") for host in site.host_names)
+
+    def keys(*words, hosts):
+        return lab.exec("store", *FenceAgent(lab).environment(), TOOL, "keys", "--apply", "--user", base, "--keyring-dir",
+                        tmp_path, *(word for host in hosts for word in ("--host", host)), *words, check=False)
+    try:
+        assert keys("--pool", POOL, "--pool", "other", "--server-address", server, hosts=(first, *others)).returncode == 0
+        before = caps_of(lab, users)
+        done = keys("--pool", POOL, hosts=others)
+        assert done.returncode == 4, done.stdout + done.stderr
+        assert all(word in done.stderr for word in ("--pool other", f"--host {first}", f"--server-address {server}"))
+        assert caps_of(lab, users) == before
+        assert keys("--pool", POOL, "--replace", hosts=others).returncode == 0
+        after = str(caps_of(lab, users))
+        assert "pool=other" not in after and "blocklistop=rm" in after and server.replace(".", "[.]") not in after
+    finally:
+        for user in users:
+            lab.exec("store", "ceph", "auth", "rm", f"client.{user}", check=False)
 
 
 def test_what_keys_makes_is_enough(fence, keyrings):

@@ -107,6 +107,98 @@ static void test_an_address_of_a_host_and_a_server(void **state)
     }
 }
 
+/* The hosts' user, or another by its index, of a site with these pools, hosts and servers, separated by spaces. */
+static ceph_user_t *user_of(GPtrArray **users, guint index, const char *pools, const char *hosts, const char *servers)
+{
+    GStrv texts[] = { g_strsplit(pools, " ", -1), g_strsplit(hosts, " ", -1), g_strsplit(servers, " ", -1) };
+    GPtrArray *lists[G_N_ELEMENTS(texts)];
+
+    for (gsize i = 0; i < G_N_ELEMENTS(texts); i++) {
+        lists[i] = g_ptr_array_new();
+        for (char **text = texts[i]; *text != NULL; text++) {
+            if (**text != '\0') {
+                g_ptr_array_add(lists[i], *text);
+            }
+        }
+    }
+    *users = caps_make("understudy", lists[0], lists[1], lists[2], NULL);
+    for (gsize i = 0; i < G_N_ELEMENTS(texts); i++) {
+        g_ptr_array_free(lists[i], TRUE);
+        g_strfreev(texts[i]);
+    }
+    assert_non_null(*users);
+    return g_ptr_array_index(*users, index);
+}
+
+static void test_what_is_not_given_again_is_lost(void **state)
+{
+    static const struct {
+        const char *pools;
+        const char *hosts;
+        const char *servers;
+        const char *lost[3];   /* by the user of the hosts, of fence and of unfence */
+    } cases[] = {
+        { "vm db", "10.0.0.11 fd00::12", "10.0.0.101", { NULL, NULL, NULL } },
+        { "db vm more", "10.0.0.13 fd00:0::0012 10.0.0.11", "10.0.0.102 10.0.0.101", { NULL, NULL, NULL } },
+        { "vm", "10.0.0.11 fd00::12", "10.0.0.101", { "--pool db", "--pool db", NULL } },
+        { "vm db", "10.0.0.11", "10.0.0.101", { "--host fd00::12", "--host fd00::12", "--host fd00::12" } },
+        { "vm db", "10.0.0.11 fd00::12", "", { "--server-address 10.0.0.101", NULL, NULL } },
+        { "db2", "10.0.0.1 fd00::12", "10.0.0.10",
+          { "--pool vm, --pool db, --host 10.0.0.11, --server-address 10.0.0.101", "--pool vm, --pool db, --host 10.0.0.11",
+            "--host 10.0.0.11" } },
+        /* A server that becomes a host: it can be isolated no more. */
+        { "vm db", "10.0.0.11 fd00::12 10.0.0.101", "", { "--server-address 10.0.0.101", NULL, NULL } },
+    };
+
+    (void) state;
+    for (gsize i = 0; i < G_N_ELEMENTS(cases); i++) {
+        for (guint user = 0; user < G_N_ELEMENTS(cases[i].lost); user++) {
+            g_autoptr(GPtrArray) before = NULL;
+            g_autoptr(GPtrArray) after = NULL;
+            const ceph_user_t *had = user_of(&before, user, "vm db", "10.0.0.11 fd00::12", "10.0.0.101");
+            const ceph_user_t *gets = user_of(&after, user, cases[i].pools, cases[i].hosts, cases[i].servers);
+            g_autofree char *lost = caps_lost(had, gets);
+
+            if (cases[i].lost[user] == NULL) {
+                assert_null(lost);
+            } else {
+                assert_non_null(lost);
+                assert_string_equal(lost, cases[i].lost[user]);
+            }
+        }
+    }
+}
+
+static void test_what_somebody_else_has_written(void **state)
+{
+    static const struct {
+        const char *mon;
+        const char *osd;
+        const char *lost;
+    } cases[] = {
+        { NULL, NULL, NULL },
+        { "profile rbd", "profile rbd pool=vm", NULL },
+        { "profile rbd", "profile rbd pool=vm, profile rbd-read-only pool=\"templates\"", "--pool templates" },
+        { "allow r", "allow class-read object_prefix rbd_children; allow rwx pool db", "--pool db" },
+        { "allow *", "allow *", "all other pools" },
+        { "profile rbd", "profile rbd, profile rbd pool=vm", "all other pools" },
+        { "allow command \"osd blocklist\" with blocklistop=add addr regex \"^(10[.]0[.]0[.][0-9]+):0/[0-9]+$\"", NULL,
+          "addresses like 10[.]0[.]0[.][0-9]+" },
+        { "allow command \"osd blocklist\" with addr regex \"^(10\\.0\\.0\\.9):0/[0-9]+$\"", NULL,
+          "--server-address 10.0.0.9" },
+    };
+
+    (void) state;
+    for (gsize i = 0; i < G_N_ELEMENTS(cases); i++) {
+        g_autoptr(GPtrArray) after = NULL;
+        const ceph_user_t *gets = user_of(&after, 0, "vm", "10.0.0.11", "");
+        ceph_user_t had = { .mon = (char *) cases[i].mon, .osd = (char *) cases[i].osd };
+        g_autofree char *lost = caps_lost(&had, gets);
+
+        assert_true(g_strcmp0(lost, cases[i].lost) == 0);
+    }
+}
+
 static void test_command(void **state)
 {
     g_autoptr(GPtrArray) users = make("u", "vm", NULL, NULL, NULL);
@@ -128,6 +220,8 @@ int main(void)
         cmocka_unit_test(test_without_servers),
         cmocka_unit_test(test_refused),
         cmocka_unit_test(test_an_address_of_a_host_and_a_server),
+        cmocka_unit_test(test_what_is_not_given_again_is_lost),
+        cmocka_unit_test(test_what_somebody_else_has_written),
         cmocka_unit_test(test_command),
     };
 
