@@ -44,6 +44,8 @@ static void server_free(gpointer data)
     g_free(server->name);
     g_free(server->resource_id);
     g_free(server->multiplied_by);
+    g_free(server->group);
+    g_free(server->waits_for_member);
     g_free(server->image_host);
     g_free(server->held_back);
     g_clear_pointer(&server->constraints, g_ptr_array_unref);
@@ -511,6 +513,48 @@ static const pe_resource_t *multiplier(const pe_resource_t *resource)
     return found;
 }
 
+static gboolean is_image(const pe_resource_t *resource)
+{
+    return resource->variant == pe_native
+           && g_strcmp0(crm_element_value(resource->xml, XML_AGENT_ATTR_CLASS), "ocf") == 0
+           && g_strcmp0(crm_element_value(resource->xml, XML_AGENT_ATTR_PROVIDER), OCF_PROVIDER) == 0
+           && g_strcmp0(crm_element_value(resource->xml, XML_ATTR_TYPE), "image") == 0;
+}
+
+/* The group around a resource, or NULL. */
+static const pe_resource_t *group_of(const pe_resource_t *resource)
+{
+    return resource->parent != NULL && resource->parent->variant == pe_group ? resource->parent : NULL;
+}
+
+/* A ticket constraint of the member alone: one that names the image too, say by its group, is the operator's own wish. */
+static gboolean needs_other_ticket(const pe_resource_t *member, const pe_resource_t *image, pe_working_set_t *set,
+                                   xmlNode *constraints, const char *own_ticket)
+{
+    for (xmlNode *node = constraints != NULL ? constraints->children : NULL; node != NULL; node = node->next) {
+        if (xml_is(node, XML_CONS_TAG_RSC_TICKET)
+            && g_strcmp0(crm_element_value(node, XML_TICKET_ATTR_TICKET), own_ticket) != 0
+            && constraint_names(node, member, set) && !constraint_names(node, image, set)) {
+            return TRUE;
+        }
+    }
+    return FALSE;
+}
+
+/* Pacemaker starts a member of a group only beside those before it. Another image among them is a fault of its own. */
+static char *find_member_to_wait_for(const pe_resource_t *image, pe_working_set_t *set, xmlNode *constraints,
+                                     const char *own_ticket)
+{
+    const pe_resource_t *group = group_of(image);
+
+    for (const GList *item = group != NULL ? group->children : NULL; item != NULL && item->data != image; item = item->next) {
+        if (!is_image(item->data) && needs_other_ticket(item->data, image, set, constraints, own_ticket)) {
+            return g_strdup(configured_id(item->data));
+        }
+    }
+    return NULL;
+}
+
 static cluster_server_t *read_server(pe_resource_t *resource, pe_working_set_t *set, const cluster_index_t *index)
 {
     cluster_server_t *server = g_new0(cluster_server_t, 1);
@@ -542,17 +586,11 @@ static cluster_server_t *read_server(pe_resource_t *resource, pe_working_set_t *
     server->image_changed_s = cluster_index_last_change_s(index, id);
     server->held_back = held_back(resource, ticket, set);
     server->constraints = foreign_constraints(resource, set, index->constraints, ticket_id);
+    server->group = group_of(resource) != NULL ? g_strdup(configured_id(resource->parent)) : NULL;
+    server->waits_for_member = find_member_to_wait_for(resource, set, index->constraints, ticket_id);
     server->ticket_bound = has_ticket_constraint(index, id, ticket_id);
     read_failures(server, resource, index);
     return server;
-}
-
-static gboolean is_image(const pe_resource_t *resource)
-{
-    return resource->variant == pe_native
-           && g_strcmp0(crm_element_value(resource->xml, XML_AGENT_ATTR_CLASS), "ocf") == 0
-           && g_strcmp0(crm_element_value(resource->xml, XML_AGENT_ATTR_PROVIDER), OCF_PROVIDER) == 0
-           && g_strcmp0(crm_element_value(resource->xml, XML_ATTR_TYPE), "image") == 0;
 }
 
 static gboolean is_active(const pe_resource_t *resource)
@@ -590,8 +628,8 @@ static void collect_instances(GList *resources, GPtrArray *images)
     }
 }
 
-/* Images stand alone or, if an operator likes it so, in a group. One in a clone or bundle is a server as well, though
- * nobody can protect it so: site_check() says it. */
+/* Images stand alone or, if an operator likes it so, each in a group of its own. One in a clone or bundle, or in a group with
+ * another, is a server as well, though nobody can protect it so: site_check() says it. */
 static void collect_images(GList *resources, GPtrArray *images)
 {
     for (GList *item = resources; item != NULL; item = item->next) {

@@ -30,6 +30,8 @@ typedef struct cluster_server {
     char *name;
     char *resource_id;       /* as the CIB has it, also where Pacemaker numbers its instances */
     char *multiplied_by;     /* id of the clone or bundle that it is in, which may run it on many hosts at once; or NULL */
+    char *group;             /* id of the group that it is in, or NULL */
+    char *waits_for_member;  /* id of a member of that group, no image, that stands before it and needs another ticket; or NULL */
     GHashTable *params;      /* char* -> char*: instance attributes, rules evaluated */
     GHashTable *utilization; /* char* -> char* */
     GHashTable *host_scores; /* char* host -> GINT_TO_POINTER: location constraints and failed starts; -1000000 bans */

@@ -101,6 +101,38 @@ static void check_alone(site_t *site, const cluster_server_t *server)
     }
 }
 
+static void tell_of_group(site_t *site, const cluster_server_t *server, const cluster_server_t *other)
+{
+    g_autofree char *sentence = g_strdup_printf(
+        "%s and %s are in one group, so that one of the two images can't run without the other: run pcs resource group "
+        "remove %s %s", server->resource_id, other->resource_id, server->group, server->resource_id);
+
+    add_fault(site, server, sentence);
+}
+
+/* Pacemaker starts a group's members one after the other, and stops those behind one that stops: with two tickets in one group,
+ * a server is taken over only while another is, and its image is stopped when that one returns. */
+static void check_group(site_t *site, const cluster_server_t *server)
+{
+    g_autofree char *key = server->group != NULL ? g_strconcat("group ", server->group, NULL) : NULL;
+    const cluster_server_t *other = key != NULL ? g_hash_table_lookup(site->owners, key) : NULL;
+
+    if (other != NULL) {
+        tell_of_group(site, other, server);
+        tell_of_group(site, server, other);
+    } else if (key != NULL) {
+        g_hash_table_insert(site->owners, g_steal_pointer(&key), (gpointer) server);
+    }
+    if (server->waits_for_member != NULL) {
+        g_autofree char *sentence = g_strdup_printf(
+            "%s stands behind %s in the group %s, and that has a ticket of its own, without which the image can't run: run "
+            "pcs resource group remove %s %s", server->resource_id, server->waits_for_member, server->group, server->group,
+            server->resource_id);
+
+        add_fault(site, server, sentence);
+    }
+}
+
 /* Images ----------------------------------------------------------------------*/
 
 /* Of another server, or of this one: the agent makes and removes those by itself. */
@@ -307,6 +339,7 @@ GHashTable *site_check(const cluster_state_t *state)
 
         check_name(&site, server);
         check_alone(&site, server);
+        check_group(&site, server);
         check_disks(&site, server);
         check_addresses(&site, server);
         check_recover_probe(&site, server);

@@ -9,8 +9,9 @@
  * \brief Look at all servers together. Pure
  *
  * Two resources for one server, two servers with one image, one address or one MAC address, names that a fence device
- * or the cluster takes for one, and a recover_probe that the image answers. A server with such a fault must not be
- * adopted, nor isolated: it could be another machine that is powered off, or another image that is written.
+ * or the cluster takes for one, a recover_probe that the image answers, and an image that can't run without another
+ * server's. A server with such a fault must not be adopted, nor isolated: it could be another machine that is powered off,
+ * another image that is written, or nobody who takes its place.
  *
  * \return char* server -> char*: a sentence on what is wrong and how to mend it; servers without a fault are not in it.
  *         g_hash_table_unref()

@@ -236,7 +236,57 @@ static void test_an_image_on_many_hosts(void **state)
     check("<clone id='c'>" IMAGE("standby-db1", "") "</clone>" IMAGE("standby-db2", ""), "run pcs resource unclone c", NULL);
     check("<clone id='c'><group id='g'>" IMAGE("standby-db1", "") IMAGE("standby-db2", "") "</group></clone>",
           "run pcs resource unclone c", "run pcs resource unclone c");
-    check("<group id='g'>" IMAGE("standby-db1", "") IMAGE("standby-db2", "") "</group>", NULL, NULL);
+}
+
+#define DUMMY(id) "<primitive id='" id "' class='ocf' provider='pacemaker' type='Dummy'/>"
+
+static void test_images_in_one_group(void **state)
+{
+    (void) state;
+    check("<group id='g'>" IMAGE("standby-db1", "") IMAGE("standby-db2", "") "</group>",
+          "run pcs resource group remove g standby-db1", "run pcs resource group remove g standby-db2");
+    check("<group id='g'>" IMAGE("standby-db1", "") DUMMY("x") IMAGE("standby-x", "") IMAGE("standby-db2", "") "</group>",
+          "standby-db1 and standby-x are in one group", "standby-db2 and standby-db1 are in one group");
+    check("<group id='g'>" IMAGE("standby-db1", "") DUMMY("x") "</group><group id='h'>" DUMMY("y") IMAGE("standby-db2", "")
+          "</group>", NULL, NULL);
+}
+
+#define TICKET(attributes, inner) "<rsc_ticket id='t' loss-policy='stop' " attributes ">" inner "</rsc_ticket>"
+#define SET(members) "<resource_set id='s'>" members "</resource_set>"
+#define REF(id) "<resource_ref id='" id "'/>"
+
+/* Members of its group with a ticket of their own. */
+static void test_an_image_behind_another_ticket(void **state)
+{
+    static const struct {
+        const char *before;
+        const char *behind;
+        const char *constraint;
+        gboolean is_fault;
+    } cases[] = {
+        { DUMMY("x"), "", TICKET("rsc='x' ticket='other'", ""), TRUE },
+        { DUMMY("x"), "", TICKET("ticket='other'", SET(REF("x"))), TRUE },
+        { DUMMY("x"), "", TICKET("rsc='x' ticket='takeover-db1'", ""), FALSE },
+        { "", DUMMY("x"), TICKET("rsc='x' ticket='other'", ""), FALSE },
+        { DUMMY("x"), "", TICKET("rsc='g' ticket='other'", ""), FALSE },
+        { DUMMY("x"), "", TICKET("ticket='other'", SET(REF("x") REF("standby-db1"))), FALSE },
+        { DUMMY("x"), "", TICKET("rsc='power' ticket='other'", ""), FALSE },
+    };
+
+    (void) state;
+    for (gsize i = 0; i < G_N_ELEMENTS(cases); i++) {
+        g_autofree char *text = g_strdup_printf(
+            CIB_TEXT("1", "<group id='g'>%s" CIB_IMAGE("db1") "%s</group>", CIB_TICKET("db1") "%s", "",
+                     CIB_STATE("1", "1", "", "")),
+            cases[i].before, cases[i].behind, cases[i].constraint);
+        cluster_state_t *cluster = cluster_of(text);
+        g_autoptr(GHashTable) faults = site_check(cluster);
+        const char *fault = g_hash_table_lookup(faults, "db1");
+
+        assert_int_equal(fault != NULL, cases[i].is_fault);
+        assert_true(fault == NULL || strstr(fault, "stands behind x in the group g") != NULL);
+        cluster_state_free(cluster);
+    }
 }
 
 int main(void)
@@ -254,6 +304,8 @@ int main(void)
         cmocka_unit_test(test_references_on_another_network),
         cmocka_unit_test(test_references_that_fall_silent_with_a_server),
         cmocka_unit_test(test_an_image_on_many_hosts),
+        cmocka_unit_test(test_images_in_one_group),
+        cmocka_unit_test(test_an_image_behind_another_ticket),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
