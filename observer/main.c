@@ -414,16 +414,12 @@ static const upkeep_ops_t upkeep_ops = { on_upkeep_leads, on_upkeep_record, on_u
 
 /* CIB to group ----------------------------------------------------------------------*/
 
-static image_view_t view_image(image_state_t image)
+static image_view_t view_image(const cluster_server_t *server)
 {
-    switch (image) {
-        case IMAGE_STOPPED:
-            return IMAGE_VIEW_STOPPED;
-        case IMAGE_UNKNOWN:
-            return IMAGE_VIEW_UNKNOWN;
-        default:
-            return IMAGE_VIEW_ACTIVE;
+    if (cluster_server_may_run(server)) {
+        return IMAGE_VIEW_ACTIVE;
     }
+    return server->image == IMAGE_STOPPED ? IMAGE_VIEW_STOPPED : IMAGE_VIEW_UNKNOWN;
 }
 
 static void follow_server(observer_t *observer, const cluster_server_t *found, const char *fault)
@@ -439,9 +435,10 @@ static void follow_server(observer_t *observer, const cluster_server_t *found, c
         .refused_hosts = found->ticket_bound ? refused_hosts : NULL,
         .held_back = found->held_back,
         .ticket_granted = found->ticket_granted,
-        .image = view_image(found->image),
+        .image = view_image(found),
         .image_running = found->image == IMAGE_RUNNING,
-        .image_host = found->image_host,
+        /* Of one that is lost with its host no start is to be noted there. */
+        .image_host = found->image != IMAGE_UNKNOWN ? found->image_host : NULL,
     };
 
     if (facts.config != NULL) {
@@ -464,7 +461,7 @@ static void follow_voters(observer_t *observer, const cluster_state_t *state)
 
 static gboolean is_active(const cluster_server_t *server)
 {
-    return view_image(server->image) == IMAGE_VIEW_ACTIVE;
+    return view_image(server) == IMAGE_VIEW_ACTIVE;
 }
 
 /* Of two resources for one server (they stand side by side) the one whose image is active is followed. */

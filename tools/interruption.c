@@ -8,7 +8,8 @@
 
 static gboolean is_on(const cluster_server_t *server)
 {
-    return server->image == IMAGE_RUNNING || server->image == IMAGE_STARTING;
+    return server->image == IMAGE_RUNNING || server->image == IMAGE_STARTING
+           || (server->image == IMAGE_UNKNOWN && cluster_server_may_run(server));
 }
 
 static GPtrArray *images_that_are_on(const cluster_state_t *state)

@@ -128,10 +128,28 @@ static char *old_failure(const cluster_server_t *server)
     return g_strdup_printf("%s on %s; %s", server->image_fail_reason, server->image_fail_host, retry);
 }
 
+/* It is said where it was last known; what holds it back says mostly what is to be done about that. */
+static char *unknown_reason(const cluster_state_t *cluster, const cluster_server_t *server)
+{
+    if (server->held_back != NULL && server->image_host != NULL
+        && g_strcmp0(server->image_fail_host, server->image_host) == 0) {
+        return g_strdup_printf("%s on %s; %s", server->image_fail_reason, server->image_fail_host, server->held_back);
+    }
+    if (server->held_back != NULL) {
+        return g_strdup(server->held_back);
+    }
+    if (!cluster->quorate) {
+        return g_strdup("no quorum: the image's state is not known");
+    }
+    if (server->image_host != NULL) {
+        return g_strdup_printf("whether the image still runs on %s is not known: that host is offline, or is to be fenced (pcs "
+                               "status nodes, pcs stonith history show %s)", server->image_host, server->image_host);
+    }
+    return g_strdup("no host has reported the image's state yet, or it is not managed");
+}
+
 static char *image_reason(const report_sources_t *sources, const cluster_server_t *server)
 {
-    const cluster_state_t *cluster = sources->cluster;
-
     switch (server->image) {
         case IMAGE_STOPPED:
             return server->ticket_granted ? not_running_reason(sources, server) : old_failure(server);
@@ -144,12 +162,10 @@ static char *image_reason(const report_sources_t *sources, const cluster_server_
                                                                                   : "the image has failed",
                                    server->image_host);
         case IMAGE_UNKNOWN:
-            if (server->held_back != NULL) {
-                return g_strdup(server->held_back);
-            }
-            return g_strdup(cluster->quorate ? "no host has reported the image's state yet, or it is not managed"
-                                             : "no quorum: the image's state is not known");
+            return unknown_reason(sources->cluster, server);
         case IMAGE_RUNNING:
+            /* Pacemaker's monitor is content, and nobody would do anything if it were not. */
+            return server->is_unmanaged ? g_strdup(server->held_back) : NULL;
         default:
             return NULL;
     }

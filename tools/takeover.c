@@ -333,7 +333,7 @@ static gboolean may_forget(const char *name, GError **error)
         cluster_state_free(cluster);
         return FALSE;
     }
-    if (server->ticket_granted || (server->image != IMAGE_STOPPED && server->image != IMAGE_UNKNOWN)) {
+    if (server->ticket_granted || cluster_server_may_run(server)) {
         g_set_error(error, UNDERSTUDY_ERROR, UNDERSTUDY_ERROR_BUSY,
                     "a takeover of %s is under way (image %s): end it with understudy release %s first, or use --force",
                     name, image_state_name(server->image), name);

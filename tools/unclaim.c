@@ -170,6 +170,12 @@ static gboolean claims_break(store_t *store, const cluster_state_t *cluster, con
 
 static gboolean is_at_rest(const cluster_server_t *server, GError **error)
 {
+    if (server->image == IMAGE_UNKNOWN && cluster_server_may_run(server)) {
+        g_set_error(error, UNDERSTUDY_ERROR, UNDERSTUDY_ERROR_BUSY,
+                    "the image of %s may run on %s: its claim is given back when it stops, or when that host has been fenced; "
+                    "understudy status %s says what that waits for", server->name, server->image_host, server->name);
+        return FALSE;
+    }
     if (server->image == IMAGE_STARTING || server->image == IMAGE_RUNNING || server->image == IMAGE_STOPPING) {
         g_set_error(error, UNDERSTUDY_ERROR, UNDERSTUDY_ERROR_BUSY,
                     "the image of %s is %s: its claim is given back when it stops", server->name,

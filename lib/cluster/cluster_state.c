@@ -30,6 +30,11 @@ const char *image_state_name(image_state_t state)
     return image_state_names[state];
 }
 
+gboolean cluster_server_may_run(const cluster_server_t *server)
+{
+    return server->image != IMAGE_STOPPED && (server->image != IMAGE_UNKNOWN || server->image_host != NULL);
+}
+
 static void server_free(gpointer data)
 {
     cluster_server_t *server = data;
@@ -302,8 +307,32 @@ static gboolean is_pending(const pe_resource_t *resource, const char *task)
     return g_strcmp0(resource->pending_task, task) == 0;
 }
 
+static const pe_node_t *image_node(const pe_resource_t *resource)
+{
+    if (resource->pending_node != NULL) {
+        return resource->pending_node;
+    }
+    return resource->running_on != NULL ? resource->running_on->data : NULL;
+}
+
+/* What its history says was so when it was last heard of. */
+static gboolean is_lost(const pe_node_t *node)
+{
+    return node != NULL && (node->details->unclean || !node->details->online);
+}
+
+/* Of one that Pacemaker neither recovers nor stops nobody knows how it ends: it may run on after a monitor or stop that failed. */
+static image_state_t read_unmanaged_state(const pe_resource_t *resource)
+{
+    return resource->running_on != NULL && !pcmk_is_set(resource->flags, pe_rsc_failed)
+           && !pcmk_is_set(resource->flags, pe_rsc_block) ? IMAGE_RUNNING : IMAGE_UNKNOWN;
+}
+
 static image_state_t read_image_state(const pe_resource_t *resource)
 {
+    if (is_lost(image_node(resource))) {
+        return IMAGE_UNKNOWN;
+    }
     if (is_pending(resource, "stop")) {
         return IMAGE_STOPPING;
     }
@@ -311,21 +340,13 @@ static image_state_t read_image_state(const pe_resource_t *resource)
         return IMAGE_STARTING;
     }
     if (!pcmk_is_set(resource->flags, pe_rsc_managed)) {
-        return resource->running_on != NULL ? IMAGE_RUNNING : IMAGE_UNKNOWN;
+        return read_unmanaged_state(resource);
     }
     if (resource->running_on != NULL) {
         return pcmk_is_set(resource->flags, pe_rsc_failed) ? IMAGE_FAILED : IMAGE_RUNNING;
     }
     /* Before the first probe has ended nobody knows. */
     return resource->known_on != NULL && g_hash_table_size(resource->known_on) > 0 ? IMAGE_STOPPED : IMAGE_UNKNOWN;
-}
-
-static const pe_node_t *image_node(const pe_resource_t *resource)
-{
-    if (resource->pending_node != NULL) {
-        return resource->pending_node;
-    }
-    return resource->running_on != NULL ? resource->running_on->data : NULL;
 }
 
 /* What holds an image back ----------------------------------------------------*/
@@ -584,6 +605,7 @@ static cluster_server_t *read_server(pe_resource_t *resource, pe_working_set_t *
     server->image = read_image_state(resource);
     server->image_host = node != NULL ? g_strdup(node->details->uname) : NULL;
     server->image_changed_s = cluster_index_last_change_s(index, id);
+    server->is_unmanaged = !pcmk_is_set(resource->flags, pe_rsc_managed);
     server->held_back = held_back(resource, ticket, set);
     server->constraints = foreign_constraints(resource, set, index->constraints, ticket_id);
     server->group = group_of(resource) != NULL ? g_strdup(configured_id(resource->parent)) : NULL;

@@ -17,7 +17,7 @@ typedef enum {
     IMAGE_RUNNING,
     IMAGE_STOPPING,
     IMAGE_FAILED,
-    IMAGE_UNKNOWN, /* no host has reported yet, or it is not managed */
+    IMAGE_UNKNOWN, /* no host has reported yet, or it is not managed, or its host (image_host) does not say any more */
 } image_state_t;
 
 /* A location, colocation or order constraint that is not one of ours. */
@@ -38,13 +38,14 @@ typedef struct cluster_server {
     gboolean ticket_granted;
     gint64 ticket_last_granted_s; /* Unix time, 0 if never */
     image_state_t image;
-    char *image_host;        /* where it runs or starts or stops, or NULL */
+    char *image_host;        /* where it runs or starts or stops, or did when it was last known; or NULL */
     gint64 image_changed_s;  /* Unix time of the last start or stop that ended, 0 if unknown */
     GHashTable *host_failures; /* char* host -> char*: newest failed action of the image there, with its reason */
     gboolean ticket_bound;   /* the constraint is there that keeps it stopped without its ticket */
     GHashTable *refused_hosts; /* set of char*: where a start was refused for want of the ticket, and fails since */
     GHashTable *host_retries;  /* char* host -> GSIZE_TO_POINTER: Unix time at which a failure there is forgotten; only
                                 * where the resource has a failure-timeout */
+    gboolean is_unmanaged;   /* Pacemaker neither starts, recovers nor stops it: held_back says why */
     char *held_back;         /* what keeps the image from being started on any host, by name, and what ends it; or NULL */
     GPtrArray *constraints;  /* cluster_constraint_t*: an operator's, that name the image */
     char *image_fail_reason; /* newest exit reason of a failed action of the image, or NULL */
@@ -120,5 +121,9 @@ char **cluster_state_voters(const cluster_state_t *state, const char *const *unc
 
 const cluster_server_t *cluster_state_server(const cluster_state_t *state, const char *name);
 const char *image_state_name(image_state_t state);
+
+/* Somewhere, as far as is known: it runs, starts, stops or has failed, or was last seen on a host that says nothing now. What is
+ * not known is never taken for stopped. */
+gboolean cluster_server_may_run(const cluster_server_t *server);
 
 #endif

@@ -268,10 +268,10 @@ static const scheduler_start_t *planned_start(const cluster_server_t *server, co
     return server != NULL && plan != NULL ? g_hash_table_lookup(plan->starts, server->resource_id) : NULL;
 }
 
-/* Of an image that is not managed nobody knows more than where it was last. */
+/* As far as is known; what may run somewhere is moved by the scheduler, or recovered, and not started. */
 static gboolean is_stopped(const cluster_server_t *server)
 {
-    return server != NULL && (server->image == IMAGE_STOPPED || server->image == IMAGE_UNKNOWN);
+    return server != NULL && !cluster_server_may_run(server);
 }
 
 /* What keeps the image from every host alike; NULL if nothing does. */

@@ -360,6 +360,72 @@ static void test_an_image_in_a_clone_is_seen_to_run(void **state)
     cluster_state_free(cluster);
 }
 
+#define STATE_OF_2(in_ccm, crmd, join, expected, history)                                                                    \
+    "<node_state id='2' uname='host2' in_ccm='" in_ccm "' crmd='" crmd "' join='" join "' expected='" expected "'"            \
+    " crm-debug-origin='test'><lrm id='2'><lrm_resources>" history "</lrm_resources></lrm></node_state>"
+#define STARTED CIB_HISTORY("db1", CIB_OP("db1", "host2", "start", "0", ""))
+#define FAILED_OP(task, interval)                                                                                             \
+    CIB_HISTORY("db1", CIB_OP("db1", "host2", "start", "0", "")                                                               \
+                "<lrm_rsc_op id='standby-db1_last_failure_0' operation_key='standby-db1_" task "_" interval "'"               \
+                " operation='" task "' crm-debug-origin='test' crm_feature_set='3.16.1'"                                      \
+                " transition-key='2:1:0:2668bbeb-06d5-40f9-936d-24cb7f87006a'"                                                \
+                " transition-magic='0:1;2:1:0:2668bbeb-06d5-40f9-936d-24cb7f87006a' on_node='host2' call-id='3' rc-code='1'"  \
+                " op-status='0' interval='" interval "' last-rc-change='1700000009' exec-time='1' queue-time='0'/>")
+#define META(name, value) "<meta_attributes id='m'><nvpair id='m-r' name='" name "' value='" value "'/></meta_attributes>"
+#define BLOCKING "<operations><op id='o-stop' name='stop' interval='0' on-fail='block'/></operations>"
+
+/* Whoever does not know where the image is says so; nobody takes that for stopped. */
+static void test_an_image_of_which_nothing_is_heard_any_more(void **state)
+{
+    static const struct {
+        const char *state_of_2;
+        const char *meta;
+        image_state_t image;
+        const char *held_back; /* or NULL */
+    } cases[] = {
+        { STATE_OF_2("true", "online", "member", "member", STARTED), "", IMAGE_RUNNING, NULL },
+        /* Gone, and not fenced yet. */
+        { STATE_OF_2("false", "offline", "down", "member", STARTED), "", IMAGE_UNKNOWN, "before host2 is fenced" },
+        { STATE_OF_2("false", "offline", "down", "member", STARTED), META("requires", "quorum"), IMAGE_UNKNOWN, NULL },
+        { STATE_OF_2("false", "offline", "down", "member", STARTED), META("is-managed", "false"), IMAGE_UNKNOWN,
+          "is-managed=false" },
+        /* Fenced. */
+        { STATE_OF_2("false", "offline", "down", "down", ""), "", IMAGE_STOPPED, NULL },
+        /* Its stop has failed, so that the host is to be fenced. */
+        { STATE_OF_2("true", "online", "member", "member", FAILED_OP("stop", "0")), "", IMAGE_UNKNOWN, "before host2 is fenced" },
+        { STATE_OF_2("true", "online", "member", "member", FAILED_OP("monitor", "10000")), "", IMAGE_FAILED, NULL },
+        /* Nobody recovers it. */
+        { STATE_OF_2("true", "online", "member", "member", STARTED), META("is-managed", "false"), IMAGE_RUNNING,
+          "is-managed=false" },
+        { STATE_OF_2("true", "online", "member", "member", FAILED_OP("monitor", "10000")), META("is-managed", "false"), IMAGE_UNKNOWN,
+          "is-managed=false" },
+        { STATE_OF_2("true", "online", "member", "member", FAILED_OP("stop", "0")), BLOCKING, IMAGE_UNKNOWN, "is blocked" },
+    };
+
+    (void) state;
+    for (gsize i = 0; i < G_N_ELEMENTS(cases); i++) {
+        g_autoptr(GString) text = g_string_new(CIB_TEXT("1", CIB_IMAGE("db1"), CIB_TICKET("db1"), GRANTED,
+                                                        CIB_STATE("1", "1", "", NOT_RUNNING("db1", "host1")) CIB_DOWN("3")
+                                                        "STATE2"));
+        cluster_state_t *cluster = NULL;
+        const cluster_server_t *db1 = NULL;
+
+        g_string_replace(text, "STATE2", cases[i].state_of_2, 1);
+        g_string_replace(text, "</utilization></primitive>", "</utilization>META</primitive>", 1);
+        g_string_replace(text, "META", cases[i].meta, 1);
+        cluster = cluster_of(text->str);
+        db1 = cluster_state_server(cluster, "db1");
+        assert_int_equal(db1->image, cases[i].image);
+        assert_int_equal(db1->held_back != NULL, cases[i].held_back != NULL);
+        assert_true(db1->held_back == NULL || strstr(db1->held_back, cases[i].held_back) != NULL);
+        assert_int_equal(cluster_server_may_run(db1), cases[i].image != IMAGE_STOPPED);
+        if (cases[i].image != IMAGE_STOPPED) {
+            assert_string_equal(db1->image_host, "host2");
+        }
+        cluster_state_free(cluster);
+    }
+}
+
 /* Pacemaker's requires=fencing: the scheduler's simulation lets each fencing succeed, and does not show that. */
 static void test_nothing_starts_before_a_host_that_failed_is_fenced(void **state)
 {
@@ -418,6 +484,7 @@ int main(void)
         cmocka_unit_test(test_an_image_that_is_multiplied_is_a_server_still),
         cmocka_unit_test(test_an_image_in_a_clone_is_seen_to_run),
         cmocka_unit_test(test_nothing_starts_before_a_host_that_failed_is_fenced),
+        cmocka_unit_test(test_an_image_of_which_nothing_is_heard_any_more),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

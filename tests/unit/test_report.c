@@ -197,6 +197,35 @@ static void test_reasons(void **state)
     assert_non_null(strstr(nowhere, "host2: offline"));
 }
 
+#define LOST_HOST(history)                                                                                      \
+    "<node_state id='1' uname='host1' in_ccm='false' crmd='offline' join='down' expected='member'"              \
+    " crm-debug-origin='test'><lrm id='1'><lrm_resources>" history "</lrm_resources></lrm></node_state>"
+#define STARTED CIB_HISTORY("db1", CIB_OP("db1", "host1", "start", "0", ""))
+#define IMAGE_WITH_META(meta)                                                                                    \
+    "<primitive id='standby-db1' class='ocf' provider='understudy' type='image'><meta_attributes id='m'>" meta     \
+    "</meta_attributes></primitive>"
+#define META(name, value) "<nvpair id='m-" name "' name='" name "' value='" value "'/>"
+
+/* That nobody knows whether an image runs, or that nobody looks after it, is never without a word. */
+static void test_reasons_of_an_image_on_its_own(void **state)
+{
+    g_autofree char *lost = reason_on(CIB_TEXT("1", CIB_IMAGE("db1"), CIB_TICKET("db1"), GRANTED,
+                                               LOST_HOST(STARTED) CIB_DOWN("2") CIB_DOWN("3")));
+    g_autofree char *lost_without_fencing = reason_on(CIB_TEXT(
+        "1", IMAGE_WITH_META(META("requires", "quorum")), CIB_TICKET("db1"), GRANTED,
+        LOST_HOST(STARTED) CIB_DOWN("2") CIB_DOWN("3")));
+    g_autofree char *no_quorum = reason_on(CIB_TEXT("0", CIB_IMAGE("db1"), CIB_TICKET("db1"), GRANTED,
+                                                    LOST_HOST(STARTED) CIB_DOWN("2") CIB_DOWN("3")));
+    g_autofree char *unmanaged = reason_on(CIB_TEXT("1", IMAGE_WITH_META(META("is-managed", "false")), CIB_TICKET("db1"),
+                                                    GRANTED, CIB_STATE("1", "1", "", STARTED)));
+
+    (void) state;
+    assert_non_null(strstr(lost, "Pacemaker starts nothing before host1 is fenced"));
+    assert_non_null(strstr(lost_without_fencing, "whether the image still runs on host1 is not known"));
+    assert_non_null(strstr(no_quorum, "no quorum"));
+    assert_non_null(strstr(unmanaged, "is not managed (is-managed=false)"));
+}
+
 static void check_trouble(const char *text, const char *want)
 {
     cluster_state_t *cluster = cluster_of(text);
@@ -289,6 +318,7 @@ int main(void)
         cmocka_unit_test(test_a_claim_that_lies_elsewhere),
         cmocka_unit_test(test_a_claim_that_is_left),
         cmocka_unit_test(test_reasons),
+        cmocka_unit_test(test_reasons_of_an_image_on_its_own),
         cmocka_unit_test(test_what_keeps_a_server_from_protection_is_loud),
         cmocka_unit_test(test_without_the_cluster_the_observers_are_shown),
         cmocka_unit_test(test_history_has_phases),
