@@ -482,6 +482,47 @@ static void add_server_trouble(JsonArray *troubles, const cluster_server_t *serv
     add_trouble(troubles, unreadable);
 }
 
+/* `status` shows that already, and it is meant. */
+static gboolean is_paused(const cluster_server_t *server)
+{
+    const char *text = g_hash_table_lookup(server->params, "paused_until");
+    gint64 from_ms = 0;
+    gint64 until_ms = 0;
+
+    return text != NULL && *text != '\0' && paused_until_parse(text, &from_ms, &until_ms);
+}
+
+static char *held_back_trouble(const cluster_server_t *server)
+{
+    if (server->is_held_back_with_others) {
+        return g_strdup_printf("no image can be started, so that no server is taken over: %s", server->held_back);
+    }
+    if (server->ticket_granted) {
+        return g_strdup_printf("the image of %s can't be started: %s", server->name, server->held_back);
+    }
+    return g_strdup_printf("%s can't be taken over: %s", server->name, server->held_back);
+}
+
+/* A server looks healthy meanwhile. What is the whole cluster's is said once. */
+static void add_held_back_troubles(JsonArray *troubles, const cluster_state_t *cluster, const char *only)
+{
+    g_autoptr(GHashTable) said = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+
+    for (guint i = 0; i < cluster->servers->len; i++) {
+        const cluster_server_t *server = g_ptr_array_index(cluster->servers, i);
+        g_autofree char *trouble = NULL;
+
+        if (server->held_back == NULL || is_paused(server) || (only != NULL && strcmp(only, server->name) != 0)) {
+            continue;
+        }
+        trouble = held_back_trouble(server);
+        if (!g_hash_table_contains(said, trouble)) {
+            add_trouble(troubles, trouble);
+            g_hash_table_add(said, g_steal_pointer(&trouble));
+        }
+    }
+}
+
 /* Of the servers that are shown. */
 static void add_server_troubles(JsonArray *troubles, const cluster_state_t *cluster, GHashTable *faults, const char *only)
 {
@@ -510,6 +551,7 @@ JsonObject *report_status(const report_sources_t *sources, const char *server)
     add_trouble(troubles, sources->observers_trouble);
     add_trouble(troubles, sources->store_trouble);
     if (sources->cluster != NULL) {
+        add_held_back_troubles(troubles, sources->cluster, server);
         add_isolation_troubles(troubles, sources->cluster, server);
         add_server_troubles(troubles, sources->cluster, faults, server);
     }

@@ -492,7 +492,8 @@ static char *fencing_to_wait_for(const pe_resource_t *resource, const pe_working
                                           node->details->uname, node->details->uname, node->details->uname);
 }
 
-static char *held_back(const pe_resource_t *resource, const pe_ticket_t *ticket, pe_working_set_t *set)
+/* What an operator has said of the whole cluster: it stands over what he has said of the image. */
+static char *cluster_command_text(const pe_working_set_t *set)
 {
     if (pcmk_is_set(set->flags, pe_flag_stop_everything)) {
         return g_strdup("the cluster's property stop-all-resources is set: pcs property set stop-all-resources=false "
@@ -502,6 +503,11 @@ static char *held_back(const pe_resource_t *resource, const pe_ticket_t *ticket,
         return g_strdup("the whole cluster is in maintenance (property maintenance-mode): pcs property set "
                         "maintenance-mode=false ends it");
     }
+    return NULL;
+}
+
+static char *image_command_text(const pe_resource_t *resource, const pe_ticket_t *ticket)
+{
     if (!pcmk_is_set(resource->flags, pe_rsc_managed)) {
         return unmanaged_text(resource);
     }
@@ -513,12 +519,30 @@ static char *held_back(const pe_resource_t *resource, const pe_ticket_t *ticket,
         return g_strdup_printf("the ticket %s is in standby: crm_ticket --ticket %s --activate ends it", ticket->id,
                                ticket->id);
     }
+    return NULL;
+}
+
+static char *fencing_text(const pe_resource_t *resource, const pe_working_set_t *set)
+{
     if (pcmk_is_set(set->flags, pe_flag_stonith_enabled)
         && !pcmk_is_set(set->flags, pe_flag_have_stonith_resource)) {
         return g_strdup("the cluster has no fence device, and Pacemaker starts nothing without one: see fencing in "
                         "Understudy's documentation");
     }
     return fencing_to_wait_for(resource, set);
+}
+
+static void read_held_back(cluster_server_t *server, const pe_resource_t *resource, const pe_ticket_t *ticket,
+                           const pe_working_set_t *set)
+{
+    char *own = NULL;
+
+    server->held_back = cluster_command_text(set);
+    if (server->held_back == NULL) {
+        own = image_command_text(resource, ticket);
+        server->held_back = own != NULL ? own : fencing_text(resource, set);
+    }
+    server->is_held_back_with_others = server->held_back != NULL && own == NULL;
 }
 
 /* The outermost clone or bundle around a resource, or NULL. */
@@ -606,7 +630,7 @@ static cluster_server_t *read_server(pe_resource_t *resource, pe_working_set_t *
     server->image_host = node != NULL ? g_strdup(node->details->uname) : NULL;
     server->image_changed_s = cluster_index_last_change_s(index, id);
     server->is_unmanaged = !pcmk_is_set(resource->flags, pe_rsc_managed);
-    server->held_back = held_back(resource, ticket, set);
+    read_held_back(server, resource, ticket, set);
     server->constraints = foreign_constraints(resource, set, index->constraints, ticket_id);
     server->group = group_of(resource) != NULL ? g_strdup(configured_id(resource->parent)) : NULL;
     server->waits_for_member = find_member_to_wait_for(resource, set, index->constraints, ticket_id);

@@ -47,6 +47,7 @@ typedef struct cluster_server {
                                 * where the resource has a failure-timeout */
     gboolean is_unmanaged;   /* Pacemaker neither starts, recovers nor stops it: held_back says why */
     char *held_back;         /* what keeps the image from being started on any host, by name, and what ends it; or NULL */
+    gboolean is_held_back_with_others; /* that is the whole cluster's, and no image's own */
     GPtrArray *constraints;  /* cluster_constraint_t*: an operator's, that name the image */
     char *image_fail_reason; /* newest exit reason of a failed action of the image, or NULL */
     char *image_fail_host;

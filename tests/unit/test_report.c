@@ -245,6 +245,101 @@ static void check_trouble(const char *text, const char *want)
     cluster_state_free(cluster);
 }
 
+static gboolean tells_what_holds_back(const char *trouble)
+{
+    return strstr(trouble, " can't be ") != NULL || strstr(trouble, "no server is taken over: ") != NULL;
+}
+
+/* How many troubles there are with these words; "": on what holds images back. */
+static guint count_troubles(const char *text, const char *words)
+{
+    cluster_state_t *cluster = cluster_of(text);
+    report_sources_t sources = { .cluster = cluster };
+    JsonObject *status = report_status(&sources, NULL);
+    JsonArray *troubles = json_object_get_array_member(status, "troubles");
+    guint count = 0;
+
+    for (guint i = 0; i < json_array_get_length(troubles); i++) {
+        const char *trouble = json_array_get_string_element(troubles, i);
+
+        count += tells_what_holds_back(trouble) && strstr(trouble, words) != NULL ? 1 : 0;
+    }
+    json_object_unref(status);
+    cluster_state_free(cluster);
+    return count;
+}
+
+#define WITH_PARAM_AND_META(server, param, meta)                                                                   \
+    "<primitive id='standby-" server "' class='ocf' provider='understudy' type='image'><instance_attributes id='" server "-a'>" \
+    param "</instance_attributes><meta_attributes id='" server "-m'>" meta "</meta_attributes></primitive>"
+#define PAUSED(from) "<nvpair id='p' name='paused_until' value='" from "'/>"
+#define DISABLED     "<nvpair id='d' name='target-role' value='Stopped'/>"
+#define UP_STATES CIB_STATE("1", "1", "", NOT_RUNNING("db1", "host1")) CIB_STATE("2", "1", "", NOT_RUNNING("db1", "host2"))
+#define STANDBY "<tickets><ticket_state id='takeover-db1' granted='false' standby='true'/></tickets>"
+
+/* It looks healthy, and nobody would take its place. */
+static void test_a_server_that_can_not_be_taken_over_is_loud(void **state)
+{
+    static const struct {
+        const char *text;
+        const char *words;
+        guint count;
+    } cases[] = {
+        { CIB_TEXT("1", CIB_IMAGE("db1") CIB_IMAGE("db2"), CIB_TICKET("db1"), "", UP_STATES CIB_DOWN("3")), "", 0 },
+        /* Of one server. */
+        { CIB_TEXT("1", WITH_PARAM_AND_META("db1", "", DISABLED) CIB_IMAGE("db2"), "", "", UP_STATES CIB_DOWN("3")),
+          "db1 can't be taken over: standby-db1 is disabled", 1 },
+        { CIB_TEXT("1", WITH_PARAM_AND_META("db1", "", DISABLED) CIB_IMAGE("db2"), "", "", UP_STATES CIB_DOWN("3")), "", 1 },
+        { CIB_TEXT("1", WITH_PARAM_AND_META("db1", "", DISABLED), "", GRANTED, UP_STATES CIB_DOWN("3")),
+          "the image of db1 can't be started: standby-db1 is disabled", 1 },
+        { CIB_TEXT("1", CIB_IMAGE("db1"), CIB_TICKET("db1"), STANDBY, UP_STATES CIB_DOWN("3")),
+          "db1 can't be taken over: the ticket takeover-db1 is in standby", 1 },
+        /* An operator has paused it, or has tried to. */
+        { CIB_TEXT("1", WITH_PARAM_AND_META("db1", PAUSED("resumed"), DISABLED), "", "", UP_STATES CIB_DOWN("3")), "", 0 },
+        { CIB_TEXT("1", WITH_PARAM_AND_META("db1", PAUSED("soon"), DISABLED), "", "", UP_STATES CIB_DOWN("3")),
+          "db1 can't be taken over", 1 },
+        /* Of the cluster: once. */
+        { CIB_TEXT("1", CIB_IMAGE("db1") CIB_IMAGE("db2"), "", "",
+                   UP_STATES "<node_state id='3' uname='host3' in_ccm='false' crmd='offline' join='down' expected='member'/>"),
+          "no server is taken over: Pacemaker starts nothing before host3 is fenced", 1 },
+        { CIB_TEXT("1", CIB_IMAGE("db1") CIB_IMAGE("db2"), "", "",
+                   UP_STATES "<node_state id='3' uname='host3' in_ccm='false' crmd='offline' join='down' expected='member'/>"),
+          "", 1 },
+    };
+
+    (void) state;
+    for (gsize i = 0; i < G_N_ELEMENTS(cases); i++) {
+        assert_int_equal(count_troubles(cases[i].text, cases[i].words), cases[i].count);
+    }
+}
+
+/* What the whole cluster was told, and what it lacks. */
+static void test_a_cluster_that_starts_nothing_is_loud(void **state)
+{
+    static const struct {
+        const char *option;
+        const char *words;
+    } cases[] = {
+        { "stop-all-resources", "no server is taken over: the cluster's property stop-all-resources is set" },
+        { "maintenance-mode", "no server is taken over: the whole cluster is in maintenance" },
+        { NULL, "no server is taken over: the cluster has no fence device" },
+    };
+
+    (void) state;
+    for (gsize i = 0; i < G_N_ELEMENTS(cases); i++) {
+        g_autoptr(GString) text = g_string_new(CIB_TEXT("1", CIB_IMAGE("db1") CIB_IMAGE("db2"), "", "", UP_STATES CIB_DOWN("3")));
+        g_autofree char *pair = g_strdup_printf("<nvpair id='o2' name='%s' value='true'/></cluster_property_set>",
+                                                cases[i].option != NULL ? cases[i].option : "unknown");
+
+        g_string_replace(text, "</cluster_property_set>", pair, 1);
+        if (cases[i].option == NULL) {
+            g_string_replace(text, "<primitive id='power' class='stonith' type='fence_dummy'/>", "", 1);
+        }
+        assert_int_equal(count_troubles(text->str, cases[i].words), 1);
+        assert_int_equal(count_troubles(text->str, ""), 1);
+    }
+}
+
 #define WITH(name, value)                                                                                   \
     "<primitive id='standby-db1' class='ocf' provider='understudy' type='image'><instance_attributes id='a'>" \
     "<nvpair id='n' name='" name "' value='" value "'/></instance_attributes></primitive>"
@@ -320,6 +415,8 @@ int main(void)
         cmocka_unit_test(test_reasons),
         cmocka_unit_test(test_reasons_of_an_image_on_its_own),
         cmocka_unit_test(test_what_keeps_a_server_from_protection_is_loud),
+        cmocka_unit_test(test_a_server_that_can_not_be_taken_over_is_loud),
+        cmocka_unit_test(test_a_cluster_that_starts_nothing_is_loud),
         cmocka_unit_test(test_without_the_cluster_the_observers_are_shown),
         cmocka_unit_test(test_history_has_phases),
     };
