@@ -145,6 +145,11 @@ static int32_t on_closed(qb_ipcs_connection_t *connection)
     return 0;
 }
 
+gboolean ipc_server_waits(const ipc_server_t *server, guint64 request_id)
+{
+    return g_hash_table_contains(server->waiting, &request_id);
+}
+
 void ipc_server_answer(ipc_server_t *server, guint64 request_id, JsonObject *answer)
 {
     qb_ipcs_connection_t *connection = g_hash_table_lookup(server->waiting, &request_id);

@@ -21,6 +21,9 @@ typedef JsonObject *(*ipc_server_ask_fn)(const char *op, const char *server, Jso
 ipc_server_t *ipc_server_new(ipc_server_ask_fn ask, gpointer user_data, GError **error);
 void ipc_server_free(ipc_server_t *server);
 
+/* FALSE: it has its answer, or its client is gone: ended, or tired of waiting. */
+gboolean ipc_server_waits(const ipc_server_t *server, guint64 request_id);
+
 /* Takes the answer over. A client that is gone by now is no error. */
 void ipc_server_answer(ipc_server_t *server, guint64 request_id, JsonObject *answer);
 

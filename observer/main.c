@@ -538,12 +538,17 @@ static const cluster_callbacks_t cluster_callbacks = { on_cluster_read, on_able 
 
 /* Operators ---------------------------------------------------------------------------*/
 
+/* An operator who has ended his command meanwhile, say because he named the wrong server, wants nothing isolated any more. */
 static void take_over(observer_t *observer, const char *server, guint64 request_id, const char *obstacle)
 {
-    g_autofree char *refusal = obstacle != NULL ? g_strdup_printf("Server %s is not taken over: %s", server, obstacle)
-                                                : group_request(observer->group, server, VERDICT_REQUEST_TAKEOVER,
-                                                                request_id, now_ms());
+    g_autofree char *refusal = NULL;
 
+    if (!ipc_server_waits(observer->ipc, request_id)) {
+        log_line(LOG_NOTICE, "Server %s: no takeover is begun, since the command that asked for it has ended", server);
+        return;
+    }
+    refusal = obstacle != NULL ? g_strdup_printf("Server %s is not taken over: %s", server, obstacle)
+                               : group_request(observer->group, server, VERDICT_REQUEST_TAKEOVER, request_id, now_ms());
     if (refusal != NULL) {
         ipc_server_answer(observer->ipc, request_id, ipc_answer_new(refusal));
     }

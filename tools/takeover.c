@@ -179,6 +179,20 @@ static gboolean read_timeout(const command_line_t *line, guint *timeout_s, GErro
     return TRUE;
 }
 
+/* The question was put, or may have been: the observers may have passed it on to each other by then. */
+static void add_what_may_come(const char *op, const char *server, GError **error)
+{
+    g_autofree char *message = NULL;
+
+    if (!g_error_matches(*error, UNDERSTUDY_ERROR, UNDERSTUDY_ERROR_TIMEOUT)) {
+        return;
+    }
+    message = g_strdup_printf("%s; the %s of %s may still be done: follow it with understudy status %s --watch", (*error)->message,
+                              op, server, server);
+    g_clear_error(error);
+    g_set_error_literal(error, UNDERSTUDY_ERROR, UNDERSTUDY_ERROR_TIMEOUT, message);
+}
+
 /* accepted: what else is to be done once the observers have taken it on; or NULL. */
 static exit_code_t ask_and_wait(const command_line_t *line, const char *op, gboolean want_running,
                                 gboolean (*accepted)(const char *server, GError **error), GError **error)
@@ -193,6 +207,7 @@ static exit_code_t ask_and_wait(const command_line_t *line, const char *op, gboo
     note_verdict(&wait);
     answer = observer_client_ask(op, line->server, ASK_TIMEOUT_MS, error);
     if (answer == NULL) {
+        add_what_may_come(op, line->server, error);
         return exit_code_of(*error);
     }
     json_object_unref(answer);

@@ -21,18 +21,42 @@
 #define SERVER_UP_TIMEOUT_MS 10000
 #define ANSWER_TIMEOUT_MS    10000
 
+#define POLL_US              10000
+
 static pid_t server_pid;
+
+/* In the server's process: */
+static ipc_server_t *ipc;
+static guint64 later_id; /* of the question that was asked to be answered later */
+
+static JsonObject *answer_of_later(const char *op)
+{
+    JsonObject *answer = ipc_answer_new(NULL);
+
+    if (strcmp(op, "answer") == 0) {
+        ipc_server_answer(ipc, later_id, ipc_answer_new(NULL));
+    }
+    json_object_set_boolean_member(answer, "waits", ipc_server_waits(ipc, later_id));
+    return answer;
+}
 
 /* The "server" of a question is how many bytes its answer has, and some. */
 static JsonObject *on_ask(const char *op, const char *server, JsonObject *question, guint64 request_id, gpointer user_data)
 {
-    JsonObject *answer = ipc_answer_new(NULL);
+    JsonObject *answer = NULL;
     guint64 length = g_ascii_strtoull(server, NULL, 10);
     g_autofree char *text = g_strnfill(length, 'x');
 
     (void) question;
-    (void) request_id;
     (void) user_data;
+    if (strcmp(op, "later") == 0) {
+        later_id = request_id;
+        return NULL;
+    }
+    if (strcmp(op, "waits") == 0 || strcmp(op, "answer") == 0) {
+        return answer_of_later(op);
+    }
+    answer = ipc_answer_new(NULL);
     json_object_set_string_member(answer, "op", op);
     json_object_set_string_member(answer, "text", text);
     return answer;
@@ -43,7 +67,8 @@ static _Noreturn void serve(void)
     g_autoptr(GMainLoop) loop = g_main_loop_new(NULL, FALSE);
 
     prctl(PR_SET_PDEATHSIG, SIGKILL);
-    if (ipc_server_new(on_ask, NULL, NULL) == NULL) {
+    ipc = ipc_server_new(on_ask, NULL, NULL);
+    if (ipc == NULL) {
         _exit(1);
     }
     g_main_loop_run(loop);
@@ -75,7 +100,7 @@ static int start(void **state)
             json_object_unref(answer);
             return 0;
         }
-        g_usleep(10000);
+        g_usleep(POLL_US);
     }
     return -1;
 }
@@ -140,6 +165,73 @@ static void test_answer_that_never_fits(void **state)
     assert_answered_with("10");
 }
 
+/* Questions that are answered later ------------------------------------------------*/
+
+/* A command of its own, which can be killed: ends with 0 once it is answered. */
+static pid_t ask_later(void)
+{
+    pid_t pid = fork();
+
+    if (pid == 0) {
+        prctl(PR_SET_PDEATHSIG, SIGKILL);
+        _exit(observer_client_ask("later", "db1", ANSWER_TIMEOUT_MS, NULL) != NULL ? 0 : 1);
+    }
+    return pid;
+}
+
+static gboolean waits_after(const char *op)
+{
+    g_autoptr(JsonObject) answer = observer_client_ask(op, NULL, ANSWER_TIMEOUT_MS, NULL);
+
+    assert_non_null(answer);
+    return json_object_get_boolean_member(answer, "waits");
+}
+
+static gboolean comes_to_wait(gboolean wanted)
+{
+    gint64 deadline_us = g_get_monotonic_time() + ANSWER_TIMEOUT_MS * 1000LL;
+
+    while (g_get_monotonic_time() < deadline_us) {
+        if (waits_after("waits") == wanted) {
+            return TRUE;
+        }
+        g_usleep(POLL_US);
+    }
+    return FALSE;
+}
+
+static void test_who_has_gone_waits_no_more(void **state)
+{
+    pid_t asker = 0;
+
+    (void) state;
+    if (server_pid <= 0) {
+        skip();
+    }
+    asker = ask_later();
+    assert_true(comes_to_wait(TRUE));
+    kill(asker, SIGINT);
+    waitpid(asker, NULL, 0);
+    assert_true(comes_to_wait(FALSE));
+    assert_false(waits_after("answer")); /* nobody is there to be told */
+}
+
+static void test_who_was_answered_waits_no_more(void **state)
+{
+    pid_t asker = 0;
+    int status = 0;
+
+    (void) state;
+    if (server_pid <= 0) {
+        skip();
+    }
+    asker = ask_later();
+    assert_true(comes_to_wait(TRUE));
+    assert_false(waits_after("answer"));
+    waitpid(asker, &status, 0);
+    assert_true(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -147,6 +239,8 @@ int main(void)
         cmocka_unit_test(test_answer_of_about_a_short_message),
         cmocka_unit_test(test_long_answer),
         cmocka_unit_test(test_answer_that_never_fits),
+        cmocka_unit_test(test_who_has_gone_waits_no_more),
+        cmocka_unit_test(test_who_was_answered_waits_no_more),
     };
 
     return cmocka_run_group_tests(tests, start, end);
