@@ -535,9 +535,49 @@ static void add_server_troubles(JsonArray *troubles, const cluster_state_t *clus
     }
 }
 
+static gboolean runs_observer(JsonObject *observers, const char *host)
+{
+    JsonArray *members = json_read_array(observers, "members");
+
+    for (guint i = 0; i < length_of(members); i++) {
+        if (strcmp(json_read_text(json_array_get_object_element(members, i), "node"), host) == 0) {
+            return TRUE;
+        }
+    }
+    return FALSE;
+}
+
+/* A host without an observer is silent, and silent is not down. Observers of an earlier version don't say who is counted; those
+ * without quorum decide nothing in any case. */
+static char *silent_hosts_trouble(JsonObject *observers)
+{
+    JsonObject *voters = json_read_object(observers, "voters");
+    JsonArray *hosts = json_read_array(voters, "hosts");
+    gint64 enough = json_read_integer(voters, "enough", 0);
+    g_autoptr(GString) silent = g_string_new(NULL);
+    guint running = 0;
+
+    for (guint i = 0; i < length_of(hosts); i++) {
+        const char *host = json_array_get_string_element(hosts, i);
+
+        if (runs_observer(observers, host)) {
+            running++;
+        } else {
+            g_string_append_printf(silent, "%s%s", silent->len > 0 ? ", " : "", host);
+        }
+    }
+    if (silent->len == 0 || running >= enough || !json_read_boolean(observers, "quorate", FALSE)) {
+        return NULL;
+    }
+    return g_strdup_printf("observers run on %u of the %u hosts that are counted, and %" G_GINT64_FORMAT " are needed to find a "
+                           "server down: none is taken over until they run on %s; crm_mon -1 says why they do not", running,
+                           length_of(hosts), enough, silent->str);
+}
+
 JsonObject *report_status(const report_sources_t *sources, const char *server)
 {
     g_autoptr(GHashTable) faults = sources->cluster != NULL ? site_check(sources->cluster) : NULL;
+    g_autofree char *silent_hosts = silent_hosts_trouble(sources->observers);
     JsonObject *status = json_object_new();
     JsonArray *troubles = json_array_new();
     JsonArray *hosts = json_array_new();
@@ -549,6 +589,7 @@ JsonObject *report_status(const report_sources_t *sources, const char *server)
     set_text_or_null(status, "leader", json_read_text(sources->observers, "leader"));
     add_trouble(troubles, sources->cluster_trouble);
     add_trouble(troubles, sources->observers_trouble);
+    add_trouble(troubles, silent_hosts);
     add_trouble(troubles, sources->store_trouble);
     if (sources->cluster != NULL) {
         add_held_back_troubles(troubles, sources->cluster, server);

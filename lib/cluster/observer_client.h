@@ -11,6 +11,8 @@
  *   {"op":"ping"}                        -> {"ok":true}
  *   {"op":"status"}                      -> {"ok":true,"node":"host1","leader":"host1","in_sync":true,"quorate":true,
  *                                            "members":[{"node","blind":bool}],
+ *                                            "voters":{"hosts":[name],"enough":n} (whose votes are counted, and how many of
+ *                                                      them find a server down)
  *                                            "servers":[{"name","verdict","since_ms" (Unix time),"reason",
  *                                                        "votes":{"up":n,"down":n,"blind":n,"unknown":n},
  *                                                        "vote_reasons":{host:text},

@@ -1107,6 +1107,21 @@ static JsonArray *servers_to_json(const group_t *group, gint64 now_ms)
     return servers;
 }
 
+/* So many of them are needed to find a server down. */
+static JsonObject *voters_to_json(const group_t *group)
+{
+    JsonObject *object = json_object_new();
+    JsonArray *hosts = json_array_new();
+    guint count = g_strv_length(group->voters);
+
+    for (guint i = 0; i < count; i++) {
+        json_array_add_string_element(hosts, group->voters[i]);
+    }
+    json_object_set_array_member(object, "hosts", hosts);
+    json_object_set_int_member(object, "enough", MAX(count / 2 + 1, group->votes_minimum));
+    return object;
+}
+
 void group_status_to_json(const group_t *group, gint64 now_ms, JsonObject *object)
 {
     JsonArray *members = json_array_new();
@@ -1130,5 +1145,6 @@ void group_status_to_json(const group_t *group, gint64 now_ms, JsonObject *objec
         json_array_add_object_element(members, element);
     }
     json_object_set_array_member(object, "members", members);
+    json_object_set_object_member(object, "voters", voters_to_json(group));
     json_object_set_array_member(object, "servers", servers_to_json(group, now_ms));
 }

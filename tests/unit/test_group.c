@@ -1787,6 +1787,32 @@ static gint64 votes_up(const world_t *world, guint host, const char *name)
     return -1;
 }
 
+static void check_voters(const char *const *names, guint minimum, gint64 enough)
+{
+    world_t *world = running_world("required");
+    g_autoptr(JsonObject) status = json_object_new();
+    JsonObject *voters = NULL;
+
+    group_cluster_voters(world->hosts[0].group, names, minimum);
+    group_status_to_json(world->hosts[0].group, world->now_ms, status);
+    voters = json_object_get_object_member(status, "voters");
+    assert_int_equal(json_object_get_int_member(voters, "enough"), enough);
+    assert_int_equal(json_array_get_length(json_object_get_array_member(voters, "hosts")), g_strv_length((char **) names));
+    world_end(world);
+}
+
+/* As many as find a server down: see test_verdict. */
+static void test_whose_votes_are_counted_is_said(void **state)
+{
+    static const char *const four[] = { "host1", "host2", "host3", "host4", NULL };
+    static const char *const one[] = { "host1", NULL };
+
+    (void) state;
+    check_voters(four, 2, 3);
+    check_voters(one, 2, 2);
+    check_voters(one, 1, 1);
+}
+
 static gint64 age_of(const world_t *world, gint64 now_ms)
 {
     g_autoptr(JsonObject) status = json_object_new();
@@ -2373,6 +2399,7 @@ int main(void)
         cmocka_unit_test(test_operator_takes_over_and_releases),
         cmocka_unit_test(test_ticket_granted_by_hand_is_taken_back),
         cmocka_unit_test(test_forgetting_what_has_no_record_is_no_change),
+        cmocka_unit_test(test_whose_votes_are_counted_is_said),
         cmocka_unit_test(test_how_long_a_verdict_lasts_needs_no_common_clock),
         cmocka_unit_test(test_server_is_forgotten_and_adopted_again),
         cmocka_unit_test(test_cib_without_a_server_between_two_parts_of_a_snapshot),

@@ -374,6 +374,44 @@ static void test_without_the_cluster_the_observers_are_shown(void **state)
     json_object_unref(observers);
 }
 
+/* Silent is not down: too few voices find no server down. */
+static void test_observers_on_too_few_hosts_are_loud(void **state)
+{
+    static const struct {
+        const char *quorate;
+        const char *members; /* also one that is not counted */
+        const char *voters;
+        const char *words;   /* NULL: no trouble */
+    } cases[] = {
+        { "true", "{\"node\":\"host1\"}", "{\"hosts\":[\"host1\",\"host2\",\"host3\"],\"enough\":2}",
+          "on 1 of the 3 hosts that are counted, and 2 are needed to find a server down: none is taken over until they run on "
+          "host2, host3" },
+        { "true", "{\"node\":\"host1\"},{\"node\":\"host4\"}", "{\"hosts\":[\"host1\",\"host2\",\"host3\"],\"enough\":2}",
+          "on 1 of the 3 hosts" },
+        { "true", "{\"node\":\"host1\"},{\"node\":\"host3\"}", "{\"hosts\":[\"host1\",\"host2\",\"host3\"],\"enough\":2}", NULL },
+        { "false", "{\"node\":\"host1\"}", "{\"hosts\":[\"host1\",\"host2\",\"host3\"],\"enough\":2}", NULL },
+        /* All are there, and the others are in standby: that is shown at the hosts. */
+        { "true", "{\"node\":\"host1\"}", "{\"hosts\":[\"host1\"],\"enough\":2}", NULL },
+        { "true", "{\"node\":\"host1\"}", "null", NULL },
+    };
+
+    (void) state;
+    for (gsize i = 0; i < G_N_ELEMENTS(cases); i++) {
+        g_autofree char *answer = g_strdup_printf("{\"leader\":\"host1\",\"quorate\":%s,\"members\":[%s],\"voters\":%s,"
+                                                  "\"servers\":[]}", cases[i].quorate, cases[i].members, cases[i].voters);
+        JsonObject *observers = object_of(answer);
+        report_sources_t sources = { .observers = observers };
+        JsonObject *status = report_status(&sources, NULL);
+        JsonArray *troubles = json_object_get_array_member(status, "troubles");
+
+        assert_int_equal(json_array_get_length(troubles), cases[i].words != NULL ? 1 : 0);
+        assert_true(cases[i].words == NULL
+                    || strstr(json_array_get_string_element(troubles, 0), cases[i].words) != NULL);
+        json_object_unref(status);
+        json_object_unref(observers);
+    }
+}
+
 static void test_history_has_phases(void **state)
 {
     JsonObject *answer = object_of(
@@ -418,6 +456,7 @@ int main(void)
         cmocka_unit_test(test_a_server_that_can_not_be_taken_over_is_loud),
         cmocka_unit_test(test_a_cluster_that_starts_nothing_is_loud),
         cmocka_unit_test(test_without_the_cluster_the_observers_are_shown),
+        cmocka_unit_test(test_observers_on_too_few_hosts_are_loud),
         cmocka_unit_test(test_history_has_phases),
     };
 
