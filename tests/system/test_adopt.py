@@ -387,19 +387,18 @@ def test_an_image_with_an_imports_name_may_be_somebodys(no_images, tmp_path, mar
     assert SERVER not in str(ours(cluster.configuration()))
 
 
-def has_watcher(cluster, image):
-    done = rbd(cluster, "status", image, "--format", "json", check=False)
-    return done.returncode == 0 and json.loads(done.stdout)["watchers"] != []
+def is_marked(cluster):
+    return rbd(cluster, "image-meta", "get", IMPORTED, MARK, check=False).returncode == 0
 
 
 def stop_while_it_writes(cluster, pid):
-    """Lets a process run for moments, and looks while it stands still, until it has the image open that it imports."""
+    """Lets a process run for moments, and looks while it stands still, until it has marked the image that it imports."""
     def step():
         os.kill(pid, signal.SIGCONT)
         time.sleep(0.02)
         os.kill(pid, signal.SIGSTOP)
         wait_until(lambda: state_of(pid) == "T", 10, "the import to stand still", poll_s=0.01)
-        return has_watcher(cluster, IMPORTED)
+        return is_marked(cluster)
     wait_until(step, 60, f"{IMPORTED} to be written", poll_s=0)
 
 

@@ -77,22 +77,22 @@ def unbootable(image, *words, **wrong):
     assert image.domains() == []
 
 
-def test_image_is_missing(recovery):
-    unbootable(recovery, f"{POOL}/nothing", disks=f"{POOL}/nothing")
+def test_image_is_missing(image):
+    unbootable(image, f"{POOL}/nothing", disks=f"{POOL}/nothing")
 
 
-def test_pool_is_missing(recovery):
-    unbootable(recovery, "nowhere", disks="nowhere/x")
-    unbootable(recovery, "nowhere", run_pool="nowhere")
+def test_pool_is_missing(image):
+    unbootable(image, "nowhere", disks="nowhere/x")
+    unbootable(image, "nowhere", run_pool="nowhere")
 
 
-def test_there_is_no_recovery_point(recovery):
+def test_there_is_no_recovery_point(image):
     empty = f"{POOL}/{SERVER}-empty"
-    recovery.rbd("create", "--size", "8M", empty)
+    image.rbd("create", "--size", "8M", empty)
     try:
-        unbootable(recovery, "recovery point", disks=f"{RECOVERY} {empty}")
+        unbootable(image, "recovery point", disks=f"{RECOVERY} {empty}")
     finally:
-        recovery.remove(empty)
+        image.remove(empty)
 
 
 def test_whether_the_store_s_images_can_be_booted_is_asked_of_the_store_alone(image):
@@ -133,44 +133,44 @@ def test_whether_the_store_s_images_can_be_booted_is_asked_of_the_store_alone(im
         image.remove(second)
 
 
-def test_keyring_is_missing(recovery):
-    both(recovery, INSTALLED, "keyring", "client.nobody", ceph_user="nobody")
+def test_keyring_is_missing(image):
+    both(image, INSTALLED, "keyring", "client.nobody", ceph_user="nobody")
 
 
-def test_keyring_is_refused(recovery):
+def test_keyring_is_refused(image):
     path = "/etc/ceph/ceph.client.stranger.keyring"
     text = "[client.stranger]\n\tkey = AQAAAAAAAAAAABAAAAAAAAAAAAAAAAAAAAAAAA==\n"
-    recovery.lab.exec(recovery.host, "tee", path, stdin=text)
+    image.lab.exec(image.host, "tee", path, stdin=text)
     try:
-        both(recovery, PERM, "client.stranger", ceph_user="stranger")
+        both(image, PERM, "client.stranger", ceph_user="stranger")
     finally:
-        recovery.lab.exec(recovery.host, "rm", path)
+        image.lab.exec(image.host, "rm", path)
 
 
-def test_ceph_conf_is_missing(recovery):
-    both(recovery, INSTALLED, "/nonexistent.conf", ceph_conf="/nonexistent.conf")
+def test_ceph_conf_is_missing(image):
+    both(image, INSTALLED, "/nonexistent.conf", ceph_conf="/nonexistent.conf")
 
 
-def test_template_is_missing(recovery):
-    both(recovery, INSTALLED, "/nonexistent.xml", template="/nonexistent.xml")
+def test_template_is_missing(image):
+    both(image, INSTALLED, "/nonexistent.xml", template="/nonexistent.xml")
 
 
 @pytest.mark.parametrize("text,word", [("<domain", "XML"), ("<pool/>", "<domain>"), ("", "XML")])
-def test_template_is_wrong(recovery, tmp_path, text, word):
+def test_template_is_wrong(image, tmp_path, text, word):
     template = tmp_path / "domain.xml"
     template.write_text(text, encoding="utf-8")
-    both(recovery, CONFIGURED, word, template=str(template))
+    both(image, CONFIGURED, word, template=str(template))
 
 
-def test_template_has_more_disks_than_images(recovery, tmp_path):
+def test_template_has_more_disks_than_images(image, tmp_path):
     template = tmp_path / "domain.xml"
     template.write_text("<domain><devices><disk><target dev='vda'/></disk><disk><target dev='vdb'/></disk></devices>"
                         "</domain>", encoding="utf-8")
-    both(recovery, CONFIGURED, "2 disks", template=str(template))
+    both(image, CONFIGURED, "2 disks", template=str(template))
 
 
-def test_bridge_is_missing(recovery):
-    both(recovery, INSTALLED, "br-nothing", bridge="br-nothing")
+def test_bridge_is_missing(image):
+    both(image, INSTALLED, "br-nothing", bridge="br-nothing")
 
 
 def test_monitors_are_out_of_reach(image):

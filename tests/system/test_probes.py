@@ -108,6 +108,8 @@ def test_probes_are_trusted_on_the_operators_word(protected):
         wait_until(lambda: protected.server("db1")["probes_seen"] == "no", 30, "db1 not to be seen with them")
         protected.understudy("adopt", "db1", "--probe", wrong, "--trust-probes")
         protected.wait_verdict("db1", "failed", timeout_s=90)
+        # While an image starts, nobody knows whether a change would restart it, and adopt makes none.
+        wait_until(lambda: protected.images_running().get("db1"), 90, "the image to run")
     finally:
         protected.understudy("adopt", "db1", "--probe", probe_of(protected, "db1"), "--untried")
 
