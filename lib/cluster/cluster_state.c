@@ -255,18 +255,6 @@ static gboolean is_refusal(xmlNode *op)
            && g_strcmp0(crm_element_value(op, XML_LRM_ATTR_TASK), "start") == 0;
 }
 
-static gboolean has_ticket_constraint(const cluster_index_t *index, const char *resource_id, const char *ticket_id)
-{
-    const GPtrArray *tickets = cluster_index_list(index->tickets, resource_id);
-
-    for (guint i = 0; tickets != NULL && i < tickets->len; i++) {
-        if (g_strcmp0(crm_element_value(g_ptr_array_index(tickets, i), XML_TICKET_ATTR_TICKET), ticket_id) == 0) {
-            return TRUE;
-        }
-    }
-    return FALSE;
-}
-
 /* The newest failed action of the resource on each host, and of all. */
 static void read_failures(cluster_server_t *server, const pe_resource_t *resource, const cluster_index_t *index)
 {
@@ -396,6 +384,27 @@ static gboolean constraint_names(xmlNode *node, const pe_resource_t *resource, p
             }
         } else if (xmlStrEqual(inner->name, (const xmlChar *) "resource_set")
                    && constraint_names(inner, resource, set)) {
+            return TRUE;
+        }
+    }
+    return FALSE;
+}
+
+/* It names the resource itself, as adopt writes it, or its group, a set that it is in, or a tag. */
+static gboolean has_ticket_constraint(const pe_resource_t *resource, pe_working_set_t *set, const cluster_index_t *index,
+                                      const char *ticket_id)
+{
+    const GPtrArray *tickets = cluster_index_list(index->tickets, configured_id(resource));
+
+    for (guint i = 0; tickets != NULL && i < tickets->len; i++) {
+        if (g_strcmp0(crm_element_value(g_ptr_array_index(tickets, i), XML_TICKET_ATTR_TICKET), ticket_id) == 0) {
+            return TRUE;
+        }
+    }
+    for (xmlNode *node = index->constraints != NULL ? index->constraints->children : NULL; node != NULL; node = node->next) {
+        if (xml_is(node, XML_CONS_TAG_RSC_TICKET)
+            && g_strcmp0(crm_element_value(node, XML_TICKET_ATTR_TICKET), ticket_id) == 0
+            && constraint_names(node, resource, set)) {
             return TRUE;
         }
     }
@@ -634,7 +643,7 @@ static cluster_server_t *read_server(pe_resource_t *resource, pe_working_set_t *
     server->constraints = foreign_constraints(resource, set, index->constraints, ticket_id);
     server->group = group_of(resource) != NULL ? g_strdup(configured_id(resource->parent)) : NULL;
     server->waits_for_member = find_member_to_wait_for(resource, set, index->constraints, ticket_id);
-    server->ticket_bound = has_ticket_constraint(index, id, ticket_id);
+    server->ticket_bound = has_ticket_constraint(resource, set, index, ticket_id);
     read_failures(server, resource, index);
     return server;
 }

@@ -187,6 +187,37 @@ static void test_where_a_start_was_refused_for_want_of_its_ticket(void **state)
     cluster_state_free(cluster);
 }
 
+/* adopt finds the constraint there, and leaves it as the operator has written it. */
+static void test_a_ticket_constraint_may_name_the_image_by_its_group_a_set_or_a_tag(void **state)
+{
+    static const struct {
+        const char *constraint;
+        gboolean is_bound;
+    } cases[] = {
+        { "<rsc_ticket id='t' rsc='standby-db1' ticket='takeover-db1'/>", TRUE },
+        { "<rsc_ticket id='t' rsc='g' ticket='takeover-db1'/>", TRUE },
+        { "<rsc_ticket id='t' ticket='takeover-db1'><resource_set id='s'><resource_ref id='standby-db1'/></resource_set>"
+          "</rsc_ticket>", TRUE },
+        { "<rsc_ticket id='t' rsc='marked' ticket='takeover-db1'/>", TRUE },
+        { "<rsc_ticket id='t' rsc='g' ticket='takeover-db2'/>", FALSE },
+        { "<rsc_ticket id='t' rsc='other' ticket='takeover-db1'/>", FALSE },
+    };
+
+    (void) state;
+    for (gsize i = 0; i < G_N_ELEMENTS(cases); i++) {
+        g_autofree char *with = g_strdup_printf(
+            CIB_TEXT("1", "<group id='g'>" CIB_IMAGE("db1") "</group><primitive id='other' class='ocf' provider='pacemaker' "
+                     "type='Dummy'/>", "%s", "", ""), cases[i].constraint);
+        g_auto(GStrv) halves = g_strsplit(with, "</constraints>", 2);
+        g_autofree char *text = g_strconcat(halves[0], "</constraints><tags><tag id='marked'><obj_ref id='standby-db1'/></tag>"
+                                            "</tags>", halves[1], NULL);
+        cluster_state_t *cluster = cluster_of(text);
+
+        assert_int_equal(cluster_state_server(cluster, "db1")->ticket_bound, cases[i].is_bound);
+        cluster_state_free(cluster);
+    }
+}
+
 static void test_pending_start_and_no_report(void **state)
 {
     cluster_state_t *cluster = cluster_of(CIB_TEXT(
@@ -476,6 +507,7 @@ int main(void)
         cmocka_unit_test(test_what_a_host_reaches_reads_as_written),
         cmocka_unit_test(test_failed_start_bans_and_says_why),
         cmocka_unit_test(test_where_a_start_was_refused_for_want_of_its_ticket),
+        cmocka_unit_test(test_a_ticket_constraint_may_name_the_image_by_its_group_a_set_or_a_tag),
         cmocka_unit_test(test_pending_start_and_no_report),
         cmocka_unit_test(test_a_failure_is_of_the_image_that_failed),
         cmocka_unit_test(test_remote_and_guest_nodes_are_no_hosts),
