@@ -6,9 +6,10 @@
 #include "cluster/cluster_state.h"
 #include "cluster/scheduler.h"
 
+/* A start without its ticket is refused by the agent: who sets the ticket constraint right ends nothing by it. */
 static gboolean is_on(const cluster_server_t *server)
 {
-    return server->image == IMAGE_RUNNING || server->image == IMAGE_STARTING
+    return server->image == IMAGE_RUNNING || (server->image == IMAGE_STARTING && server->ticket_granted)
            || (server->image == IMAGE_UNKNOWN && cluster_server_may_run(server));
 }
 
