@@ -402,6 +402,7 @@ def stop_while_it_writes(cluster, pid):
     wait_until(step, 60, f"{IMPORTED} to be written", poll_s=0)
 
 
+@CAMPAIGN
 def test_of_two_imports_at_once_one_leaves_the_other_alone(no_images, tmp_path):
     cluster, first, second = no_images, tmp_path / "first.raw", tmp_path / "second.raw"
     first.write_bytes(os.urandom(64 << 20))
