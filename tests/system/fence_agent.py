@@ -366,12 +366,12 @@ def prepared(lab, quiet_cluster, run_image):  # pylint: disable=unused-argument
     agent.close()
 
 
-SERVICES = {"store": ("mon", "osd")} | dict.fromkeys(("host1", "host2", "host3"), ("corosync", "pacemaker", "libvirtd"))
+SERVICES = {"store": ("mon", "osd"), "host": ("corosync", "pacemaker", "libvirtd")}
 
 
 def mend(lab: Lab) -> None:
     """Power, cables and daemons as they were; asks no program about what is as it was."""
-    for node, services in SERVICES.items():
+    for node in ("store", *lab.site.host_names):
         if lab.node(node).state() == "frozen":
             lab.thaw(node)
         for network in list(lab.node(node).cut):
@@ -379,7 +379,7 @@ def mend(lab: Lab) -> None:
         booted = lab.node(node).state() == "crashed"
         if booted:
             lab.boot(node)
-        for service in services:
+        for service in SERVICES[lab.site.kind(node)]:
             if lab.node(node).service_state(service) != "run":
                 lab.service(node, "start", service)
                 booted = True
